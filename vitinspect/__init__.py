@@ -1,0 +1,87 @@
+"""vitinspect shows where a Vision Transformer looks, and whether that can be trusted.
+
+>>> import vitinspect as vi
+>>> model = vi.load_model("demo")
+>>> result = vi.explain(model, "scene.jpg", ["rollout", "lrp(start_layer=1)"])
+>>> result["rollout"].values.shape
+(14, 14)
+
+The names below are loaded when they are first used, so that ``import vitinspect`` costs milliseconds and
+pulls in neither torch nor Qt.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> (module, attribute in it; None for the module itself)
+_PUBLIC: dict[str, tuple[str, str | None]] = {
+    # models
+    "load_model": ("vitinspect.models.sources", "load_model"),
+    "wrap_model": ("vitinspect.models.vit", "wrap_model"),
+    "ViT": ("vitinspect.models.vit", "ViT"),
+    "Prediction": ("vitinspect.models.vit", "Prediction"),
+    # pictures
+    "open_image": ("vitinspect.images", "open_image"),
+    # explaining
+    "explain": ("vitinspect.explainers.engine", "explain"),
+    "explain_batch": ("vitinspect.explainers.engine", "explain_batch"),
+    "methods": ("vitinspect.explainers.registry", "methods"),
+    "AttributionMap": ("vitinspect.maps", "AttributionMap"),
+    "Explanation": ("vitinspect.explainers.engine", "Explanation"),
+    "TextEmbedding": ("vitinspect.explainers.targets", "TextEmbedding"),
+    # errors, progress
+    "VitInspectError": ("vitinspect.errors", "VitInspectError"),
+    "ImageError": ("vitinspect.errors", "ImageError"),
+    "ModelError": ("vitinspect.errors", "ModelError"),
+    "UnsupportedModelError": ("vitinspect.errors", "UnsupportedModelError"),
+    "TargetError": ("vitinspect.errors", "TargetError"),
+    "ParameterError": ("vitinspect.errors", "ParameterError"),
+    "MethodNotApplicable": ("vitinspect.errors", "MethodNotApplicable"),
+    "MethodFailed": ("vitinspect.errors", "MethodFailed"),
+    "DataError": ("vitinspect.errors", "DataError"),
+    "Cancelled": ("vitinspect.errors", "Cancelled"),
+    "CancelToken": ("vitinspect.progress", "CancelToken"),
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from vitinspect.errors import (
+        Cancelled,
+        DataError,
+        ImageError,
+        MethodFailed,
+        MethodNotApplicable,
+        ModelError,
+        ParameterError,
+        TargetError,
+        UnsupportedModelError,
+        VitInspectError,
+    )
+    from vitinspect.explainers.engine import Explanation, explain, explain_batch
+    from vitinspect.explainers.registry import methods
+    from vitinspect.explainers.targets import TextEmbedding
+    from vitinspect.images import open_image
+    from vitinspect.maps import AttributionMap
+    from vitinspect.models.sources import load_model
+    from vitinspect.models.vit import Prediction, ViT, wrap_model
+    from vitinspect.progress import CancelToken
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        module_name, attribute = _PUBLIC[name]
+    except KeyError:
+        raise AttributeError(f"module 'vitinspect' has no attribute {name!r}") from None
+    module = importlib.import_module(module_name)
+    value = module if attribute is None else getattr(module, attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

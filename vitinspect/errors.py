@@ -1,0 +1,57 @@
+"""The exceptions of vitinspect: one small family, one member per kind of trouble.
+
+Each message is a sentence for the person at the screen: what was asked for, what was found, what to do.
+The command line prints it as one line; the window shows it with the traceback behind a "details" button.
+"""
+
+from __future__ import annotations
+
+
+class VitInspectError(Exception):
+    """Anything that vitinspect reports to its user on purpose."""
+
+
+class ImageError(VitInspectError):
+    """A picture or a folder of pictures cannot be opened; the message names the file and the reason."""
+
+
+class ModelError(VitInspectError):
+    """A model source cannot be found, read or understood."""
+
+
+class UnsupportedModelError(ModelError):
+    """The model was read, but it is not a Vision Transformer that vitinspect can look into."""
+
+
+class TargetError(VitInspectError):
+    """A target (class index, label, contrast) does not exist in the model."""
+
+
+class ParameterError(VitInspectError):
+    """A method, or a parameter of a method, was named or set wrongly."""
+
+
+class MethodNotApplicable(VitInspectError):  # noqa: N818 - public name, reads as a statement
+    """The method cannot be applied to this model; the message says why."""
+
+    def __init__(self, method: str, reason: str) -> None:
+        super().__init__(f"{method} does not apply to this model: {reason}")
+        self.method = method
+        self.reason = reason
+
+
+class MethodFailed(VitInspectError):  # noqa: N818 - reads as a statement
+    """The method ran and produced something that is not a map (a NaN, an infinity)."""
+
+    def __init__(self, method: str, reason: str) -> None:
+        super().__init__(f"{method} failed: {reason}")
+        self.method = method
+        self.reason = reason
+
+
+class DataError(VitInspectError):
+    """A data set, a mask or a run folder is not what it should be."""
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
+    """The user cancelled the work. Not a VitInspectError, so that no error handler shows it as one."""

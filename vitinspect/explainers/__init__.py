@@ -1,0 +1,1 @@
+"""Explainers: the registry, the shared trace, and one module per family of methods."""

@@ -1,0 +1,1 @@
+"""Painting: colour maps, overlays, figures. No Qt, no torch."""

@@ -1,0 +1,1 @@
+"""Models: where weights come from, what a wrapped Vision Transformer knows about itself."""

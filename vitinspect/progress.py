@@ -1,0 +1,109 @@
+"""Progress and cancellation: what every long computation takes, and what the terminal shows of it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from vitinspect.errors import Cancelled
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) after each step."""
+
+
+class CancelToken:
+    """A flag that one thread sets and a computation in another looks at between its chunks."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` if somebody asked to stop."""
+        if self._event.is_set():
+            raise Cancelled
+
+
+def check(cancel: CancelToken | None) -> None:
+    """``cancel.check()`` for a token that may be absent."""
+    if cancel is not None:
+        cancel.check()
+
+
+def format_duration(seconds: float) -> str:
+    """``75`` becomes ``1:15``, ``3700`` becomes ``1:01:40``."""
+    whole = max(0, round(seconds))
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+
+
+class ProgressLine:
+    """A progress bar with an ETA on a terminal, and plain lines now and then in a pipe.
+
+    Use as a context manager and call it as a ``Progress``. Writes to stderr, so that what a command prints
+    on stdout stays clean for the next program.
+    """
+
+    BAR_WIDTH = 24
+    TERMINAL_INTERVAL = 0.1
+    PIPE_INTERVAL = 10.0
+
+    def __init__(self, title: str, *, unit: str = "", stream: TextIO | None = None) -> None:
+        self.title = title
+        self.unit = unit
+        self.stream = stream if stream is not None else sys.stderr
+        self._terminal = self.stream.isatty()
+        self._start = time.monotonic()
+        self._last_shown = -float("inf")
+        self._first: tuple[int, float] | None = None
+        self._shown_total = False
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal and self._last_shown > 0:
+            self.stream.write("\n")
+            self.stream.flush()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            # A resumed run starts above zero: the rate is that of this run alone.
+            self._first = (done if done < total else 0, self._start)
+        finished = total > 0 and done >= total
+        interval = self.TERMINAL_INTERVAL if self._terminal else self.PIPE_INTERVAL
+        if now - self._last_shown < interval and not (finished and not self._shown_total):
+            return
+        self._last_shown = now
+        self._shown_total = finished
+        text = self._text(done, total, now)
+        self.stream.write(f"\r\x1b[2K{text}" if self._terminal else text + "\n")
+        self.stream.flush()
+
+    def _text(self, done: int, total: int, now: float) -> str:
+        assert self._first is not None
+        elapsed = now - self._first[1]
+        rate = (done - self._first[0]) / elapsed if elapsed > 0 else 0.0
+        parts = [self.title]
+        if self._terminal and total > 0:
+            filled = round(self.BAR_WIDTH * min(1.0, done / total))
+            parts.append("█" * filled + "░" * (self.BAR_WIDTH - filled))
+        parts.append(f"{done}/{total}" + (f" {self.unit}" if self.unit else ""))
+        if rate > 0:
+            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+            if done < total:
+                parts.append(f"ETA {format_duration((total - done) / rate)}")
+            else:
+                parts.append(f"took {format_duration(elapsed)}")
+        return "  ".join(parts)
