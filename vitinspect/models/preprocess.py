@@ -2,13 +2,13 @@
 
 The three ways to fit a picture of any shape into a model's fixed input:
 
-``crop``    what the model was evaluated with (timm's own evaluation transform): resize, then cut the centre out;
+``crop``    what the model was evaluated with (timm's own evaluation transform): resize, cut the centre out;
 ``squash``  the whole picture, its aspect ratio given up;
 ``pad``     the whole picture, its aspect ratio kept, the rest filled with the model's mean colour.
 
-``crop`` gives bit for bit what ``timm.data.create_transform(**resolve_model_data_config(model))`` gives. It is
-written out here, because a map is drawn on the *original* picture and lies where the model looked only if the
-roundings of the resize and of the crop are known: ``Placement`` keeps them.
+``crop`` gives bit for bit what ``timm.data.create_transform(**resolve_model_data_config(model))`` gives. It
+is written out here, because a map is drawn on the *original* picture and lies where the model looked only if
+the roundings of the resize and of the crop are known: ``Placement`` keeps them.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 _CROP_MODES = ("center", "squash", "border")
+_HUGE = 64  # times the input's area
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom), in pixel edges: the first pixel reaches from 0 to 1."""
@@ -148,7 +149,7 @@ class Placement:
         return x0, y0, x1, y1
 
     def valid_mask(self, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
-        """True where the input shows the picture; on the input's pixels or on a grid of ``size`` cells over it.
+        """True where the input shows the picture: on the input's pixels, or on ``size`` cells over it.
 
         A cell counts as showing the picture when its middle does.
         """
@@ -196,7 +197,9 @@ class Placement:
         return out
 
 
-def _cells_under(pixels: int, start: float, stop: float, cells: int) -> tuple[slice, NDArray[np.float64]]:
+def _cells_under(
+    pixels: int, start: float, stop: float, cells: int
+) -> tuple[slice, NDArray[np.floating[Any]]]:
     """Which of an axis' ``pixels`` lie between ``start`` and ``stop``, and where among ``cells`` (0 = the
     middle of the first cell)."""
     middles = np.arange(pixels) + 0.5
@@ -208,7 +211,7 @@ def _cells_under(pixels: int, start: float, stop: float, cells: int) -> tuple[sl
 
 
 def _resample_axis(
-    values: NDArray[np.float32], at: NDArray[np.float64], resample: str, axis: int
+    values: NDArray[np.float32], at: NDArray[np.floating[Any]], resample: str, axis: int
 ) -> NDArray[np.float32]:
     last = values.shape[axis] - 1
     if resample == "nearest":
@@ -330,20 +333,24 @@ def _resize_and_cut(
 ) -> tuple[Image.Image, Box]:
     """Resize to ``resized``, take the middle ``size`` of it (padded where it is smaller), and say where that
     lies on the picture. Sizes are (height, width)."""
-    original = (picture.height, picture.width)
-    if resized != original:
-        picture = picture.resize((resized[1], resized[0]), _RESAMPLING[interpolation])
+    sy, sx = picture.height / resized[0], picture.width / resized[1]
     starts = []
     for have, want in zip(resized, size, strict=True):
         # torchvision pads the smaller half first, and rounds half a pixel of crop to the even side.
-        starts.append(-((want - have) // 2) if want > have else int(round((have - want) / 2.0)))
+        starts.append(-((want - have) // 2) if want > have else round((have - want) / 2.0))
     top, left = starts
+    box = (left * sx, top * sy, (left + size[1]) * sx, (top + size[0]) * sy)
+    if resized[0] * resized[1] > _HUGE * size[0] * size[1] and top >= 0 and left >= 0:
+        # A strip of 10000 x 2 pixels would be blown up to 250 million of them to keep 50 thousand. Resizing
+        # only what is kept can differ from that by one grey level in a rounding, so it is for strips alone.
+        return picture.resize((size[1], size[0]), _RESAMPLING[interpolation], box=box), box
+    if resized != (picture.height, picture.width):
+        picture = picture.resize((resized[1], resized[0]), _RESAMPLING[interpolation])
     if resized != size:
         cut = Image.new("RGB", (size[1], size[0]), fill if isinstance(fill, tuple) else (fill,) * 3)
         cut.paste(picture, (-left, -top))
         picture = cut
-    sy, sx = original[0] / resized[0], original[1] / resized[1]
-    return picture, (left * sx, top * sy, (left + size[1]) * sx, (top + size[0]) * sy)
+    return picture, box
 
 
 def _normalise(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> torch.Tensor:
