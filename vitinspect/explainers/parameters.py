@@ -137,7 +137,9 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
     stripped = text.strip()
     if "(" not in stripped:
         if not stripped or ")" in stripped or "=" in stripped:
-            raise ParameterError(f"{text!r} is not a method; write it like rollout or rollout(start_layer=1).")
+            raise ParameterError(
+                f"{text!r} is not a method; write it like rollout or rollout(start_layer=1)."
+            )
         return stripped, {}
     name, _, rest = stripped.partition("(")
     if not rest.endswith(")") or "(" in rest or ")" in rest[:-1] or not name.strip():

@@ -1,7 +1,7 @@
 """The registry of methods: each is declared once, in its own module, and found here by its id.
 
-This module imports no torch, and the modules of the methods import torch only inside their functions or are
-loaded on demand, so that ``vitinspect methods`` and the window's list appear at once.
+Neither this module nor those that declare methods import torch before a method runs, so that ``vitinspect
+methods`` and the window's list appear at once.
 """
 
 from __future__ import annotations
@@ -131,15 +131,9 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
     return f"There is no method {name!r}.{hint} `vitinspect methods` lists them all."
 
 
-# Modules whose ``METHODS`` are gathered, in the order in which lists show them. They are light: only infos.
-_DECLARATIONS = (
-    "vitinspect.explainers.declared.attention",
-    "vitinspect.explainers.declared.relevance",
-    "vitinspect.explainers.declared.gradients",
-    "vitinspect.explainers.declared.cams",
-    "vitinspect.explainers.declared.masking",
-    "vitinspect.explainers.declared.baselines",
-)
+# Modules whose ``METHODS`` are gathered, in the order in which lists show them. A method is declared beside its code,
+# so these modules import torch only inside of functions.
+_MODULES: tuple[str, ...] = ("vitinspect.explainers.attention",)
 _table: MethodTable | None = None
 
 
@@ -147,9 +141,7 @@ def methods() -> MethodTable:
     """Every method that vitinspect knows."""
     global _table
     if _table is None:
-        _table = MethodTable(
-            info for name in _DECLARATIONS for info in importlib.import_module(name).METHODS
-        )
+        _table = MethodTable(info for name in _MODULES for info in importlib.import_module(name).METHODS)
     return _table
 
 

@@ -1,0 +1,182 @@
+"""What every method is made of: what it needs of the trace, and how it turns that into maps.
+
+No torch is imported here at run time, so that the modules which declare methods stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.errors import MethodNotApplicable
+from vitinspect.progress import CancelToken, Progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from vitinspect.explainers.registry import Method
+    from vitinspect.explainers.targets import Targets
+    from vitinspect.explainers.trace import Chunk, Trace
+    from vitinspect.models.vit import ViT
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a method wants recorded. The engine records the union of all methods' needs in one pass each way."""
+
+    attention: bool = False
+    """q, k and v of every block, from which attention is rebuilt."""
+    attention_gradient: bool = False
+    """Also the gradient of the attention outputs, from which the gradient of attention is rebuilt."""
+    input_gradient: bool = False
+    tokens: bool = False
+    """The tokens that enter each block, and those that leave the last."""
+    token_gradients: bool = False
+    outputs: tuple[str, ...] = ()
+    """Dotted names of modules whose output to keep."""
+    inputs: tuple[str, ...] = ()
+    """Dotted names of modules whose (first) input to keep."""
+    output_gradients: tuple[str, ...] = ()
+    """Dotted names of modules whose output and its gradient to keep."""
+    graph: bool = False
+    """``before_backward`` is called while the autograd graph of the forward pass is alive."""
+
+    def __or__(self, other: Needs) -> Needs:
+        merged: dict[str, Any] = {}
+        for item in fields(self):
+            a, b = getattr(self, item.name), getattr(other, item.name)
+            merged[item.name] = tuple(dict.fromkeys((*a, *b))) if isinstance(a, tuple) else a or b
+        return Needs(**merged)
+
+    @property
+    def backward(self) -> bool:
+        """Whether the pass back from the score is needed."""
+        return bool(
+            self.attention_gradient or self.input_gradient or self.token_gradients or self.output_gradients
+        )
+
+
+@dataclass
+class Run:
+    """One call of the engine, as the methods see it."""
+
+    model: ViT
+    """At the precision of the run, held as a guest: evaluation mode, no parameter gradients, fused attention."""
+    inputs: torch.Tensor
+    """(B, 3, H, W), in the model's precision and on its device."""
+    targets: Targets
+    trace: Trace
+    grid: tuple[int, int]
+    details: bool = False
+    progress: Progress | None = None
+    """Set anew for each method."""
+    cancel: CancelToken | None = None
+
+    @property
+    def prefix(self) -> int:
+        return self.model.prefix_tokens
+
+    @property
+    def batch(self) -> int:
+        return int(self.inputs.shape[0])
+
+    def to_grid(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(..., T) over all tokens, or (..., N) over patches, to (..., rows, columns)."""
+        rows, columns = self.grid
+        if tokens.shape[-1] != rows * columns:
+            tokens = tokens[..., self.prefix :]
+        return tokens.reshape(*tokens.shape[:-1], rows, columns)
+
+    def report(self, done: int, total: int) -> None:
+        """Tell the progress of this method, and stop here if somebody asked for it."""
+        if self.progress is not None:
+            self.progress(done, total)
+        if self.cancel is not None:
+            self.cancel.check()
+
+
+@dataclass
+class MapBatch:
+    """The maps of one method for a batch."""
+
+    values: torch.Tensor
+    """(B, rows, columns) or (B, H, W)."""
+    details: Sequence[dict[str, Any]] | None = None
+    """One dict per image; tensors in it are handed to the user as numpy arrays."""
+
+
+class Sweep:
+    """A method's part in the walk over all blocks, in which attention is rebuilt once for everybody.
+
+    ``rows`` is called with one chunk of query rows after the other; ``block_done`` when a block is complete.
+    """
+
+    last_to_first: bool = True
+    gradient: bool = False
+
+    def rows(self, chunk: Chunk) -> None:
+        raise TypeError(f"{type(self).__name__} must say what it does with a chunk of attention")
+
+    def block_done(self, block: int) -> None:
+        """Called after the last chunk of a block."""
+
+
+@dataclass(frozen=True)
+class Explainer:
+    """Computes one method. Stateless: what belongs to a run is kept in the run or in the sweep."""
+
+    method: Method
+
+    @property
+    def params(self) -> Any:
+        return self.method.params
+
+    def param(self, name: str) -> Any:
+        return self.method.params[name]
+
+    def check(self, model: ViT) -> None:
+        """Raise ``MethodNotApplicable`` if this model lacks what the method needs."""
+
+    def needs(self, model: ViT) -> Needs:
+        return Needs()
+
+    def sweep(self, run: Run) -> Sweep | None:
+        """The method's part in the walk over the blocks, if it has one."""
+        return None
+
+    def before_backward(self, run: Run, logits: torch.Tensor) -> Any:
+        """Called while the graph is alive if ``needs(...).graph``; the result is handed to ``maps``."""
+        return None
+
+    def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        """The maps for all images of the run. ``sweep`` and ``early`` are what the two calls above gave."""
+        raise TypeError(f"{type(self).__name__} must say how its maps are made")
+
+    def refuse(self, reason: str) -> MethodNotApplicable:
+        return MethodNotApplicable(self.method.id, reason)
+
+
+def need_tappable_attention(explainer: Explainer, model: ViT) -> None:
+    """Refuse models whose attention is not one softmax per head over the tokens."""
+    for block in model.blocks:
+        for part in block.modules():
+            name = type(part).__name__
+            if name.startswith("Diff"):
+                raise explainer.refuse(
+                    f"{name} subtracts one attention from another, so a head has no attention probabilities"
+                )
+
+
+def need_block_index(explainer: Explainer, model: ViT, name: str, *, optional: bool = True) -> None:
+    """Refuse a block index that the model does not have. Negative indices count from the end."""
+    value = explainer.param(name)
+    if value is None and optional:
+        return
+    if not -model.depth <= value < model.depth:
+        from vitinspect.errors import ParameterError
+
+        raise ParameterError(
+            f"{explainer.method.id}: {name}={value} is not a block of {model.name}, "
+            f"which has blocks 0 to {model.depth - 1}."
+        )

@@ -1,1 +1,0 @@
-"""What each method is: its id, title, paper and parameters. No torch here; the code is one folder up."""

@@ -1,0 +1,306 @@
+"""The engine: all methods that are asked for, from the cheapest set of passes.
+
+The needs of all methods are united, one forward and at most one backward pass record them, one walk over the
+blocks rebuilds attention for everybody, and each method makes its map from that. Methods that must run the model
+again do so afterwards, in chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+
+from vitinspect.errors import MethodFailed, ParameterError
+from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
+from vitinspect.explainers.inputs import as_batch
+from vitinspect.explainers.registry import Method, make_method, parse_methods
+from vitinspect.explainers.targets import TargetLike, Targets, resolve
+from vitinspect.explainers.trace import Live, record
+from vitinspect.maps import AttributionMap
+from vitinspect.models.guest import as_guest
+from vitinspect.models.preprocess import Placement
+from vitinspect.models.vit import PRECISIONS, ViT
+from vitinspect.progress import CancelToken, Progress, check
+
+_COST_ORDER = ("none", "one forward", "one forward and backward", "several passes", "many passes")
+_STEPS = 1000
+"""Progress is counted in thousandths of a method."""
+
+
+@dataclass
+class Explanation:
+    """What ``explain`` returns: the maps, addressed by method, and what they explain."""
+
+    maps: dict[str, AttributionMap]
+    target: TargetLike | None
+    logits: np.ndarray
+    model: str = ""
+    labels: Sequence[str] = field(default=(), repr=False)
+    placement: Placement | None = None
+    """Where the model's input lies in the original picture; None for ready tensors."""
+
+    def __getitem__(self, key: Any) -> AttributionMap:
+        """By canonical string, in any spelling of it; by the bare id where that is one map only."""
+        if isinstance(key, str) and key in self.maps:
+            return self.maps[key]
+        method = make_method(key)
+        if method.key in self.maps:
+            return self.maps[method.key]
+        same = [m for m in self.maps.values() if m.method == key]
+        if len(same) == 1:
+            return same[0]
+        raise KeyError(f"{key}: this explanation holds {', '.join(self.maps)}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.maps)
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[key]
+        except (KeyError, ParameterError):
+            return False
+        return True
+
+    def items(self) -> Iterator[tuple[str, AttributionMap]]:
+        return iter(self.maps.items())
+
+    def values(self) -> Iterator[AttributionMap]:
+        return iter(self.maps.values())
+
+    def keys(self) -> Iterator[str]:
+        return iter(self.maps)
+
+
+OnMap = Callable[[int, AttributionMap], None]
+
+
+def explain(
+    model: ViT,
+    image: Any,
+    methods: Any,
+    target: Any = None,
+    precision: str = "float32",
+    *,
+    details: bool = False,
+    mode: str = "crop",
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    on_map: Callable[[AttributionMap], None] | None = None,
+) -> Explanation:
+    """Explain one image by one or more methods, in as few passes through the model as they allow.
+
+    ``image``: a path, a PIL image, an HxWx3 uint8 array, or a preprocessed (3, H, W) or (1, 3, H, W) float tensor.
+    ``methods``: ids, strings with parameters, ``(id, dict)`` pairs; or one string as on the command line.
+    ``target``: None for the predicted class, an index, a label, ``"a - b"``, or a ``TextEmbedding``.
+    ``precision``: "float32", "float64" or "bfloat16".
+    ``details``: keep the intermediates that the methods document.
+    ``mode``: how a picture is fitted into the model's input: "crop", "squash" or "pad".
+    ``on_map``: called with each map as soon as it is there, the cheap ones first.
+    """
+    each = None if on_map is None else (lambda _, attribution: on_map(attribution))
+    return explain_batch(
+        model,
+        [image],
+        methods,
+        [target],
+        precision,
+        details=details,
+        mode=mode,
+        progress=progress,
+        cancel=cancel,
+        on_map=each,
+    )[0]
+
+
+def explain_batch(
+    model: ViT,
+    images: Any,
+    methods: Any,
+    targets: Any = None,
+    precision: str = "float32",
+    *,
+    details: bool = False,
+    mode: str = "crop",
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    on_map: OnMap | None = None,
+) -> list[Explanation]:
+    """Explain a batch through one trace; the same numbers as one image at a time.
+
+    ``targets``: None, one target for all, or one per image.
+    """
+    if precision not in PRECISIONS:
+        raise ParameterError(f"The precision must be one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    chosen = choose_methods(methods)
+    images = list(images)
+    wanted = _one_per_image(targets, len(images))
+    check(cancel)
+    batch, placements = as_batch(model, images, mode=mode)
+    working = model.at_precision(precision)
+    batch = batch.to(working.device, working.dtype)
+    explainers = [method.explainer() for method in chosen]
+    for explainer in explainers:
+        explainer.check(working)
+    with as_guest(working.module):
+        results, logits, resolved = _run(
+            working, batch, wanted, explainers, details, progress, cancel, on_map
+        )
+    return [
+        Explanation(
+            maps={method.key: results[method.key][i] for method in chosen},
+            target=resolved[i] if resolved else None,
+            logits=_to_numpy(logits[i]),
+            model=model.name,
+            labels=model.labels,
+            placement=placements[i],
+        )
+        for i in range(len(images))
+    ]
+
+
+def choose_methods(methods: Any) -> list[Method]:
+    """The methods asked for, each once, in the order asked."""
+    if isinstance(methods, str):
+        chosen = parse_methods(methods)
+    elif isinstance(methods, Method) or (
+        isinstance(methods, tuple) and len(methods) == 2 and isinstance(methods[1], Mapping)
+    ):
+        chosen = [make_method(methods)]
+    else:
+        chosen = [make_method(spec) for spec in methods]
+    if not chosen:
+        raise ParameterError("No method was asked for; `vitinspect methods` lists them all.")
+    return list({method.key: method for method in chosen}.values())
+
+
+def _one_per_image(targets: Any, count: int) -> list[Any]:
+    if targets is None or not isinstance(targets, Sequence) or isinstance(targets, str):
+        is_array = hasattr(targets, "tolist") and getattr(targets, "ndim", 0) == 1
+        return targets.tolist() if is_array else [targets] * count
+    if hasattr(targets, "_fields"):  # a Contrast is a tuple too
+        return [targets] * count
+    if len(targets) != count:
+        raise ParameterError(f"{len(targets)} targets were given for {count} images.")
+    return list(targets)
+
+
+def _run(
+    model: ViT,
+    inputs: torch.Tensor,
+    wanted: Sequence[Any],
+    explainers: Sequence[Explainer],
+    details: bool,
+    progress: Progress | None,
+    cancel: CancelToken | None,
+    on_map: OnMap | None,
+) -> tuple[dict[str, list[AttributionMap]], torch.Tensor, list[TargetLike]]:
+    needs = reduce(lambda a, b: a | b, (explainer.needs(model) for explainer in explainers), Needs())
+    specific = any(explainer.method.info.class_specific for explainer in explainers)
+    grid = model.grid_for(*inputs.shape[-2:])
+    early_results: dict[str, Any] = {}
+
+    def choose(logits: torch.Tensor) -> list[TargetLike] | None:
+        if not specific and not model.has_classifier and all(target is None for target in wanted):
+            return None
+        predicted = logits.argmax(-1).tolist()
+        targets = [resolve(target, model, predicted[i]) for i, target in enumerate(wanted)]
+        return [target for target in targets if target is not None]
+
+    def early(logits: torch.Tensor, targets: Targets, live: Live) -> None:
+        for explainer in explainers:
+            if explainer.needs(model).graph:
+                check(cancel)
+                early_results[explainer.method.key] = explainer.before_backward(
+                    EarlyRun(model, inputs, targets, grid, live, details), logits
+                )
+
+    trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early)
+    run = Run(model, inputs, targets, trace, grid, details, None, cancel)
+    with torch.no_grad():
+        sweeps = {explainer.method.key: explainer.sweep(run) for explainer in explainers}
+        trace.walk([sweep for sweep in sweeps.values() if sweep is not None], cancel)
+    results: dict[str, list[AttributionMap]] = {}
+    order = sorted(explainers, key=lambda explainer: _COST_ORDER.index(explainer.method.info.cost))
+    for position, explainer in enumerate(order):
+        check(cancel)
+        key = explainer.method.key
+        run.progress = _share_of(progress, position, len(order))
+        made = explainer.maps(run, sweeps[key], early_results.get(key))
+        results[key] = [
+            _attribution(explainer, made, i, targets[i] if len(targets) else None, run)
+            for i in range(run.batch)
+        ]
+        if progress is not None:
+            progress((position + 1) * _STEPS, len(order) * _STEPS)
+        if on_map is not None:
+            for i, attribution in enumerate(results[key]):
+                on_map(i, attribution)
+    return results, trace.logits, targets.items
+
+
+@dataclass
+class EarlyRun:
+    """What a method sees in ``before_backward``: the live tensors instead of a finished trace."""
+
+    model: ViT
+    inputs: torch.Tensor
+    targets: Targets
+    grid: tuple[int, int]
+    live: Live
+    details: bool
+
+
+def _share_of(progress: Progress | None, position: int, count: int) -> Progress | None:
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(position * _STEPS + round(_STEPS * done / max(1, total)), count * _STEPS)
+
+    return report
+
+
+def _attribution(
+    explainer: Explainer, made: MapBatch, index: int, target: TargetLike | None, run: Run
+) -> AttributionMap:
+    method = explainer.method
+    values = _to_numpy(made.values[index])
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).sum())
+        raise MethodFailed(
+            method.key,
+            f"{bad} of {values.size} values of its map are NaN or infinite. A higher precision may help "
+            '(precision="float64").',
+        )
+    is_patch = values.shape == run.grid
+    if not is_patch and values.shape != tuple(run.inputs.shape[-2:]):
+        raise MethodFailed(method.key, f"its map has the shape {values.shape}.")
+    return AttributionMap(
+        values=values,
+        method=method.id,
+        params=dict(method.params),
+        key=method.key,
+        target=target if method.info.class_specific else None,
+        signed=method.info.signed,
+        resolution="patch" if is_patch else "pixel",
+        details={
+            name: _to_numpy(value) if isinstance(value, torch.Tensor) else value
+            for name, value in (made.details[index] if made.details and run.details else {}).items()
+        },
+    )
+
+
+def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """float64 stays; everything else that floats becomes float32. Always a copy of its own."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point() and tensor.dtype != torch.float64:
+        tensor = tensor.float()
+    return tensor.numpy().copy()

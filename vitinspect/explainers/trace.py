@@ -1,0 +1,473 @@
+"""The trace: one forward and one backward pass, recorded once for all methods that need them.
+
+Attention stays fused. While the model runs, calls of ``scaled_dot_product_attention`` are intercepted and what
+enters (q, k, v) and what leaves (O, with its gradient dO) is kept. Afterwards, exactly,
+
+    A  = softmax(q k^T scale)        the attention probabilities, (B, H, T, T), row = query
+    dA = dO v^T                      the gradient of the score with respect to them
+
+are rebuilt in chunks of query rows, only where a method wants them. The T x T matrices of all blocks are never
+in memory together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from vitinspect.errors import UnsupportedModelError
+from vitinspect.explainers.base import Needs, Sweep
+from vitinspect.explainers.targets import TargetLike, Targets
+from vitinspect.models.guest import as_guest
+from vitinspect.models.vit import ViT
+from vitinspect.progress import CancelToken, check
+
+CHUNK_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
+"""How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
+CACHE_BYTES = 128 << 20
+"""Up to this size the rebuilt attention of all blocks is kept for the walk in the other direction."""
+
+
+# --- the tap -------------------------------------------------------------------------------------------------
+
+_tap = threading.local()
+_tap_guard = threading.Lock()
+_tap_users = 0
+_original_attention: Callable[..., torch.Tensor] | None = None
+
+
+def _tapped_attention(*args: Any, **kwargs: Any) -> torch.Tensor:
+    original = _original_attention or F.scaled_dot_product_attention
+    output = original(*args, **kwargs)
+    recorder = getattr(_tap, "recorder", None)
+    if recorder is not None:
+        recorder(output, *args, **kwargs)
+    return output
+
+
+@contextlib.contextmanager
+def tap_attention(recorder: Callable[..., None]) -> Iterator[None]:
+    """Hand each fused attention call of *this thread* to ``recorder`` until the block ends.
+
+    The function's attribute is replaced and not a dispatch mode used, because a mode misses the calls inside
+    ``nn.MultiheadAttention``. Other threads pass through; the last user puts the original back.
+    """
+    global _tap_users, _original_attention
+    with _tap_guard:
+        if _tap_users == 0:
+            _original_attention = F.scaled_dot_product_attention
+            F.scaled_dot_product_attention = _tapped_attention  # type: ignore[assignment]
+        _tap_users += 1
+    before = getattr(_tap, "recorder", None)
+    _tap.recorder = recorder
+    try:
+        yield
+    finally:
+        _tap.recorder = before
+        with _tap_guard:
+            _tap_users -= 1
+            if _tap_users == 0:
+                F.scaled_dot_product_attention = _original_attention  # type: ignore[assignment]
+                _original_attention = None
+
+
+@dataclass
+class AttentionCall:
+    """What entered and left one attention: (B, H, T, d) each."""
+
+    q: torch.Tensor
+    k: torch.Tensor
+    v: torch.Tensor
+    scale: float
+    mask: torch.Tensor | None = None
+    output: torch.Tensor | None = None
+    """Alive (part of the autograd graph) until the backward pass is over."""
+    output_gradient: torch.Tensor | None = None
+
+
+def _as_call(
+    output: torch.Tensor,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> AttentionCall:
+    if enable_gqa:
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
+    if is_causal:
+        attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
+    return AttentionCall(
+        query, key, value, scale if scale is not None else 1 / math.sqrt(query.shape[-1]), attn_mask, output
+    )
+
+
+# --- rebuilt attention ---------------------------------------------------------------------------------------
+
+
+@dataclass
+class Chunk:
+    """Some query rows of one block's attention, for all images and heads, with what is often made of it."""
+
+    block: int
+    rows: slice
+    attention: torch.Tensor
+    """(B, H, R, T)"""
+    gradient: torch.Tensor | None = None
+    """(B, H, R, T), the gradient of the score with respect to ``attention``; None if nobody asked for it."""
+
+    @cached_property
+    def mean(self) -> torch.Tensor:
+        """(B, R, T): attention averaged over heads."""
+        return self.attention.mean(1)
+
+    @cached_property
+    def product(self) -> torch.Tensor:
+        """(B, H, R, T): gradient times attention."""
+        assert self.gradient is not None
+        return self.gradient * self.attention
+
+
+@dataclass
+class Trace:
+    """What one forward and, where asked for, one backward pass left behind. All tensors are detached."""
+
+    logits: torch.Tensor
+    calls: list[list[AttentionCall]] = field(default_factory=list)
+    """Per block its attention calls: one, but two in blocks with parallel attentions."""
+    pool_calls: list[AttentionCall] = field(default_factory=list)
+    """Attention outside of the blocks: the pooling head's."""
+    input_gradient: torch.Tensor | None = None
+    tokens: list[torch.Tensor] = field(default_factory=list)
+    """[l] enters block l, [L] leaves the last block; (B, T, D)."""
+    token_gradients: list[torch.Tensor] = field(default_factory=list)
+    outputs: dict[str, torch.Tensor] = field(default_factory=dict)
+    inputs: dict[str, torch.Tensor] = field(default_factory=dict)
+    output_gradients: dict[str, torch.Tensor] = field(default_factory=dict)
+    readout: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    """(B, T): the share with which the head reads each token of the last block; see ``read_out``."""
+    _cache: dict[tuple[int, bool], list[Chunk]] = field(default_factory=dict)
+
+    @property
+    def depth(self) -> int:
+        return len(self.calls)
+
+    @property
+    def heads(self) -> int:
+        return sum(call.q.shape[1] for call in self.calls[0])
+
+    @property
+    def token_count(self) -> int:
+        return int(self.calls[0][0].q.shape[-2])
+
+    def attention_rows(self, block: int, gradient: bool = False) -> Iterator[Chunk]:
+        """The attention of one block, rebuilt chunk by chunk of query rows."""
+        cached = self._cache.get((block, gradient))
+        if cached is not None:
+            yield from cached
+            return
+        call = self.calls[block][0]
+        batch, _, tokens, _ = call.q.shape
+        row_bytes = batch * self.heads * call.k.shape[-2] * max(4, call.q.element_size())
+        budget = CHUNK_BYTES.get(call.q.device.type, CHUNK_BYTES["cpu"])
+        step = max(1, min(tokens, budget // row_bytes))
+        keep = row_bytes * tokens * self.depth * (2 if gradient else 1) <= CACHE_BYTES
+        kept: list[Chunk] = []
+        for start in range(0, tokens, step):
+            rows = slice(start, min(start + step, tokens))
+            chunk = Chunk(
+                block,
+                rows,
+                _join([_attention(c, rows) for c in self.calls[block]]),
+                _join([_attention_gradient(c, rows) for c in self.calls[block]]) if gradient else None,
+            )
+            if keep:
+                kept.append(chunk)
+            yield chunk
+        if keep:
+            self._cache[(block, gradient)] = kept
+
+    def attention(self, block: int) -> torch.Tensor:
+        """(B, H, T, T): the whole attention of one block. Mind the memory on large inputs."""
+        return torch.cat([chunk.attention for chunk in self.attention_rows(block)], dim=2)
+
+    def attention_gradient(self, block: int) -> torch.Tensor:
+        """(B, H, T, T): its gradient."""
+        rows = [chunk.gradient for chunk in self.attention_rows(block, gradient=True)]
+        return torch.cat([r for r in rows if r is not None], dim=2)
+
+    def walk(self, sweeps: Sequence[Sweep], cancel: CancelToken | None = None) -> None:
+        """Let all sweeps see all blocks, each chunk of attention rebuilt once for those of one direction."""
+        for last_to_first in (True, False):
+            group = [sweep for sweep in sweeps if sweep.last_to_first == last_to_first]
+            if not group:
+                continue
+            # One key for the cache in both directions, if any sweep at all wants the gradient.
+            gradient = any(sweep.gradient for sweep in sweeps)
+            order = range(self.depth - 1, -1, -1) if last_to_first else range(self.depth)
+            for block in order:
+                check(cancel)
+                for chunk in self.attention_rows(block, gradient):
+                    for sweep in group:
+                        sweep.rows(chunk)
+                for sweep in group:
+                    sweep.block_done(block)
+
+    def forget_attention(self) -> None:
+        """Free the rebuilt attention that was kept."""
+        self._cache.clear()
+
+
+def _join(parts: list[torch.Tensor]) -> torch.Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _wide(tensor: torch.Tensor) -> torch.Tensor:
+    """bfloat16 has eight bits of mantissa: sums over tokens are taken in float32."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def _attention(call: AttentionCall, rows: slice) -> torch.Tensor:
+    scores = (_wide(call.q[..., rows, :]) * call.scale) @ _wide(call.k).transpose(-2, -1)
+    if call.mask is not None:
+        mask = call.mask[..., rows, :] if call.mask.shape[-2] > 1 else call.mask
+        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
+    return scores.softmax(-1)
+
+
+def _attention_gradient(call: AttentionCall, rows: slice) -> torch.Tensor:
+    assert call.output_gradient is not None
+    return _wide(call.output_gradient[..., rows, :]) @ _wide(call.v).transpose(-2, -1)
+
+
+# --- recording -----------------------------------------------------------------------------------------------
+
+
+class _Recording:
+    """The hooks of one pass, and what they caught. Removed again whatever happens."""
+
+    def __init__(self, model: ViT, needs: Needs, cancel: CancelToken | None) -> None:
+        self.model, self.needs, self.cancel = model, needs, cancel
+        self.calls: list[list[AttentionCall]] = [[] for _ in model.blocks]
+        self.pool_calls: list[AttentionCall] = []
+        self.tokens: list[torch.Tensor] = []
+        self.outputs: dict[str, torch.Tensor] = {}
+        self.inputs: dict[str, torch.Tensor] = {}
+        self.features: torch.Tensor | None = None
+        self._block: int | None = None
+        self._after_blocks = False
+
+    def attention_called(self, output: torch.Tensor, *args: Any, **kwargs: Any) -> None:
+        if self._block is not None:
+            needs = self.needs
+            if needs.attention or needs.attention_gradient or needs.graph:
+                self.calls[self._block].append(_as_call(output, *args, **kwargs))
+        elif self._after_blocks:
+            self.pool_calls.append(_as_call(output, *args, **kwargs))
+
+    @contextlib.contextmanager
+    def hooks(self) -> Iterator[None]:
+        handles = []
+        try:
+            for index, block in enumerate(self.model.blocks):
+                handles.append(block.register_forward_pre_hook(self._enter(index), with_kwargs=True))
+                handles.append(block.register_forward_hook(self._leave(index)))
+            names = dict(self.model.module.named_modules())
+            for name in (*self.needs.outputs, *self.needs.output_gradients):
+                handles.append(names[name].register_forward_hook(self._keep_output(name)))
+            for name in self.needs.inputs:
+                handles.append(names[name].register_forward_pre_hook(self._keep_input(name)))
+            if self.model.pooling in ("max", "avgmax"):
+                handles.append(names["norm"].register_forward_hook(self._keep_features))
+            with tap_attention(self.attention_called):
+                yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            check(self.cancel)
+            self._block = index
+            if self.needs.tokens or self.needs.token_gradients:
+                self.tokens.append(args[0] if args else kwargs["x"])
+
+        return hook
+
+    def _leave(self, index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, output: torch.Tensor) -> None:
+            self._block = None
+            if index == len(self.model.blocks) - 1:
+                self._after_blocks = True
+                if self.needs.tokens or self.needs.token_gradients:
+                    self.tokens.append(output)
+
+        return hook
+
+    def _keep_output(self, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any, output: torch.Tensor) -> None:
+            self.outputs[name] = output
+
+        return hook
+
+    def _keep_input(self, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any) -> None:
+            self.inputs[name] = args[0]
+
+        return hook
+
+    def _keep_features(self, module: nn.Module, args: Any, output: torch.Tensor) -> None:
+        self.features = output
+
+
+EarlyWork = Callable[[torch.Tensor, Targets, "Live"], None]
+
+
+@dataclass
+class Live:
+    """The tensors of the forward pass while their autograd graph is alive."""
+
+    calls: list[list[AttentionCall]]
+    tokens: list[torch.Tensor]
+    outputs: dict[str, torch.Tensor]
+
+
+def record(
+    model: ViT,
+    inputs: torch.Tensor,
+    choose_targets: Callable[[torch.Tensor], Sequence[TargetLike] | None],
+    needs: Needs,
+    *,
+    cancel: CancelToken | None = None,
+    early: EarlyWork | None = None,
+) -> tuple[Trace, Targets]:
+    """Run the model once forward and, where a method needs it, once back from the score of the targets.
+
+    ``choose_targets`` gets the logits and returns one target per image (a prediction is known only now), or None
+    if nothing depends on it.
+    """
+    recording = _Recording(model, needs, cancel)
+    with as_guest(model.module):
+        with_graph = needs.backward or needs.graph
+        x = inputs.detach()
+        if with_graph:
+            x = x.clone().requires_grad_(True)
+        with recording.hooks(), torch.set_grad_enabled(with_graph):
+            logits = model.module(x)
+        if logits.dim() != 2:
+            raise UnsupportedModelError(
+                f"{model.name} returns an output of shape {tuple(logits.shape)}: it has no pooling, and so no single "
+                "score to explain."
+            )
+        targets = Targets(choose_targets(logits.detach()) or [])
+        if early is not None and with_graph:
+            with torch.enable_grad():
+                early(logits, targets, Live(recording.calls, recording.tokens, recording.outputs))
+        trace = Trace(logits=logits.detach(), calls=recording.calls, pool_calls=recording.pool_calls)
+        if needs.backward:
+            check(cancel)
+            with torch.enable_grad():
+                _run_backward(trace, targets.score(logits).sum(), x, recording, needs)
+        trace.tokens = [t.detach() for t in recording.tokens] if needs.tokens or needs.token_gradients else []
+        trace.outputs = {name: t.detach() for name, t in recording.outputs.items()}
+        trace.inputs = {name: t.detach() for name, t in recording.inputs.items()}
+        _let_go_of_the_graph(trace, keep=needs.attention or needs.attention_gradient)
+        trace.readout = read_out(model, trace, recording.features, inputs)
+    return trace, targets
+
+
+def _run_backward(
+    trace: Trace, score: torch.Tensor, x: torch.Tensor, recording: _Recording, needs: Needs
+) -> None:
+    wanted: list[torch.Tensor] = []
+    places: list[Callable[[torch.Tensor], None]] = []
+
+    def want(tensor: torch.Tensor, place: Callable[[torch.Tensor], None]) -> None:
+        wanted.append(tensor)
+        places.append(place)
+
+    if needs.attention_gradient:
+        for call in (c for block in trace.calls for c in block):
+            assert call.output is not None
+            want(call.output, lambda g, call=call: setattr(call, "output_gradient", g))
+    if needs.token_gradients:
+        trace.token_gradients = [torch.empty(0)] * len(recording.tokens)
+        for i, tokens in enumerate(recording.tokens):
+            want(tokens, lambda g, i=i: trace.token_gradients.__setitem__(i, g))
+    for name in needs.output_gradients:
+        want(recording.outputs[name], lambda g, name=name: trace.output_gradients.__setitem__(name, g))
+    if needs.input_gradient:
+        want(x, lambda g: setattr(trace, "input_gradient", g))
+    gradients = torch.autograd.grad(score, wanted, allow_unused=True)
+    for tensor, gradient, place in zip(wanted, gradients, places, strict=True):
+        place(torch.zeros_like(tensor) if gradient is None else gradient.detach())
+
+
+def _let_go_of_the_graph(trace: Trace, keep: bool) -> None:
+    for call in (*(c for block in trace.calls for c in block), *trace.pool_calls):
+        call.q, call.k, call.v = call.q.detach(), call.k.detach(), call.v.detach()
+        call.output = None
+    if not keep:
+        for block in trace.calls:
+            block.clear()
+
+
+def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: torch.Tensor) -> torch.Tensor:
+    """The share with which the head reads each token of the last block, (B, T); every row sums to one.
+
+    A map that starts from "row 0" is right only where the head reads the class token. So the row that a rollout
+    starts from is, by pooling:
+
+    token       the class token alone;
+    distilled   half the class token, half the distillation token (the two heads are averaged);
+    cls+mean    half the class token, half all patches evenly (heads on the concatenation of both);
+    avg         all patches evenly (all tokens where the model's average includes the prefix);
+    max         for each token the share of channels whose maximum it holds; avgmax: the mean of avg and max;
+    map         the attention of the pooling head, averaged over its heads and latent queries;
+    prr         the attention of the refining head, averaged over heads, at its class token or over its rows.
+    """
+    rows, columns = model.grid_for(*inputs.shape[-2:])
+    prefix, patches = model.prefix_tokens, rows * columns
+    batch, total = inputs.shape[0], prefix + patches
+    like = trace.logits if trace.logits.dtype in (torch.float32, torch.float64) else trace.logits.float()
+    share = like.new_zeros(batch, total)
+    first = 0 if model.pools_prefix else prefix
+    pooling = model.pooling
+    if pooling == "token":
+        share[:, 0] = 1
+    elif pooling == "distilled":
+        share[:, :2] = 0.5
+    elif pooling == "cls+mean":
+        share[:, 0] = 0.5
+        share[:, prefix:] += 0.5 / patches
+    elif pooling == "avg":
+        share[:, first:] = 1 / (total - first)
+    elif pooling in ("max", "avgmax") and features is not None:
+        winners = features.detach()[:, first:].argmax(1)
+        counts = F.one_hot(winners, total - first).to(like.dtype).mean(1)
+        share[:, first:] = counts
+        if pooling == "avgmax":
+            share[:, first:] = (counts + 1 / (total - first)) / 2
+    elif pooling in ("map", "prr") and trace.pool_calls:
+        attention = _attention(trace.pool_calls[0], slice(None)).to(like.dtype).mean(1)
+        if pooling == "prr" and getattr(model.module.attn_pool, "pool", "token") == "token":
+            attention = attention[:, :1]
+        share[:, total - attention.shape[-1] :] = attention.mean(1)
+    else:
+        raise UnsupportedModelError(
+            f"{model.name} pools its tokens by {pooling!r}, which vitinspect cannot read."
+        )
+    return share

@@ -1,0 +1,344 @@
+"""The wrapped Vision Transformer: a timm module and everything the rest of vitinspect asks about it."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from vitinspect.errors import UnsupportedModelError
+from vitinspect.models.guest import as_guest, lock_of
+from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.registry import Method
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class that the model considers, with its probability."""
+
+    index: int
+    label: str
+    probability: float
+    logit: float
+
+
+class ViT:
+    """A Vision Transformer of timm, unchanged, with its structure made plain.
+
+    The module is kept as it was given: weights, mode, device. Work on another device or in another precision is
+    done on a copy that is made once and kept.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        *,
+        preprocessing: Preprocessing,
+        labels: Sequence[str] | None = None,
+        name: str | None = None,
+        source: str | None = None,
+    ) -> None:
+        self.module = module
+        self.preprocessing = preprocessing
+        self.name = name or type(module).__name__
+        self.source = source or self.name
+        self._casts: dict[torch.dtype, tuple[Any, ViT]] = {}
+        self.family = family_of(module)
+        self.blocks: list[nn.Module] = list(module.blocks)  # type: ignore[arg-type]
+        self.outputs = _output_width(module)
+        if labels is not None and len(labels) != self.outputs:
+            raise UnsupportedModelError(
+                f"{self.name} has {self.outputs} classes, but {len(labels)} labels were given."
+            )
+        self.labels: list[str] = (
+            list(labels) if labels is not None else [f"class {i}" for i in range(self.outputs)]
+        )
+        self.has_labels = labels is not None
+
+    # --- structure -------------------------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        return len(self.blocks)
+
+    @cached_property
+    def heads(self) -> int:
+        """Attention heads per block (of the first block)."""
+        for part in self.blocks[0].modules():
+            if hasattr(part, "num_heads"):
+                return int(part.num_heads)
+        return 0
+
+    @property
+    def dim(self) -> int:
+        return int(self.module.embed_dim)  # type: ignore[arg-type]
+
+    @property
+    def patch_size(self) -> tuple[int, int]:
+        """Height and width of a patch in pixels."""
+        height, width = self.module.patch_embed.patch_size  # type: ignore[union-attr,misc]
+        return int(height), int(width)
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of the input in pixels."""
+        return self.preprocessing.input_size
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches at the model's own input size."""
+        return self.grid_for(*self.input_size)
+
+    def grid_for(self, height: int, width: int) -> tuple[int, int]:
+        """Rows and columns of patches of an input of this size."""
+        embed = self.module.patch_embed
+        if hasattr(embed, "dynamic_feat_size"):
+            rows, columns = embed.dynamic_feat_size((height, width))  # type: ignore[operator]
+        else:
+            rows, columns = embed.grid_size  # type: ignore[union-attr,misc]
+        return int(rows), int(columns)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """How many tokens stand before the patches."""
+        return int(getattr(self.module, "num_prefix_tokens", 0))
+
+    @property
+    def prefix_names(self) -> tuple[str, ...]:
+        """What the tokens before the patches are, in their order."""
+        names: list[str] = []
+        if getattr(self.module, "cls_token", None) is not None:
+            names.append("class")
+        if getattr(self.module, "dist_token", None) is not None:
+            names.append("distillation")
+        registers = self.prefix_tokens - len(names)
+        names += [f"register {i + 1}" for i in range(registers)]
+        return tuple(names)
+
+    @property
+    def has_class_token(self) -> bool:
+        return getattr(self.module, "cls_token", None) is not None
+
+    @property
+    def is_distilled(self) -> bool:
+        return getattr(self.module, "head_dist", None) is not None
+
+    @property
+    def pooling(self) -> str:
+        """How the head reads the tokens: token, avg, max, avgmax, map, prr, distilled, or a head's own word."""
+        own = getattr(self.module, "vitinspect_pooling", None)
+        if own:
+            return str(own)
+        if self.is_distilled:
+            return "distilled"
+        return str(getattr(self.module, "global_pool", "token") or "none")
+
+    @property
+    def pools_prefix(self) -> bool:
+        """Whether average, maximum and attention pooling include the prefix tokens."""
+        if self.family == "Eva":
+            # Eva's attention pool reads every token; its averages leave the prefix out.
+            return self.pooling == "map"
+        return bool(getattr(self.module, "pool_include_prefix", False))
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the outputs are classes, and not an embedding."""
+        return int(getattr(self.module, "num_classes", 0) or 0) > 0
+
+    @property
+    def num_classes(self) -> int:
+        return self.outputs if self.has_classifier else 0
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.module.parameters()).dtype
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short hash of the weights and the architecture, by which results are cached."""
+        digest = hashlib.sha256(type(self.module).__name__.encode())
+        with torch.no_grad():
+            for name, tensor in sorted(self.module.state_dict().items()):
+                digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                digest.update(tensor.detach().to("cpu").contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(repr(self.preprocessing).encode())
+        return digest.hexdigest()[:16]
+
+    # --- labels ----------------------------------------------------------------------------------------------
+
+    def find_label(self, text: str) -> int | None:
+        """The class of this name: exact, or ignoring case, or one of its synonyms (``"tabby, tabby cat"``)."""
+        if text in self._label_index:
+            return self._label_index[text]
+        return self._label_index_folded.get(text.casefold())
+
+    @cached_property
+    def _label_index(self) -> dict[str, int]:
+        index: dict[str, int] = {}
+        for i, label in enumerate(self.labels):
+            index.setdefault(label, i)
+        return index
+
+    @cached_property
+    def _label_index_folded(self) -> dict[str, int]:
+        index: dict[str, int] = {}
+        for i, label in enumerate(self.labels):
+            index.setdefault(label.casefold(), i)
+        for i, label in enumerate(self.labels):
+            for synonym in label.split(","):
+                index.setdefault(synonym.strip().casefold(), i)
+        return index
+
+    def unknown_label(self, text: str) -> str:
+        """A sentence for a label that does not exist, with the nearest that do."""
+        close = difflib.get_close_matches(text.casefold(), list(self._label_index_folded), n=3, cutoff=0.5)
+        hint = " Near it: " + ", ".join(close) + "." if close else ""
+        return f"{self.name} has no class named {text!r}.{hint} A class index works too."
+
+    # --- running ---------------------------------------------------------------------------------------------
+
+    def preprocess(self, image: Any, mode: str = "crop") -> Prepared:
+        """A picture as the model wants to see it, with its place in the original."""
+        return prepare(image, self.preprocessing, mode)
+
+    def at_precision(self, precision: str | torch.dtype) -> ViT:
+        """This model in another number format: itself, or a copy that is kept until the weights change."""
+        dtype = PRECISIONS[precision] if isinstance(precision, str) else precision
+        if dtype == self.dtype:
+            return self
+        with lock_of(self.module):
+            state = tuple((p.data_ptr(), p._version) for p in self.module.parameters())
+            cached = self._casts.get(dtype)
+            if cached is None or cached[0] != state:
+                module = copy.deepcopy(self.module).to(dtype)
+                clone = ViT(
+                    module,
+                    preprocessing=self.preprocessing,
+                    labels=self.labels if self.has_labels else None,
+                    name=self.name,
+                    source=self.source,
+                )
+                self._casts[dtype] = cached = (state, clone)
+            return cached[1]
+
+    def logits(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The model's output for a batch (B, 3, H, W), without gradients."""
+        with as_guest(self.module), torch.no_grad():
+            return self.module(inputs.to(self.device, self.dtype))
+
+    def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
+        """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
+        from vitinspect.explainers.inputs import as_batch
+
+        inputs, _ = as_batch(self, [image], mode=mode)
+        logits = self.logits(inputs)[0].double().cpu()
+        probabilities = logits.softmax(-1)
+        best = probabilities.topk(min(top, self.outputs)).indices.tolist()
+        return [Prediction(i, self.labels[i], float(probabilities[i]), float(logits[i])) for i in best]
+
+    # --- methods ---------------------------------------------------------------------------------------------
+
+    def why_not(self, method: str | Method) -> str | None:
+        """None if the method applies to this model, otherwise the sentence that says why it does not."""
+        from vitinspect.errors import MethodNotApplicable
+        from vitinspect.explainers.registry import make_method
+
+        try:
+            make_method(method).explainer().check(self)
+        except MethodNotApplicable as error:
+            return error.reason
+        return None
+
+    def supported_methods(self) -> list[str]:
+        """The ids of all methods that apply to this model."""
+        from vitinspect.explainers.registry import methods
+
+        return [info.id for info in methods() if self.why_not(info.id) is None]
+
+    def __repr__(self) -> str:
+        rows, columns = self.grid
+        return (
+            f"<ViT {self.name}: {self.depth} blocks, {self.heads} heads, {rows}x{columns} patches, "
+            f"{self.prefix_tokens} prefix tokens, {self.pooling} pooling, {self.outputs} outputs>"
+        )
+
+
+FAMILIES = ("VisionTransformer", "VisionTransformerDistilled", "Eva")
+
+
+def family_of(module: nn.Module) -> str:
+    """The timm class that this model is, or ``other`` for one whose attention may be tapped all the same."""
+    names = [cls.__name__ for cls in type(module).__mro__]
+    for family in ("VisionTransformerDistilled", "VisionTransformer", "Eva"):
+        if family in names:
+            return family
+    missing = [part for part in ("blocks", "patch_embed", "embed_dim") if not hasattr(module, part)]
+    if missing or not isinstance(module.blocks, nn.Sequential | nn.ModuleList):
+        raise UnsupportedModelError(
+            f"This model is a {type(module).__name__}, not a Vision Transformer that vitinspect can look into. "
+            "What works: timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva "
+            "(EVA-02, DINOv3)."
+        )
+    return "other"
+
+
+def _output_width(module: nn.Module) -> int:
+    """The length of the output vector, from the head rather than from what the module says of itself."""
+    head = getattr(module, "head", None)
+    for part in (head, getattr(head, "fc", None)):
+        if isinstance(part, nn.Linear):
+            return int(part.out_features)
+    if int(getattr(module, "num_classes", 0) or 0) > 0:
+        return int(module.num_classes)  # type: ignore[arg-type]
+    pool = getattr(module, "attn_pool", None)
+    return int(getattr(pool, "out_features", 0) or module.embed_dim)  # type: ignore[arg-type]
+
+
+def wrap_model(
+    module: nn.Module,
+    labels: Sequence[str] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    device: str | torch.device | None = "cpu",
+    *,
+    preprocessing: Preprocessing | None = None,
+    name: str | None = None,
+    source: str | None = None,
+) -> ViT:
+    """Wrap a timm module; its weights are kept as they are.
+
+    ``mean`` and ``std`` replace what timm's own configuration of the module says. On another device the module is
+    copied there, and the one that was given stays where it is.
+    """
+    if not isinstance(module, nn.Module):
+        raise UnsupportedModelError(f"A torch module was expected, not {type(module).__name__}.")
+    family_of(module)
+    if preprocessing is None:
+        changes: dict[str, Any] = {}
+        if mean is not None:
+            changes["mean"] = tuple(float(v) for v in mean)
+        if std is not None:
+            changes["std"] = tuple(float(v) for v in std)
+        preprocessing = Preprocessing.from_module(module, **changes)
+    if device is not None:
+        wanted = torch.device(device)
+        current = next(module.parameters()).device
+        if wanted.type != current.type or (wanted.index is not None and wanted.index != current.index):
+            module = copy.deepcopy(module).to(wanted)
+    return ViT(module, preprocessing=preprocessing, labels=labels, name=name, source=source)
