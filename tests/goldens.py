@@ -1,6 +1,6 @@
 """The golden numbers: small seeded models, their inputs, and what the methods' authors' own code gave on them.
 
-``tests/golden/README.md`` says where they come from; ``docs/methods.md`` what each array is.
+``tests/golden/README.md`` says where they come from, ``docs/methods/`` what each array is.
 """
 
 from __future__ import annotations

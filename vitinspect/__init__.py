@@ -47,7 +47,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "CancelToken": ("vitinspect.progress", "CancelToken"),
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from vitinspect.errors import (

@@ -28,9 +28,7 @@ def test_rollout_and_attention_gradcam_equal_the_goldens(name, index, precision,
 
 
 @pytest.mark.parametrize("index", [0, 1])
-@pytest.mark.parametrize(
-    ("fusion", "ratio"), [(f, r) for f in ("mean", "max", "min") for r in (0.0, 0.5, 0.9)]
-)
+@pytest.mark.parametrize(("fusion", "ratio"), [(f, r) for f in ("mean", "max", "min") for r in (0.0, 0.5, 0.9)])
 def test_vit_explain_rollout_equals_the_goldens_in_both_normalisations(fusion, ratio, index):
     golden = arrays("p1_vitexplain_f64")
     params = {"head_fusion": fusion, "discard_ratio": ratio}
@@ -49,9 +47,7 @@ def test_gradient_rollout_equals_the_goldens_as_shipped_and_corrected(name, rati
     for target in targets_p(name, 0):
         for variant in ("authors", "corrected"):
             method = ("gradient_rollout", {"discard_ratio": ratio, "variant": variant})
-            values = vi.explain(golden_model(name), inputs_p(name, 0), [method], target, "float64")[
-                method
-            ].values
+            values = vi.explain(golden_model(name), inputs_p(name, 0), [method], target, "float64")[method].values
             key = f"i0_t{target}_gradrollout_{variant}_d{ratio}"
             assert_close(values / values.max(), golden[key], 1e-6, key)
 
@@ -61,9 +57,7 @@ def test_gradient_rollout_equals_the_goldens_as_shipped_and_corrected(name, rati
 def test_generic_attention_relevance_equals_the_goldens(name, precision, bound):
     golden = arrays(f"{name}_chefer_generic")["map"]
     for index, (place, target) in itertools.product((0, 1), enumerate(targets_q(name))):
-        result = vi.explain(
-            golden_model(name), inputs_q(name, index), ["attention_gradient"], target, precision
-        )
+        result = vi.explain(golden_model(name), inputs_q(name, index), ["attention_gradient"], target, precision)
         assert_close(result["attention_gradient"].values, golden[index, place], bound)
 
 

@@ -52,9 +52,7 @@ class Needs:
     @property
     def backward(self) -> bool:
         """Whether the pass back from the score is needed."""
-        return bool(
-            self.attention_gradient or self.input_gradient or self.token_gradients or self.output_gradients
-        )
+        return bool(self.attention_gradient or self.input_gradient or self.token_gradients or self.output_gradients)
 
 
 @dataclass

@@ -150,9 +150,7 @@ def explain_batch(
     for explainer in explainers:
         explainer.check(working)
     with as_guest(working.module):
-        results, logits, resolved = _run(
-            working, batch, wanted, explainers, details, progress, cancel, on_map
-        )
+        results, logits, resolved = _run(working, batch, wanted, explainers, details, progress, cancel, on_map)
     return [
         Explanation(
             maps={method.key: results[method.key][i] for method in chosen},
@@ -235,8 +233,7 @@ def _run(
         run.progress = _share_of(progress, position, len(order))
         made = explainer.maps(run, sweeps[key], early_results.get(key))
         results[key] = [
-            _attribution(explainer, made, i, targets[i] if len(targets) else None, run)
-            for i in range(run.batch)
+            _attribution(explainer, made, i, targets[i] if len(targets) else None, run) for i in range(run.batch)
         ]
         if progress is not None:
             progress((position + 1) * _STEPS, len(order) * _STEPS)

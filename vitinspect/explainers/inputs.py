@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 
-def as_batch(
-    model: ViT, images: Sequence[Any], *, mode: str = "crop"
-) -> tuple[torch.Tensor, list[Placement | None]]:
+def as_batch(model: ViT, images: Sequence[Any], *, mode: str = "crop") -> tuple[torch.Tensor, list[Placement | None]]:
     """(B, 3, H, W) float, and for each image where the model's input lies in it (None for ready tensors)."""
     tensors: list[torch.Tensor] = []
     placements: list[Placement | None] = []

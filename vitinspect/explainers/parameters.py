@@ -51,14 +51,12 @@ class Parameter:
             if text not in self.choices:
                 raise self._error(method, value)
             return text
-        if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "__float__"):
+        if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
             raise self._error(method, value)
         number = float(value)
         if math.isnan(number) or (self.type == "int" and number != int(number)):
             raise self._error(method, value)
-        if (self.minimum is not None and number < self.minimum) or (
-            self.maximum is not None and number > self.maximum
-        ):
+        if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
             raise self._error(method, value)
         return int(number) if self.type == "int" else number
 
@@ -137,9 +135,7 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
     stripped = text.strip()
     if "(" not in stripped:
         if not stripped or ")" in stripped or "=" in stripped:
-            raise ParameterError(
-                f"{text!r} is not a method; write it like rollout or rollout(start_layer=1)."
-            )
+            raise ParameterError(f"{text!r} is not a method; write it like rollout or rollout(start_layer=1).")
         return stripped, {}
     name, _, rest = stripped.partition("(")
     if not rest.endswith(")") or "(" in rest or ")" in rest[:-1] or not name.strip():

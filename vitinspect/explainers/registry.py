@@ -60,9 +60,7 @@ class MethodInfo:
 
             lines.append("")
             lines.append("Parameters:")
-            lines += [
-                f"  {p.name} = {format_value(p.default)}  ({p.describe()})  {p.help}" for p in self.parameters
-            ]
+            lines += [f"  {p.name} = {format_value(p.default)}  ({p.describe()})  {p.help}" for p in self.parameters]
         if self.notice:
             lines += ["", self.notice]
         return "\n".join(lines)

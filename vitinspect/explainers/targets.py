@@ -38,9 +38,7 @@ class TextEmbedding:
 
     def unit(self) -> np.ndarray:
         """The vector with length one, float64."""
-        vector = np.asarray(getattr(self.vector, "detach", lambda: self.vector)(), dtype=np.float64).reshape(
-            -1
-        )
+        vector = np.asarray(getattr(self.vector, "detach", lambda: self.vector)(), dtype=np.float64).reshape(-1)
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0:
             raise TargetError("The text embedding has no direction: its length is zero or not finite.")

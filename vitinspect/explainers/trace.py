@@ -389,9 +389,7 @@ def record(
     return trace, targets
 
 
-def _run_backward(
-    trace: Trace, score: torch.Tensor, x: torch.Tensor, recording: _Recording, needs: Needs
-) -> None:
+def _run_backward(trace: Trace, score: torch.Tensor, x: torch.Tensor, recording: _Recording, needs: Needs) -> None:
     wanted: list[torch.Tensor] = []
     places: list[Callable[[torch.Tensor], None]] = []
 
@@ -467,7 +465,5 @@ def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: to
             attention = attention[:, :1]
         share[:, total - attention.shape[-1] :] = attention.mean(1)
     else:
-        raise UnsupportedModelError(
-            f"{model.name} pools its tokens by {pooling!r}, which vitinspect cannot read."
-        )
+        raise UnsupportedModelError(f"{model.name} pools its tokens by {pooling!r}, which vitinspect cannot read.")
     return share

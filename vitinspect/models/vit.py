@@ -58,12 +58,8 @@ class ViT:
         self.blocks: list[nn.Module] = list(module.blocks)  # type: ignore[arg-type]
         self.outputs = _output_width(module)
         if labels is not None and len(labels) != self.outputs:
-            raise UnsupportedModelError(
-                f"{self.name} has {self.outputs} classes, but {len(labels)} labels were given."
-            )
-        self.labels: list[str] = (
-            list(labels) if labels is not None else [f"class {i}" for i in range(self.outputs)]
-        )
+            raise UnsupportedModelError(f"{self.name} has {self.outputs} classes, but {len(labels)} labels were given.")
+        self.labels: list[str] = list(labels) if labels is not None else [f"class {i}" for i in range(self.outputs)]
         self.has_labels = labels is not None
 
     # --- structure -------------------------------------------------------------------------------------------
