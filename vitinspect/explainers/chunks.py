@@ -1,0 +1,115 @@
+"""Work in chunks that fit memory: a chunk that does not is halved, and the work goes on.
+
+Methods that score hundreds of masked copies of one image run them in batches. How large a batch may be is known
+only by trying, so it is tried.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vitinspect.errors import VitInspectError
+from vitinspect.progress import CancelToken, Progress, check
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.base import Run
+    from vitinspect.models.vit import ViT
+
+CPU_CHUNK_OPERATIONS = 8e9
+"""Floating-point operations of one chunk on a CPU: some tens of milliseconds, so that a cancel is heard soon."""
+CPU_SMALLEST, CPU_LARGEST = 4, 64
+"""Below four images a CPU loses speed to reading the weights; above sixty-four nothing is gained."""
+GPU_LARGEST = 256
+GPU_MEMORY_SHARE = 4
+"""A chunk may take a quarter of the memory that is free."""
+
+# How the CPU allocator of torch, and its kernels, say that memory is out; CUDA and MPS have a class or their own words.
+_MEMORY_WORDS = ("not enough memory", "can't allocate memory", "out of memory", "failed to allocate")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory is out, whichever allocator it comes from."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def run_chunks(
+    total: int,
+    start_size: int,
+    work: Callable[[slice], None],
+    *,
+    report: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> int:
+    """Call ``work`` on consecutive slices of ``range(total)``, ``start_size`` long, and halve them on out-of-memory.
+
+    ``work`` may be called again on the first half of a slice on which it ran out of memory, so it must write its
+    results by index and not append them. ``report(done, total)`` is called after each slice, and may raise to stop.
+    Returns the size that was arrived at: a good start for the next call.
+    """
+    size = max(1, min(start_size, total))
+    done = 0
+    while done < total:
+        check(cancel)
+        chunk = slice(done, min(done + size, total))
+        if not _fits(work, chunk):
+            length = chunk.stop - chunk.start
+            if length == 1:
+                raise VitInspectError(
+                    "There is not enough memory for even one image at a time. A smaller input size, a smaller "
+                    'model or precision="bfloat16" needs less.'
+                )
+            size = length // 2
+            _release()
+            continue
+        done = chunk.stop
+        if report is not None:
+            report(done, total)
+    return size
+
+
+def _fits(work: Callable[[slice], None], chunk: slice) -> bool:
+    # The exception is dropped on return, and with it the frames that hold what was allocated so far.
+    try:
+        work(chunk)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True
+
+
+def _release() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def forward_batch_size(model: ViT, run: Run) -> int:
+    """With how many images a chunk of forward passes should start on this model and device."""
+    rows, columns = run.grid
+    return batch_size_for(model, model.prefix_tokens + rows * columns)
+
+
+def batch_size_for(model: ViT, tokens: int, blocks: int | None = None) -> int:
+    """The same for sequences of ``tokens`` tokens that pass through ``blocks`` blocks (all of them by default)."""
+    width = model.dim
+    if model.device.type == "cpu":
+        depth = model.depth if blocks is None else blocks
+        operations = 2.0 * tokens * depth * (12 * width * width + 2 * tokens * width)
+        return max(CPU_SMALLEST, min(CPU_LARGEST, int(CPU_CHUNK_OPERATIONS / max(operations, 1.0))))
+    if model.device.type == "cuda":
+        import torch
+
+        free, _ = torch.cuda.mem_get_info(model.device)
+        # Tokens, q, k, v, attention output and the two widths of the MLP are alive at once; never less than a half.
+        item = tokens * width * 16 * max(2, model.dtype.itemsize)
+        return max(1, min(GPU_LARGEST, int(free / GPU_MEMORY_SHARE / item)))
+    return 16
