@@ -1,0 +1,43 @@
+"""Pictures: open one, find those in a folder, read a mask.
+
+``opening``  one way in for every format, as 8-bit RGB, with errors that name the file and the reason;
+``colour``   what becomes of 16 bits, palettes, CMYK, alpha and colour profiles on that way;
+``listing``  the pictures in a folder, streamed and in natural order;
+``masks``    label images, whose numbers must not be treated as colours.
+
+Nothing here imports torch or Qt, and all of it may be called from several threads.
+"""
+
+from __future__ import annotations
+
+from vitinspect.images.listing import (
+    SUFFIXES,
+    is_image_name,
+    list_images,
+    natural_key,
+    scan_images,
+)
+from vitinspect.images.masks import open_mask
+from vitinspect.images.opening import (
+    DEFAULT_MAX_PIXELS,
+    max_pixels,
+    open_image,
+    read_size,
+    set_max_pixels,
+    thumbnail,
+)
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "SUFFIXES",
+    "is_image_name",
+    "list_images",
+    "max_pixels",
+    "natural_key",
+    "open_image",
+    "open_mask",
+    "read_size",
+    "scan_images",
+    "set_max_pixels",
+    "thumbnail",
+]

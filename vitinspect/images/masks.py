@@ -1,0 +1,75 @@
+"""Masks and label images: their numbers are classes or objects, not brightness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from vitinspect.errors import ImageError
+from vitinspect.images.opening import Source, _name, _opened, _orientation, _upright
+
+_MAX_COLOURS = 256
+
+
+def open_mask(source: Source, *, max_pixels: int | None = None) -> NDArray[Any]:
+    """The labels in a mask file, height x width, ``uint8`` or ``int32``; zero is the background.
+
+    - palette (Pascal VOC): the palette's indices, whatever colours it gives them; grey of 8 or 16 bits: the
+      values; one bit: 0 and 1;
+    - colours: each colour is a label, counted from 1 in the order of their values, and black is 0;
+    - one colour with transparency: opaque is 1;
+    - JPEG blurs the edges of a mask: its grey values are rounded to 0 and 255.
+
+    The orientation tag is applied, as it is to pictures.
+    """
+    name = _name(source)
+    with _opened(source, max_pixels) as image:
+        image.load()
+        lossy = image.format in ("JPEG", "MPO")
+        orientation = _orientation(image)
+        upright = _upright(image, orientation)
+        labels = _labels(upright, name, lossy)
+    if labels.size and labels.max() < 256 and labels.min() >= 0:
+        return labels.astype(np.uint8)
+    return labels.astype(np.int32)
+
+
+def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:
+    if image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
+        rgba = np.asarray(image.convert("RGBA"))
+        alpha = rgba[..., 3]
+        shown = rgba[alpha > 0]
+        if alpha.min() < 255 and (not len(shown) or (shown[:, :3] == shown[0, :3]).all()):
+            return (alpha > 127).astype(np.uint8)
+        # Transparent is background, whatever colour lies under it.
+        pixels = np.where(alpha[..., None] > 127, rgba[..., :3], 0).astype(np.uint8)
+    elif image.mode in ("RGB", "CMYK", "YCbCr", "HSV", "LAB"):
+        pixels = np.asarray(image.convert("RGB"))
+    else:
+        values = np.asarray(image)
+        if values.dtype.kind == "f":
+            if not np.array_equal(values, np.rint(values)):
+                raise ImageError(f"{name} is no mask: its values are not whole numbers.")
+            return values.astype(np.int64)
+        if lossy:
+            return np.where(values > 127, 255, 0)
+        return values.astype(np.int64)
+    if (pixels == pixels[..., :1]).all():
+        grey = pixels[..., 0]
+        return np.where(grey > 127, 255, 0) if lossy else grey
+    if lossy:
+        raise ImageError(f"{name} is no mask: a coloured JPEG has no exact labels. Save it as PNG.")
+    return _by_colour(pixels, name)
+
+
+def _by_colour(pixels: NDArray[np.uint8], name: str) -> NDArray[Any]:
+    wide = pixels.astype(np.int64)
+    codes = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+    colours, labels = np.unique(codes, return_inverse=True)
+    if len(colours) > _MAX_COLOURS:
+        raise ImageError(f"{name} is no mask: it has {len(colours)} colours, a mask has one for each label.")
+    labels = labels.reshape(codes.shape)
+    return labels if colours[0] == 0 else labels + 1
