@@ -78,14 +78,16 @@ def packages_sentence(missing: Mapping[str, str]) -> str:
     )
 
 
-def explain_import_error(error: ImportError) -> str:
-    """One sentence for an import of PySide6 that failed: a missing library, or PySide6 itself."""
+def explain_qt_failure(failure: str) -> str:
+    """One sentence for an import of PySide6 that failed with ``failure``: a missing library, or PySide6 itself."""
     missing = missing_libraries(QT_LIBRARIES)
     if missing:
         return packages_sentence(missing)
-    if isinstance(error, ModuleNotFoundError) and error.name and error.name.split(".")[0] == "PySide6":
+    if "No module named 'PySide6" in failure:
         return "PySide6 is not installed: install it with `pip install PySide6-Essentials`."
-    return f"Qt cannot be loaded: {error}."
+    if "No module named 'pyqtgraph" in failure:
+        return "pyqtgraph is not installed: install it with `pip install pyqtgraph`."
+    return f"Qt cannot be loaded: {failure}."
 
 
 def has_fonts(folders: Iterable[Path] | None = None) -> bool:

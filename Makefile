@@ -1,0 +1,20 @@
+# Everything these need, they set up by themselves in .venv: see scripts/set_up.py.
+PYTHON ?= python3
+
+.PHONY: run test lint install
+
+# The window on the bundled gallery; where there is no display, the same job off screen.
+run:
+	@$(PYTHON) scripts/bootstrap.py run $(ARGS)
+
+# The whole test suite; `make test ARGS="tests/models -x"` for a part of it.
+test:
+	@$(PYTHON) scripts/bootstrap.py test $(ARGS)
+
+# Style, format and types.
+lint:
+	@$(PYTHON) scripts/bootstrap.py lint
+
+# Only the set-up: afterwards .venv/bin/vitinspect is there.
+install:
+	@$(PYTHON) scripts/bootstrap.py install

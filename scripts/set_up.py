@@ -1,0 +1,404 @@
+"""Makes the virtual environment of a checkout, once, and then starts what was asked for in it.
+
+Standard library only; Python 3.11 or newer (bootstrap.py sees to that). The steps, each of which is left out
+when a look shows that it is not needed:
+
+1. system packages that are missing: installed with apt-get where this runs as root, named otherwise;
+2. ``.venv`` in the checkout; one that was there before is used as it is, a broken one is made again;
+3. the dependencies, with pip. A stamp in ``.venv`` says for which ones this was done, so that the next start
+   asks pip nothing and needs no network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from vitinspect import system  # noqa: E402 - standard library only; the checkout is not installed yet
+
+STAMP = "vitinspect-set-up.json"
+DISK_NEEDED = 8e9
+TEMPORARY_NEEDED = 4e9
+TEST_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool"}
+
+
+class SetUpError(Exception):
+    """The set-up cannot go on; the message is the sentence to show."""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+# --- what is wanted -----------------------------------------------------------------------------------------
+
+
+def requirements_key(project: dict[str, Any], extras: Iterable[str], checkout: Path) -> str:
+    """Changes when, and only when, pip has something to do."""
+    table = project.get("project", {})
+    optional = table.get("optional-dependencies", {})
+    wanted = {
+        "build": project.get("build-system", {}),
+        "dependencies": table.get("dependencies", []),
+        "extras": {name: optional.get(name, []) for name in sorted(extras)},
+        "scripts": table.get("scripts", {}),
+        "checkout": str(checkout),
+    }
+    return hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+
+
+def read_stamp(environment: Path) -> dict[str, Any]:
+    try:
+        stamp = json.loads((environment / STAMP).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(environment: Path, stamp: dict[str, Any]) -> None:
+    beside = environment / (STAMP + ".new")
+    beside.write_text(json.dumps(stamp, indent=1), "utf-8")
+    os.replace(beside, environment / STAMP)
+
+
+def is_current(stamp: dict[str, Any], project: dict[str, Any], extras: set[str], checkout: Path) -> bool:
+    """Whether the stamp was made for at least ``extras`` of just this project."""
+    had = set(stamp.get("extras", []))
+    return (
+        stamp.get("state") == "done" and extras <= had and stamp.get("key") == requirements_key(project, had, checkout)
+    )
+
+
+# --- the virtual environment --------------------------------------------------------------------------------
+
+
+def python_of(environment: Path, windows: bool = os.name == "nt") -> Path:
+    return environment / "Scripts" / "python.exe" if windows else environment / "bin" / "python"
+
+
+def environment_state(environment: Path) -> str:
+    """``missing``, ``broken`` (half made, or its Python is gone or another one now), or ``good``."""
+    if not environment.exists() and not environment.is_symlink():
+        return "missing"
+    stamp = read_stamp(environment)
+    if stamp.get("state") == "installing" and stamp.get("ours"):
+        # pip does not notice a package of which only a part was unpacked. Its cache has what was downloaded.
+        return "broken"
+    code = "import sys, pip; print(sys.prefix != sys.base_prefix)"
+    try:
+        probe = subprocess.run(
+            [str(python_of(environment)), "-c", code], capture_output=True, text=True, env=clean_environment()
+        )
+    except OSError:
+        return "broken"
+    return "good" if probe.returncode == 0 and probe.stdout.strip() == "True" else "broken"
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would lead pip or Python out of the virtual one."""
+    lead_out = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
+    kept = {name: value for name, value in os.environ.items() if name not in lead_out}
+    kept["PIP_USER"] = "0"
+    kept["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    return kept
+
+
+def can_make_environments() -> bool:
+    """Whether this Python has both venv and ensurepip, which Debian keeps in a package of their own."""
+    return succeeds([sys.executable, "-c", "import venv, ensurepip"])
+
+
+def outer_pip_works() -> bool:
+    """Whether there is a pip (22.3 or newer) that can install into another environment."""
+    return succeeds([sys.executable, "-c", "import venv"]) and succeeds(
+        [sys.executable, "-m", "pip", "--python", sys.executable, "--version"]
+    )
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, env=clean_environment()).returncode == 0
+    except OSError:
+        return False
+
+
+def make_environment(environment: Path) -> None:
+    state = environment_state(environment)
+    if state == "good":
+        return
+    if state == "broken":
+        if environment.is_symlink() or not environment.is_dir():
+            raise SetUpError(f"{environment} is in the way: it is not a virtual environment. Move it elsewhere.")
+        say(f"{environment.name} is incomplete (an earlier set-up was interrupted?); it is made again.")
+        shutil.rmtree(environment)
+    say(f"Making the virtual environment {environment.name} with Python {sys.version.split()[0]}.")
+    if can_make_environments():
+        run_quietly([sys.executable, "-m", "venv", str(environment)], "The virtual environment was not made")
+    elif outer_pip_works():
+        run_quietly(
+            [sys.executable, "-m", "venv", "--without-pip", str(environment)],
+            "The virtual environment was not made",
+        )
+        run_quietly(
+            [sys.executable, "-m", "pip", "--python", str(python_of(environment)), "install", "-q", "pip"],
+            "pip could not be put into the virtual environment",
+        )
+    else:
+        raise SetUpError(
+            "This Python cannot make virtual environments: install what is missing with "
+            f"`sudo apt-get install {venv_package()}` and start again."
+        )
+
+
+def venv_package() -> str:
+    """Debian's name of the package with ensurepip for the Python that runs this."""
+    return f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+
+
+def run_quietly(command: Sequence[str], what_failed: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    if done.returncode != 0:
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()[-6:]
+        raise SetUpError("\n".join([f"{what_failed}:", *("  " + line for line in lines)]))
+
+
+# --- system packages ----------------------------------------------------------------------------------------
+
+
+def missing_system_packages(*, testing: bool, windowed: bool, new_environment: bool) -> list[str]:
+    """Debian's names of what is missing, found out by trying."""
+    if not sys.platform.startswith("linux"):
+        return []
+    libraries = dict(system.QT_LIBRARIES)
+    if testing or windowed:
+        libraries.update(system.X11_LIBRARIES)
+    packages = set(system.missing_libraries(libraries).values())
+    if not system.has_fonts():
+        packages.add(system.FONT_PACKAGE)
+    if testing:
+        packages.update(package for program, package in TEST_PROGRAMS.items() if not shutil.which(program))
+    if new_environment and not can_make_environments() and not outer_pip_works():
+        packages.add(venv_package())
+    return sorted(packages)
+
+
+def is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def provide_system_packages(packages: list[str], *, testing: bool) -> None:
+    """Install ``packages`` where we may, and otherwise say what to type.
+
+    Never fatal: what really cannot go on without them says so itself.
+    """
+    if not packages:
+        return
+    names = " ".join(packages)
+    if is_root() and shutil.which("apt-get"):
+        say(f"Installing missing system packages with apt-get: {names}")
+        problem = apt_install(packages)
+        if problem is None:
+            return
+        say(f"apt-get could not install them ({problem}).")
+    why = "The tests that open real windows" if testing else "The window"
+    say(f"{why} may need system packages that are missing here: `sudo apt-get install {names}`")
+
+
+def apt_install(packages: list[str]) -> str | None:
+    """Install with apt-get; the last line of its complaint, or None when it worked."""
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
+    complaint = ""
+    # A fresh container has no package lists, and an old one has stale ones: then they are fetched first.
+    for commands in ([install], [["apt-get", "update", "-q"], install]):
+        for command in commands:
+            done = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return None
+        complaint = ((done.stderr.strip() or done.stdout.strip()).splitlines() or ["no reason given"])[-1]
+    return complaint
+
+
+# --- pip ----------------------------------------------------------------------------------------------------
+
+
+def install(environment: Path, extras: set[str]) -> None:
+    """``pip install -e`` with what pip says about it made readable."""
+    target = str(ROOT) + (f"[{','.join(sorted(extras))}]" if extras else "")
+    command = [str(python_of(environment)), "-m", "pip", "install", "--editable", target]
+    announce(environment)
+    variables = clean_environment()
+    scratch = roomy_scratch(environment)
+    if scratch is not None:
+        variables["TMPDIR"] = str(scratch)
+    try:
+        if sys.stdout.isatty():
+            # A person sees pip's own progress bars.
+            code = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL).returncode
+        else:
+            code = run_and_condense(command, variables)
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+    if code != 0:
+        raise SetUpError(
+            "pip could not install the dependencies (its own words are above). This step needs the network; "
+            "start again, and it goes on with what was downloaded already."
+        )
+
+
+def announce(environment: Path) -> None:
+    if succeeds([str(python_of(environment)), "-c", "import torch"]):
+        say("Installing the missing dependencies with pip.")
+        return
+    if sys.platform.startswith("linux"):
+        say(
+            "Installing the dependencies with pip, this once: about 3 GB to download and 7 GB on disk, since "
+            "PyTorch's standard build for Linux brings NVIDIA's libraries along (it works without a GPU too)."
+        )
+        say("Unpacking them at the end takes a few minutes in which pip says nothing.")
+    else:
+        say("Installing the dependencies with pip, this once: several hundred megabytes.")
+    free = shutil.disk_usage(environment).free
+    if sys.platform.startswith("linux") and free < DISK_NEEDED:
+        say(f"There are only {free / 1e9:.1f} GB free on this disk; that may not be enough.")
+
+
+def roomy_scratch(environment: Path) -> Path | None:
+    """A folder on the checkout's disk to unpack in, where the usual one (often a RAM disk) is too small."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(tempfile.gettempdir()).free >= TEMPORARY_NEEDED:
+            return None
+        return Path(tempfile.mkdtemp(prefix="pip-", dir=environment))
+    return None
+
+
+def run_and_condense(command: list[str], variables: dict[str, str]) -> int:
+    """Run pip in a pipe: name the big downloads, give a sign of life, and repeat its words if it fails."""
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [*command, "--progress-bar", "off"],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    ended = threading.Event()
+
+    def sign_of_life() -> None:
+        while not ended.wait(60):
+            say(f"  still at work ({time.monotonic() - started:.0f} s)")
+
+    threading.Thread(target=sign_of_life, daemon=True).start()
+    lines: list[str] = []
+    try:
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            short = worth_showing(line)
+            if short:
+                say("  " + short)
+        code = process.wait()
+    finally:
+        ended.set()
+        if process.poll() is None:
+            process.terminate()
+    if code != 0:
+        say("\n".join(lines[-25:]))
+    else:
+        say(f"  done in {time.monotonic() - started:.0f} s")
+    return code
+
+
+def worth_showing(line: str) -> str | None:
+    """What of a line of pip's is shown in a log: downloads of 20 MB and more, and the last step."""
+    words = line.split()
+    if len(words) >= 4 and words[0] == "Downloading" and words[-1] in ("MB)", "GB)"):
+        size = float(words[-2].lstrip("("))
+        if words[-1] == "GB)" or size >= 20:
+            name = "-".join(words[1].rsplit("/", 1)[-1].split("-")[:2])
+            return f"downloading {name} ({words[-2].lstrip('(')} {words[-1]}"
+        return None
+    if line.startswith("Installing collected packages"):
+        return f"unpacking {len(words) - 3} packages"
+    return None
+
+
+# --- the commands -------------------------------------------------------------------------------------------
+
+
+def provide(extras: set[str], *, testing: bool) -> Path:
+    """Everything that is needed is there afterwards; the virtual environment's Python."""
+    environment = ROOT / ".venv"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    good = environment_state(environment) == "good"
+    windowed = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    packages = missing_system_packages(testing=testing, windowed=windowed, new_environment=not good)
+    provide_system_packages(packages, testing=testing)
+    if not good:
+        make_environment(environment)
+    stamp = read_stamp(environment)
+    if not is_current(stamp, project, extras, ROOT):
+        # Somebody's own environment is never made again, whatever happens to it here.
+        ours = not good or bool(stamp.get("ours"))
+        extras = extras | set(stamp.get("extras", []))
+        write_stamp(environment, {"state": "installing", "ours": ours, "extras": sorted(extras)})
+        install(environment, extras)
+        key = requirements_key(project, extras, ROOT)
+        write_stamp(environment, {"state": "done", "ours": ours, "extras": sorted(extras), "key": key})
+    return python_of(environment)
+
+
+def start(command: Sequence[str]) -> NoReturn:
+    """Become ``command``, so that Ctrl-C and the exit code are its own."""
+    variables = clean_environment()
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    if os.name == "nt":
+        sys.exit(subprocess.run(command, env=variables).returncode)
+    os.execve(command[0], list(command), variables)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bootstrap.py", description="Set up vitinspect in .venv and start it.")
+    parser.add_argument("command", choices=["run", "test", "lint", "install"])
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to what is started")
+    chosen = parser.parse_args(arguments)
+    developing = chosen.command in ("test", "lint")
+    try:
+        python = str(provide({"test"} if developing else set(), testing=chosen.command == "test"))
+    except SetUpError as error:
+        print(f"vitinspect: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; start again, and the set-up goes on where it was.", file=sys.stderr)
+        return 130
+    if chosen.command == "run":
+        start([python, "-m", "vitinspect", "demo", *chosen.rest])
+    if chosen.command == "test":
+        start([python, "-m", "pytest", *chosen.rest])
+    if chosen.command == "lint":
+        for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+            say(f"$ {' '.join(check)}")
+            code = subprocess.run([python, "-m", *check], cwd=ROOT, env=clean_environment()).returncode
+            if code != 0:
+                return code
+    return 0

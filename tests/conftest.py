@@ -1,0 +1,42 @@
+"""What every test stands on: no screen, no network, few threads, and a home of its own.
+
+The environment is set here at import, which is before any test module imports Qt or torch.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing may be fetched: a test that tries must fail at once, and not after a time-out.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+_HOME = Path(tempfile.mkdtemp(prefix="vitinspect-tests-"))
+os.environ["VITINSPECT_HOME"] = str(_HOME)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of vitinspect for this test alone."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("VITINSPECT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The top folder of the checkout."""
+    return ROOT

@@ -1,0 +1,14 @@
+"""The command line: one sub-command per verb. Nothing heavy is imported before it is known what to do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from vitinspect.cli.frame import guarded
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``vitinspect`` with ``argv`` (the process's own without it) and give back the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(arguments)

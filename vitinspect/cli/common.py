@@ -1,0 +1,129 @@
+"""What several commands share: how a model is named, how pictures are gathered, how lines are printed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitinspect.errors import ImageError, VitInspectError
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import ViT
+
+DEFAULT_OUTPUT = Path("vitinspect-output")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The options that name a model: the same words everywhere."""
+    group = parser.add_argument_group("model")
+    group.add_argument(
+        "--model",
+        "-m",
+        default=None,
+        metavar="SOURCE",
+        help="demo (the bundled one, the default), a name of timm's, hf-hub:OWNER/NAME, a folder, or a checkpoint file",
+    )
+    group.add_argument("--arch", metavar="NAME", help="the architecture of a checkpoint that does not tell it")
+    group.add_argument("--random", action="store_true", help="untrained weights, for checks (needs no network)")
+    group.add_argument(
+        "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
+    )
+
+
+def load_chosen_model(arguments: argparse.Namespace) -> ViT:
+    """The model that the options name."""
+    from vitinspect.models.sources import load_model
+
+    return load_model(arguments.model or "demo", device=arguments.device, arch=arguments.arch, random=arguments.random)
+
+
+def add_mode_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode",
+        choices=("crop", "squash", "pad"),
+        default="crop",
+        help="how a picture is fitted into the model's input: crop as the model was evaluated, squash or pad to "
+        "show it the whole picture (default: crop)",
+    )
+
+
+def add_image_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, and folders of pictures")
+    parser.add_argument("--recursive", "-r", action="store_true", help="look into the folders' folders too")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture to work on."""
+
+    path: Path
+    below: Path
+    """Where it lies in the folder that was named; ``.`` for a picture that was named itself."""
+
+
+def gather(paths: Sequence[Path], *, recursive: bool) -> list[Found]:
+    """The pictures that ``paths`` name, each once, in their order."""
+    from vitinspect.images import list_images
+
+    found: dict[Path, Found] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = [Found(p, p.parent.relative_to(path)) for p in list_images(path, recursive=recursive)]
+            if not inside:
+                hint = "" if recursive else " (`--recursive` looks into its folders too)"
+                raise ImageError(f"There are no pictures in {path}{hint}.")
+            for one in inside:
+                found.setdefault(one.path.absolute(), one)
+        else:
+            found.setdefault(path.absolute(), Found(path, Path()))
+    return list(found.values())
+
+
+def at_least(lowest: int) -> type[int]:
+    """A type for argparse: a whole number of at least ``lowest``."""
+
+    def whole(text: str) -> int:
+        value = int(text)
+        if value < lowest:
+            raise argparse.ArgumentTypeError(f"must be {lowest} or more, not {value}")
+        return value
+
+    whole.__name__ = "int"
+    return whole  # type: ignore[return-value]
+
+
+def fraction(text: str) -> float:
+    """A type for argparse: a number from 0 to 1."""
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text}")
+    return value
+
+
+def percent(probability: float) -> str:
+    return f"{100 * probability:5.1f} %"
+
+
+def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Iterator[str]:
+    """Lines of columns; those in ``right`` are set flush right."""
+    rows = [list(row) for row in rows]
+    if not rows:
+        return
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def report_failures(failures: Sequence[tuple[Path, VitInspectError]], total: int) -> None:
+    """The last word of a command that went on after pictures that could not be used."""
+    from vitinspect.cli.frame import complain
+
+    if failures and total > 1:
+        complain(f"{len(failures)} of {total} pictures could not be used.")

@@ -1,0 +1,245 @@
+"""``vitinspect demo``: the bundled gallery with the bundled model, in the window or, without a display, as files."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitinspect import system
+from vitinspect.cli.common import DEFAULT_OUTPUT, add_model_options, at_least, load_chosen_model, percent, table
+from vitinspect.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from vitinspect.explainers.engine import Explanation
+    from vitinspect.explainers.registry import Method
+    from vitinspect.models.vit import ViT
+
+METHODS = ("rollout", "attention_gradcam", "lrp", "legrad", "centre")
+"""Shown where they exist: a few that differ, and a baseline that looks at nothing."""
+SCREENSHOT = "window.png"
+TABLE = "scores.csv"
+HEADER = ("image", "class", "predicted", "probability", "method", "energy_inside", "pointing")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--off-screen", action="store_true", help="write files even where a window could open")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=DEFAULT_OUTPUT / "demo",
+        metavar="DIR",
+        help=f"where to write what is made off screen (default: {DEFAULT_OUTPUT / 'demo'})",
+    )
+    parser.add_argument(
+        "--count", type=at_least(1), default=6, metavar="N", help="how many pictures of the gallery (default: 6)"
+    )
+    add_model_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.resources import gallery_folder
+
+    problem = system.display_problem()
+    if problem is None and not arguments.off_screen:
+        from vitinspect.cli.window import open_window
+
+        arguments.folder, arguments.fresh = gallery_folder(), True
+        return open_window(arguments)
+    if problem is not None and not arguments.off_screen:
+        print(f"{problem} The same is done off screen.", flush=True)
+    return off_screen(arguments, gallery_folder())
+
+
+def off_screen(arguments: argparse.Namespace, gallery: Path) -> int:
+    """Overlays and scores of a few pictures, and a picture of the window."""
+    from vitinspect.cli.common import Found
+    from vitinspect.cli.explain import progress_over, write_results
+    from vitinspect.explainers.engine import explain
+    from vitinspect.files import OutputNames
+    from vitinspect.images import open_image
+
+    labels = read_labels(gallery)
+    chosen = [Found(path, Path("overlays")) for path in spread(list(labels), arguments.count)]
+    model = load_chosen_model(arguments)
+    methods = shown_methods(model)
+    names = OutputNames(arguments.out)
+    rows: list[Row] = []
+    with progress_over(chosen) as progress:
+        for position, one in enumerate(chosen):
+            picture = open_image(one.path)
+            explanation = explain(model, picture, methods, mode="crop")
+            write_results(names, one, picture, model, explanation, looks(), quiet=True)
+            rows += scores_of(one.path, labels[one.path], picture, model, explanation)
+            progress.within(position, 1, 1)
+    print("\n".join(report(rows, [method.key for method in methods])))
+    print()
+    write_table(arguments.out / TABLE, rows)
+    print(f"overlays and raw maps  {(arguments.out / 'overlays').absolute()}")
+    print(f"score table            {(arguments.out / TABLE).absolute()}")
+    window = take_screenshot(arguments.out / SCREENSHOT)
+    print(f"picture of the window  {window}")
+    print(f"Everything is in {arguments.out.absolute()}")
+    return 0
+
+
+def looks() -> argparse.Namespace:
+    """How the demo's overlays look, in the words of ``explain``."""
+    return argparse.Namespace(
+        mode="crop", precision="float32", colormap=None, opacity=0.55, growing=False, patches=False
+    )
+
+
+def shown_methods(model: ViT) -> list[Method]:
+    from vitinspect.explainers.registry import make_method
+    from vitinspect.explainers.registry import methods as known
+
+    return [make_method(name) for name in METHODS if name in known() and model.why_not(name) is None]
+
+
+def read_labels(gallery: Path) -> dict[Path, str]:
+    """The gallery's pictures and their classes."""
+    try:
+        text = (gallery / "labels.csv").read_text("utf-8")
+    except OSError as error:
+        raise DataError(f"The bundled gallery is incomplete ({error.strerror}: {error.filename}).") from error
+    return {gallery / row["image"]: row["label"] for row in csv.DictReader(StringIO(text))}
+
+
+def spread(items: Sequence[Path], count: int) -> list[Path]:
+    """``count`` of ``items``, evenly from first to last."""
+    if count >= len(items):
+        return list(items)
+    return [items[i * len(items) // count] for i in range(count)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one map lies on its object."""
+
+    image: str
+    label: str
+    predicted: str
+    probability: float
+    method: str
+    energy_inside: float
+    """Share of the map's positive values that lies on the object."""
+    pointing: bool
+    """Whether its highest value does."""
+
+
+def scores_of(path: Path, label: str, picture: Image.Image, model: ViT, explanation: Explanation) -> list[Row]:
+    import numpy as np
+
+    from vitinspect.figures.overlay import place
+    from vitinspect.images import open_mask
+
+    mask_path = path.parent.parent / "masks" / f"{path.stem}.png"
+    mask = open_mask(mask_path) > 0
+    if mask.shape != (picture.height, picture.width):
+        raise DataError(f"{mask_path} does not have the size of its picture.")
+    logits = explanation.logits.astype(np.float64)
+    shares = np.exp(logits - logits.max())
+    best = int(logits.argmax())
+    assert explanation.placement is not None
+    rows = []
+    for key, attribution in explanation.items():
+        inside, hit = overlap(place(attribution.values, explanation.placement), mask)
+        rows.append(Row(path.name, label, model.labels[best], float(shares[best] / shares.sum()), key, inside, hit))
+    return rows
+
+
+def overlap(heat: np.ndarray, mask: np.ndarray) -> tuple[float, bool]:
+    """Share of the positive values of ``heat`` inside of ``mask``, and whether the highest is; NaN counts nothing."""
+    import numpy as np
+
+    positive = np.clip(np.nan_to_num(heat, nan=0.0), 0.0, None)
+    total = float(positive.sum())
+    hit = bool(mask.flat[int(np.nanargmax(heat))])
+    return (float(positive[mask].sum()) / total if total > 0 else 0.0), hit
+
+
+def report(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
+    """The score table for people: a line for each picture, and the means."""
+    by_image: dict[str, list[Row]] = {}
+    for row in rows:
+        by_image.setdefault(row.image, []).append(row)
+    lines: list[Sequence[str]] = [("picture", "class", "predicted", "probability", *methods)]
+    for image, of_image in by_image.items():
+        first = of_image[0]
+        cells = {r.method: f"{100 * r.energy_inside:.0f} % {'hit ' if r.pointing else 'miss'}" for r in of_image}
+        lines.append(
+            (image, first.label, first.predicted, percent(first.probability).strip(), *(cells[m] for m in methods))
+        )
+    means = [mean_of(rows, method) for method in methods]
+    lines.append(("mean", "", "", "", *means))
+    return [
+        "Share of each map that lies on the object, and whether its peak does:",
+        "",
+        *table(lines, right=range(3, 4 + len(methods))),
+    ]
+
+
+def mean_of(rows: Sequence[Row], method: str) -> str:
+    of_method = [row for row in rows if row.method == method]
+    inside = sum(row.energy_inside for row in of_method) / len(of_method)
+    hits = sum(row.pointing for row in of_method)
+    return f"{100 * inside:.0f} % {hits}/{len(of_method)}"
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    from vitinspect.files import write_atomic
+
+    if path.exists() and path.read_text("utf-8", errors="replace").splitlines()[:1] != [",".join(HEADER)]:
+        raise DataError(f"{path} was not written by vitinspect and is left alone; choose another folder with --out.")
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(HEADER)
+    for row in rows:
+        writer.writerow(
+            (
+                row.image,
+                row.label,
+                row.predicted,
+                f"{row.probability:.4f}",
+                row.method,
+                f"{row.energy_inside:.4f}",
+                int(row.pointing),
+            )
+        )
+    write_atomic(path, text.getvalue().encode())
+
+
+def take_screenshot(path: Path) -> str:
+    """Let another process open the window off screen and save its picture; where it lies, or why there is none.
+
+    Another process, because Qt ends its own when it finds no platform to run on.
+    """
+    from PIL import Image
+
+    from vitinspect.files import made_from, png_bytes, write_atomic
+
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / path.name
+        command = [sys.executable, "-m", "vitinspect.app.screenshot", str(fresh)]
+        variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=variables)
+        if done.returncode != 0 or not fresh.is_file():
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            return f"none: {system.explain_qt_failure(lines[-1])}"
+        if path.exists() and made_from(path) is None:
+            return f"none: {path} was not written by vitinspect and is left alone"
+        with Image.open(fresh) as picture:
+            write_atomic(path, png_bytes(picture, {}))
+    return str(path.absolute())

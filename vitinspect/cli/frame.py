@@ -1,0 +1,171 @@
+"""The frame around every command: which verb is meant, how errors, Ctrl-C and closed pipes end."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from vitinspect import __version__
+from vitinspect.errors import Cancelled, VitInspectError
+
+ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
+"""Exit codes: 130 and 141 are what a shell reports for SIGINT and SIGPIPE."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A sub-command: ``module`` has ``add_arguments(parser)`` and ``run(arguments) -> int``."""
+
+    name: str
+    module: str
+    summary: str
+
+
+VERBS = (
+    Verb("explain", "vitinspect.cli.explain", "write heat maps of pictures: overlays and raw values"),
+    Verb("predict", "vitinspect.cli.predict", "print the most probable classes of pictures"),
+    Verb("models", "vitinspect.cli.models", "search the models that can be named"),
+    Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),
+    Verb("gallery", "vitinspect.cli.gallery", "generate scenes of the bundled world with exact masks"),
+    Verb("accuracy", "vitinspect.cli.accuracy", "measure the bundled model on fresh scenes"),
+    Verb("demo", "vitinspect.cli.demo", "show the bundled gallery, in a window or off screen"),
+    Verb("doctor", "vitinspect.cli.doctor", "look for what is wrong with this installation"),
+)
+WINDOW = Verb("", "vitinspect.cli.window", "open the window")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its errors as one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (`{self.prog} --help` shows how)", self.prog)
+
+
+class UsageError(VitInspectError):
+    """The command line was not understood."""
+
+    def __init__(self, message: str, prog: str = "vitinspect") -> None:
+        super().__init__(message)
+        self.prog = prog
+
+
+def guarded(arguments: Sequence[str]) -> int:
+    """Run a command so that whatever happens ends in one line and an exit code."""
+    debug = "--debug" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        speak_utf8(stream)
+    if not debug and not sys.warnoptions:
+        # The libraries' words to their developers are not for the person who asked for a heat map.
+        warnings.simplefilter("ignore")
+    try:
+        code = dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except (KeyboardInterrupt, Cancelled):
+        complain("stopped.", newline=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has what it wanted. Python would complain once more when it closes stdout at the end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except SystemExit as stop:
+        # --help and --version.
+        sys.stdout.flush()
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else ERROR
+    except Exception as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        complain(sentence(error))
+        return ERROR
+
+
+def sentence(error: Exception) -> str:
+    """What is shown of an error in one line."""
+    if isinstance(error, VitInspectError):
+        text = str(error)
+    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        text = "There is not enough memory for this; a smaller model or a smaller picture may do."
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    else:
+        text = (
+            f"unexpected {type(error).__name__}: {error} (this is a mistake in vitinspect; `--debug` shows "
+            "where it happened)"
+        )
+    return " ".join(text.split())
+
+
+def complain(text: str, newline: bool = False) -> None:
+    """One line on stderr; a stderr that is gone is no reason to fail again."""
+    with contextlib.suppress(OSError, ValueError):
+        # ^C is on the terminal's line already.
+        start = "\n" if newline and sys.stderr.isatty() else ""
+        print(f"{start}vitinspect: {text}", file=sys.stderr, flush=True)
+
+
+def speak_utf8(stream: TextIO) -> None:
+    """No character may stop the program: UTF-8 into files and pipes, and ``?`` for what a console lacks."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is None:
+        return
+    with contextlib.suppress(OSError, ValueError):
+        if stream.isatty() or "PYTHONIOENCODING" in os.environ:
+            reconfigure(errors="replace")
+        else:
+            reconfigure(encoding="utf-8", errors="replace")
+
+
+def dispatch(arguments: Sequence[str]) -> int:
+    """Find the verb, load its module, parse the rest, run it."""
+    names = {verb.name: verb for verb in VERBS}
+    first = next((i for i, word in enumerate(arguments) if not word.startswith("-")), None)
+    leading = list(arguments[:first])
+    if first is not None and arguments[first] in names and set(leading) <= {"--debug"}:
+        verb = names[arguments[first]]
+        rest = [*leading, *arguments[first + 1 :]]
+        parser = Parser(prog=f"vitinspect {verb.name}", description=verb.summary[0].upper() + verb.summary[1:])
+    else:
+        verb, rest = WINDOW, list(arguments)
+        if first is not None:
+            refuse_misspelt_verb(arguments[first], list(names))
+        parser = Parser(
+            prog="vitinspect",
+            usage="vitinspect [FOLDER] [options]\n       vitinspect COMMAND [options]",
+            description="Shows where a Vision Transformer looks, and whether that can be trusted.",
+            epilog=overview(),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("--version", action="version", version=f"vitinspect {__version__}")
+    module = importlib.import_module(verb.module)
+    module.add_arguments(parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return int(module.run(parser.parse_args(rest)))
+
+
+def refuse_misspelt_verb(word: str, names: list[str]) -> None:
+    """``vitinspect explian x.png`` means a verb, and not the window on a folder of that name."""
+    if os.sep in word or Path(word).exists():
+        return
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        raise UsageError(f"there is no command {word!r}; did you mean `vitinspect {close[0]}`?")
+
+
+def overview() -> str:
+    width = max(len(verb.name) for verb in VERBS)
+    lines = ["commands:"]
+    lines += [f"  {verb.name:<{width}}  {verb.summary}" for verb in VERBS]
+    lines += ["", "`vitinspect COMMAND --help` shows the options of a command."]
+    return "\n".join(lines)

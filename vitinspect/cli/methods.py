@@ -1,0 +1,41 @@
+"""``vitinspect methods``: what there is to explain with. Needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+
+from vitinspect.cli.common import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", nargs="*", metavar="ID", help="methods to tell all about; without one, a list of all")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.explainers.registry import methods
+
+    known = methods()
+    if arguments.id:
+        # All are looked up before the first is printed: a misspelt one is an error and not a half list.
+        for i, info in enumerate([known[name] for name in arguments.id]):
+            print(("\n" if i else "") + wrapped(info.help()))
+        return 0
+    rows = [("METHOD", "COST", "SIGNED", "FOLLOWS TARGET", "WHAT IT IS")]
+    rows += [(info.id, info.cost, yes(info.signed), yes(info.class_specific), info.title) for info in known]
+    print("\n".join(table(rows)))
+    print("\n`vitinspect methods ID` tells a method's parameters and paper.")
+    return 0
+
+
+def yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def wrapped(text: str, width: int = 100) -> str:
+    """Long lines broken, and what continues a line set in beneath it."""
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines.append(textwrap.fill(line, width, subsequent_indent=indent + "    ") if line.strip() else "")
+    return "\n".join(lines)

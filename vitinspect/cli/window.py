@@ -1,0 +1,56 @@
+"""``vitinspect [FOLDER]``: the window."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vitinspect import system
+from vitinspect.cli.common import add_model_options
+from vitinspect.errors import DataError, VitInspectError
+
+
+class NoWindow(VitInspectError):  # noqa: N818 - reads as a statement
+    """No window can open here."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures to show; without one, those of the last time, or the bundled gallery",
+    )
+    parser.add_argument("--fresh", action="store_true", help="start as if for the first time")
+    add_model_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.folder is not None and not arguments.folder.exists():
+        raise DataError(
+            f"There is no folder and no command {str(arguments.folder)!r}; `vitinspect --help` lists the commands."
+        )
+    return open_window(arguments)
+
+
+def open_window(arguments: argparse.Namespace) -> int:
+    """Open the window, after a look whether one can open; Qt itself would abort without a word of help."""
+    problem = system.display_problem()
+    if problem is not None:
+        raise NoWindow(
+            f"{problem} Without a window, `vitinspect demo --off-screen` and `vitinspect explain IMAGE` work; "
+            "over SSH, `ssh -X` brings a display along."
+        )
+    try:
+        from vitinspect.app.main import run as run_window
+    except ImportError as error:
+        if not mentions_qt(error):
+            raise
+        raise NoWindow(system.explain_qt_failure(str(error))) from error
+    return run_window(arguments)
+
+
+def mentions_qt(error: ImportError) -> bool:
+    """Whether an import failed for want of Qt or of what Qt is linked to, and not by a mistake of our own."""
+    return ".so" in str(error) or (error.name or "").split(".")[0] in ("PySide6", "shiboken6", "pyqtgraph")

@@ -1,0 +1,155 @@
+"""Writing files such that nothing is ever lost: beside, synced, renamed; and never over what is not ours."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from vitinspect import __version__
+from vitinspect.errors import DataError
+
+SOFTWARE = f"vitinspect {__version__}"
+_MARK = "vitinspect "
+_SOURCE_KEY = "vitinspect:image"
+_LONGEST_NAME = 96
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path``: all of it, or nothing and the old file stays."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner may read; results are ordinary files.
+        os.chmod(beside, 0o666 & ~_umask())
+        os.replace(beside, path)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+    finally:
+        if os.path.exists(beside):
+            os.unlink(beside)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def slug(text: str) -> str:
+    """``text`` as a part of a file name on every system: ``rollout(start_layer=1)`` -> ``rollout-start_layer=1``."""
+    plain = re.sub(r"[^\w.=+-]+", "-", text).strip("-.")
+    if plain and len(plain) <= _LONGEST_NAME:
+        return plain
+    return f"{plain[: _LONGEST_NAME - 9]}-{short_hash(text)}".lstrip("-")
+
+
+def short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+
+
+def png_bytes(picture: Image.Image, texts: Mapping[str, str]) -> bytes:
+    """A PNG that says what made it, and from which image (key ``image`` of ``texts``)."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Software", SOFTWARE)
+    for key, text in texts.items():
+        info.add_itxt(f"vitinspect:{key}", text)
+    buffer = BytesIO()
+    picture.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
+    """An ``.npz`` of ``arrays`` and a JSON text ``metadata`` that ``numpy.load`` reads without pickles."""
+    document = {"software": SOFTWARE, **metadata}
+    text = json.dumps(document, ensure_ascii=False, default=_plain)
+    buffer = BytesIO()
+    np.savez_compressed(buffer, **arrays, metadata=np.array(text))  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What ``npz_bytes`` wrote down beside the arrays; empty where the file is another one's."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            found = json.loads(str(archive["metadata"]))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def made_from(path: Path) -> str | None:
+    """Which image an overlay or a map of ours was made from: "" where it does not say, None where not ours."""
+    if path.suffix == ".npz":
+        metadata = read_metadata(path)
+        ours = str(metadata.get("software", "")).startswith(_MARK)
+        return str(metadata.get("image", "")) if ours else None
+    if path.suffix == ".png":
+        try:
+            with Image.open(path, formats=("PNG",)) as picture:
+                texts = dict(picture.info)
+        except (OSError, ValueError, SyntaxError):
+            return None
+        if not str(texts.get("Software", "")).startswith(_MARK):
+            return None
+        return str(texts.get(_SOURCE_KEY, ""))
+    return None
+
+
+class OutputNames:
+    """Chooses the names under which the results of images are written to ``folder``.
+
+    The name is the image's own, without its ending. Where that is taken - by another image of this run, by an
+    earlier run on another image, or by a file that we did not write - a piece of a hash of the image's path
+    is added, so that the same image gets the same name each time and nothing is overwritten.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken: dict[Path, str] = {}
+
+    def stem(self, image: Path, endings: tuple[str, ...], subfolder: Path = Path()) -> Path:
+        """The path without its ending, such that each of ``stem + ending`` may be written."""
+        source = str(image.absolute())
+        plain = self.folder / subfolder / slug(image.stem)
+        hashed = plain.with_name(f"{plain.name}-{short_hash(source)}")
+        candidates = [plain, hashed] + [hashed.with_name(f"{hashed.name}-{n}") for n in range(2, 1000)]
+        for candidate in candidates:
+            # Many systems do not tell upper from lower case in file names.
+            key = Path(str(candidate).casefold())
+            if self._taken.get(key, source) != source:
+                continue
+            if all(self._free(with_ending(candidate, ending), source) for ending in endings):
+                self._taken[key] = source
+                return candidate
+        raise DataError(f"There is no free name for the results of {image} in {self.folder}.")
+
+    @staticmethod
+    def _free(path: Path, source: str) -> bool:
+        return not os.path.lexists(path) or made_from(path) == source
+
+
+def with_ending(stem: Path, ending: str) -> Path:
+    """``stem`` with ``ending`` put behind it as it is: names may have dots of their own."""
+    return stem.with_name(stem.name + ending)
