@@ -46,7 +46,7 @@ def unusual_module() -> VisionTransformer:
     return module
 
 
-class Interrupted(Exception):
+class StoppedError(Exception):
     pass
 
 
@@ -67,10 +67,10 @@ def test_the_model_is_left_as_it_was_found_after_an_exception_in_the_middle():
     before = state_of(module)
 
     def explode(*_):
-        raise Interrupted
+        raise StoppedError
 
     handle = module.blocks[3].mlp.register_forward_hook(explode)
-    with pytest.raises(Interrupted):
+    with pytest.raises(StoppedError):
         vi.explain(vi.wrap_model(module), inputs_q("q1", 0), SINGLE_TRACE)
     handle.remove()
     assert state_of(module) == before
