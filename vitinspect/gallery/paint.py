@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating]
 Colour = tuple[float, float, float]
 
 TAU = 2.0 * np.pi

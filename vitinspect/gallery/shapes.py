@@ -204,7 +204,9 @@ def kite(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
     distance = np.minimum(sail, cord)
     for place in (0.62, 0.80, 0.96):
         across = u - np.float32(0.10 * np.sin((place - 0.48) * 9.0))
-        bow = np.maximum(np.abs(across) - np.float32(0.13), np.abs(v - np.float32(place)) - np.abs(across) * 0.5 - 0.012)
+        bow = np.maximum(
+            np.abs(across) - np.float32(0.13), np.abs(v - np.float32(place)) - np.abs(across) * 0.5 - 0.012
+        )
         blend(colour, second if place == 0.80 else first, ramp(bow, 0.5 * pixel, -0.5 * pixel))
         distance = np.minimum(distance, bow)
     return Thing(distance, colour, _dome(distance, 0.05, 0.025) - np.abs(u) * np.float32(0.12), 0.08)
@@ -285,8 +287,8 @@ def mushroom(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thin
     blend(colour, (0.99, 0.97, 0.90), line(v - np.float32(0.38) - np.float32(0.25) * u * u, 0.06, pixel))
     inside = ramp(cap, 0.5 * pixel, -0.5 * pixel)
     blend(colour, cap_colour, inside)
-    spots = ((0.0, -0.55, 0.15), (-0.42, -0.42, 0.12), (0.45, -0.40, 0.13), (-0.16, -0.18, 0.12), (0.24, -0.12, 0.11))
-    spots += ((-0.66, -0.10, 0.11), (0.70, -0.08, 0.10), (0.22, -0.78, 0.07), (-0.28, -0.76, 0.08))
+    spots = [(0.0, -0.55, 0.15), (-0.42, -0.42, 0.12), (0.45, -0.40, 0.13), (-0.16, -0.18, 0.12), (0.24, -0.12, 0.11)]
+    spots += [(-0.66, -0.10, 0.11), (0.70, -0.08, 0.10), (0.22, -0.78, 0.07), (-0.28, -0.76, 0.08)]
     wobble = rng.uniform(-0.05, 0.05, (len(spots), 2))
     raised = np.zeros_like(u)
     for (x, y, size), (dx, dy) in zip(spots, wobble, strict=True):
@@ -333,9 +335,7 @@ def starfish(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thin
     warts = np.hypot((step - np.rint(step)) * np.float32(0.14), across) - np.float32(0.042)
     side = across - (np.float32(0.20) - np.float32(0.16) * along)
     shifted = step + np.float32(0.5)
-    warts = np.minimum(
-        warts, np.hypot((shifted - np.rint(shifted)) * np.float32(0.14), side) - np.float32(0.028)
-    )
+    warts = np.minimum(warts, np.hypot((shifted - np.rint(shifted)) * np.float32(0.14), side) - np.float32(0.028))
     spots = ramp(warts, 0.5 * pixel, -0.5 * pixel) * ramp(radius, 0.98, 0.90)
     blend(colour, (1.0, 0.90, 0.70), spots)
     relief = _dome(arm, 0.22, 0.18) + spots * np.float32(0.02)

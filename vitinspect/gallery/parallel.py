@@ -1,0 +1,72 @@
+"""Painting on all cores: jobs in spawned processes, in no particular order, with progress and cancellation."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+from vitinspect.errors import Cancelled, DataError
+from vitinspect.progress import CancelToken, Progress, check
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # Ctrl-C reaches the whole process group; the parent decides, and the workers end with it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_jobs(
+    work: Callable[[Job], Result],
+    jobs: Sequence[Job],
+    *,
+    sizes: Sequence[int] | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> Iterator[tuple[int, Result]]:
+    """Yield (job's number, result) as the jobs get done.
+
+    `sizes` says how much each job counts in the progress. With one process the work is done here. After a
+    cancellation or an error the jobs under way are finished, and no other is begun.
+    """
+    check(cancel)
+    counts = list(sizes) if sizes is not None else [1] * len(jobs)
+    total, done = sum(counts), 0
+    workers = min(processes or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        for number, job in enumerate(jobs):
+            check(cancel)
+            result = work(job)
+            done += counts[number]
+            if progress is not None:
+                progress(done, total)
+            yield number, result
+        return
+    # Spawned workers behave alike on every system and inherit neither threads nor locks.
+    pool = ProcessPoolExecutor(
+        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_the_parent
+    )
+    try:
+        futures = {pool.submit(work, job): number for number, job in enumerate(jobs)}
+        for future in as_completed(futures):
+            if cancel is not None and cancel.cancelled:
+                raise Cancelled
+            number = futures[future]
+            done += counts[number]
+            if progress is not None:
+                progress(done, total)
+            yield number, future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "A process that was painting scenes ended without a word, most likely for want of memory. Try fewer "
+            "processes or a smaller size."
+        ) from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

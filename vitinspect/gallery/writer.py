@@ -1,0 +1,201 @@
+"""Write a set of scenes to disk, the way people keep their own: pictures, masks of the same names, one table.
+
+OUT/
+  images/00007-gear.png        the pictures
+  masks/00007-gear.png         the exact mask of the object that the label names (0 and 255)
+  masks/generous/ tight/ sloppy/   on request: the same object as three simulated people drew it
+  masks-second/                the other class object, where there are two
+  masks-badge/                 the badge, where there is one
+  labels.csv                   image,label
+  objects.csv                  every object with its place and size, distractors and badges too
+  gallery.json                 how the set was made; marks the folder as ours
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vitinspect import __version__
+from vitinspect.errors import DataError
+from vitinspect.files import write_atomic
+from vitinspect.progress import CancelToken, Progress
+
+from .annotators import ANNOTATORS
+from .parallel import run_jobs
+from .scene import BadgeRule, Mask, Scene, has_two_objects, make_scene
+
+RECIPE = "gallery.json"
+FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}
+_CHUNK = 8
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides every file of a set."""
+
+    count: int
+    seed: int
+    size: tuple[int, int]
+    annotators: bool
+    two_objects: float
+    badge: BadgeRule
+    format: str
+
+
+def write_gallery(
+    out: Path | str,
+    count: int,
+    seed: int = 0,
+    *,
+    size: tuple[int, int] | int = 224,
+    annotators: bool = False,
+    two_objects: float = 0.2,
+    badge: BadgeRule = "train",
+    format: str = "png",  # noqa: A002 - the word that people look for
+    processes: int | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """Write `count` scenes of the world `seed` to `out` and return the path of `labels.csv`.
+
+    `size` is (height, width) or one number, `two_objects` the share of scenes with a second class object. A folder
+    that holds anything else is refused; one that holds an unfinished set of the same recipe is finished. Every
+    file appears whole or not at all, the tables last.
+    """
+    height, width = (size, size) if isinstance(size, int) else size
+    recipe = Recipe(count, seed, (height, width), annotators, float(two_objects), badge, format)
+    _check(recipe)
+    folder = Path(out)
+    _claim(folder, recipe)
+    starts = range(0, count, _CHUNK)
+    jobs = [(str(folder), recipe, start, min(start + _CHUNK, count)) for start in starts]
+    sizes = [job[3] - job[2] for job in jobs]
+    rows: dict[int, list[_Row]] = {}
+    for number, result in run_jobs(
+        _write_scenes, jobs, sizes=sizes, processes=processes, progress=progress, cancel=cancel
+    ):
+        rows[number] = result
+    ordered = [row for number in sorted(rows) for row in rows[number]]
+    objects = [line for row in ordered for line in row.objects]
+    write_atomic(folder / "objects.csv", table(("image", "object", "label", "x", "y", "radius"), objects))
+    write_atomic(folder / "labels.csv", table(("image", "label"), [(row.image, row.label) for row in ordered]))
+    return folder / "labels.csv"
+
+
+def _check(recipe: Recipe) -> None:
+    if recipe.count < 1:
+        raise DataError(f"A gallery has at least one scene; {recipe.count} were asked for.")
+    if recipe.seed < 0:
+        raise DataError(f"A seed is a whole number from 0 on, not {recipe.seed}.")
+    if min(recipe.size) < 32:
+        raise DataError(f"Scenes are at least 32 pixels high and wide, not {recipe.size[0]} x {recipe.size[1]}.")
+    if not 0.0 <= recipe.two_objects <= 1.0:
+        raise DataError(f"The share of scenes with two objects lies between 0 and 1; {recipe.two_objects} does not.")
+    if recipe.badge not in ("train", "always", "never"):
+        raise DataError(f"The badge is painted as in 'train'ing, 'always' or 'never', not {recipe.badge!r}.")
+    if recipe.format not in FORMATS:
+        raise DataError(f"Scenes are written as {', '.join(FORMATS)}; {recipe.format!r} is none of these.")
+
+
+def _claim(folder: Path, recipe: Recipe) -> None:
+    """Make the folder ours, or say why it cannot be."""
+    document: dict[str, Any] = {"software": f"vitinspect {__version__}", "recipe": asdict(recipe)}
+    document = json.loads(json.dumps(document))
+    mark = folder / RECIPE
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file; the scenes need a folder.")
+    if mark.is_file():
+        try:
+            found = json.loads(mark.read_text(encoding="utf-8"))["recipe"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{mark} cannot be read ({error}). Choose another folder.") from error
+        if found != document["recipe"]:
+            raise DataError(
+                f"{folder} holds another set of scenes ({_summary(found)}). Choose another folder, or delete it."
+            )
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DataError(f"{folder} is not empty and was not written by this command. Choose another folder.")
+    write_atomic(mark, (json.dumps(document, indent=2) + "\n").encode())
+
+
+def _summary(recipe: Any) -> str:
+    if not isinstance(recipe, dict):
+        return "of an unknown kind"
+    return ", ".join(f"{name} {value}" for name, value in recipe.items())
+
+
+@dataclass(frozen=True)
+class _Row:
+    image: str
+    label: str
+    objects: list[tuple[str, int, str, str, str, str]]
+
+
+def _write_scenes(job: tuple[str, Recipe, int, int]) -> list[_Row]:
+    folder, recipe, start, stop = job
+    return [_write_scene(Path(folder), recipe, index) for index in range(start, stop)]
+
+
+def _write_scene(folder: Path, recipe: Recipe, index: int) -> _Row:
+    two = has_two_objects(recipe.seed, index, recipe.two_objects)
+    scene = make_scene(recipe.seed, index, recipe.size, objects=2 if two else 1, badge=recipe.badge)
+    digits = max(4, len(str(recipe.count - 1)))
+    name = f"{index:0{digits}d}-{scene.label}"
+    # The picture comes last: where it is, the scene's other files are, too.
+    image = folder / "images" / f"{name}.{recipe.format}"
+    if not image.exists():
+        write_atomic(folder / "masks" / f"{name}.png", mask_png(scene.mask))
+        if recipe.annotators:
+            for person in ANNOTATORS:
+                write_atomic(folder / "masks" / person / f"{name}.png", mask_png(scene.annotators_mask(person)))
+        if two:
+            write_atomic(folder / "masks-second" / f"{name}.png", mask_png(scene.objects[1].mask))
+        if scene.badge is not None:
+            write_atomic(folder / "masks-badge" / f"{name}.png", mask_png(scene.badge))
+        write_atomic(image, _picture_bytes(scene, recipe.format))
+    return _Row(f"images/{image.name}", scene.label, object_rows(f"images/{image.name}", scene))
+
+
+def _picture_bytes(scene: Scene, format: str) -> bytes:  # noqa: A002
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {} if format == "png" else {"quality": 92}
+    Image.fromarray(scene.image).save(buffer, FORMATS[format], **options)
+    return buffer.getvalue()
+
+
+def mask_png(mask: Mask) -> bytes:
+    """A mask as a grey PNG of 0 and 255."""
+    buffer = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8) * np.uint8(255)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def object_rows(image: str, scene: Scene) -> list[tuple[str, int, str, str, str, str]]:
+    """The rows of `objects.csv` for a scene: what it shows, where and how large, in pixels."""
+    rows = [
+        (image, number, thing.label or "distractor", *(f"{value:.1f}" for value in (*thing.centre, thing.radius)))
+        for number, thing in enumerate(scene.objects, 1)
+    ]
+    if scene.badge is not None:
+        ys, xs = np.nonzero(scene.badge)
+        place = (xs.mean() + 0.5, ys.mean() + 0.5, float(np.sqrt(len(xs)) / 2))
+        rows.append((image, len(rows) + 1, "badge", *(f"{value:.1f}" for value in place)))
+    return rows  # type: ignore[return-value]
+
+
+def table(header: tuple[str, ...], rows: list[Any]) -> bytes:
+    """A CSV file."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
