@@ -292,16 +292,6 @@ def roomy_scratch(environment: Path) -> Path | None:
 def run_and_condense(command: list[str], variables: dict[str, str]) -> int:
     """Run pip in a pipe: name the big downloads, give a sign of life, and repeat its words if it fails."""
     started = time.monotonic()
-    process = subprocess.Popen(
-        [*command, "--progress-bar", "off"],
-        env=variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    assert process.stdout is not None
     ended = threading.Event()
 
     def sign_of_life() -> None:
@@ -310,17 +300,28 @@ def run_and_condense(command: list[str], variables: dict[str, str]) -> int:
 
     threading.Thread(target=sign_of_life, daemon=True).start()
     lines: list[str] = []
-    try:
-        for line in process.stdout:
-            lines.append(line.rstrip())
-            short = worth_showing(line)
-            if short:
-                say("  " + short)
-        code = process.wait()
-    finally:
-        ended.set()
-        if process.poll() is None:
+    with subprocess.Popen(
+        [*command, "--progress-bar", "off"],
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                short = worth_showing(line)
+                if short:
+                    say("  " + short)
+            code = process.wait()
+        except BaseException:
             process.terminate()
+            raise
+        finally:
+            ended.set()
     if code != 0:
         say("\n".join(lines[-25:]))
     else:
