@@ -131,7 +131,10 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
 
 # Modules whose ``METHODS`` are gathered, in the order in which lists show them. A method is declared beside its code,
 # so these modules import torch only inside of functions.
-_MODULES: tuple[str, ...] = ("vitinspect.explainers.attention",)
+_MODULES: tuple[str, ...] = (
+    "vitinspect.explainers.attention",
+    "vitinspect.explainers.gradients",
+)
 _table: MethodTable | None = None
 
 
