@@ -120,7 +120,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("gear", webp, "webp", size=(512, 512)),
     Entry("gem", tiff, "tif"),
     Entry("kite", jpeg, "jpg", size=(480, 640)),
-    Entry("leaf", jpeg, "jpg", "turned", size=(400, 300)),
+    Entry("leaf", turned, "jpg", "turned", size=(400, 300)),
     Entry("lifebuoy", png, "png"),
     Entry("melon", alpha, "png", "alpha", size=(256, 256)),
     Entry("mushroom", webp, "webp", size=(512, 512)),
@@ -144,16 +144,16 @@ ENTRIES: tuple[Entry, ...] = (
 )
 
 
-def make_bundle(out: Path) -> int:
-    """Write the bundled gallery to `out`; returns the number of scenes."""
+def make_bundle(out: Path, entries: Sequence[Entry] = ENTRIES) -> int:
+    """Write the bundled gallery (or its first few `entries`) to `out`; returns the number of scenes."""
     mark = out / RECIPE
     if out.is_dir() and any(out.iterdir()) and not mark.is_file():
         raise DataError(f"{out} is not empty and was not written by this command. Choose another folder.")
-    document = {"software": "vitinspect", "bundle": True, "seed": SEED, "scenes": len(ENTRIES)}
+    document = {"software": "vitinspect", "bundle": True, "seed": SEED, "scenes": len(entries)}
     write_atomic(mark, (json.dumps(document, indent=2) + "\n").encode())
     labels: list[tuple[str, str]] = []
     objects: list[tuple[str, int, str, str, str, str]] = []
-    for number, entry in enumerate(ENTRIES, 1):
+    for number, entry in enumerate(entries, 1):
         scene = scene_of(entry, number)
         name = "-".join((f"{number:02d}", *scene.labels, *([entry.note] if entry.note else [])))
         image = f"images/{name}.{entry.ending}"

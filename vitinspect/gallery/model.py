@@ -33,7 +33,7 @@ def build_model(num_classes: int = len(CLASSES), **model_args: Any) -> torch.nn.
 
 def to_input(images: NDArray[np.uint8]) -> torch.Tensor:
     """Pictures (N, H, W, 3) as the model's input (N, 3, H, W)."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 255.0
+    pixels = torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 255.0
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     return (pixels - mean) / std
 

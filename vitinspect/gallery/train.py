@@ -18,6 +18,7 @@ from its checkpoint ends with the same weights as one that was not.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -52,11 +53,11 @@ class TrainingPlan:
     seed: int = 1
     scenes: int = 24_000
     two_objects: float = 0.25
-    steps: int = 1_600
+    steps: int = 1_100
     batch: int = 64
     keep: int = 64
     """Patches seen per picture in the main part, of 196."""
-    finish_steps: int = 240
+    finish_steps: int = 180
     """The last steps, which see every patch."""
     finish_batch: int = 32
     learning_rate: float = 1e-3
@@ -191,7 +192,7 @@ def learning_rate(plan: TrainingPlan, step: int) -> float:
     if step < plan.warm_up:
         return plan.learning_rate * (step + 1) / plan.warm_up
     done = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
-    return plan.learning_rate * 0.5 * (1.0 + np.cos(np.pi * done))
+    return plan.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 def _optimizer(model: torch.nn.Module, head: torch.nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
