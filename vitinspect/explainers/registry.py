@@ -45,6 +45,8 @@ class MethodInfo:
     group: str = "other"
     """Under which heading lists show it."""
     notice: str = ""
+    short: str = ""
+    """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
 
     def help(self) -> str:
         """The help text: what it is, its paper, its parameters, its notice."""
@@ -133,6 +135,7 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
 # so these modules import torch only inside of functions.
 _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.attention",
+    "vitinspect.explainers.gmar",
     "vitinspect.explainers.gradients",
 )
 _table: MethodTable | None = None
