@@ -135,8 +135,10 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
 # so these modules import torch only inside of functions.
 _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.attention",
+    "vitinspect.explainers.attnlrp",
     "vitinspect.explainers.gmar",
     "vitinspect.explainers.gradients",
+    "vitinspect.explainers.cams",
 )
 _table: MethodTable | None = None
 
