@@ -33,6 +33,11 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "AttributionMap": ("vitinspect.maps", "AttributionMap"),
     "Explanation": ("vitinspect.explainers.engine", "Explanation"),
     "TextEmbedding": ("vitinspect.explainers.targets", "TextEmbedding"),
+    # what is made of maps
+    "fuse": ("vitinspect.fusion", "fuse"),
+    "combinations": ("vitinspect.fusion", "combinations"),
+    "threshold": ("vitinspect.thresholds", "threshold"),
+    "scores": ("vitinspect.scores", None),
     # errors, progress
     "VitInspectError": ("vitinspect.errors", "VitInspectError"),
     "ImageError": ("vitinspect.errors", "ImageError"),
@@ -50,6 +55,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
+    from vitinspect import scores
     from vitinspect.errors import (
         Cancelled,
         DataError,
@@ -65,11 +71,13 @@ if TYPE_CHECKING:
     from vitinspect.explainers.engine import Explanation, explain, explain_batch
     from vitinspect.explainers.registry import methods
     from vitinspect.explainers.targets import TextEmbedding
+    from vitinspect.fusion import combinations, fuse
     from vitinspect.images import open_image
     from vitinspect.maps import AttributionMap
     from vitinspect.models.sources import load_model
     from vitinspect.models.vit import Prediction, ViT, wrap_model
     from vitinspect.progress import CancelToken
+    from vitinspect.thresholds import threshold
 
 
 def __getattr__(name: str) -> Any:
