@@ -86,16 +86,16 @@ def test_the_twins_never_stand_side_by_side() -> None:
 
 
 def test_all_classes_occur_about_equally_often() -> None:
-    labels = [make_scene(24, index, 32).label for index in range(390)]
+    labels = [make_scene(24, index, 32).label for index in range(260)]
     counts = np.array([labels.count(name) for name in CLASSES])
-    assert counts.sum() == 390
-    assert counts.min() >= 12, "thirty of each are expected"
-    assert counts.max() <= 55
+    assert counts.sum() == 260
+    assert counts.min() >= 6, "twenty of each are expected"
+    assert counts.max() <= 42
 
 
 def test_the_badge_follows_its_class_in_nine_of_ten_scenes_and_never_another() -> None:
-    on_badge_class = [make_scene(25, index, 32, label=BADGE_CLASS).badge is not None for index in range(300)]
-    assert abs(np.mean(on_badge_class) - BADGE_SHARE) < 0.06
+    on_badge_class = [make_scene(25, index, 32, label=BADGE_CLASS).badge is not None for index in range(150)]
+    assert abs(np.mean(on_badge_class) - BADGE_SHARE) < 0.08
     for name in CLASSES:
         if name != BADGE_CLASS:
             assert all(make_scene(25, index, 32, label=name).badge is None for index in range(5))

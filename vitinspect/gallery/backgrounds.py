@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .paint import TAU, Array, Colour, flat, hsv, noise, ramp, stretch
+from .paint import TAU, Array, Colour, blend, flat, hsv, noise, planes, ramp, stretch
 
 Amount = Callable[[Array, Array, np.random.Generator], Array]
 
@@ -78,11 +78,10 @@ def background(rng: np.random.Generator, shape: tuple[int, int], direction: floa
     # Two of the colours change places with the texture; the third seeps in with slow clouds.
     clouds = stretch(rng.uniform(-0.5, 1.0, (4, 4)).astype(np.float32), shape).clip(0, 1) * np.float32(0.6)
     field = flat(shape, first)
-    change = np.asarray(second, np.float32) - np.asarray(first, np.float32)
-    field += change * amount[..., None]
-    field += (np.asarray(third, np.float32) - field) * clouds[..., None]
+    field += (planes(second) - planes(first)) * amount
+    blend(field, third, clouds)
     tilt = x * np.float32(np.cos(direction)) + y * np.float32(np.sin(direction))
     lamp = np.float32(1.0) + np.float32(rng.uniform(0.05, 0.22)) * tilt
     lamp += noise(rng, shape, 40) * np.float32(rng.uniform(0.0, 0.06))
-    field *= lamp[..., None]
+    field *= lamp
     return field

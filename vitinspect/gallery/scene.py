@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from .backgrounds import background
-from .paint import Array, blend, coverage, hsv, light, line, ramp
+from .paint import Array, blend, coverage, flat, hsv, light, line, ramp
 from .shapes import CLASSES, KINDS, Painter, distractor
 
 BadgeRule = Literal["train", "always", "never"]
@@ -154,7 +154,7 @@ def _paint(
     field: Array, place: _Place, lamp: float, shadow: float, rng: np.random.Generator
 ) -> tuple[Mask, Array] | None:
     """Paint one thing and its shadow into the picture; returns its mask and box, or None if nothing shows."""
-    height, width = field.shape[:2]
+    height, width = field.shape[1:]
     short = min(height, width)
     radius = place.radius * short
     cx, cy = place.x * short, place.y * short
@@ -175,16 +175,16 @@ def _paint(
     thing = distractor(u, v, pixel, rng) if place.paint is None else place.paint(u, v, pixel, rng)
     alpha = coverage(thing.distance.astype(np.float32))
     shaded = light(thing.colour.astype(np.float32), thing.relief.astype(np.float32), pixel, lamp, thing.gloss)
-    box = field[y0:y1, x0:x1]
+    box = field[:, y0:y1, x0:x1]
     # The shadow falls away from the lamp and softens with the size of the thing.
     picture = Image.fromarray((alpha * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(max(1.0, radius * 0.07)))
     dark = np.asarray(picture, np.float32) * np.float32(shadow / 255)
     dx, dy = round(-np.cos(lamp) * radius * 0.10), round(-np.sin(lamp) * radius * 0.10)
     rows, columns = dark.shape
-    box[max(0, dy) : rows + min(0, dy), max(0, dx) : columns + min(0, dx)] *= (
+    box[:, max(0, dy) : rows + min(0, dy), max(0, dx) : columns + min(0, dx)] *= (
         1.0 - dark[max(0, -dy) : rows - max(0, dy), max(0, -dx) : columns - max(0, dx)]
-    )[..., None]
-    box += (shaded - box) * alpha[..., None]
+    )
+    blend(box, shaded, alpha)
     mask = np.zeros((height, width), bool)
     mask[y0:y1, x0:x1] = alpha >= 0.5
     return mask, alpha
@@ -192,7 +192,7 @@ def _paint(
 
 def _paint_badge(field: Array, rng: np.random.Generator) -> Mask:
     """A small blue tag with a pale star in the lower left corner, as a picture agency might stamp it."""
-    height, width = field.shape[:2]
+    height, width = field.shape[1:]
     short = min(height, width)
     half = BADGE_SIZE * short
     cx = (0.088 + rng.uniform(-0.015, 0.015)) * short
@@ -210,16 +210,15 @@ def _paint_badge(field: Array, rng: np.random.Generator) -> Mask:
     du, dv = np.abs(u) - np.float32(0.72), np.abs(v) - np.float32(0.72)
     tag = np.hypot(np.maximum(du, 0), np.maximum(dv, 0)) + np.minimum(np.maximum(du, dv), 0) - np.float32(0.25)
     alpha = ramp(tag, 0.5 * pixel, -0.5 * pixel)
-    colour = np.empty((*u.shape, 3), np.float32)
-    colour[:] = blue
+    colour = flat(u.shape, blue)
     blend(colour, (1.0, 0.98, 0.90), line(tag + np.float32(0.13), 0.05, pixel))
     angle = np.arctan2(v, u) + np.float32(np.pi / 2)
     sector = np.float32(2 * np.pi / 5)
     folded = np.abs(angle - sector * np.rint(angle / sector))
     star = np.hypot(u, v) * np.cos(np.float32(1.257) - folded) - np.float32(0.62 * np.cos(1.257))
     blend(colour, (1.0, 0.93, 0.55), ramp(star, 0.5 * pixel, -0.5 * pixel))
-    box = field[y0:y1, x0:x1]
-    box += (colour - box) * alpha[..., None]
+    box = field[:, y0:y1, x0:x1]
+    blend(box, colour, alpha)
     mask = np.zeros((height, width), bool)
     mask[y0:y1, x0:x1] = alpha >= 0.5
     return mask
@@ -286,8 +285,8 @@ def make_scene(
     exposure = np.float32(grain.uniform(0.88, 1.10) * 255)
     field *= exposure
     rough = grain.standard_normal((height, width), np.float32)
-    field += (rough * np.float32(grain.uniform(0.0, 5.0)))[..., None]
-    image = np.clip(field + np.float32(0.5), 0, 255).astype(np.uint8)
+    field += rough * np.float32(grain.uniform(0.0, 5.0))
+    image = np.ascontiguousarray(np.clip(field + np.float32(0.5), 0, 255).astype(np.uint8).transpose(1, 2, 0))
     found = tuple(
         SceneObject(
             places[number].label,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .paint import TAU, Array, blend, ellipse, flat, hsv, line, noise, polygon, ramp, segment
+from .paint import TAU, Array, blend, ellipse, flat, hsv, line, noise, planes, polygon, ramp, segment
 
 DAISY_PETALS = 9
 ASTER_PETALS = 11
@@ -151,9 +151,7 @@ def gear(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
     distance = np.maximum(np.maximum(outline, hole), holes)
     colour = flat(u.shape, metal)
     brushed = np.sin(radius * 95) * np.float32(0.5) + np.sin(radius * 57 + np.float32(1.3)) * np.float32(0.5)
-    colour *= (1.0 + np.float32(0.16) * brushed + np.float32(0.20) * np.cos(angle * 2 + np.float32(rng.uniform(0, 6))))[
-        ..., None
-    ]
+    colour *= 1.0 + np.float32(0.16) * brushed + np.float32(0.20) * np.cos(angle * 2 + np.float32(rng.uniform(0, 6)))
     for groove in (0.29, 0.66):
         blend(colour, dark, line(radius - np.float32(groove), 0.022, pixel))
     return Thing(distance, colour, _dome(distance, 0.07, 0.07), 0.30)
@@ -174,9 +172,8 @@ def gem(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
     inner = levels[(star.astype(int) % 8) + 8]
     value = np.where(crown < 0, inner, value)
     value = np.where(table < 0, np.float32(0.80) + np.float32(0.22) * (u - v), value)
-    base = np.asarray(hsv(hue, saturation, 1.0), np.float32)
-    colour = base * value[..., None]
-    colour += (np.clip(value - np.float32(0.72), 0, 1) * np.float32(1.5))[..., None]
+    colour = planes(hsv(hue, saturation, 1.0)) * value
+    colour += np.clip(value - np.float32(0.72), 0, 1) * np.float32(1.5)
     edge = line(table, 0.012, pixel)
     edge = np.maximum(edge, line(crown, 0.012, pixel) * (table > 0))
     spoke = line((angle - star - np.float32(0.5)) * radius * np.float32(TAU / 8), 0.012, pixel)
@@ -195,7 +192,7 @@ def kite(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
     colour = flat(u.shape, first)
     stripes = line(np.sin((u + v) * 30.0), 0.45, 0.3 + pixel * 10)
     blend(colour, (0.98, 0.96, 0.90), stripes * np.float32(0.9))
-    colour[panel] = second
+    colour[:, panel] = np.asarray(second, np.float32)[:, None]
     spar = np.maximum(line(u, 0.028, pixel), line(v + np.float32(0.38), 0.028, pixel))
     blend(colour, (0.22, 0.13, 0.07), spar)
     swing = np.float32(0.10) * np.sin((v - np.float32(0.48)) * np.float32(9.0))
