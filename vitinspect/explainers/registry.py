@@ -135,10 +135,13 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
 # so these modules import torch only inside of functions.
 _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.attention",
+    "vitinspect.explainers.lrp",
     "vitinspect.explainers.attnlrp",
     "vitinspect.explainers.gmar",
     "vitinspect.explainers.gradients",
     "vitinspect.explainers.cams",
+    "vitinspect.explainers.perturbation",
+    "vitinspect.explainers.baselines",
 )
 _table: MethodTable | None = None
 
