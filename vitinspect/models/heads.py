@@ -25,6 +25,8 @@ class ClassAndMeanVisionTransformer(VisionTransformer):
         self.reset_classifier(num_classes)
 
     def pool(self, x: torch.Tensor, pool_type: str | None = None) -> torch.Tensor:
+        if not self.num_classes:
+            return x[:, 0]  # without the head, the embedding that DINOv2 itself gives
         return torch.cat([x[:, 0], x[:, self.num_prefix_tokens :].mean(dim=1)], dim=1)
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:

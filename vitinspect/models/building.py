@@ -1,0 +1,165 @@
+"""Making timm's modules by name, and putting weights into them with nothing left over and nothing missing."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import timm
+import torch
+from timm.models import is_model
+from torch import nn
+
+from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models.layouts import WHAT_WORKS, State
+
+SUPPORTED_MODULES = ("vision_transformer", "deit", "eva")
+"""timm's source files all of whose models are of the supported classes."""
+
+
+def parse_architecture(text: str) -> tuple[str, dict[str, Any]]:
+    """``vit_tiny_patch16_224(depth=6)`` as timm's name and the arguments that change it."""
+    match = re.fullmatch(r"\s*(?:timm:)?([\w.\-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
+    if match is None:
+        raise ModelError(
+            f"{text!r} is not an architecture. Write a name of timm's, such as vit_base_patch16_224, and what differs"
+            " from it in brackets: vit_tiny_patch16_224(depth=6, num_heads=6)."
+        )
+    name, arguments = match.groups()
+    if not arguments:
+        return name, {}
+    try:
+        call = ast.parse(f"f({arguments})", mode="eval").body
+        assert isinstance(call, ast.Call)
+        if call.args:
+            raise ValueError("each value needs a name")
+        return name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError, AssertionError) as error:
+        raise ModelError(
+            f"The changes to {name} could not be read: ({arguments}). Write them like (depth=6, num_heads=6)."
+        ) from error
+
+
+def timm_names(pretrained: bool) -> list[str]:
+    """The names of timm that are of a supported class; with the names of their weights if ``pretrained``."""
+    return [n for m in SUPPORTED_MODULES for n in timm.list_models(module=m, pretrained=pretrained)]
+
+
+def check_architecture(name: str) -> nn.Module:
+    """Refuse a name that timm does not know or whose class is not supported; else the model without memory."""
+    base = name.split(".")[0]
+    if not is_model(base):
+        known = timm_names(pretrained=False)
+        close = difflib.get_close_matches(base, known, n=3, cutoff=0.6)
+        hint = f" Near it: {', '.join(close)}." if close else ""
+        raise ModelError(
+            f"There is no model named {name!r} in timm {timm.__version__}.{hint} 'vitinspect models' lists them."
+        )
+    probe = build(base, device="meta")
+    from vitinspect.models.vit import family_of
+
+    try:
+        family_of(probe)
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(
+            f"{name} is a {type(probe).__name__}, not a Vision Transformer that vitinspect can look into. {WHAT_WORKS}"
+        ) from error
+    return probe
+
+
+def build(name: str, *, device: str | None = None, **arguments: Any) -> nn.Module:
+    """timm's module of this name, untrained."""
+    arguments = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        if device is None:
+            return timm.create_model(name, pretrained=False, **arguments)
+        with torch.device(device):
+            return timm.create_model(name, pretrained=False, **arguments)
+    except Exception as error:  # whatever the constructor of a module may raise about its arguments
+        shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "pretrained_cfg")
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"timm could not make {name}({shown}): {reason}.") from error
+
+
+def convert(state: State, module: nn.Module) -> State:
+    """Weights in older or official names in those of ``module``, as timm does it, in float32."""
+    state = {
+        key: value.float() if value.is_floating_point() else value
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor)
+    }
+    names = {key for key, _ in _all_tensors(module)}
+    if any(re.match(r"blocks\.0\.ls1\.gamma", key) for key in names):
+        state = {re.sub(r"^(blocks\.\d+)\.gamma_([12])$", r"\1.ls\2.gamma", k): v for k, v in state.items()}
+    rename = getattr(sys.modules.get(type(module).__module__), "checkpoint_filter_fn", None)
+    if rename is not None:
+        try:
+            state = rename(dict(state), module)
+        except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, AssertionError) as error:
+            raise ModelError(f"The weights could not be fitted to {type(module).__name__}: {error}.") from error
+    # Learned only for pre-training, or computed and not learned.
+    return {k: v for k, v in state.items() if k in names or not re.search(r"(^|\.)(mask_token|rope\..*)$", k)}
+
+
+def _all_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from module.state_dict().items()
+
+
+def load_into(module: nn.Module, state: Mapping[str, torch.Tensor], name: str, what: str) -> None:
+    """Load all of ``state`` into all of ``module``, or a ModelError that lists what does not fit.
+
+    ``name`` is where the weights come from and ``what`` the architecture, both for the error.
+    """
+    own = dict(_all_tensors(module))
+    missing = [key for key in own if key not in state]
+    unexpected = [key for key in state if key not in own]
+    wrong = [
+        f"{key} is {_shape(state[key])} instead of {_shape(own[key])}"
+        for key in own
+        if key in state and state[key].shape != own[key].shape
+    ]
+    if missing or unexpected or wrong:
+        parts = [
+            _listed(wrong, "of another shape"),
+            _listed(missing, "missing"),
+            _listed(unexpected, "unknown to it"),
+        ]
+        raise ModelError(
+            f"The weights in {name} do not fit {what}: {'; '.join(p for p in parts if p)}."
+            " Name the architecture that they were trained as."
+        )
+    bad = [key for key, value in state.items() if value.is_floating_point() and not torch.isfinite(value).all()]
+    if bad:
+        raise ModelError(f"The weights in {name} are damaged: {_listed(bad, 'not finite')}.")
+    module.load_state_dict(state)
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"
+
+
+def _listed(items: list[str], what: str) -> str:
+    if not items:
+        return ""
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return f"{what} {', '.join(items[:3])}{more}" if what != "of another shape" else f"{'; '.join(items[:3])}{more}"
+
+
+def resize(module: nn.Module, size: tuple[int, int]) -> None:
+    """Change the input's size in place, with timm's own resampling of the position embeddings."""
+    current = getattr(module.patch_embed, "img_size", None)
+    if current is not None and tuple(current) == size:
+        return
+    patch = tuple(module.patch_embed.patch_size)  # type: ignore[union-attr,arg-type]
+    if size[0] < patch[0] or size[1] < patch[1]:
+        raise ModelError(f"An input of {size[1]} x {size[0]} is smaller than one patch ({patch[1]} x {patch[0]}).")
+    try:
+        module.set_input_size(img_size=size)  # type: ignore[operator]
+    except Exception as error:
+        raise ModelError(
+            f"{type(module).__name__} cannot be changed to an input of {size[1]} x {size[0]} pixels: {error}."
+        ) from error

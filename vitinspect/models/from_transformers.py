@@ -1,0 +1,391 @@
+"""Folders saved by the ``transformers`` library, read without it: its names and settings mapped to timm's.
+
+Read are the image classifiers ViT, DeiT (with and without teacher), DINOv2 and DINOv2 with registers, and the
+same models without a head. ``config.json`` tells the sizes, ``id2label`` the names of the classes and
+``preprocessor_config.json`` the preparation of pictures. Version 5 of the library names its modules anew but
+writes the old names; both are understood.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from timm.layers import LayerNorm, SwiGLUPacked, get_act_layer
+from timm.models.deit import VisionTransformerDistilled
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models.building import load_into
+from vitinspect.models.checkpoints import read_checkpoint
+from vitinspect.models.heads import ClassAndMeanVisionTransformer
+from vitinspect.models.layouts import WHAT_WORKS, State
+from vitinspect.models.preprocess import Preprocessing
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+MODEL_TYPES = ("vit", "deit", "dinov2", "dinov2_with_registers")
+
+_PREFIXES = ("vit.", "deit.", "dinov2.", "dinov2_with_registers.")
+_HEADS = ("classifier.", "cls_classifier.", "distillation_classifier.")
+_ACTIVATIONS = {
+    "gelu": nn.GELU,
+    "gelu_python": nn.GELU,
+    "gelu_new": partial(nn.GELU, approximate="tanh"),
+    "gelu_fast": partial(nn.GELU, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(nn.GELU, approximate="tanh"),
+    "gelu_python_tanh": partial(nn.GELU, approximate="tanh"),
+    "quick_gelu": get_act_layer("quick_gelu"),
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "swish": nn.SiLU,
+}
+
+
+def is_transformers_config(config: Mapping[str, Any]) -> bool:
+    """Whether a ``config.json`` is the transformers library's and not timm's."""
+    return "architecture" not in config and ("model_type" in config or "architectures" in config)
+
+
+def build_from_config(
+    config: Mapping[str, Any],
+    preprocessor: Mapping[str, Any] | None,
+    state: State | None,
+    name: str,
+    img_size: tuple[int, int] | None = None,
+) -> tuple[nn.Module, Preprocessing]:
+    """A timm module like the one that ``config`` describes, and its preparation of pictures.
+
+    ``state`` is what the weight file holds, in the names of the transformers library; without one the module
+    stays untrained. ``img_size`` is an input size other than the model's own. Errors speak of ``name``.
+    """
+    kind = _supported_kind(config, name)
+    native = _pair(config.get("image_size", 224), f"{name}: image_size")
+    preprocessing = _preprocessing(kind, preprocessor, native, name)
+    # DINOv2 takes whatever size its preprocessor makes, the others only their own.
+    size = img_size or (preprocessing.input_size if kind.startswith("dinov2") else native)
+    preprocessing = preprocessing.with_size(*size)
+
+    mapped = None if state is None else _rename(state, config, name)
+    module = _make(kind, config, mapped, size, name)
+    if mapped is not None:
+        _fit_positions(mapped, module, kind, native)
+        load_into(module, mapped, name, f"the {type(module).__name__} that its config.json describes")
+    classes = module.num_classes
+    module.pretrained_cfg = module.default_cfg = {
+        "architecture": f"transformers {kind}",
+        "input_size": (3, *size),
+        "fixed_input_size": True,
+        "mean": preprocessing.mean,
+        "std": preprocessing.std,
+        "interpolation": preprocessing.interpolation,
+        "crop_pct": preprocessing.crop_pct,
+        "crop_mode": preprocessing.crop_mode,
+        "num_classes": classes,
+        "first_conv": "patch_embed.proj",
+        "classifier": "head",
+    }
+    return module, preprocessing
+
+
+def _supported_kind(config: Mapping[str, Any], name: str) -> str:
+    kind = str(config.get("model_type", ""))
+    architectures = config.get("architectures") or []
+    architecture = str(architectures[0]) if architectures else ""
+    if not kind:
+        kind = next((t for t in reversed(MODEL_TYPES) if architecture.lower().startswith(t.replace("_", ""))), "")
+    fitting = ("ForImageClassification", "ForImageClassificationWithTeacher", "Model")
+    if kind not in MODEL_TYPES or (architecture and not architecture.endswith(fitting)):
+        what = architecture or kind or "model of an unknown kind"
+        raise UnsupportedModelError(
+            f"{name} holds a {what} of the transformers library. Of that library, image classifiers of the kinds ViT,"
+            f" DeiT and DINOv2 can be read. {WHAT_WORKS}"
+        )
+    if int(config.get("num_channels", 3)) != 3:
+        raise UnsupportedModelError(
+            f"{name} takes pictures of {config['num_channels']} channels; only those of 3 can be looked into."
+        )
+    return kind
+
+
+def _pair(value: Any, what: str) -> tuple[int, int]:
+    if isinstance(value, int):
+        return value, value
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return int(value[0]), int(value[1])
+    raise ModelError(f"{what} must be a number or two, not {value!r}.")
+
+
+# --- the module ------------------------------------------------------------------------------------------------
+
+
+def _make(
+    kind: str, config: Mapping[str, Any], state: State | None, size: tuple[int, int], name: str
+) -> VisionTransformer:
+    dino = kind.startswith("dinov2")
+    dim = int(config.get("hidden_size", 768))
+    hidden = int(dim * config.get("mlp_ratio", 4)) if dino else int(config.get("intermediate_size", 3072))
+    activation = str(config.get("hidden_act", "gelu"))
+    if activation not in _ACTIVATIONS:
+        raise ModelError(
+            f"{name} uses the activation {activation!r}, which is not known here; known are {', '.join(_ACTIVATIONS)}."
+        )
+    arguments: dict[str, Any] = {
+        "img_size": size,
+        "patch_size": _pair(config.get("patch_size", 14 if dino else 16), f"{name}: patch_size"),
+        "embed_dim": dim,
+        "depth": int(config.get("num_hidden_layers", 12)),
+        "num_heads": int(config.get("num_attention_heads", 12)),
+        "qkv_bias": bool(config.get("qkv_bias", True)),
+        "norm_layer": partial(LayerNorm, eps=float(config.get("layer_norm_eps", 1e-6 if dino else 1e-12))),
+        "act_layer": _ACTIVATIONS[activation],
+        "num_classes": _num_classes(config, state),
+        "global_pool": "token",
+    }
+    cls: type[VisionTransformer] = VisionTransformer
+    if dino:
+        arguments["init_values"] = float(config.get("layerscale_value", 1.0))
+        if arguments["num_classes"]:
+            cls = ClassAndMeanVisionTransformer
+        if kind == "dinov2_with_registers":
+            arguments.update(reg_tokens=int(config.get("num_register_tokens", 4)), no_embed_class=True)
+        if config.get("use_swiglu_ffn", False):
+            hidden = 2 * ((int(hidden * 2 / 3) + 7) // 8 * 8)
+            arguments.update(mlp_layer=SwiGLUPacked, act_layer=nn.SiLU)
+    elif kind == "deit":
+        if _has_teacher(config, state):
+            cls = VisionTransformerDistilled
+        else:
+            # The distillation token is there and is attended to, but no head reads it: what timm calls a register.
+            arguments["reg_tokens"] = 1
+    arguments["mlp_ratio"] = _ratio(hidden, dim)
+    try:
+        module = cls(**arguments)
+    except Exception as error:
+        raise ModelError(f"{name}: its config.json describes no possible model: {error}.") from error
+    if kind == "deit" and cls is VisionTransformer:
+        module.vitinspect_prefix_names = ("class", "distillation")
+    return module
+
+
+def _has_teacher(config: Mapping[str, Any], state: State | None) -> bool:
+    if state is not None:
+        return "head_dist.weight" in state
+    return any(str(a).endswith("WithTeacher") for a in config.get("architectures") or [])
+
+
+def _num_classes(config: Mapping[str, Any], state: State | None) -> int:
+    if state is not None:
+        head = state.get("head.weight")
+        return int(head.shape[0]) if head is not None else 0
+    if any(str(a).endswith("Model") for a in config.get("architectures") or []):
+        return 0
+    return len(config.get("id2label") or {}) or int(config.get("num_labels", 2))
+
+
+def _ratio(hidden: int, dim: int) -> float:
+    """A ratio by which timm's ``int(dim * ratio)`` gives exactly ``hidden``."""
+    ratio = hidden / dim
+    while int(dim * ratio) < hidden:
+        ratio = math.nextafter(ratio, math.inf)
+    return ratio
+
+
+# --- the weights -------------------------------------------------------------------------------------------------
+
+_LAYER = re.compile(r"^(?:encoder\.)?layers?\.(\d+)\.(.+)$")
+_IN_LAYER = {
+    "attention.output.dense": "attn.proj",
+    "attention.o_proj": "attn.proj",
+    "intermediate.dense": "mlp.fc1",
+    "output.dense": "mlp.fc2",
+    "mlp.fc1": "mlp.fc1",
+    "mlp.fc2": "mlp.fc2",
+    "mlp.weights_in": "mlp.fc1",
+    "mlp.weights_out": "mlp.fc2",
+    "mlp.down_proj": "mlp.fc2",
+    "layernorm_before": "norm1",
+    "layernorm_after": "norm2",
+    "norm1": "norm1",
+    "norm2": "norm2",
+}
+_QKV = re.compile(r"^attention\.(?:attention\.)?(query|key|value|q_proj|k_proj|v_proj)\.(weight|bias)$")
+_GATED = re.compile(r"^mlp\.(gate_proj|up_proj)\.(weight|bias)$")
+_ON_TOP = {
+    "embeddings.cls_token": "cls_token",
+    "embeddings.position_embeddings": "pos_embed",
+    "embeddings.register_tokens": "reg_token",
+    "embeddings.patch_embeddings.projection.weight": "patch_embed.proj.weight",
+    "embeddings.patch_embeddings.projection.bias": "patch_embed.proj.bias",
+    "layernorm.weight": "norm.weight",
+    "layernorm.bias": "norm.bias",
+    "classifier.weight": "head.weight",
+    "classifier.bias": "head.bias",
+    "cls_classifier.weight": "head.weight",
+    "cls_classifier.bias": "head.bias",
+    "distillation_classifier.weight": "head_dist.weight",
+    "distillation_classifier.bias": "head_dist.bias",
+}
+
+
+def _rename(state: State, config: Mapping[str, Any], name: str) -> State:
+    """The weights in timm's names, in float32; what has no counterpart keeps its name and is reported later."""
+    out: State = {}
+    parts: dict[str, dict[str, torch.Tensor]] = {}
+    for key, value in state.items():
+        if not isinstance(value, torch.Tensor):
+            continue
+        value = value.float() if value.is_floating_point() else value
+        plain = key
+        for prefix in _PREFIXES:
+            plain = plain.removeprefix(prefix)
+        if plain.startswith("pooler.") or plain == "embeddings.mask_token":
+            continue  # no classifier reads the pooler, and the mask token is for pre-training
+        match = _LAYER.match(plain)
+        if match is None:
+            out[_ON_TOP.get(plain, plain)] = value
+            continue
+        block, inner = f"blocks.{match[1]}", match[2]
+        if qkv := _QKV.match(inner):
+            parts.setdefault(f"{block}.attn.qkv.{qkv[2]}", {})[qkv[1][0]] = value
+        elif gated := _GATED.match(inner):
+            parts.setdefault(f"{block}.mlp.fc1.{gated[2]}", {})[gated[1][0]] = value
+        elif inner.startswith("layer_scale"):
+            out[f"{block}.ls{inner[len('layer_scale')]}.gamma"] = value
+        else:
+            stem, _, ending = inner.rpartition(".")
+            out[f"{block}.{_IN_LAYER.get(stem, stem)}.{ending}"] = value
+    for key, pieces in parts.items():
+        order = "gu" if ".mlp." in key else "qkv"
+        if set(pieces) != set(order):
+            raise ModelError(f"The weights in {name} are incomplete: of {key} there is only {', '.join(pieces)}.")
+        out[key] = torch.cat([pieces[letter] for letter in order])
+    _place_distillation_token(out, config)
+    return out
+
+
+def _place_distillation_token(state: State, config: Mapping[str, Any]) -> None:
+    token = state.pop("embeddings.distillation_token", None)
+    if token is not None:
+        state["dist_token" if _has_teacher(config, state) else "reg_token"] = token
+
+
+def _fit_positions(state: State, module: VisionTransformer, kind: str, native: tuple[int, int]) -> None:
+    """Position embeddings for the module's own grid, resampled as the transformers library does it."""
+    positions = state.get("pos_embed")
+    if positions is None or positions.ndim != 3:
+        return
+    grid: tuple[int, int] = module.patch_embed.grid_size
+    patch: tuple[int, int] = module.patch_embed.patch_size
+    prefix = 2 if kind == "deit" else 1
+    before = (native[0] // patch[0], native[1] // patch[1])
+    first, patches = positions[:, :prefix], positions[:, prefix:]
+    if patches.shape[1] != before[0] * before[1]:
+        side = math.isqrt(patches.shape[1])
+        before = (side, side)
+    if before != grid and before[0] * before[1] == patches.shape[1]:
+        patches = patches.reshape(1, *before, -1).permute(0, 3, 1, 2)
+        # Only the version with registers smooths when it shrinks.
+        smooth = kind == "dinov2_with_registers"
+        patches = F.interpolate(patches, size=grid, mode="bicubic", align_corners=False, antialias=smooth)
+        patches = patches.permute(0, 2, 3, 1).flatten(1, 2)
+    if kind == "dinov2_with_registers" and "cls_token" in state:
+        # timm adds positions to patches only there, so the class token carries its own.
+        state["cls_token"] = state["cls_token"] + first
+        state["pos_embed"] = patches
+    else:
+        state["pos_embed"] = torch.cat([first, patches], dim=1)
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """What a weight file holds, or all the files together that an ``.index.json`` lists."""
+    if not path.name.endswith(".index.json"):
+        return read_checkpoint(path)
+    try:
+        pieces = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"{path} is not a list of weight files, or it is damaged: {error}.") from error
+    content: dict[str, Any] = {}
+    for piece in pieces:
+        if Path(str(piece)).name != piece:
+            raise ModelError(f"{path} names a weight file outside of its folder: {piece}.")
+        content.update(read_checkpoint(path.parent / piece))
+    return content
+
+
+# --- preparing pictures ----------------------------------------------------------------------------------------
+
+_RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
+
+
+def _preprocessing(
+    kind: str, preprocessor: Mapping[str, Any] | None, native: tuple[int, int], name: str
+) -> Preprocessing:
+    """What the library's image processor does, in timm's terms."""
+    if preprocessor is None:
+        if kind == "vit":
+            return Preprocessing(native, (0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash")
+        mode = "squash" if kind == "deit" else "center"
+        return Preprocessing(native, IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, mode)
+    settings = preprocessor.get("image_processor", preprocessor)
+    mean, std = IMAGENET_MEAN if kind != "vit" else (0.5,) * 3, IMAGENET_STD if kind != "vit" else (0.5,) * 3
+    mean, std = settings.get("image_mean") or mean, settings.get("image_std") or std
+    if settings.get("do_normalize") is False:
+        mean, std = (0.0,) * 3, (1.0,) * 3
+    size, squash = _target(settings.get("size"), settings.get("default_to_square", not kind.startswith("dinov2")))
+    crop = settings.get("crop_size") if settings.get("do_center_crop") else None
+    final = native
+    crop_pct = 1.0
+    if crop is not None:
+        final = (int(crop["height"]), int(crop["width"])) if isinstance(crop, Mapping) else _pair(crop, name)
+        if size is not None:
+            crop_pct = _crop_pct(final[0], size[0])
+    elif size is not None and squash:
+        final = size
+    resample = settings.get("resample", 2 if kind == "vit" else 3)
+    try:
+        return Preprocessing(
+            input_size=final,
+            mean=_colour(mean),
+            std=_colour(std),
+            interpolation=_RESAMPLING.get(resample, "bicubic"),
+            crop_pct=crop_pct,
+            crop_mode="squash" if squash else "center",
+        )
+    except Exception as error:
+        raise ModelError(f"{name}: its preprocessor_config.json cannot be followed: {error}") from error
+
+
+def _colour(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(v) for v in values)
+    return red, green, blue
+
+
+def _target(size: Any, square: bool) -> tuple[tuple[int, int] | None, bool]:
+    """The size that a picture is brought to, and whether its aspect ratio is given up for it."""
+    if isinstance(size, Mapping):
+        if "shortest_edge" in size:
+            return (int(size["shortest_edge"]), int(size["shortest_edge"])), False
+        if "height" in size and "width" in size:
+            return (int(size["height"]), int(size["width"])), True
+        return None, square
+    if isinstance(size, int):
+        return (size, size), square
+    if isinstance(size, list | tuple) and len(size) == 2:
+        return (int(size[0]), int(size[1])), True
+    return None, square
+
+
+def _crop_pct(crop: int, size: int) -> float:
+    """The fraction by which timm's ``floor(crop / fraction)`` gives exactly ``size``."""
+    fraction = crop / size
+    while math.floor(crop / fraction) < size:
+        fraction = math.nextafter(fraction, 0.0)
+    return fraction

@@ -1,0 +1,300 @@
+"""What a checkpoint's names and shapes tell: which mapping in it is the weights, and of what model.
+
+Training programs wrap weights in their own ways: beside optimiser states, behind ``module.`` or ``_orig_mod.``,
+as a moving average beside the last step, inside of a larger model. Here they are unwrapped into the names that
+timm uses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from vitinspect.errors import ModelError, UnsupportedModelError
+
+State = dict[str, torch.Tensor]
+
+# The moving average first, as in timm: it is what people evaluate.
+_AVERAGES = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema_model", "ema")
+_WEIGHTS = (
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "weights", "params"),
+    *("teacher", "student", "module", "target_encoder", "encoder", "backbone"),
+)
+
+WHAT_WORKS = (
+    "What works: timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva (EVA-02, DINOv3)."
+)
+
+
+@dataclass
+class Checkpoint:
+    """Weights in timm's names, and what else the file said."""
+
+    state: State
+    layout: str = "state_dict"
+    """Under which key the weights were found."""
+    arch: str | None = None
+    img_size: tuple[int, int] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def unwrap(content: Mapping[str, Any], name: str) -> Checkpoint:
+    """The weights in what a file holds; ``name`` is the file's, for errors."""
+    found = _find_weights(content)
+    if found is None:
+        keys = ", ".join(repr(key) for key in list(content)[:5])
+        raise ModelError(f"{name} holds no weights that could be recognised; it has {keys}.")
+    layout, state = found
+    checkpoint = Checkpoint(_clean(state), layout)
+    _read_facts(content, checkpoint)
+    _refuse_foreign(checkpoint.state, name)
+    return checkpoint
+
+
+def _find_weights(content: Mapping[str, Any], depth: int = 0) -> tuple[str, State] | None:
+    tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    if len(tensors) > 3:
+        return "state_dict", tensors
+    if depth < 3:
+        for key in (*_AVERAGES, *_WEIGHTS):
+            inner = content.get(key)
+            if isinstance(inner, Mapping):
+                found = _find_weights(inner, depth + 1)
+                if found is not None:
+                    return (key if found[0] == "state_dict" else f"{key}.{found[0]}"), found[1]
+    return None
+
+
+_WRAPPERS = ("module.", "_orig_mod.")
+_PATCHES = "patch_embed.proj.weight"
+# Where a file holds several networks, the one that is evaluated: a teacher before its student.
+_PREFERRED = ("", "teacher.", "ema.", "base_encoder.", "student.", "encoder.", "backbone.", "model.")
+
+
+def _clean(state: State) -> State:
+    cleaned: State = {}
+    for key, value in state.items():
+        while key.startswith(_WRAPPERS):
+            key = key.removeprefix("module.").removeprefix("_orig_mod.")
+        cleaned[key] = value
+    if any(key.startswith("visual.") for key in cleaned):
+        return cleaned  # CLIP in its own or OpenCLIP's names: timm's own mapping knows them
+    prefixes = sorted(
+        (key.removesuffix(_PATCHES) for key in cleaned if key.endswith(_PATCHES)),
+        key=lambda p: (_rank(p), len(p)),
+    )
+    if prefixes and prefixes[0]:
+        prefix = prefixes[0]
+        inner = {key.removeprefix(prefix): v for key, v in cleaned.items() if key.startswith(prefix)}
+        # A backbone's head may stand beside it.
+        outer = {k: v for k, v in cleaned.items() if k.startswith(("head.", "fc_norm.")) and k not in inner}
+        cleaned = {**inner, **outer}
+    cleaned = _from_torchvision(cleaned)
+    return {key: value for key, value in cleaned.items() if not _is_left_over(key)}
+
+
+def _rank(prefix: str) -> int:
+    return next((i for i, p in enumerate(_PREFERRED) if prefix.endswith(p) and (p or not prefix)), len(_PREFERRED))
+
+
+def _is_left_over(key: str) -> bool:
+    """Parts of a pre-training that the encoder does without: a decoder, a projection, counters."""
+    return (
+        key.startswith(("decoder_", "decoder.", "head.mlp.", "head.last_layer", "predictor.", "projector."))
+        or key in ("n_averaged", "head.weight_g", "head.weight_v")
+        or key.startswith("head.prototypes")
+    )
+
+
+_TORCHVISION = (
+    (r"^class_token$", "cls_token"),
+    (r"^conv_proj\.", "patch_embed.proj."),
+    (r"^encoder\.pos_embedding$", "pos_embed"),
+    (r"^encoder\.layers\.encoder_layer_(\d+)\.", r"blocks.\1."),
+    (r"^encoder\.ln\.", "norm."),
+    (r"^heads\.head\.", "head."),
+    (r"\.ln_1\.", ".norm1."),
+    (r"\.ln_2\.", ".norm2."),
+    (r"\.self_attention\.in_proj_", ".attn.qkv."),
+    (r"\.self_attention\.out_proj\.", ".attn.proj."),
+    (r"\.mlp\.(?:0|linear_1)\.", ".mlp.fc1."),
+    (r"\.mlp\.(?:3|linear_2)\.", ".mlp.fc2."),
+)
+
+
+def _from_torchvision(state: State) -> State:
+    if "conv_proj.weight" not in state or "encoder.pos_embedding" not in state:
+        return state
+    renamed: State = {}
+    for key, value in state.items():
+        for pattern, replacement in _TORCHVISION:
+            key = re.sub(pattern, replacement, key)
+        renamed[key] = value
+    return renamed
+
+
+# --- what else the file says -----------------------------------------------------------------------------------
+
+
+def _settings(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield content
+    for key in ("args", "config", "cfg", "hparams", "hyper_parameters", "opt", "__metadata__"):
+        value = content.get(key)
+        if isinstance(value, Mapping):
+            yield value
+        elif hasattr(value, "__dict__"):
+            yield vars(value)
+
+
+def _read_facts(content: Mapping[str, Any], checkpoint: Checkpoint) -> None:
+    for settings in _settings(content):
+        for key in ("arch", "architecture", "model_name", "model", "backbone"):
+            value = settings.get(key)
+            if checkpoint.arch is None and isinstance(value, str) and value:
+                checkpoint.arch = _timm_name(value, settings.get("patch_size"))
+        size = settings.get("img_size") or settings.get("input_size") or settings.get("image_size")
+        if checkpoint.img_size is None and (pair := _pair(size)) is not None:
+            checkpoint.img_size = pair
+        for key in ("mean", "std"):
+            value = settings.get(key)
+            if getattr(checkpoint, key) is None and _is_colour(value):
+                setattr(checkpoint, key, tuple(float(v) for v in value))  # type: ignore[union-attr]
+
+
+def _pair(size: Any) -> tuple[int, int] | None:
+    if isinstance(size, int) and size > 0:
+        return size, size
+    if isinstance(size, list | tuple) and len(size) >= 2 and all(isinstance(n, int) for n in size):
+        return size[-2], size[-1]
+    return None
+
+
+def _is_colour(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+
+
+def _timm_name(value: str, patch_size: Any) -> str:
+    """timm's name for what the programs of MAE and DINO call an architecture."""
+    from timm.models import is_model
+
+    name = value.removeprefix("timm/").removeprefix("mae_")
+    candidates = [name, f"{name}_224"]
+    if isinstance(patch_size, int):
+        candidates.append(f"{name}_patch{patch_size}_224")
+    return next((c for c in candidates if is_model(c.split(".")[0])), value)
+
+
+# --- what model the shapes belong to -----------------------------------------------------------------------------
+
+_FOREIGN = (
+    (r"^layer1\.0\.conv1\.weight$", "a ResNet"),
+    (r"^layers\.0\.blocks\.0\.attn\.(relative_position_bias_table|logit_scale)$", "a Swin Transformer"),
+    (r"^(features\.\d+\.\d+\.attn|features\.0\.0\.weight|features\.0\.weight)", "a network of torchvision"),
+    (r"^stages\.\d+\.(blocks\.)?\d+\.(conv_dw|dwconv|gamma)", "a ConvNeXt"),
+    (r"^(downsample_layers|stages)\.\d+\.\d+\.", "a convolutional network in stages"),
+    (r"^(conv_stem\.weight|blocks\.0\.0\.conv_dw)", "an EfficientNet or MobileNet"),
+    (r"^(bert|roberta|transformer\.h|model\.layers|lm_head|shared\.weight)", "a language model"),
+    (r"^(unet|model\.diffusion_model|first_stage_model)", "a diffusion model"),
+    (r"lora_[AB]|lora_down", "a LoRA adapter, not a whole model"),
+    (r"(^|\.)conv\d*\.weight$|\.bn\d\.weight$", "a convolutional network"),
+)
+
+
+def _refuse_foreign(state: State, name: str) -> None:
+    if _PATCHES in state or any(key.startswith("visual.") for key in state):
+        return
+    for pattern, what in _FOREIGN:
+        if any(re.search(pattern, key) for key in state):
+            raise UnsupportedModelError(
+                f"{name} holds the weights of {what}, not of a Vision Transformer. {WHAT_WORKS}"
+            )
+    shown = ", ".join(list(state)[:4])
+    raise UnsupportedModelError(
+        f"{name} does not hold a Vision Transformer in names that are known: there is no {_PATCHES!r}, but {shown}."
+        f" {WHAT_WORKS}"
+    )
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The sizes of a Vision Transformer that its weights show. Its number of heads they do not show."""
+
+    dim: int
+    depth: int
+    patch: tuple[int, int]
+    mlp: int
+    num_classes: int
+    positions: int
+
+    def __str__(self) -> str:
+        return f"{self.depth} blocks of width {self.dim}, patches of {self.patch[0]} x {self.patch[1]} pixels"
+
+
+def shapes_of(state: State) -> Shapes:
+    """Read the sizes off; for weights in timm's names."""
+    weight = state[_PATCHES]
+    dim = int(weight.shape[0])
+    patch = (int(weight.shape[-2]), int(weight.shape[-1])) if weight.ndim == 4 else (0, 0)
+    depth = 1 + max((int(m[1]) for key in state if (m := re.match(r"blocks\.(\d+)\.", key))), default=-1)
+    mlp = state.get("blocks.0.mlp.fc1.weight", state.get("blocks.0.mlp.w12.weight"))
+    positions = state.get("pos_embed")
+    return Shapes(
+        dim=dim,
+        depth=depth,
+        patch=patch,
+        mlp=int(mlp.shape[0]) if mlp is not None else 0,
+        num_classes=classes_of(state),
+        positions=int(positions.shape[1]) if positions is not None else 0,
+    )
+
+
+def classes_of(state: State) -> int:
+    """The number of classes by the shape of the head; 0 where there is none."""
+    for key in ("head.weight", "head.fc.weight", "visual.head.proj.weight", "head_dist.weight"):
+        if key in state and state[key].ndim == 2:
+            return int(state[key].shape[0])
+    return 0
+
+
+_SIZES = {(192, 12): "tiny", (384, 12): "small", (768, 12): "base", (1024, 24): "large", (1280, 32): "huge"}
+_UNUSUAL = (
+    *("norm_pre.", "attn_pool.", "storage_tokens", "rope.", "blocks.0.mlp.w1.", "blocks.0.mlp.fc1_g."),
+    *("blocks.0.attn.norm.", "blocks.0.attn.q_norm.", "blocks.0.attn.q_bias", "blocks.0.attn.q_proj."),
+)
+
+
+def guess_architecture(state: State, name: str) -> str:
+    """The one standard architecture that the shapes fit, or a ModelError that asks for it.
+
+    Shapes do not show the number of heads, the activation or the normalisation, so only sizes that exist in one
+    form are guessed: those of the papers on ViT, DeiT and DINOv2.
+    """
+    from timm.models import is_model
+
+    shapes = shapes_of(state)
+    size = _SIZES.get((shapes.dim, shapes.depth))
+    plain = not any(key.startswith(_UNUSUAL) for key in state)
+    candidate = None
+    if size and plain and shapes.mlp == 4 * shapes.dim and shapes.patch[0] == shapes.patch[1]:
+        patch = shapes.patch[0]
+        registers = state.get("reg_token", state.get("register_tokens"))
+        if "dist_token" in state:
+            candidate = f"deit_{size}_distilled_patch{patch}_224"
+        elif "blocks.0.ls1.gamma" in state and patch == 14:
+            candidate = f"vit_{size}_patch14_" + ("reg4_dinov2" if registers is not None else "dinov2")
+        elif ("blocks.0.ls1.gamma" in state or "blocks.0.gamma_1" in state) and registers is None:
+            candidate = f"deit3_{size}_patch{patch}_224"
+        elif registers is None and "cls_token" in state:
+            candidate = f"vit_{size}_patch{patch}_224"
+    if candidate is None or not is_model(candidate):
+        raise ModelError(
+            f"{name} does not tell its architecture. It is a Vision Transformer of {shapes}; name the architecture,"
+            f" for example with --arch 'vit_base_patch16_224', or"
+            f" --arch 'vit_base_patch16_224(embed_dim={shapes.dim}, depth={shapes.depth}, num_heads=...)'."
+        )
+    return candidate

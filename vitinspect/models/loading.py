@@ -1,0 +1,338 @@
+"""How each kind of source becomes a module: timm's names, folders and hub repositories, checkpoint files."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from vitinspect.errors import ModelError
+from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts
+from vitinspect.models.preprocess import Preprocessing
+
+_log = logging.getLogger(__name__)
+
+_WEIGHT_NAMES = (
+    *("model.safetensors", "pytorch_model.safetensors", "model.safetensors.index.json"),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json", "model.pth", "model.pt"),
+)
+
+
+@dataclass
+class Loaded:
+    """A module on its way to being wrapped."""
+
+    module: nn.Module
+    name: str
+    source: str
+    labels: list[str] | None = None
+    preprocessing: Preprocessing | None = None
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller asked for besides the source."""
+
+    arch: str | None
+    random: bool
+    num_classes: int | None
+    img_size: tuple[int, int] | None
+
+
+def is_timm_name(text: str) -> bool:
+    from timm.models import is_model
+
+    return is_model(text.split(".")[0])
+
+
+# --- timm by name ----------------------------------------------------------------------------------------------
+
+
+def from_timm(text: str, wishes: Wishes) -> Loaded:
+    name, changes = building.parse_architecture(text)
+    building.check_architecture(name)
+    size = {"img_size": wishes.img_size} if wishes.img_size else {}
+    source = f"timm:{text}"
+    if wishes.random:
+        classes = {} if wishes.num_classes is None else {"num_classes": wishes.num_classes}
+        return Loaded(building.build(name, **{**changes, **size, **classes}), text, f"{source} (untrained)")
+    if changes:
+        raise ModelError(f"{text}: there are no trained weights for a changed {name}. Add --random for untrained.")
+    return Loaded(_pretrained(name, size, text), text, source)
+
+
+def _pretrained(name: str, size: Mapping[str, Any], asked: str) -> nn.Module:
+    import timm
+    from timm.models import get_pretrained_cfg
+
+    try:
+        config = get_pretrained_cfg(name)
+    except RuntimeError as error:
+        raise ModelError(f"timm knows no weights {name!r}. {_weights_of(name)}") from error
+    if config is None or not (config.hf_hub_id or config.url or config.file):
+        raise ModelError(f"timm has no trained weights for {name}. {_weights_of(name)}")
+    overlay: dict[str, Any] = {}
+    if config.hf_hub_id and not config.hf_hub_filename and not config.file:
+        repo, revision = hub.split_revision(config.hf_hub_id)
+        if repo.endswith("/"):
+            repo += f"{config.architecture}.{config.tag}" if config.tag else str(config.architecture)
+        path = hub.fetch_weights(repo, revision, asked=asked)
+        overlay["state_dict"] = from_transformers.read_weights(path)
+    elif not config.file:
+        hub.require_connection(asked)
+    try:
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay, **size)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ModelError(f"{asked}: its weights could not be loaded ({reason}). {hub.WITHOUT_NETWORK}") from error
+
+
+def _weights_of(name: str) -> str:
+    import timm
+
+    known = timm.list_pretrained(f"{name.split('.')[0]}.*")
+    if known:
+        return f"It has {', '.join(known[:4])}."
+    return "Add --random for an untrained model."
+
+
+# --- folders and the hub ---------------------------------------------------------------------------------------
+
+
+def from_hub(text: str, wishes: Wishes, asked: str) -> Loaded:
+    repo, revision = hub.split_revision(text)
+    config_path = hub.fetch(repo, "config.json", revision, asked=asked)
+    if config_path is None:
+        raise ModelError(f"{asked}: {repo} on the hub has no config.json, so it was not saved by timm or transformers.")
+    config = _read_json(config_path)
+    preprocessor: dict[str, Any] | None = None
+    if from_transformers.is_transformers_config(config):
+        found = hub.fetch(repo, "preprocessor_config.json", revision, asked=asked)
+        preprocessor = _read_json(found) if found else None
+    weights = None if wishes.random else hub.fetch_weights(repo, revision, asked=asked)
+    return _from_config(config, preprocessor, weights, repo.split("/")[-1], asked, wishes)
+
+
+def from_folder(folder: Path, wishes: Wishes) -> Loaded:
+    config_path = folder / "config.json"
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: there is no such folder.")
+    if not config_path.is_file():
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in checkpoints.SUFFIXES)
+        if (folder / "open_clip_config.json").is_file():
+            hint = "It was saved by OpenCLIP; load its image tower from a folder or checkpoint of timm's."
+        elif files:
+            hint = f"It holds the checkpoint {files[0].name}: name that file, with --arch where it does not tell."
+        else:
+            hint = "A folder saved by timm or by the transformers library has one, beside model.safetensors."
+        raise ModelError(f"{folder} has no config.json. {hint}")
+    config = _read_json(config_path)
+    preprocessor = None
+    for name in ("preprocessor_config.json", "processor_config.json"):
+        if preprocessor is None and (folder / name).is_file():
+            preprocessor = _read_json(folder / name)
+    weights = None if wishes.random else _weights_in(folder)
+    return _from_config(config, preprocessor, weights, folder.resolve().name, str(folder), wishes)
+
+
+def _weights_in(folder: Path) -> Path:
+    for name in _WEIGHT_NAMES:
+        if (folder / name).is_file():
+            return folder / name
+    for suffix in checkpoints.SUFFIXES:
+        found = sorted(folder.glob(f"*{suffix}"))
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(path.name for path in found[:3])
+            raise ModelError(f"{folder} holds several weight files ({names}). Name the one to be used.")
+    raise ModelError(f"{folder} has a config.json but no weights: there is no {' and no '.join(_WEIGHT_NAMES[::3])}.")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a model's configuration: it holds a {type(content).__name__}.")
+    return content
+
+
+def _from_config(
+    config: dict[str, Any],
+    preprocessor: dict[str, Any] | None,
+    weights: Path | None,
+    name: str,
+    where: str,
+    wishes: Wishes,
+) -> Loaded:
+    source = f"{where} (untrained)" if weights is None else where
+    if from_transformers.is_transformers_config(config):
+        state = None if weights is None else from_transformers.read_weights(weights)
+        try:
+            module, preprocessing = from_transformers.build_from_config(
+                config, preprocessor, state, where, wishes.img_size
+            )
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelError(f"{where}: its configuration cannot be followed ({error}).") from error
+        names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)  # type: ignore[arg-type]
+        return Loaded(module, name, source, names, preprocessing)
+    return _from_timm_config(config, weights, name, where, source, wishes)
+
+
+def _from_timm_config(
+    config: dict[str, Any], weights: Path | None, name: str, where: str, source: str, wishes: Wishes
+) -> Loaded:
+    nested = config.get("pretrained_cfg")
+    pretrained = dict(nested if isinstance(nested, dict) else config)
+    arch = config.get("architecture") or pretrained.get("architecture")
+    if not isinstance(arch, str) or not arch:
+        raise ModelError(
+            f"{where}: its config.json names no architecture, so it was not saved by timm or by transformers."
+        )
+    building.check_architecture(arch)
+    for key in ("num_classes", "label_names", "label_descriptions", "labels"):
+        if key in config:
+            pretrained[key] = config[key]
+    model_args = config.get("model_args") or {}
+    if not isinstance(model_args, dict):
+        raise ModelError(f"{where}: the model_args in its config.json are not a list of settings.")
+    module = building.build(
+        arch.split(".")[0],
+        **{
+            "num_classes": pretrained.get("num_classes"),
+            "global_pool": config.get("global_pool") if _is_vit(arch) else None,
+            **model_args,
+            "pretrained_cfg": _known_fields(pretrained, arch),
+        },
+    )
+    if weights is not None:
+        state = layouts.unwrap(from_transformers.read_weights(weights), str(weights)).state
+        _check_patches(state, module, str(weights))
+        _use_own_size(module)
+        building.load_into(module, building.convert(state, module), str(weights), arch)
+    if wishes.img_size is not None:
+        building.resize(module, wishes.img_size)
+    classes = int(getattr(module, "num_classes", 0) or 0)
+    return Loaded(module, name, source, labels.labels_from_config(pretrained, classes))
+
+
+def _is_vit(arch: str) -> bool:
+    """Whether the ``global_pool`` that timm writes beside the architecture may be handed to the constructor."""
+    import timm
+
+    return arch.split(".")[0] in timm.list_models(module=["vision_transformer", "eva"])
+
+
+def _known_fields(pretrained: Mapping[str, Any], arch: str) -> dict[str, Any]:
+    from timm.models import PretrainedCfg
+
+    known = {field.name for field in dataclasses.fields(PretrainedCfg)}
+    kept = {key: value for key, value in pretrained.items() if key in known and value is not None}
+    for key in ("url", "file", "state_dict", "hf_hub_id", "source"):
+        kept.pop(key, None)
+    return {**kept, "architecture": arch}
+
+
+def _use_own_size(module: nn.Module) -> None:
+    """Tell timm's conversion that the weights were trained at the module's size, so that it resamples nothing."""
+    size = getattr(module.patch_embed, "img_size", None)
+    config = getattr(module, "pretrained_cfg", None)
+    if size is not None and isinstance(config, dict):
+        config["input_size"] = (3, *size)
+
+
+# --- checkpoint files --------------------------------------------------------------------------------------------
+
+
+def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
+    content = checkpoints.read_checkpoint(path)
+    found = layouts.unwrap(content, str(path))
+    state = found.state
+    arch = wishes.arch
+    guessed = False
+    if arch is None:
+        arch = found.arch if found.arch and is_timm_name(found.arch) else None
+    if arch is None:
+        arch, guessed = layouts.guess_architecture(state, str(path)), True
+        _log.warning(
+            "%s does not tell its architecture; its shapes fit %s, which is taken. Name another with --arch.",
+            path,
+            arch,
+        )
+    name, changes = building.parse_architecture(arch)
+    probe = building.check_architecture(name)
+    arguments: dict[str, Any] = {"num_classes": layouts.classes_of(state), **_pooling_by_names(state, probe), **changes}
+    if "img_size" not in arguments:
+        arguments["img_size"] = _trained_size(state, name, arguments, found.img_size, wishes.img_size)
+    module = building.build(name.split(".")[0] if guessed else name, **arguments)
+    config = getattr(module, "pretrained_cfg", None)
+    if isinstance(config, dict):
+        config.update({key: getattr(found, key) for key in ("mean", "std") if getattr(found, key)})
+        config["num_classes"] = arguments["num_classes"]
+        for key in ("label_names", "label_descriptions", "label_offset"):
+            config.pop(key, None)
+    _check_patches(state, module, str(path))
+    _use_own_size(module)
+    building.load_into(module, building.convert(state, module), str(path), arch)
+    if wishes.img_size is not None:
+        building.resize(module, wishes.img_size)
+    return Loaded(module, path.stem, str(path))
+
+
+def _pooling_by_names(state: layouts.State, probe: nn.Module) -> dict[str, Any]:
+    """A final norm after the pooling, as in fine-tuned MAE, means that the patches are averaged."""
+    if "fc_norm.weight" in state and "norm.weight" not in state and getattr(probe, "global_pool", None) == "token":
+        return {"global_pool": "avg"}
+    return {}
+
+
+def _trained_size(
+    state: layouts.State,
+    name: str,
+    arguments: Mapping[str, Any],
+    told: tuple[int, int] | None,
+    wished: tuple[int, int] | None,
+) -> tuple[int, int] | None:
+    """The input size whose patch grid has as many positions as the weights; None for the architecture's own."""
+    positions = state.get("pos_embed")
+    if positions is None or positions.ndim != 3:
+        return None
+    probe: Any = building.build(name.split(".")[0], device="meta", **arguments)
+    height, width = (int(n) for n in probe.patch_embed.patch_size)
+    prefix = int(probe.num_prefix_tokens)
+    if "register_tokens" in state:
+        prefix = 1  # DINOv2's own layout has a position for the class token and none for the registers
+    elif getattr(probe, "no_embed_class", False):
+        prefix = 0
+    count = int(positions.shape[1]) - prefix
+    own = getattr(probe.patch_embed, "img_size", None)
+    side = math.isqrt(max(count, 0))
+    square = (side * height, side * width) if side * side == count and side else None
+    for size in (told, tuple(own) if own else None, square, wished):
+        if size is not None and (size[0] // height) * (size[1] // width) == count:
+            return int(size[0]), int(size[1])
+    return None
+
+
+def _check_patches(state: layouts.State, module: nn.Module, name: str) -> None:
+    """timm would resample another patch size without a word, and the model would see poorly."""
+    weight = state.get("patch_embed.proj.weight")
+    own = getattr(getattr(module.patch_embed, "proj", None), "weight", None)
+    if weight is None or own is None or weight.ndim != 4:
+        return
+    if tuple(weight.shape[-2:]) != tuple(own.shape[-2:]):
+        raise ModelError(
+            f"The weights in {name} have patches of {weight.shape[-2]} x {weight.shape[-1]} pixels, the architecture"
+            f" {own.shape[-2]} x {own.shape[-1]}. Name the architecture that they were trained as."
+        )

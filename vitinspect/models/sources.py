@@ -1,0 +1,179 @@
+"""``load_model``: one way in for every place that a model can come from.
+
+- ``demo``: the bundled model;
+- ``vit_base_patch16_224`` or ``timm:NAME``, with or without the ``.tag`` of its weights: a model of timm, with its
+  weights from the hub, or untrained on request;
+- ``hf-hub:OWNER/NAME``, ``OWNER/NAME``: a model on the hub, saved by timm or by the transformers library;
+- a folder saved by timm or by the transformers library;
+- a checkpoint file (``.safetensors``, ``.pth``, ``.pt``), with the architecture where it does not tell it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vitinspect.errors import ModelError
+from vitinspect.models import building, checkpoints
+from vitinspect.models.labels import imagenet_labels
+from vitinspect.models.loading import Loaded, Wishes, from_checkpoint, from_folder, from_hub, from_timm, is_timm_name
+from vitinspect.models.preprocess import Preprocessing
+from vitinspect.models.vit import ViT, wrap_model
+
+Size = int | tuple[int, int]
+
+
+def load_model(
+    source: str | os.PathLike[str] = "demo",
+    *,
+    device: str | torch.device = "auto",
+    arch: str | None = None,
+    random: bool = False,
+    num_classes: int | None = None,
+    img_size: Size | None = None,
+    labels: Sequence[str] | None = None,
+) -> ViT:
+    """Load a Vision Transformer from any source and wrap it.
+
+    ``arch`` names the architecture of a checkpoint that does not tell it, as timm does, with changes in brackets:
+    ``vit_tiny_patch16_224(depth=6)``. ``random`` leaves the weights untrained. ``num_classes`` is the number that
+    is expected (0 leaves the head out), ``img_size`` an input size other than the model's own, ``labels`` the
+    names of the classes. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+    """
+    chosen = choose_device(device)
+    wishes = Wishes(arch, random, num_classes, _as_size(img_size))
+    loaded = _load(source, wishes)
+    module = loaded.module
+    if num_classes is not None:
+        _set_classes(module, num_classes, loaded.source, trained=not random)
+    outputs = int(getattr(module, "num_classes", 0) or 0)
+    names = list(labels) if labels is not None else loaded.labels
+    if names is not None and outputs and len(names) != outputs:
+        if labels is not None:
+            raise ModelError(f"{loaded.source} has {outputs} classes, but {len(names)} labels were given.")
+        names = None
+    if names is None and outputs:
+        names = imagenet_labels(outputs, module)
+    return wrap_model(
+        module.eval().to(chosen),
+        labels=names if outputs else None,
+        device=chosen,
+        preprocessing=loaded.preprocessing or Preprocessing.from_module(module),
+        name=loaded.name,
+        source=loaded.source,
+    )
+
+
+def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
+    """Find out what kind of source it is, and load it."""
+    text = os.fspath(source)
+    if not isinstance(text, str) or not text.strip():
+        raise ModelError(f"{source!r} names no model. Try demo, a name of timm's, a folder or a checkpoint file.")
+    text = text.strip()
+    if text == "demo":
+        from vitinspect.resources import demo_model_folder
+
+        return dataclasses.replace(from_folder(demo_model_folder(), wishes), name="demo", source="demo")
+    kind, colon, rest = text.partition(":")
+    if colon and kind in ("timm", "hf-hub", "hf_hub", "hf", "local-dir"):
+        if not rest:
+            raise ModelError(f"{text!r} names no model: something must follow the colon.")
+        if kind == "timm":
+            return from_timm(rest, wishes)
+        if kind == "local-dir":
+            return _from_path(Path(rest).expanduser(), wishes)
+        return from_hub(rest, wishes, text)
+    if match := re.fullmatch(r"https?://huggingface\.co/([\w.\-]+/[\w.\-]+)/?.*", text):
+        return from_hub(match[1], wishes, text)
+    path = Path(text).expanduser()
+    if not isinstance(source, str) or (path.exists() and not is_timm_name(text)):
+        return _from_path(path, wishes)
+    if path.is_absolute() or text.startswith((".", "~")) or path.suffix.lower() in checkpoints.SUFFIXES:
+        raise ModelError(f"{text}: there is no such file or folder.")
+    if re.fullmatch(r"[\w.\-]+/[\w.\-]+(@[\w.\-]+)?", text):
+        return from_hub(text, wishes, text)
+    if "/" in text or os.sep in text:
+        raise ModelError(f"{text}: there is no such file or folder.")
+    return from_timm(text, wishes)
+
+
+def _from_path(path: Path, wishes: Wishes) -> Loaded:
+    if path.is_dir():
+        return from_folder(path, wishes)
+    return from_checkpoint(path, wishes)
+
+
+# --- classes, size, device -----------------------------------------------------------------------------------------
+
+
+def _set_classes(module: nn.Module, wanted: int, source: str, *, trained: bool) -> None:
+    have = int(getattr(module, "num_classes", 0) or 0)
+    if wanted == have:
+        return
+    if wanted == 0 or not trained:
+        module.reset_classifier(wanted)  # type: ignore[operator]
+        return
+    raise ModelError(
+        f"{source} has {have} classes and not {wanted}. A new head would be untrained, and its maps would mean nothing."
+    )
+
+
+def _as_size(size: Size | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+    if height < 1 or width < 1:
+        raise ModelError(f"The input size must be above zero, not {size}.")
+    return height, width
+
+
+def choose_device(device: str | torch.device = "auto") -> torch.device:
+    """The device of this name, if this computer has it; ``auto`` takes a GPU where there is one."""
+    if isinstance(device, torch.device):
+        device = str(device)
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ModelError(f"{device!r} is not a device. Use auto, cpu, cuda, cuda:1 or mps.") from error
+    if chosen.type == "cpu":
+        return torch.device("cpu")
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if not count:
+            why = "this torch was built without it" if torch.version.cuda is None else "no GPU was found"
+            raise ModelError(f"CUDA was asked for, but {why}. Use --device cpu or auto.")
+        if (chosen.index or 0) >= count:
+            raise ModelError(f"{device} was asked for, but there are {count} GPUs, counted from 0.")
+        return chosen
+    if chosen.type == "mps" and torch.backends.mps.is_available():
+        return chosen
+    if chosen.type == "xpu" and hasattr(torch, "xpu") and torch.xpu.is_available():
+        return chosen
+    raise ModelError(f"{device} was asked for, but this torch does not find it. Use --device cpu or auto.")
+
+
+# --- what there is -------------------------------------------------------------------------------------------------
+
+
+def list_models(search: str = "") -> list[str]:
+    """``demo`` and the names of timm that can be loaded, those that have all words of ``search``.
+
+    A name with a dot has trained weights on the hub; one without has none and can be loaded untrained.
+    """
+    words = search.casefold().split()
+    trained = building.timm_names(pretrained=True)
+    have_weights = {name.split(".")[0] for name in trained}
+    untrained = [name for name in building.timm_names(pretrained=False) if name not in have_weights]
+    return ["demo"] * all(w in "demo" for w in words) + [
+        name for name in sorted([*trained, *untrained]) if all(word in name for word in words)
+    ]
