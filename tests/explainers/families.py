@@ -27,7 +27,9 @@ _BUILDERS: dict[str, Callable[[], torch.nn.Module]] = {
     "not square": lambda: VisionTransformer(**WIDE_INPUT),
     "dynamic size": lambda: VisionTransformer(**SMALL, dynamic_img_size=True),
     "q and k norm": lambda: VisionTransformer(**SMALL, qk_norm=True, pre_norm=True),
-    "rotary": lambda: Eva(**SMALL, use_rot_pos_emb=True, swiglu_mlp=True, scale_mlp=True, init_values=0.5),
+    "rotary": lambda: Eva(
+        **SMALL, use_rot_pos_emb=True, swiglu_mlp=True, scale_mlp=True, init_values=0.5, global_pool="token"
+    ),
     "rotary, registers, average pooling": lambda: Eva(
         **WIDE_INPUT, use_rot_pos_emb=True, use_abs_pos_emb=False, num_reg_tokens=2, global_pool="avg", init_values=0.5
     ),

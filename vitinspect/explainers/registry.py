@@ -138,8 +138,10 @@ _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.lrp",
     "vitinspect.explainers.attnlrp",
     "vitinspect.explainers.gmar",
+    "vitinspect.explainers.token_tm",
     "vitinspect.explainers.gradients",
     "vitinspect.explainers.cams",
+    "vitinspect.explainers.multiplex",
     "vitinspect.explainers.perturbation",
     "vitinspect.explainers.baselines",
 )
