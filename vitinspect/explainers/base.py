@@ -130,6 +130,11 @@ class Explainer:
     def params(self) -> Any:
         return self.method.params
 
+    @property
+    def signed(self) -> bool:
+        """Whether this map, with these parameters, has values below zero that mean evidence against the target."""
+        return self.method.info.signed
+
     def param(self, name: str) -> Any:
         return self.method.params[name]
 

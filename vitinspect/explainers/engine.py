@@ -286,7 +286,7 @@ def _attribution(
         params=dict(method.params),
         key=method.key,
         target=target if method.info.class_specific else None,
-        signed=method.info.signed,
+        signed=explainer.signed,
         resolution="patch" if is_patch else "pixel",
         details={
             name: _to_numpy(value) if isinstance(value, torch.Tensor) else value

@@ -1,0 +1,216 @@
+"""How relevance can travel through a model: which modules a block is made of, and what to record of them.
+
+Everything is read from the structure of timm's modules, by their parts and not by their names, so that a subclass
+with the same parts is walked too. Where a part is unknown, ``NoRule`` says which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from vitinspect.explainers.base import Needs
+from vitinspect.models.vit import ViT
+
+
+class NoRule(Exception):  # noqa: N818 - a statement; it never leaves the methods of this family
+    """No rule is known for a part of this model; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Multi-head self-attention with its projections, named ``path``."""
+
+    path: str
+    call: int
+    """Which of the block's attention calls it makes."""
+    separate: bool
+    """q, k and v come from three layers and not from one."""
+    q_norm: bool
+    k_norm: bool
+    gated: bool
+    groups: int
+    """How many heads share one k and v."""
+    rotary: bool
+
+    def needs(self) -> Needs:
+        p = self.path
+        inputs = [p, f"{p}.norm", f"{p}.proj"]
+        outputs = [f"{p}.proj"]
+        if self.rotary or self.q_norm:
+            inputs.append(f"{p}.q_norm")
+        if self.rotary or self.k_norm:
+            inputs.append(f"{p}.k_norm")
+        if self.rotary:
+            outputs += [f"{p}.q_norm", f"{p}.k_norm"]
+        if self.gated:
+            outputs.append(f"{p}.gate")
+        return Needs(inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """One hidden layer between linear layers; its activation, inner norm and dropouts pass relevance on."""
+
+    path: str
+    first: tuple[str, ...]
+    """The layers into the hidden width: one, or two whose outputs are multiplied."""
+    packed: bool = False
+    """One first layer holds both factors of a product, side by side."""
+    last: str = "fc2"
+
+    def needs(self) -> Needs:
+        layers = [f"{self.path}.{name}" for name in (*self.first, self.last)]
+        return Needs(inputs=(layers[0], layers[-1]), outputs=tuple(layers))
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Attention and MLP side by side, out of one input projection (``ParallelScalingBlock``)."""
+
+    path: str
+    hidden: int
+    fused: bool
+    """One output projection for both."""
+    q_norm: bool
+    k_norm: bool
+
+    def needs(self) -> Needs:
+        p = self.path
+        inputs, outputs = [f"{p}.in_proj"], [f"{p}.in_proj"]
+        for name in ("out_proj",) if self.fused else ("attn_out_proj", "mlp_out_proj"):
+            inputs.append(f"{p}.{name}")
+            outputs.append(f"{p}.{name}")
+        return Needs(inputs=tuple(inputs), outputs=tuple(outputs))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What is added to the stream: a norm perhaps, the core, then LayerScale or a norm perhaps."""
+
+    core: Attention | Mlp | Parallel
+    leaves: str
+    """The module whose output is the summand."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``stream + sum of the branches``, all of which read the same stream."""
+
+    branches: tuple[Branch, ...]
+    enters: int | str
+    """Where the stream before is found: the index of the block's tokens, or the module whose input it is."""
+    leaves: int | str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole way: the stages of each block, and what to record for them."""
+
+    blocks: tuple[tuple[Stage, ...], ...]
+
+    def needs(self) -> Needs:
+        """What the walk through all blocks wants recorded."""
+        needs = Needs(tokens=True, attention=True)
+        for stages in self.blocks:
+            for stage in stages:
+                for place in (stage.enters, stage.leaves):
+                    if isinstance(place, str):
+                        needs |= Needs(inputs=(place,))
+                for branch in stage.branches:
+                    needs |= branch.core.needs() | Needs(outputs=(branch.leaves,))
+        return needs
+
+
+def plan_of(model: ViT) -> Plan:
+    """The way through this model, or ``NoRule``."""
+    rotary = getattr(model.module, "rope", None) is not None
+    return Plan(tuple(_stages(block, f"blocks.{i}", i, rotary) for i, block in enumerate(model.blocks)))
+
+
+# --- blocks --------------------------------------------------------------------------------------------------
+
+
+def _stages(block: nn.Module, path: str, index: int, rotary: bool) -> tuple[Stage, ...]:
+    if hasattr(block, "in_proj") and hasattr(block, "in_split"):
+        return (Stage((Branch(_parallel(block, path), f"{path}.drop_path"),), index, index + 1),)
+    if hasattr(block, "attns") and hasattr(block, "ffns"):
+        between = f"{path}.ffns.0.norm"
+        attentions = tuple(
+            Branch(_attention(part.attn, f"{path}.attns.{j}.attn", j, rotary), f"{path}.attns.{j}.drop_path")
+            for j, part in enumerate(block.attns)  # type: ignore[arg-type]
+        )
+        mlps = tuple(
+            Branch(mlp_of(part.mlp, f"{path}.ffns.{j}.mlp"), f"{path}.ffns.{j}.drop_path")
+            for j, part in enumerate(block.ffns)  # type: ignore[arg-type]
+        )
+        return Stage(attentions, index, between), Stage(mlps, between, index + 1)
+    parts = ("attn", "mlp", "norm1", "norm2", "drop_path1", "drop_path2")
+    if not all(isinstance(getattr(block, part, None), nn.Module) for part in parts):
+        raise NoRule(f"its blocks are {type(block).__name__}, whose parts it does not know")
+    # The order in which the parts are registered is the order in which they are applied, in all of timm's blocks.
+    names = [name for name, _ in block.named_children()]
+    norm_first = names.index("norm2") < names.index("mlp")
+    between = f"{path}.norm2" if norm_first else f"{path}.mlp"
+    attention = Branch(_attention(block.attn, f"{path}.attn", 0, rotary), f"{path}.drop_path1")
+    mlp = Branch(mlp_of(block.mlp, f"{path}.mlp"), f"{path}.drop_path2")
+    return Stage((attention,), index, between), Stage((mlp,), between, index + 1)
+
+
+def _attention(attn: Any, path: str, call: int, rotary: bool) -> Attention:
+    name = type(attn).__name__
+    fused = isinstance(getattr(attn, "qkv", None), nn.Linear)
+    separate = all(isinstance(getattr(attn, f"{letter}_proj", None), nn.Linear) for letter in "qkv")
+    known = all(isinstance(getattr(attn, part, None), nn.Module) for part in ("q_norm", "k_norm", "norm", "proj"))
+    if not known or fused == separate or not isinstance(attn.proj, nn.Linear) or hasattr(attn, "sub_norm"):
+        raise NoRule(f"its attention is {name}, whose parts it does not know")
+    gate = getattr(attn, "gate", None)
+    if gate is not None and not isinstance(gate, nn.Linear):
+        raise NoRule(f"the gate of its attention is {type(gate).__name__}, for which no rule is known")
+    return Attention(
+        path,
+        call,
+        separate=separate,
+        q_norm=not isinstance(attn.q_norm, nn.Identity),
+        k_norm=not isinstance(attn.k_norm, nn.Identity),
+        gated=gate is not None,
+        groups=int(getattr(attn, "num_kv_groups", 1)),
+        rotary=rotary,
+    )
+
+
+def mlp_of(mlp: Any, path: str) -> Mlp:
+    """``Mlp``, ``GluMlp`` (``SwiGLUPacked``) or ``SwiGLU``."""
+
+    def linear(*names: str) -> bool:
+        return all(isinstance(getattr(mlp, name, None), nn.Linear) for name in names)
+
+    extra = [name for name, part in mlp.named_children() if not passes(part) and not isinstance(part, nn.Linear)]
+    if not extra and linear("fc1_g", "fc1_x", "fc2"):
+        return Mlp(path, ("fc1_g", "fc1_x"))
+    if not extra and linear("fc1", "fc2"):
+        packed = mlp.fc1.out_features == 2 * mlp.fc2.in_features
+        if packed or mlp.fc1.out_features == mlp.fc2.in_features:
+            return Mlp(path, ("fc1",), packed=packed)
+    raise NoRule(f"its MLP is {type(mlp).__name__}, whose parts it does not know")
+
+
+def _parallel(block: Any, path: str) -> Parallel:
+    if hasattr(block, "sub_norm"):
+        raise NoRule(f"{type(block).__name__} subtracts one attention from another")
+    return Parallel(
+        path,
+        hidden=int(block.in_split[0]),
+        fused=block.out_proj is not None,
+        q_norm=not isinstance(block.q_norm, nn.Identity),
+        k_norm=not isinstance(block.k_norm, nn.Identity),
+    )
+
+
+def passes(part: nn.Module) -> bool:
+    """Whether relevance passes the module unchanged: what acts on each channel by itself, and norms."""
+    if isinstance(part, nn.Identity | nn.Dropout):
+        return True
+    return not any(True for _ in part.children()) and not any(p.dim() > 1 for p in part.parameters())
