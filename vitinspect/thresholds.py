@@ -38,8 +38,8 @@ class ThresholdedMap:
 def otsu_level(image: np.ndarray) -> int:
     """Otsu's threshold of an 8-bit image: the lowest that maximises the variance between the classes.
 
-    The recurrences are those of OpenCV, operation by operation in double precision, so that ties fall the same way. A constant image has the
-    threshold 0.
+    The recurrences are those of OpenCV, operation by operation in double precision, so that ties fall the same way.
+    A constant image has the threshold 0.
     """
     counts = np.bincount(np.asarray(image, dtype=np.uint8).reshape(-1), minlength=256)
     scale = 1.0 / int(counts.sum())

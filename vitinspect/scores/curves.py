@@ -1,0 +1,187 @@
+"""Deletion and insertion: what becomes of the answer as the picture goes, or comes, in the order of the map.
+
+All curves share one queue of masked pictures. A curve is a picture, a fill, and for each pixel the step at which its
+turn comes; the masked picture of step k is then one comparison, and pictures of different curves fill one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitinspect.errors import ParameterError
+from vitinspect.progress import CancelToken, Progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from vitinspect.explainers.targets import TargetLike
+    from vitinspect.models.vit import ViT
+
+NEVER = np.iinfo(np.int32).max
+"""The turn of a pixel that never has one."""
+
+
+# --- orders --------------------------------------------------------------------------------------------------
+
+
+def descending(values: np.ndarray) -> np.ndarray:
+    """Flat indices from the highest value to the lowest; ties in reading order."""
+    # Masks come as booleans or bytes, whose negation wraps around.
+    return np.argsort(-np.asarray(values, dtype=np.float64).reshape(-1), kind="stable")
+
+
+def turns(order: np.ndarray, sizes: Sequence[int], count: int) -> np.ndarray:
+    """For each of ``count`` places the step at which it is taken: the first ``sizes[0]`` of the order at step 0, and
+    so on; what is left over is never taken."""
+    result = np.full(count, NEVER, dtype=np.int32)
+    ends = np.cumsum(sizes)
+    start = 0
+    for step, end in enumerate(ends):
+        result[order[start : int(end)]] = step
+        start = int(end)
+    return result
+
+
+def equal_steps(count: int, steps: int) -> list[int]:
+    """``steps`` portions of ``count // steps`` places each; the remainder is never taken (ViTmiX)."""
+    return [count // steps] * steps
+
+
+def all_in_steps(count: int, steps: int) -> list[int]:
+    """``steps`` portions that differ by at most one and take everything."""
+    edges = np.linspace(0, count, steps + 1).round().astype(int)
+    return np.diff(edges).tolist()
+
+
+def shares_to_sizes(shares: Sequence[float], count: int) -> list[int]:
+    """Portions that end at the given shares of the places, each rounded down."""
+    ends = [int(share * count) for share in shares]
+    return np.diff([0, *ends]).tolist()
+
+
+# --- curves --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Curve:
+    """One curve to be scored."""
+
+    image: torch.Tensor
+    """(3, H, W), normalised."""
+    fill: torch.Tensor
+    """(3, H, W): what stands for the pixels that are taken."""
+    turn: np.ndarray
+    """(H, W) or flat: the step at which each pixel changes; ``NEVER`` for those that stay."""
+    steps: int
+    target: TargetLike
+    insertion: bool = False
+    """Start from the fill and bring the picture in, instead of taking it away."""
+    first: int = 0
+    """0 also scores the untouched start; 1 begins after the first step."""
+    scores: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """Filled by ``score_curves``: one score per step, ``first`` to ``steps``."""
+    hits: np.ndarray = field(default_factory=lambda: np.empty(0))
+    """Whether the target (a class) was the best one, as 0 or 1."""
+
+
+def score_curves(
+    model: ViT,
+    curves: Sequence[Curve],
+    *,
+    use: str = "probability",
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> None:
+    """Score all steps of all curves, in batches that run across curves, and fill in their ``scores``.
+
+    ``use``: "probability" (softmax), "logit", or "score" (the target's own: a cosine for a text).
+    """
+    import torch
+
+    jobs = [(c, k) for c, curve in enumerate(curves) for k in range(curve.first, curve.steps + 1)]
+    turn = [
+        torch.from_numpy(np.ascontiguousarray(curve.turn.reshape(curve.image.shape[-2:]))).to(model.device)
+        for curve in curves
+    ]
+    pictures = [curve.image.to(model.device, model.dtype) for curve in curves]
+    fills = [curve.fill.to(model.device, model.dtype) for curve in curves]
+
+    def picture(job: tuple[int, int]) -> torch.Tensor:
+        c, k = job
+        changed = turn[c] < k
+        start, end = (fills[c], pictures[c]) if curves[c].insertion else (pictures[c], fills[c])
+        return torch.where(changed, end, start)
+
+    results, hits = score_pictures(
+        model,
+        len(jobs),
+        lambda rows: torch.stack([picture(job) for job in jobs[rows]]),
+        [curves[c].target for c, _ in jobs],
+        use=use,
+        batch_size=batch_size,
+        progress=progress,
+        cancel=cancel,
+    )
+    start = 0
+    for curve in curves:
+        length = curve.steps + 1 - curve.first
+        curve.scores, curve.hits = results[start : start + length], hits[start : start + length]
+        start += length
+
+
+def score_pictures(
+    model: ViT,
+    count: int,
+    pictures: Callable[[slice], torch.Tensor],
+    targets: Sequence[TargetLike],
+    *,
+    use: str = "probability",
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The target's score in each of ``count`` pictures, and whether the target was the best class.
+
+    ``pictures(rows)`` makes a batch of them when it is wanted, so that thousands never stand in memory together.
+    """
+    import torch
+
+    from vitinspect.explainers.chunks import run_chunks
+    from vitinspect.explainers.targets import Targets
+    from vitinspect.models.guest import as_guest
+
+    if use not in ("probability", "logit", "score"):
+        raise ParameterError(f"A curve uses the probability, the logit or the score, not {use!r}.")
+    scores = np.zeros(count)
+    hits = np.zeros(count)
+
+    def work(rows: slice) -> None:
+        batch = pictures(rows).to(model.device, model.dtype)
+        wanted = Targets(targets[rows])
+        logits = model.module(batch)
+        logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
+        found = wanted.probability(logits) if use == "probability" else wanted.score(logits)
+        scores[rows] = found.double().cpu().numpy()
+        best = logits.argmax(-1).tolist()
+        hits[rows] = [float(b == t) for b, t in zip(best, targets[rows], strict=True)]
+
+    with as_guest(model.module), torch.no_grad():
+        run_chunks(count, batch_size or default_batch(model), work, report=progress, cancel=cancel)
+    return scores, hits
+
+
+def default_batch(model: ViT) -> int:
+    """How many pictures a batch holds: enough to fill the device, small enough to answer a cancel at once."""
+    return 64 if model.device.type == "cuda" else 16
+
+
+def trapezoid(scores: Any, places: Any | None = None) -> float:
+    """The area under the curve; over 0..1 in equal steps where no places are given."""
+    y = np.asarray(scores, dtype=np.float64)
+    x = np.linspace(0, 1, len(y)) if places is None else np.asarray(places, dtype=np.float64)
+    return float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum())
