@@ -153,8 +153,6 @@ def test_gmar_insertion_and_deletion_equal_the_goldens(mode, steps, patchwise):
 
 def test_perturbation_accuracy_moves_with_what_is_removed():
     """A map that points at what the model reads loses the class sooner than its reverse."""
-    import torch
-
     import vitinspect as vi
 
     model, x = golden_model("q1"), inputs_q("q1", 0)
@@ -167,13 +165,8 @@ def test_perturbation_accuracy_moves_with_what_is_removed():
     assert result.positive.shape == result.negative.shape == (9,)
     flipped = protocols.chefer_perturbation(model, x, -heat, target)
     np.testing.assert_array_equal(result.positive, flipped.negative)
-    # Everything removed but nothing left of the picture: both end at the same tenth only by what they kept.
-    removed = [
-        int(round(float((c.turn < 9).mean()) * 10))
-        for c in protocols.chefer_perturbation_curves(x, heat, target, model.preprocessing)
-    ]
-    assert removed == [9, 9]
-    assert torch.is_tensor(x)
+    curves = protocols.chefer_perturbation_curves(x, heat, target, model.preprocessing)
+    assert [round(float((c.turn < 9).mean()), 1) for c in curves] == [0.9, 0.9]
 
 
 def test_the_trapezoid_is_that_of_numpy():

@@ -4,6 +4,9 @@ The functions are named after what they tell, the modules after what they work o
 
 ``masks.overlap``        a mask or a map against a mask that people drew (numpy only);
 ``pairs.agreement``      maps and masks against each other, with the pigeonhole bound (numpy only);
+``perturbation.faithfulness``  what becomes of the model's answer as the picture is masked by the map;
+``perturbation.sanity``  whether the map depends on the weights, and how it bears small noise;
+``protocols``            other people's protocols, number for number;
 ``statistics``           intervals for means and paired comparisons (numpy only).
 """
 
@@ -15,14 +18,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitinspect.scores.masks import Overlap, overlap
     from vitinspect.scores.pairs import Agreement, agreement
+    from vitinspect.scores.perturbation import Faithfulness, Sanity, faithfulness, sanity
+    from vitinspect.scores.statistics import compare_paired, mean_with_interval
 
 _PUBLIC = {
     "overlap": ("vitinspect.scores.masks", "overlap"),
     "Overlap": ("vitinspect.scores.masks", "Overlap"),
     "agreement": ("vitinspect.scores.pairs", "agreement"),
     "Agreement": ("vitinspect.scores.pairs", "Agreement"),
+    "faithfulness": ("vitinspect.scores.perturbation", "faithfulness"),
+    "Faithfulness": ("vitinspect.scores.perturbation", "Faithfulness"),
+    "sanity": ("vitinspect.scores.perturbation", "sanity"),
+    "Sanity": ("vitinspect.scores.perturbation", "Sanity"),
+    "mean_with_interval": ("vitinspect.scores.statistics", "mean_with_interval"),
+    "compare_paired": ("vitinspect.scores.statistics", "compare_paired"),
 }
-__all__ = ["Agreement", "Overlap", "agreement", "overlap"]
+__all__ = [
+    "Agreement",
+    "Faithfulness",
+    "Overlap",
+    "Sanity",
+    "agreement",
+    "compare_paired",
+    "faithfulness",
+    "mean_with_interval",
+    "overlap",
+    "sanity",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 
 from vitinspect.errors import ParameterError
 from vitinspect.progress import CancelToken, Progress
+from vitinspect.scores.fills import impute
 
 if TYPE_CHECKING:
     import torch
@@ -72,8 +73,8 @@ class Curve:
 
     image: torch.Tensor
     """(3, H, W), normalised."""
-    fill: torch.Tensor
-    """(3, H, W): what stands for the pixels that are taken."""
+    fill: torch.Tensor | None
+    """(3, H, W): what stands for the pixels that are taken; None: imputed from those that are left (ROAD)."""
     turn: np.ndarray
     """(H, W) or flat: the step at which each pixel changes; ``NEVER`` for those that stay."""
     steps: int
@@ -109,18 +110,26 @@ def score_curves(
         for curve in curves
     ]
     pictures = [curve.image.to(model.device, model.dtype) for curve in curves]
-    fills = [curve.fill.to(model.device, model.dtype) for curve in curves]
+    fills = [None if c.fill is None else c.fill.to(model.device, model.dtype) for c in curves]
 
-    def picture(job: tuple[int, int]) -> torch.Tensor:
-        c, k = job
-        changed = turn[c] < k
-        start, end = (fills[c], pictures[c]) if curves[c].insertion else (pictures[c], fills[c])
-        return torch.where(changed, end, start)
+    def batch(rows: slice) -> torch.Tensor:
+        part = jobs[rows]
+        missing = [(turn[c] < k) != curves[c].insertion for c, k in part]
+        made = torch.stack([pictures[c] for c, _ in part])
+        imputed = [i for i, (c, _) in enumerate(part) if fills[c] is None]
+        if imputed:
+            gaps = torch.stack([missing[i] for i in imputed])
+            made[imputed] = impute(made[imputed].float(), gaps).to(made.dtype)
+        for i, (c, _) in enumerate(part):
+            fill = fills[c]
+            if fill is not None:
+                made[i] = torch.where(missing[i], fill, pictures[c])
+        return made
 
     results, hits = score_pictures(
         model,
         len(jobs),
-        lambda rows: torch.stack([picture(job) for job in jobs[rows]]),
+        batch,
         [curves[c].target for c, _ in jobs],
         use=use,
         batch_size=batch_size,
