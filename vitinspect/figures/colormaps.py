@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.errors import ParameterError
+from vitinspect.figures.names import DIVERGING, colormap_names, default_colormap
+
+__all__ = ["DIVERGING", "Table", "colormap", "colormap_names", "default_colormap"]
 
 Table = NDArray[np.uint8]
 
@@ -45,19 +48,6 @@ _ANCHORS = {
     # Blue and red are told apart with every common kind of colour blindness.
     "diverging": "08306b 1c5ba6 4f8fcb 9bc4e4 f7f7f7 f5b79b df7558 b82f33 67000d",
 }
-
-DIVERGING = ("diverging",)
-"""The colour maps whose middle means zero."""
-
-
-def colormap_names() -> tuple[str, ...]:
-    """All names, in the order in which lists show them."""
-    return ("viridis", "inferno", "magma", "turbo", "jet", "grey", "diverging")
-
-
-def default_colormap(*, signed: bool) -> str:
-    """What a map is shown in unless its reader says otherwise."""
-    return "diverging" if signed else "viridis"
 
 
 @cache

@@ -1,0 +1,492 @@
+"""The widget in the middle: panes, mouse and keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from vitinspect.app import theme
+from vitinspect.app.canvas.labels import GAP, HEADER, NARROW, TALL_HEADER, Labels, Pane, format_value, value_at
+from vitinspect.app.geometry import View, fit, tiles
+from vitinspect.app.results import Results, ShownMap
+from vitinspect.app.state import State
+
+if TYPE_CHECKING:
+    from vitinspect.app.canvas import painting
+
+HANDLE = 8
+"""How near to the swipe line, in pixels, it can be grabbed."""
+
+
+class Canvas(QWidget):
+    """Shows the picture and its maps. It asks the state for changes and knows no panel."""
+
+    hovered = Signal(object)
+    """The point of the picture under the cursor, (x, y), or None."""
+    painted = Signal()
+
+    def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.state, self.results = state, results
+        self.view = View()
+        self.hidden = False
+        """While a key is held the overlay is not shown."""
+        self.levels: dict[str, float] = {}
+        """Map id -> the raw value at which its mask begins, where an outline is shown."""
+        self.setObjectName("canvas")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(240, 200)
+        self.setAccessibleName("Picture and heat maps")
+        self._kept_composer: painting.Composer | None = None
+        self._panes: list[Pane] = []
+        self._labels = Labels(self)
+        self._composed: dict[int, tuple[object, QImage]] = {}
+        self._cursor: tuple[float, float] | None = None
+        self._press: QPointF | None = None
+        self._dragging = ""
+        self._last_shape: tuple[int, int] | None = None
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(640, 520)
+
+    @property
+    def _composer(self) -> painting.Composer:
+        # Loaded with the first picture, because numpy comes with it: an empty window is on the screen before.
+        from vitinspect.app.canvas import painting
+
+        if self._kept_composer is None:
+            self._kept_composer = painting.Composer()
+        return self._kept_composer
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def shown_maps(self) -> list[ShownMap]:
+        """The maps on the canvas now, from left to right."""
+        maps = list(self.results.maps.values())
+        if self.state.show == "image" or not maps:
+            return []
+        if self.state.layout == "grid":
+            return maps
+        active = self.active_map()
+        if self.state.layout == "swipe":
+            second = self.second_map()
+            return [m for m in (active, second) if m is not None]
+        return [active] if active is not None else []
+
+    def active_map(self) -> ShownMap | None:
+        maps = self.results.maps
+        return maps.get(self.state.active) or next(iter(maps.values()), None)
+
+    def second_map(self) -> ShownMap | None:
+        """The right of the swipe: the one chosen, else the one kept, else the next."""
+        active = self.active_map()
+        chosen = self.results.maps.get(self.state.second)
+        if chosen is not None and chosen is not active:
+            return chosen
+        kept = self.results.kept
+        if kept is not None and self._fits(kept):
+            return kept
+        return next((m for m in self.results.maps.values() if m is not active), None)
+
+    def _fits(self, shown: ShownMap) -> bool:
+        picture = self.results.picture
+        return picture is not None and shown.address.content == picture.content
+
+    def look(self) -> painting.Look:
+        from vitinspect.app.canvas import painting
+
+        state = self.state
+        return painting.Look(
+            colormap=state.colormap,
+            opacity=state.opacity,
+            grows=state.grows,
+            smooth=state.smooth,
+            show="image" if self.hidden else state.show,
+            frame=state.frame,
+            ground=theme.current().canvas,
+        )
+
+    def panes(self) -> list[Pane]:
+        """Where each pane is."""
+        picture = self.results.picture
+        if picture is None:
+            return []
+        width, height = self.width(), self.height()
+        maps = self.shown_maps()
+        if self.state.layout == "grid" and len(maps) > 1:
+            header = HEADER
+            boxes = tiles(len(maps), width, height, picture.size, header, GAP)
+            if boxes[0][2] - boxes[0][0] < NARROW:
+                header = TALL_HEADER
+                boxes = tiles(len(maps), width, height, picture.size, header, GAP)
+            return [
+                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, header=header)
+                for shown, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)
+            ]
+        pane = Pane(QRect(0, 0, width, height), maps[0] if maps else None)
+        if self.state.layout == "swipe" and len(maps) > 1:
+            pane.second = maps[1]
+        return [pane]
+
+    # --- changes -------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        self.update()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "picture" in names and self.results.picture is not None:
+            shape = self.results.picture.size
+            if self._last_shape is not None and self.view.zoom:
+                # The same part of the next picture, as large on the screen as before.
+                ratio = max(self._last_shape) / max(shape)
+                self.view = View(self.view.zoom * ratio, self.view.x, self.view.y).held(self._pane_size(), shape)
+            self._last_shape = shape
+        self.update()
+
+    def set_levels(self, levels: dict[str, float]) -> None:
+        """Show the outline of each map above its level."""
+        if levels != self.levels:
+            self.levels = levels
+            self.update()
+
+    def hide_overlay(self, hidden: bool) -> None:
+        if hidden != self.hidden:
+            self.hidden = hidden
+            self.update()
+
+    def refresh_theme(self) -> None:
+        self._composer.clear()
+        self._composed.clear()
+        self.update()
+
+    # --- zoom ----------------------------------------------------------------------------------------------------
+
+    def _pane_size(self) -> tuple[int, int]:
+        panes = self.panes()
+        return panes[0].size if panes else (max(1, self.width()), max(1, self.height() - HEADER))
+
+    def fit(self) -> None:
+        self._set_view(View())
+
+    def actual_size(self) -> None:
+        """One pixel of the picture on one of the screen."""
+        if self.results.picture is not None:
+            view = View(1.0 / self.devicePixelRatioF(), self.view.x, self.view.y)
+            self._set_view(view.held(self._pane_size(), self.results.picture.size))
+
+    def zoom_by(self, factor: float) -> None:
+        """Zoom at the middle."""
+        if self.results.picture is not None:
+            pane = self._pane_size()
+            self._set_view(self.view.zoomed(factor, pane[0] / 2, pane[1] / 2, pane, self.results.picture.size))
+
+    def _set_view(self, view: View) -> None:
+        if view != self.view:
+            self.view = view
+            self.update()
+
+    @property
+    def scale(self) -> float:
+        """Screen pixels per pixel of the picture."""
+        picture = self.results.picture
+        return self.view.scale(self._pane_size(), picture.size) if picture is not None else 1.0
+
+    # --- painting ------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.current().canvas))
+        self._panes = self.panes()
+        if not self._panes:
+            self._labels.nothing(painter, self.rect())
+        else:
+            look = self.look()
+            maps = [m for pane in self._panes for m in (pane.map, pane.second) if m is not None]
+            self._composer.keep_only(maps)
+            self._composed = {i: v for i, v in self._composed.items() if i < len(self._panes)}
+            for i, pane in enumerate(self._panes):
+                painter.drawImage(pane.picture.topLeft(), self._compose(i, pane, look))
+                self._labels.header(painter, pane)
+                self._paint_marks(painter, pane)
+        painter.end()
+        self.painted.emit()
+
+    def _compose(self, number: int, pane: Pane, look: painting.Look) -> QImage:
+        """The picture with its map, kept until something about it changes: a moving cursor costs a copy."""
+        picture = self.results.picture
+        assert picture is not None
+        ratio = self.devicePixelRatioF()
+        levels = tuple(self.levels.get(m.id) for m in (pane.map, pane.second) if m is not None)
+        key = (id(pane.map), id(pane.second), pane.size, self.view, ratio, look, levels, id(picture))
+        key = (*key, self.state.swipe if pane.second is not None else 0.0)
+        kept = self._composed.get(number)
+        if kept is not None and kept[0] == key:
+            return kept[1]
+        base = self._composer.base(picture, self.view, pane.size, ratio, look)
+        if look.show == "image" or pane.map is None:
+            return base
+        image = base.copy()
+        painter = QPainter(image)
+        if pane.second is None:
+            self._paint_map(painter, pane.map, pane, look)
+        else:
+            at = self._swipe_at(pane)
+            width, height = pane.size
+            for shown, clip in (
+                (pane.map, QRectF(0, 0, at, height)),
+                (pane.second, QRectF(at, 0, width - at, height)),
+            ):
+                painter.save()
+                painter.setClipRect(clip)
+                self._paint_map(painter, shown, pane, look)
+                painter.restore()
+        painter.end()
+        self._composed[number] = (key, image)
+        return image
+
+    def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane, look: painting.Look) -> None:
+        self._composer.paint_heat(painter, shown, self.view, pane.size, look)
+        level = self.levels.get(shown.id)
+        if level is not None:
+            self._composer.paint_outline(painter, shown, level, self.view, pane.size, look.smooth)
+
+    def _swipe_at(self, pane: Pane) -> float:
+        """Where the line is: as a share of the part of the picture that is seen."""
+        left, right = self._picture_edges(pane)
+        return left + self.state.swipe * (right - left)
+
+    def _picture_edges(self, pane: Pane) -> tuple[float, float]:
+        picture = self.results.picture
+        assert picture is not None
+        scale = self.view.scale(pane.size, picture.size)
+        left, _ = self.view.origin(pane.size, picture.size)
+        return max(0.0, left), min(float(pane.size[0]), left + picture.size[1] * scale)
+
+    def _paint_marks(self, painter: QPainter, pane: Pane) -> None:
+        """What lies over the picture: the crop, the pinned patch, the patch under the cursor, the swipe line."""
+        from vitinspect.app.canvas import painting
+
+        picture, placed = self.results.picture, self.results.placed
+        assert picture is not None
+        painter.save()
+        painter.setClipRect(pane.picture)
+        painter.translate(pane.picture.topLeft())
+        shown = pane.map
+        if placed is None and shown is not None:
+            placed = shown.placed
+        if placed is not None and self.state.frame and not placed.sees_all and not self.hidden:
+            box = painting.to_pane(placed.visible, self.view, pane.size, picture.size)
+            painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
+        card = self.results.card
+        if placed is not None and card is not None:
+            if (
+                len(self.state.pinned) == 2
+                and self.state.pinned[0] < card.grid[0]
+                and (self.state.pinned[1] < card.grid[1])
+            ):
+                cell = placed.cell_box(*self.state.pinned, card.grid)
+                painting.draw_box(
+                    painter, painting.to_pane(cell, self.view, pane.size, picture.size), painting.ACCENT, 2
+                )
+            if self._cursor is not None:
+                self._paint_cursor(painter, pane)
+        if pane.second is not None and not self.hidden:
+            at = self._swipe_at(pane)
+            painter.setPen(QPen(painting.EDGE, 3))
+            painter.drawLine(QPointF(at, 0), QPointF(at, pane.size[1]))
+            painter.setPen(QPen(QColor("white"), 1))
+            painter.drawLine(QPointF(at, 0), QPointF(at, pane.size[1]))
+            painter.setBrush(QColor("white"))
+            middle = pane.size[1] / 2
+            painter.drawRoundedRect(QRectF(at - 3, middle - 16, 6, 32), 3, 3)
+        painter.restore()
+
+    def _paint_cursor(self, painter: QPainter, pane: Pane) -> None:
+        from vitinspect.app.canvas import painting
+
+        picture, card, placed = self.results.picture, self.results.card, self.results.placed
+        assert picture is not None
+        assert card is not None
+        assert placed is not None
+        assert self._cursor is not None
+        x, y = self._cursor
+        cell = placed.cell_at(x, y, card.grid)
+        if cell is None:
+            return
+        box = painting.to_pane(placed.cell_box(*cell, card.grid), self.view, pane.size, picture.size)
+        painter.setPen(QPen(QColor(255, 255, 255, 150), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box)
+        shown = pane.map
+        at = self.view.to_pane(x, y, pane.size, picture.size)
+        if shown is None or self.hidden or self.state.show == "image":
+            return
+        if pane.second is not None and at[0] > self._swipe_at(pane):
+            shown = pane.second
+        value = value_at(shown, x, y)
+        if value is None:
+            return
+        text = f"{format_value(value)}   {shown.heat.percentile(value):.0f} %"
+        font = theme.tabular(self.font())
+        font.setPointSizeF(font.pointSizeF() * 0.92)
+        metrics = QFontMetrics(font)
+        width, height = metrics.horizontalAdvance(text) + 12, metrics.height() + 4
+        # Beside the patch, and on its other side near the pane's edge.
+        left = box.right() + 6 if box.right() + 6 + width < pane.size[0] else box.left() - 6 - width
+        top = min(max(2.0, box.center().y() - height / 2), pane.size[1] - height - 2)
+        label = QRectF(max(2.0, left), top, width, height)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(0, 0, 0, 190))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.drawRoundedRect(label, 3, 3)
+        painter.setPen(QColor("white"))
+        painter.setFont(font)
+        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
+
+    def overlay_image(self) -> QImage | None:
+        """The active map over the picture at the picture's own size, as the canvas paints it."""
+        from vitinspect.app.canvas import painting
+
+        picture, shown = self.results.picture, self.active_map()
+        if picture is None or shown is None:
+            return None
+        height, width = picture.size
+        view = View(1.0)
+        look = self.look()
+        composer = painting.Composer()
+        image = composer.base(picture, view, (width, height), 1.0, look)
+        painter = QPainter(image)
+        if look.show != "image":
+            composer.paint_heat(painter, shown, view, (width, height), look)
+            level = self.levels.get(shown.id)
+            if level is not None:
+                composer.paint_outline(painter, shown, level, view, (width, height), look.smooth)
+        painter.end()
+        image.setText("Software", "vitinspect")
+        image.setText("vitinspect:shows", shown.owner)
+        return image
+
+    # --- mouse ---------------------------------------------------------------------------------------------------
+
+    def _pane_at(self, point: QPointF) -> Pane | None:
+        return next((pane for pane in self.panes() if pane.box.contains(point.toPoint())), None)
+
+    def picture_point(self, point: QPointF, pane: Pane | None = None) -> tuple[float, float] | None:
+        """The point of the picture under a point of the widget, None beside it."""
+        pane = pane or self._pane_at(point)
+        picture = self.results.picture
+        if pane is None or picture is None or not pane.picture.contains(point.toPoint()):
+            return None
+        inside = point - QPointF(pane.picture.topLeft())
+        x, y = self.view.to_picture(inside.x(), inside.y(), pane.size, picture.size)
+        return (x, y) if 0 <= x < picture.size[1] and 0 <= y < picture.size[0] else None
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
+        pane = self._pane_at(event.position())
+        picture = self.results.picture
+        steps = event.angleDelta().y() / 120 or event.pixelDelta().y() / 40
+        if pane is None or picture is None or not steps:
+            event.ignore()
+            return
+        inside = event.position() - QPointF(pane.picture.topLeft())
+        view = self.view.zoomed(1.25**steps, inside.x(), inside.y(), pane.size, picture.size)
+        if view.zoom <= fit(pane.size, picture.size) * 1.001 and steps < 0:
+            view = View()  # all the way out is "fit", and stays so when the window changes its size
+        self._set_view(view)
+        self._hover(event.position())
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self._press = event.position()
+            pane = self._pane_at(event.position())
+            near = pane is not None and pane.second is not None and self._near_line(event.position(), pane)
+            self._dragging = "swipe" if near else ""
+            event.accept()
+
+    def _near_line(self, point: QPointF, pane: Pane) -> bool:
+        return abs(point.x() - pane.picture.left() - self._swipe_at(pane)) <= HANDLE
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self._press is not None and event.buttons():
+            self._drag(event.position())
+        else:
+            pane = self._pane_at(event.position())
+            near = pane is not None and pane.second is not None and self._near_line(event.position(), pane)
+            self.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
+        self._hover(event.position())
+
+    def _drag(self, point: QPointF) -> None:
+        assert self._press is not None
+        pane = self._pane_at(self._press)
+        picture = self.results.picture
+        if pane is None or picture is None:
+            return
+        if self._dragging == "swipe":
+            left, right = self._picture_edges(pane)
+            self.state.set(swipe=(point.x() - pane.picture.left() - left) / max(1.0, right - left))
+            return
+        moved = point - self._press
+        if not self._dragging and abs(moved.x()) + abs(moved.y()) < 4:
+            return
+        if not self._dragging:
+            self._dragging = "pan"
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self._press = point
+        view = self.view.panned(moved.x(), moved.y(), pane.size, picture.size)
+        if self.view.zoom:
+            self._set_view(view)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        pressed, self._press = self._press, None
+        dragged, self._dragging = self._dragging, ""
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        if pressed is None or dragged or event.button() != Qt.MouseButton.LeftButton:
+            return
+        pane = self._pane_at(event.position())
+        if pane is None:
+            return
+        if pane.map is not None and self.state.layout == "grid":
+            self.state.set(active=pane.map.id)
+        self._pin(event.position(), pane)
+
+    def _pin(self, point: QPointF, pane: Pane) -> None:
+        """Pin the patch under ``point``; the pinned one again lets it go."""
+        at = self.picture_point(point, pane)
+        placed, card = self.results.placed, self.results.card
+        if at is None or placed is None or card is None:
+            return
+        cell = placed.cell_at(*at, card.grid)
+        self.state.set(pinned=() if cell is None or cell == self.state.pinned else cell)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.fit()
+
+    def leaveEvent(self, event: object) -> None:  # noqa: N802
+        self._set_cursor(None)
+
+    def _hover(self, point: QPointF) -> None:
+        self._set_cursor(self.picture_point(point))
+        pane = self._pane_at(point)
+        header = pane is not None and not pane.picture.contains(point.toPoint())
+        if pane is not None and header and pane.map is not None:
+            shown = pane.map
+            if pane.second is not None and point.x() > pane.box.center().x():
+                shown = pane.second
+            QToolTip.showText(self.mapToGlobal(point.toPoint()), shown.owner, self)
+
+    def _set_cursor(self, at: tuple[float, float] | None) -> None:
+        if at != self._cursor:
+            self._cursor = at
+            self.hovered.emit(at)
+            self.update()

@@ -1,0 +1,194 @@
+"""Composing a pane: the picture, the map over it, lines over both. Each step is kept until what it depends on changes.
+
+A picture is scaled once for a view and shared by all panes. A map is an image of 256 levels whose colour table is
+swapped, so that no slider ever touches its values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
+
+from vitinspect.app import heat as heating
+from vitinspect.app.geometry import View
+from vitinspect.app.pictures import Picture
+from vitinspect.app.results import ShownMap
+
+ACCENT = QColor(255, 214, 10)
+EDGE = QColor(0, 0, 0, 190)
+FRAME = QColor(255, 255, 255, 210)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How maps are painted."""
+
+    colormap: str = "auto"
+    opacity: float = 0.55
+    grows: str = "uniform"
+    smooth: bool = True
+    show: str = "overlay"
+    frame: bool = True
+    ground: str = "#2a2d31"
+
+
+class Composer:
+    """Paints panes of one size, and keeps what can be used again."""
+
+    def __init__(self) -> None:
+        self._base_key: Any = None
+        self._base: QImage | None = None
+        self._heats: dict[int, tuple[ShownMap, QImage, QImage]] = {}
+        self._lines: dict[int, tuple[Any, list[QLineF]]] = {}
+
+    def clear(self) -> None:
+        self._base_key = self._base = None
+        self._heats.clear()
+        self._lines.clear()
+
+    def keep_only(self, maps: list[ShownMap]) -> None:
+        """Forget maps that are no longer shown."""
+        alive = {id(m) for m in maps}
+        self._heats = {k: v for k, v in self._heats.items() if k in alive}
+        self._lines = {k: v for k, v in self._lines.items() if k in alive}
+
+    # --- the picture -------------------------------------------------------------------------------------------
+
+    def base(self, picture: Picture, view: View, pane: tuple[int, int], ratio: float, look: Look) -> QImage:
+        """The picture as this view shows it, in a pane of ``pane`` (width, height) logical pixels."""
+        key = (id(picture), picture.content, view, pane, ratio, look.ground, look.show == "heat")
+        if key == self._base_key and self._base is not None:
+            return self._base
+        image = QImage(max(1, round(pane[0] * ratio)), max(1, round(pane[1] * ratio)), QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(ratio)
+        image.fill(QColor(look.ground))
+        if look.show != "heat":
+            painter = QPainter(image)
+            paint_picture(painter, picture, view, pane, ratio)
+            painter.end()
+        self._base_key, self._base = key, image
+        return image
+
+    # --- the map -----------------------------------------------------------------------------------------------
+
+    def _levels(self, shown: ShownMap, smooth: bool) -> QImage:
+        kept = self._heats.get(id(shown))
+        if kept is None or kept[0] is not shown:
+            kept = (shown, indexed(shown.heat.smooth), indexed(shown.heat.patches))
+            self._heats[id(shown)] = kept
+        return kept[1] if smooth else kept[2]
+
+    def paint_heat(self, painter: QPainter, shown: ShownMap, view: View, pane: tuple[float, float], look: Look) -> None:
+        """Lay a map over the picture, exactly where the model looked."""
+        size = shown.placed.original_size
+        image = self._levels(shown, look.smooth)
+        alone = look.show == "heat"
+        colours = heating.table(
+            look.colormap,
+            signed=shown.signed,
+            opacity=1.0 if alone else look.opacity,
+            grows="uniform" if alone else look.grows,
+        )
+        image.setColorTable(colours.tolist())
+        painter.save()
+        painter.setClipRect(QRectF(0, 0, *pane), Qt.ClipOperation.IntersectClip)
+        painter.setClipRect(to_pane(shown.placed.visible, view, pane, size), Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, look.smooth)
+        painter.drawImage(to_pane(shown.placed.box, view, pane, size), image)
+        painter.restore()
+
+    def paint_outline(
+        self,
+        painter: QPainter,
+        shown: ShownMap,
+        level: float,
+        view: View,
+        pane: tuple[float, float],
+        smooth: bool,
+    ) -> None:
+        """The rim of the part of the map that is above ``level``."""
+        key = (level, smooth)
+        kept = self._lines.get(id(shown))
+        if kept is None or kept[0] != key:
+            kept = (key, outline_of(shown, level, smooth))
+            self._lines[id(shown)] = kept
+        size = shown.placed.original_size
+        scale = view.scale(pane, size)
+        left, top = view.origin(pane, size)
+        painter.save()
+        painter.setClipRect(to_pane(shown.placed.visible, view, pane, size), Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
+        painter.translate(left, top)
+        painter.scale(scale, scale)
+        for colour, width in ((EDGE, 3.5), (ACCENT, 1.75)):
+            pen = QPen(colour, width)
+            pen.setCosmetic(True)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(pen)
+            painter.drawLines(kept[1])
+        painter.restore()
+
+
+def paint_picture(painter: QPainter, picture: Picture, view: View, pane: tuple[int, int], ratio: float) -> None:
+    """Only the part that is seen, from the level that is just large enough."""
+    size = picture.size
+    scale = view.scale(pane, size)
+    left, top = view.origin(pane, size)
+    level, level_scale = picture.level_for(scale * ratio)
+    # What of the level is inside of the pane, in whole pixels of the level with a rim for the interpolation.
+    x0 = max(0, int(-left / scale * level_scale) - 2)
+    y0 = max(0, int(-top / scale * level_scale) - 2)
+    x1 = min(level.width(), int((pane[0] - left) / scale * level_scale) + 3)
+    y1 = min(level.height(), int((pane[1] - top) / scale * level_scale) + 3)
+    if x1 <= x0 or y1 <= y0:
+        return
+    sx, sy = size[1] / level.width() * scale, size[0] / level.height() * scale
+    target = QRectF(left + x0 * sx, top + y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy)
+    if level.format() != QImage.Format.Format_RGB32:
+        level = level.copy(x0, y0, x1 - x0, y1 - y0).convertToFormat(QImage.Format.Format_RGB32)
+        x1, x0, y1, y0 = x1 - x0, 0, y1 - y0, 0
+    # Beyond four screen pixels for one of the picture, a person wants to see the pixels.
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 4)
+    painter.drawImage(target, level, QRectF(x0, y0, x1 - x0, y1 - y0))
+
+
+def indexed(levels: np.ndarray) -> QImage:
+    """Levels as an image with a colour table. Qt pads lines to four bytes, so it gets memory of its own."""
+    height, width = levels.shape
+    return QImage(levels.data, width, height, width, QImage.Format.Format_Indexed8).copy()
+
+
+def to_pane(
+    box: tuple[float, float, float, float], view: View, pane: tuple[float, float], size: tuple[int, int]
+) -> QRectF:
+    """A box of the picture in the pane."""
+    left, top = view.to_pane(box[0], box[1], pane, size)
+    right, bottom = view.to_pane(box[2], box[3], pane, size)
+    return QRectF(QPointF(left, top), QPointF(right, bottom))
+
+
+def outline_of(shown: ShownMap, level: float, smooth: bool) -> list[QLineF]:
+    """The rim in coordinates of the picture."""
+    values = shown.heat.fine if smooth else np.asarray(shown.values)
+    pieces = heating.isoline(values, level) if smooth else heating.patch_outline(values, level)
+    left, top, right, bottom = shown.placed.box
+    rows, columns = values.shape
+    scaled = pieces.astype(np.float64) * np.tile([(right - left) / columns, (bottom - top) / rows], 2)
+    scaled += np.tile([left, top], 2)
+    return [QLineF(*row) for row in scaled.tolist()]
+
+
+def draw_box(painter: QPainter, box: QRectF, colour: QColor, width: float = 1.5) -> None:
+    """A thin frame with a dark edge, so that it shows on any picture."""
+    painter.save()
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen_colour, pen_width in ((EDGE, width + 2), (colour, width)):
+        pen = QPen(pen_colour, pen_width)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawRect(box)
+    painter.restore()

@@ -1,0 +1,95 @@
+"""Everything behind the window, put together once: state, results, threads, caches. And the one way to end it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from vitinspect import paths
+from vitinspect.app.background import Background
+from vitinspect.app.coordinator import Coordinator
+from vitinspect.app.listing import ImageList
+from vitinspect.app.results import Results
+from vitinspect.app.settings import Settings
+from vitinspect.app.state import State
+from vitinspect.app.thumbnails import Thumbnails
+from vitinspect.app.worker import Worker
+
+_log = logging.getLogger(__name__)
+_MB = 1 << 20
+
+
+class Desk(QObject):
+    """What a window works with."""
+
+    def __init__(self, *, loader: Any = None, use_disk: bool = True, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = Settings(parent=self)
+        self.state = State(parent=self)
+        self.results = Results(parent=self)
+        self.background = Background(2, parent=self)
+        self.worker = Worker(parent=self)
+        self.listing = ImageList(self.background, parent=self)
+        self.thumbnails = Thumbnails(self.background, self.settings["thumbnail_disk"] * _MB, parent=self)
+        self.coordinator = Coordinator(
+            self.state,
+            self.results,
+            self.listing,
+            self.background,
+            self.worker,
+            loader=loader,
+            map_bytes=self.settings["map_memory"] * _MB,
+            picture_bytes=self.settings["picture_memory"] * _MB,
+            use_disk=use_disk and self.settings["map_disk"] > 0,
+            parent=self,
+        )
+        self.window_layout: dict[str, Any] = {}
+        self.remembers = True
+        """Whether what is shown is kept for the next start; not for a picture of the window."""
+        self._closed = False
+
+    def state_file(self) -> Path:
+        return paths.config_folder() / "window.json"
+
+    def restore(self) -> list[str]:
+        """Bring back what was shown the last time; sentences about what could not be."""
+        try:
+            text = self.state_file().read_text("utf-8")
+            found = json.loads(text)
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            return [f"What was shown the last time cannot be read ({error})."]
+        if not isinstance(found, dict):
+            return ["What was shown the last time cannot be read."]
+        self.window_layout = found.get("layout") if isinstance(found.get("layout"), dict) else {}
+        return self.state.restore(json.dumps(found.get("state", {})))
+
+    def save(self, layout: dict[str, Any] | None = None) -> None:
+        """Keep what is shown for the next start."""
+        if not self.remembers:
+            return
+        from vitinspect.files import write_atomic
+
+        document = {"state": json.loads(self.state.to_json()), "layout": layout or self.window_layout}
+        try:
+            write_atomic(self.state_file(), json.dumps(document, ensure_ascii=False, indent=1).encode())
+        except Exception as error:
+            _log.warning("What is shown could not be saved: %s", error)
+
+    def close(self, timeout: float = 1.6) -> bool:
+        """End everything: cancel, stop the threads, wait. False if a thread sits in what cannot be interrupted."""
+        if self._closed:
+            return True
+        self._closed = True
+        end = time.monotonic() + timeout
+        self.coordinator.close()
+        # Both are told to stop before either is waited for.
+        self.worker.cancel()
+        pool = self.background.close(max(0.1, timeout / 2))
+        return self.worker.close(max(0.1, end - time.monotonic())) and pool

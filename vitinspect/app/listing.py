@@ -1,0 +1,271 @@
+"""The pictures of a folder as a list model: read in the pool, sorted there, shown as soon as there is something.
+
+The list knows names. Nothing is opened for it; size and date are asked from the system only to sort by them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QFileSystemWatcher, QModelIndex, QObject, Qt, QTimer, Signal
+
+from vitinspect.app.background import LIST, Background, Job
+from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.progress import CancelToken
+
+_log = logging.getLogger(__name__)
+
+PATH_ROLE = int(Qt.ItemDataRole.UserRole)
+_FIRST_AFTER = 0.25
+"""Seconds after which the first names are shown although more are to come."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a scan found."""
+
+    paths: list[str]
+    rows: dict[str, int]
+    complete: bool
+
+
+class ImageList(QAbstractListModel):
+    """The pictures of the open folder that pass the filter, in order."""
+
+    listed = Signal(bool)
+    """New rows are there; True when all are."""
+    failed = Signal(str)
+    vanished = Signal(str)
+
+    def __init__(self, background: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._background = background
+        self.folder = ""
+        self.recursive = False
+        self.sort = "name"
+        self.descending = False
+        self.scores: Mapping[str, float] = {}
+        self.accept: Callable[[str], bool] | None = None
+        """A further condition on a path, besides the text."""
+        self.text = ""
+        self._everything: list[str] = []
+        self._shown: list[str] = []
+        self._rows: dict[str, int] = {}
+        self.complete = False
+        self._job: Job | None = None
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.directoryChanged.connect(self._folder_changed)
+        self._again = QTimer(self)
+        self._again.setSingleShot(True)
+        self._again.setInterval(400)
+        self._again.timeout.connect(self.refresh)
+
+    # --- the model -----------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+        return 0 if parent is not None and parent.isValid() else len(self._shown)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or not 0 <= index.row() < len(self._shown):
+            return None
+        path = self._shown[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return os.path.basename(path)
+        if role == PATH_ROLE:
+            return path
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return path
+        return None
+
+    def path_at(self, row: int) -> str:
+        return self._shown[row] if 0 <= row < len(self._shown) else ""
+
+    def row_of(self, path: str) -> int:
+        """-1 where it is not shown."""
+        return self._rows.get(path, -1)
+
+    @property
+    def total(self) -> int:
+        """How many there are without the filter."""
+        return len(self._everything)
+
+    def around(self, path: str, ahead: int = 2, behind: int = 1) -> list[str]:
+        """The next and the previous ones, the next first."""
+        row = self.row_of(path)
+        if row < 0:
+            return []
+        order = [row + i for i in range(1, ahead + 1)] + [row - i for i in range(1, behind + 1)]
+        return [self._shown[i] for i in order if 0 <= i < len(self._shown)]
+
+    # --- filling it ----------------------------------------------------------------------------------------------
+
+    def open(self, folder: str, recursive: bool = False) -> None:
+        """Show another folder."""
+        same = folder == self.folder and recursive == self.recursive
+        self.folder, self.recursive = folder, recursive
+        watched = self._watcher.directories()
+        if watched:
+            self._watcher.removePaths(watched)
+        if not same:
+            self._take(Listed([], {}, False))
+        if folder:
+            if os.path.isdir(folder):
+                self._watcher.addPath(folder)
+            self._scan()
+
+    def open_files(self, paths: list[str]) -> None:
+        """Show some files, wherever they lie."""
+        self.folder, self.recursive = "", False
+        if self._watcher.directories():
+            self._watcher.removePaths(self._watcher.directories())
+        self._take(Listed(list(paths), {path: i for i, path in enumerate(paths)}, True))
+
+    def refresh(self) -> None:
+        """Read the folder again: it changed, or shall be sorted otherwise."""
+        if self.folder:
+            self._scan()
+
+    def order_by(self, sort: str, descending: bool) -> None:
+        if (sort, descending) != (self.sort, self.descending):
+            self.sort, self.descending = sort, descending
+            self.refresh()
+
+    def filter_by(self, text: str, accept: Callable[[str], bool] | None = None) -> None:
+        self.text, self.accept = text.casefold().strip(), accept
+        self._show_filtered()
+
+    def close(self) -> None:
+        self._again.stop()
+        if self._job is not None:
+            self._job.cancel.cancel()
+
+    def _scan(self) -> None:
+        if self._job is not None:
+            self._job.cancel.cancel()
+        folder, recursive, sort, descending, scores = (
+            self.folder,
+            self.recursive,
+            self.sort,
+            self.descending,
+            self.scores,
+        )
+        token = CancelToken()
+
+        def first(listed: Listed) -> None:
+            if not token.cancelled and not self._everything:
+                self._take(listed)
+
+        def work(cancel: CancelToken) -> Listed:
+            return scan(
+                folder,
+                recursive,
+                sort,
+                descending,
+                scores,
+                cancel,
+                lambda listed: self._background.post(lambda: first(listed)),
+            )
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if token.cancelled:
+                return
+            if error is not None:
+                self._take(Listed([], {}, True))
+                if isinstance(error, VitInspectError):
+                    self.failed.emit(str(error))
+                elif not isinstance(error, Cancelled):
+                    _log.error("Listing %s failed", folder, exc_info=error)
+                    self.failed.emit(f"{folder} cannot be listed: {error}")
+                return
+            self._take(result)
+
+        self._job = self._background.submit(LIST, Job(work, done, cancel=token))
+
+    def _take(self, listed: Listed) -> None:
+        self._everything = listed.paths
+        self.complete = listed.complete
+        self._show_filtered(listed.rows)
+
+    def _show_filtered(self, rows: dict[str, int] | None = None) -> None:
+        self.beginResetModel()
+        if self.text or self.accept is not None:
+            text, accept = self.text, self.accept
+            self._shown = [
+                path
+                for path in self._everything
+                if text in os.path.basename(path).casefold() and (accept is None or accept(path))
+            ]
+            self._rows = {path: i for i, path in enumerate(self._shown)}
+        else:
+            self._shown = self._everything
+            self._rows = rows if rows is not None else {path: i for i, path in enumerate(self._shown)}
+        self.endResetModel()
+        self.listed.emit(self.complete)
+
+    def _folder_changed(self, path: str) -> None:
+        if not os.path.isdir(path):
+            self._take(Listed([], {}, True))
+            self.vanished.emit(path)
+            return
+        # A copy of a thousand files is a thousand changes: one reading after the last of them.
+        self._again.start()
+
+
+def scan(
+    folder: str,
+    recursive: bool,
+    sort: str,
+    descending: bool,
+    scores: Mapping[str, float],
+    cancel: CancelToken,
+    show: Callable[[Listed], None] | None = None,
+) -> Listed:
+    """All pictures of ``folder`` in order. ``show`` gets the first ones when there are many."""
+    from vitinspect.images import natural_key, scan_images
+
+    key: Callable[[str], Any] = natural_key
+    if sort in ("date", "size"):
+        key = _by_date if sort == "date" else _by_size
+    elif sort == "score":
+        key = lambda path: (scores.get(path, float("-inf")), natural_key(path))  # noqa: E731
+    started = time.monotonic()
+    shown = show is None
+    runs = []
+    for batch in scan_images(folder, recursive, cancel=cancel):
+        runs.append(sorted(((key(str(path)), str(path)) for path in batch), reverse=descending))
+        if not shown and time.monotonic() - started > _FIRST_AFTER:
+            shown = True
+            show(_listed(runs, descending, False, cancel))  # type: ignore[misc]
+    return _listed(runs, descending, True, cancel)
+
+
+def _listed(runs: list[list[Any]], descending: bool, complete: bool, cancel: CancelToken) -> Listed:
+    # Merged in steps and not sorted in one call: that would hold Python's lock, and the window, to its end.
+    paths: list[str] = []
+    rows: dict[str, int] = {}
+    for i, (_, path) in enumerate(heapq.merge(*runs, reverse=descending)):
+        if not i % 1000:
+            cancel.check()
+        rows[path] = i
+        paths.append(path)
+    return Listed(paths, rows, complete)
+
+
+def _by_date(path: str) -> tuple[float, str]:
+    try:
+        return os.stat(path).st_mtime, path
+    except OSError:
+        return 0.0, path
+
+
+def _by_size(path: str) -> tuple[int, str]:
+    try:
+        return os.stat(path).st_size, path
+    except OSError:
+        return 0, path

@@ -1,0 +1,78 @@
+"""A rotating log file, and what becomes of exceptions that nobody caught: a message, never the end of the window."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from vitinspect import paths
+from vitinspect.app.worker import Problem
+from vitinspect.errors import DataError
+
+NAME = "vitinspect.log"
+
+
+def log_file() -> Path:
+    return paths.log_folder() / NAME
+
+
+def start(level: int = logging.INFO) -> logging.Handler | None:
+    """Write to the log file from here on. None where it cannot be written."""
+    try:
+        paths.ensure(paths.log_folder())
+        handler = logging.handlers.RotatingFileHandler(
+            log_file(), maxBytes=1 << 20, backupCount=3, encoding="utf-8", delay=True
+        )
+    except (OSError, DataError):
+        return None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s"))
+    root = logging.getLogger("vitinspect")
+    root.addHandler(handler)
+    root.setLevel(level)
+    return handler
+
+
+def stop(handler: logging.Handler | None) -> None:
+    if handler is not None:
+        logging.getLogger("vitinspect").removeHandler(handler)
+        handler.close()
+
+
+class Hooks:
+    """Exceptions of slots and of threads are shown and logged instead of ending the program."""
+
+    def __init__(self, show: Callable[[Problem], None]) -> None:
+        self._show = show
+        self._before = (sys.excepthook, threading.excepthook)
+
+    def install(self) -> None:
+        sys.excepthook = self._exception
+        threading.excepthook = self._thread_exception
+
+    def remove(self) -> None:
+        sys.excepthook, threading.excepthook = self._before
+
+    def _exception(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            self._before[0](kind, error, trace)
+            return
+        self._tell(error)
+
+    def _thread_exception(self, arguments: threading.ExceptHookArgs) -> None:
+        if arguments.exc_value is not None:
+            self._tell(arguments.exc_value)
+
+    def _tell(self, error: BaseException) -> None:
+        logging.getLogger("vitinspect.app").error("Not caught", exc_info=error)
+        details = "".join(traceback.format_exception(error))
+        self._show(
+            Problem(
+                f"Something unexpected went wrong: {error or type(error).__name__} ({type(error).__name__}).", details
+            )
+        )

@@ -1,0 +1,133 @@
+"""Opening the window, and ending it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from typing import Any
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from vitinspect.app import logs, theme
+from vitinspect.app.desk import Desk
+from vitinspect.app.window import MainWindow
+from vitinspect.app.worker import Problem
+from vitinspect.errors import VitInspectError
+
+_log = logging.getLogger(__name__)
+
+STUCK = 1.6
+"""Seconds that threads get to end."""
+
+
+def application() -> QApplication:
+    app = QApplication.instance()
+    if app is None:
+        # Torch and Qt share two cores here and there: a thread that waits for Python's lock gets it after this long.
+        sys.setswitchinterval(0.002)
+        app = QApplication(["vitinspect"])
+        app.setApplicationName("vitinspect")
+        app.setDesktopFileName("vitinspect")
+    assert isinstance(app, QApplication)
+    return app
+
+
+def make_desk(
+    folder: str | None, model: str | None, fresh: bool, *, device: str | None = None, loader: Any = None
+) -> tuple[Desk, list[str]]:
+    """The desk as it was left, with what the command line asks for on top."""
+    desk = Desk(loader=loader)
+    problems: list[str] = []
+    state = desk.state
+    state.set(colormap=desk.settings["colormap"], model=desk.settings["model"])
+    if not fresh:
+        problems = desk.restore()
+    if model:
+        state.set(model=model)
+    if device:
+        state.set(device=device)
+    if folder:
+        path = os.path.abspath(folder)
+        if os.path.isdir(path):
+            image = state.image if os.path.dirname(state.image) == path else ""
+            state.set(folder=path, image=image)
+        else:
+            state.set(folder=os.path.dirname(path), image=path)
+    elif not state.folder or not os.path.isdir(state.folder):
+        if state.folder:
+            problems.append(f"The folder of the last time, {state.folder}, is not there any more.")
+        state.set(folder=gallery(), image="")
+    if state.image and not os.path.exists(state.image):
+        state.set(image="")
+    if state.folder:
+        state.set(recent_folders=(state.folder, *(f for f in state.recent_folders if f != state.folder))[:12])
+    return desk, problems
+
+
+def gallery() -> str:
+    """The bundled pictures; nothing where they are missing, which the window then says."""
+    from vitinspect import resources
+
+    try:
+        folder = resources.gallery_folder() / "images"
+    except VitInspectError:
+        return ""
+    return str(folder) if folder.is_dir() else ""
+
+
+def run(
+    folder: str | None = None,
+    model: str | None = None,
+    fresh: bool = False,
+    *,
+    device: str | None = None,
+    loader: Any = None,
+) -> int:
+    """Open the window, and come back when it is closed. The exit code of the program."""
+    app = application()
+    handler = logs.start()
+    desk, problems = make_desk(folder, model, fresh, device=device, loader=loader)
+    theme.apply(app, desk.settings["theme"])
+    window = MainWindow(desk)
+    hooks = logs.Hooks(window.message.show_problem)
+    hooks.install()
+    app.styleHints().colorSchemeChanged.connect(window.apply_theme)
+    window.first_paint.connect(desk.coordinator.start)
+    window.closed.connect(app.quit)
+    if problems:
+        window.message.show_problem(Problem(" ".join(problems), "", True))
+    ticks = _let_python_see_signals(app)
+    window.show()
+    code = app.exec()
+    ticks.stop()
+    clean = desk.close(STUCK)
+    hooks.remove()
+    if not clean:
+        # A thread sits in an import or in one large matrix product, which nothing can interrupt. Everything that
+        # must be kept is on disk; to wait for it would be a window that hangs on close.
+        _log.info("Left while a thread was busy")
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    window.deleteLater()
+    desk.deleteLater()
+    app.processEvents()
+    logs.stop(handler)
+    return code
+
+
+def _let_python_see_signals(app: QApplication) -> QTimer:
+    """Ctrl-C in the terminal closes the window: Python looks at signals only when it runs, so it must now and then."""
+    try:
+        signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())
+        signal.signal(signal.SIGTERM, lambda *_: app.closeAllWindows())
+    except ValueError:
+        pass  # not in the main thread
+    timer = QTimer()
+    timer.timeout.connect(lambda: None)
+    timer.start(500)
+    return timer

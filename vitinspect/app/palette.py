@@ -1,0 +1,139 @@
+"""The command palette and the sheet of shortcuts: both are lists of the declared actions."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from vitinspect.app.actions import ACTIONS, MENUS, Actions, Declared, show_keys
+
+
+def matches(text: str, declared: Declared) -> bool:
+    """Whether each word that was typed begins a word of the action, or stands in it."""
+    about = f"{declared.menu.replace('&', '')} {declared.text} {declared.tip}".casefold()
+    return all(word in about for word in text.casefold().split())
+
+
+class Palette(QDialog):
+    """Type a part of a command's name; Enter runs it."""
+
+    def __init__(self, actions: Actions, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("All commands")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self._actions = actions
+        self.field = QLineEdit()
+        self.field.setPlaceholderText("Type a part of a command")
+        self.field.installEventFilter(self)
+        self.list = QListWidget()
+        self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.list.setUniformItemSizes(True)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(8)
+        layout.addWidget(self.field)
+        layout.addWidget(self.list)
+        self.resize(520, 420)
+        self.field.textChanged.connect(self._fill)
+        self.field.returnPressed.connect(self._run)
+        self.list.itemClicked.connect(lambda item: self._run())
+        self._fill("")
+
+    def _fill(self, text: str) -> None:
+        self.list.clear()
+        for declared in ACTIONS:
+            if not matches(text, declared) or declared.id == "palette":
+                continue
+            keys = ", ".join(show_keys(declared))
+            where = declared.menu.replace("&", "")
+            item = QListWidgetItem(f"{where}: {declared.text.rstrip('…')}" + (f"\t{keys}" if keys else ""))
+            item.setData(Qt.ItemDataRole.UserRole, declared.id)
+            item.setToolTip(declared.tip)
+            if not self._actions[declared.id].isEnabled():
+                item.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    def _run(self) -> None:
+        item = self.list.currentItem()
+        if item is None:
+            return
+        action = self._actions[item.data(Qt.ItemDataRole.UserRole)]
+        self.close()
+        action.trigger()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            step = {
+                Qt.Key.Key_Down: 1,
+                Qt.Key.Key_Up: -1,
+                Qt.Key.Key_PageDown: 10,
+                Qt.Key.Key_PageUp: -10,
+            }.get(event.key())
+            if step is not None and self.list.count():
+                self.list.setCurrentRow(min(max(0, self.list.currentRow() + step), self.list.count() - 1))
+                return True
+        return super().eventFilter(watched, event)
+
+
+class ShortcutSheet(QDialog):
+    """All shortcuts, menu by menu."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        columns = QHBoxLayout()
+        columns.setSpacing(32)
+        left, right = QGridLayout(), QGridLayout()
+        for title in MENUS:
+            grid = left if title in ("&File", "&Maps") else right
+            chosen = [d for d in ACTIONS if d.menu == title and (d.keys or d.soft)]
+            _add_block(grid, title, [(show_keys(d), d.text.rstrip("…")) for d in chosen])
+        mouse = [
+            (["wheel"], "Zoom at the cursor"),
+            (["drag"], "Move the picture, or the swipe line"),
+            (["double-click"], "Fit"),
+            (["click"], "Pin a patch"),
+            (["hold H"], "Hide the heat map"),
+        ]
+        _add_block(right, "On the picture", mouse)
+        for grid in (left, right):
+            grid.setHorizontalSpacing(16)
+            grid.setVerticalSpacing(4)
+            grid.setRowStretch(grid.rowCount(), 1)
+            columns.addLayout(grid)
+        inside = QWidget()
+        inside.setLayout(columns)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(scroll)
+        self.resize(760, 600)
+
+
+def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:
+    heading = QLabel(title.replace("&", ""))
+    heading.setObjectName("heading")
+    heading.setContentsMargins(0, 8 if grid.count() else 0, 0, 0)
+    top = grid.rowCount()
+    grid.addWidget(heading, top, 0, 1, 2)
+    for i, (keys, text) in enumerate(rows, top + 1):
+        label = QLabel("  ".join(keys))
+        label.setObjectName("quiet")
+        grid.addWidget(QLabel(text), i, 0)
+        grid.addWidget(label, i, 1)

@@ -1,0 +1,159 @@
+"""The folder: where it is, what is in it."""
+
+from __future__ import annotations
+
+import os
+
+from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+
+from vitinspect.app.listing import ImageList
+from vitinspect.app.panels.grid import ThumbnailGrid
+from vitinspect.app.panels.section import Choice, quiet
+from vitinspect.app.results import Results
+from vitinspect.app.state import State
+from vitinspect.app.thumbnails import Thumbnails
+
+
+class Browser(QWidget):
+    """Path bar, filter, order and the grid of thumbnails."""
+
+    wants_folder = Signal()
+
+    def __init__(
+        self, state: State, results: Results, listing: ImageList, thumbnails: Thumbnails, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._listing = state, results, listing
+        self.path = QComboBox()
+        self.path.setEditable(True)
+        self.path.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.path.setToolTip("The folder that is shown; type another one, or choose a recent one")
+        self.path.setAccessibleName("Folder")
+        self.path.setMinimumContentsLength(8)
+        self.path.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.path.lineEdit().setPlaceholderText("Folder")
+        up = QToolButton()
+        up.setText("Up")
+        up.setToolTip("Show the folder above")
+        up.clicked.connect(self._go_up)
+        choose = QToolButton()
+        choose.setText("Open…")
+        choose.setToolTip("Open another folder (Ctrl+O)")
+        choose.clicked.connect(self.wants_folder)
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter by name")
+        self.filter.setToolTip("Show only pictures whose name has this in it")
+        self.filter.setClearButtonEnabled(True)
+        self.sort = Choice(
+            state,
+            "sort",
+            [("name", "Name"), ("date", "Date"), ("size", "Size"), ("score", "Score")],
+            "What the pictures are sorted by",
+        )
+        self.sort.setMinimumContentsLength(5)
+        self.direction = QToolButton()
+        self.direction.setToolTip("Turn the order round")
+        self.direction.clicked.connect(lambda: state.toggle("descending"))
+        self.grid = ThumbnailGrid(thumbnails)
+        self.grid.setModel(listing)
+        self.count = quiet(wrap=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 4, 0, 4)
+        layout.setSpacing(4)
+        first = _row(self.path, up, choose)
+        second = _row(self.filter, self.sort, self.direction)
+        layout.addLayout(first)
+        layout.addLayout(second)
+        layout.addWidget(self.grid, 1)
+        layout.addWidget(self.count)
+        # Each key would filter a hundred thousand names; the pause between two words is enough.
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(120)
+        self._typed.timeout.connect(lambda: state.set(filter=self.filter.text()))
+        self.filter.textChanged.connect(lambda: self._typed.start())
+        self.path.activated.connect(lambda: self._go(self.path.currentText()))
+        self.path.lineEdit().returnPressed.connect(lambda: self._go(self.path.currentText()))
+        self.grid.chosen.connect(self._chosen)
+        listing.listed.connect(self._listed)
+        state.changed.connect(self._state_changed)
+        self._follow_folder()
+        self._follow_direction()
+
+    @Slot(bool)
+    def _listed(self, complete: bool) -> None:
+        self._follow_image()
+        shown, total = self._listing.rowCount(), self._listing.total
+        if not self._state.folder and not total:
+            text = "Drop a folder here"
+        elif shown != total:
+            text = f"{shown:,} of {total:,} pictures"
+        elif not total and complete:
+            text = "No pictures here"
+        else:
+            text = f"{total:,} picture{'s' if total != 1 else ''}" + ("" if complete else " so far")
+        self.count.setText(text.replace(",", " "))
+
+    def _chosen(self, path: str) -> None:
+        self._state.set(image=path)
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "image" in names:
+            self._follow_image()
+        if names & {"folder", "recent_folders"}:
+            self._follow_folder()
+        if "descending" in names:
+            self._follow_direction()
+        if "filter" in names and self.filter.text() != self._state.filter:
+            self.filter.setText(self._state.filter)
+
+    def _follow_image(self) -> None:
+        row = self._listing.row_of(self._state.image)
+        if row != self.grid.currentIndex().row():
+            self.grid.blockSignals(True)
+            self.grid.setCurrentIndex(self._listing.index(row, 0))
+            self.grid.blockSignals(False)
+            self.grid.scrollTo(self._listing.index(row, 0))
+            self.grid.viewport().update()
+
+    def _follow_folder(self) -> None:
+        self.path.blockSignals(True)
+        self.path.clear()
+        self.path.addItems([f for f in self._state.recent_folders if f != self._state.folder])
+        self.path.insertItem(0, self._state.folder)
+        self.path.setCurrentIndex(0)
+        self.path.lineEdit().setCursorPosition(len(self._state.folder))
+        self.path.setToolTip(self._state.folder or "The folder that is shown")
+        self.path.blockSignals(False)
+
+    def _follow_direction(self) -> None:
+        self.direction.setText("↓" if self._state.descending else "↑")
+
+    def _go(self, text: str) -> None:
+        text = os.path.expanduser(text.strip())
+        if text and text != self._state.folder:
+            open_folder(self._state, text)
+
+    def _go_up(self) -> None:
+        if self._state.folder:
+            open_folder(self._state, os.path.dirname(self._state.folder.rstrip(os.sep)) or os.sep)
+
+    def closeEvent(self, event: object) -> None:  # noqa: N802
+        self._typed.stop()
+
+
+def open_folder(state: State, folder: str, image: str = "") -> None:
+    """Show ``folder`` and remember it among the recent ones."""
+    folder = os.path.abspath(folder)
+    recent = (folder, *(f for f in state.recent_folders if f != folder))[:12]
+    state.set(folder=folder, recent_folders=recent, image=image, filter="")
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    for i, widget in enumerate(widgets):
+        row.addWidget(widget, 1 if not i else 0)
+    return row

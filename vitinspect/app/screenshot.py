@@ -1,0 +1,76 @@
+"""A real picture of the real window, made where there is no display: the bundled gallery, model and first map."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from vitinspect.errors import DataError
+
+
+def write_screenshot(
+    path: str | os.PathLike[str],
+    *,
+    folder: str | None = None,
+    model: str | None = None,
+    size: tuple[int, int] = (1280, 800),
+    methods: tuple[str, ...] = ("rollout",),
+    theme: str = "light",
+    loader: Any = None,
+    timeout: float = 120.0,
+    **values: Any,
+) -> Path:
+    """Open the window off screen, wait for its maps, and write what it shows to ``path``.
+
+    ``values`` are further values of the window's state, such as ``layout="grid"``.
+    """
+    from PySide6.QtWidgets import QApplication
+
+    if QApplication.instance() is None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from vitinspect.app import main
+    from vitinspect.app import theme as theming
+    from vitinspect.app.window import MainWindow
+
+    app = main.application()
+    desk, _ = main.make_desk(folder, model, True, loader=loader)
+    desk.remembers = False
+    theming.apply(app, theme)
+    window = MainWindow(desk)
+    try:
+        window.resize(*size)
+        desk.state.set(methods=methods, **values)
+        window.show()
+        desk.coordinator.start()
+        wait_until_settled(desk, timeout)
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not window.grab().toImage().save(str(target), "PNG"):
+            raise DataError(f"{target} cannot be written.")
+        return target
+    finally:
+        window.close()
+        desk.close(10.0)
+        window.deleteLater()
+        desk.deleteLater()
+        app.processEvents()
+
+
+def wait_until_settled(desk: Any, timeout: float = 120.0) -> None:
+    """Let events run until everything that was asked for is there, thumbnails too."""
+    from PySide6.QtCore import QEventLoop
+    from PySide6.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    end = time.monotonic() + timeout
+    calm = 0
+    while calm < 5:
+        if time.monotonic() > end:
+            raise DataError(f"The window was not done within {timeout:g} seconds.")
+        app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
+        time.sleep(0.01)
+        results = desk.results
+        busy = desk.worker.busy or not desk.background.idle or results.pending or results.progress is not None
+        calm = 0 if busy else calm + 1

@@ -1,0 +1,140 @@
+"""What the person prefers: declared once; the dialog is made from these, and one JSON file keeps what differs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from vitinspect import paths
+from vitinspect.figures.names import colormap_names
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its type follows its default."""
+
+    name: str
+    title: str
+    default: Any
+    help: str
+    group: str
+    choices: tuple[str, ...] = ()
+    low: int = 0
+    high: int = 0
+    unit: str = ""
+
+
+SETTINGS = (
+    Setting("theme", "Theme", "system", "Light or dark.", "Colours", ("system", "light", "dark")),
+    Setting(
+        "colormap",
+        "Colour map at a fresh start",
+        "auto",
+        "Automatic takes viridis, and a diverging one for signed maps.",
+        "Colours",
+        ("auto", *colormap_names()),
+    ),
+    Setting("model", "Model at a fresh start", "demo", "Any source that the model picker takes.", "Model"),
+    Setting(
+        "picture_memory",
+        "Decoded pictures",
+        512,
+        "In memory, with those decoded ahead.",
+        "Limits",
+        low=64,
+        high=16384,
+        unit="MB",
+    ),
+    Setting("map_memory", "Maps in memory", 128, "The oldest go first.", "Limits", low=8, high=8192, unit="MB"),
+    Setting(
+        "map_disk",
+        "Maps on disk",
+        512,
+        "So that a folder seen yesterday appears at once.",
+        "Limits",
+        low=0,
+        high=65536,
+        unit="MB",
+    ),
+    Setting(
+        "thumbnail_disk",
+        "Thumbnails on disk",
+        256,
+        "The ones not seen for longest go first.",
+        "Limits",
+        low=8,
+        high=16384,
+        unit="MB",
+    ),
+    Setting(
+        "max_pixels",
+        "Largest picture",
+        150,
+        "A small file can claim to be a huge picture; this is the bound.",
+        "Limits",
+        low=1,
+        high=2000,
+        unit="million pixels",
+    ),
+)
+_BY_NAME = {setting.name: setting for setting in SETTINGS}
+
+
+class Settings(QObject):
+    """The values; ``changed`` says which one is new."""
+
+    changed = Signal(str)
+
+    def __init__(self, path: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.path = path or paths.config_folder() / "settings.json"
+        self._own: dict[str, Any] = {}
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+        except FileNotFoundError:
+            found = {}
+        except (OSError, ValueError) as error:
+            _log.warning("The settings in %s cannot be read (%s); using the defaults", self.path, error)
+            found = {}
+        for name, value in found.items() if isinstance(found, dict) else ():
+            if name in _BY_NAME and fits(_BY_NAME[name], value):
+                self._own[name] = value
+
+    def __getitem__(self, name: str) -> Any:
+        return self._own.get(name, _BY_NAME[name].default)
+
+    def set(self, name: str, value: Any) -> None:
+        """Set and save."""
+        setting = _BY_NAME[name]
+        if not fits(setting, value):
+            raise ValueError(f"{value!r} does not fit the setting {name}")
+        if value == self[name]:
+            return
+        if value == setting.default:
+            self._own.pop(name, None)
+        else:
+            self._own[name] = value
+        self.save()
+        self.changed.emit(name)
+
+    def save(self) -> None:
+        from vitinspect.files import write_atomic
+
+        write_atomic(self.path, (json.dumps(self._own, indent=1, ensure_ascii=False) + os.linesep).encode())
+
+
+def fits(setting: Setting, value: Any) -> bool:
+    """Whether a value from a file can be this setting."""
+    if setting.choices:
+        return value in setting.choices
+    if isinstance(setting.default, int):
+        return isinstance(value, int) and not isinstance(value, bool) and setting.low <= value <= setting.high
+    return isinstance(value, type(setting.default)) and bool(value)

@@ -1,0 +1,57 @@
+"""Importing torch beside a window that must answer.
+
+Loading a shared library holds Python's lock for as long as the system needs to read and link it: seconds for torch,
+during which no window could paint. The libraries are therefore opened before, by a call that gives the lock away;
+``import torch`` then finds them in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from vitinspect.progress import CancelToken
+
+# As torch itself links them, so that each finds what it needs already open.
+_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
+_RTLD_NOW = 2
+
+
+def import_torch(progress: Callable[[int, int], None] | None = None, cancel: CancelToken | None = None) -> None:
+    """``import torch`` and timm; a second call costs nothing."""
+    if "torch" not in sys.modules:
+        if sys.platform.startswith("linux"):
+            _open_libraries(cancel)
+        if cancel is not None:
+            cancel.check()
+    import torch
+
+    torch.set_grad_enabled(True)
+    if cancel is not None:
+        cancel.check()
+    import timm  # noqa: F401
+
+    import vitinspect.explainers.engine
+    import vitinspect.models.vit  # noqa: F401
+
+
+def _open_libraries(cancel: CancelToken | None) -> None:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        return
+    folder = Path(next(iter(spec.submodule_search_locations))) / "lib"
+    with contextlib.suppress(OSError, AttributeError):
+        # A function called through ctypes runs without Python's lock; ctypes.CDLL itself does not.
+        dlopen = ctypes.CDLL(None).dlopen
+        dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+        for name in _LIBRARIES:
+            if cancel is not None:
+                cancel.check()
+            path = folder / name
+            if path.exists():
+                dlopen(os.fsencode(path), _RTLD_NOW)
