@@ -158,6 +158,57 @@ def test_the_window_without_a_display_is_one_sentence_and_no_traceback(run: Run)
     assert "demo --off-screen" in done.stderr
 
 
+def test_the_window_gets_what_the_command_line_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from vitinspect import system
+
+    calls = []
+
+    def run_window(*positional: object, **named: object) -> int:
+        calls.append((positional, named))
+        return 5
+
+    monkeypatch.setattr(system, "display_problem", lambda: None)
+    monkeypatch.setitem(sys.modules, "vitinspect.app.main", SimpleNamespace(run=run_window))  # type: ignore[arg-type]
+    assert main([str(tmp_path), "--model", "vit_tiny_patch16_224", "--device", "cpu", "--fresh"]) == 5
+    assert main([]) == 5
+    assert calls == [
+        ((str(tmp_path), "vit_tiny_patch16_224", True), {"device": "cpu", "loader": None}),
+        ((None, None, False), {"device": None, "loader": None}),
+    ]
+
+
+def test_what_is_asked_of_a_model_holds_for_that_model_in_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vitinspect.cli.window import loader_for
+    from vitinspect.models import sources
+
+    monkeypatch.setattr(sources, "load_model", lambda source, **asked: (source, asked))
+    arguments = argparse.Namespace(model="x.pth", arch="vit_tiny_patch16_224", random=False, image_size=None)
+    load = loader_for(arguments)
+    assert load is not None
+    assert load("x.pth", device="cpu") == ("x.pth", {"device": "cpu", "arch": "vit_tiny_patch16_224"})
+    assert load("demo", device="cpu") == ("demo", {"device": "cpu"})
+
+
+def test_a_missing_library_of_qt_is_one_sentence_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from vitinspect import system
+
+    class Loader:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "vitinspect.app.main":
+                raise ImportError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(system, "display_problem", lambda: None)
+    monkeypatch.setattr(system, "missing_libraries", lambda _: {"libEGL.so.1": "libegl1"})
+    monkeypatch.delitem(sys.modules, "vitinspect.app.main", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Loader(), *sys.meta_path])
+    assert main([]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "sudo apt-get install libegl1" in err
+
+
 def test_a_closed_pipe_is_no_error_to_complain_about(tmp_path: Path) -> None:
     """``vitinspect methods | head -n 1`` as a shell does it, with more to print than a pipe holds."""
     code = textwrap.dedent("""

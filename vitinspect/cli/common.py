@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import ImageError, VitInspectError
 
@@ -29,7 +29,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--arch", metavar="NAME", help="the architecture of a checkpoint that does not tell it")
     group.add_argument("--random", action="store_true", help="untrained weights, for checks (needs no network)")
     group.add_argument(
-        "--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
+        "--image-size",
+        type=image_size,
+        metavar="PIXELS",
+        help="an input size other than the model's own: 384, or 384x512 for height and width",
+    )
+    group.add_argument(
+        "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU where there is one)"
     )
 
 
@@ -37,7 +43,21 @@ def load_chosen_model(arguments: argparse.Namespace) -> ViT:
     """The model that the options name."""
     from vitinspect.models.sources import load_model
 
-    return load_model(arguments.model or "demo", device=arguments.device, arch=arguments.arch, random=arguments.random)
+    return load_model(arguments.model or "demo", device=arguments.device or "auto", **wishes(arguments))
+
+
+def wishes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the options ask of a model besides its source and device."""
+    asked = {"arch": arguments.arch, "random": arguments.random or None, "img_size": arguments.image_size}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """A type for argparse: ``384`` or ``384x512``, height and width."""
+    sides = [int(side) for side in text.casefold().split("x")]
+    if len(sides) not in (1, 2) or min(sides) < 1:
+        raise argparse.ArgumentTypeError(f"must be like 384 or 384x512, not {text}")
+    return sides[0], sides[-1]
 
 
 def add_mode_option(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +73,12 @@ def add_mode_option(parser: argparse.ArgumentParser) -> None:
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, and folders of pictures")
     parser.add_argument("--recursive", "-r", action="store_true", help="look into the folders' folders too")
+    parser.add_argument(
+        "--max-pixels",
+        type=at_least(1),
+        metavar="N",
+        help="open pictures of up to N pixels: larger ones are refused, since a small file can fill the memory",
+    )
 
 
 @dataclass(frozen=True)
@@ -64,16 +90,19 @@ class Found:
     """Where it lies in the folder that was named; ``.`` for a picture that was named itself."""
 
 
-def gather(paths: Sequence[Path], *, recursive: bool) -> list[Found]:
-    """The pictures that ``paths`` name, each once, in their order."""
-    from vitinspect.images import list_images
+def gather(arguments: argparse.Namespace) -> list[Found]:
+    """The pictures that the command line names, each once, in their order."""
+    from vitinspect.images import list_images, set_max_pixels
 
+    if arguments.max_pixels is not None:
+        set_max_pixels(arguments.max_pixels)
     found: dict[Path, Found] = {}
-    for path in paths:
+    for path in arguments.images:
         if path.is_dir():
-            inside = [Found(p, p.parent.relative_to(path)) for p in list_images(path, recursive=recursive)]
+            listed = list_images(path, arguments.recursive)
+            inside = [Found(p, p.parent.relative_to(path)) for p in listed]
             if not inside:
-                hint = "" if recursive else " (`--recursive` looks into its folders too)"
+                hint = "" if arguments.recursive else " (`--recursive` looks into its folders too)"
                 raise ImageError(f"There are no pictures in {path}{hint}.")
             for one in inside:
                 found.setdefault(one.path.absolute(), one)

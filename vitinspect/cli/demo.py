@@ -14,7 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitinspect import system
+from vitinspect import paths, system
 from vitinspect.cli.common import DEFAULT_OUTPUT, add_model_options, at_least, load_chosen_model, percent, table
 from vitinspect.errors import DataError
 
@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     if problem is None and not arguments.off_screen:
         from vitinspect.cli.window import open_window
 
-        arguments.folder, arguments.fresh = gallery_folder(), True
+        arguments.folder, arguments.fresh = gallery_folder() / "images", True
+        arguments.model = arguments.model or "demo"
         return open_window(arguments)
     if problem is not None and not arguments.off_screen:
         print(f"{problem} The same is done off screen.", flush=True)
@@ -232,12 +233,20 @@ def take_screenshot(path: Path) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / path.name
-        command = [sys.executable, "-m", "vitinspect.app.screenshot", str(fresh)]
-        variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=variables)
+        code = "import sys; from vitinspect.app.screenshot import write_screenshot; write_screenshot(sys.argv[1])"
+        # A home of its own: this window must not leave its state behind for the next one.
+        variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen", paths.HOME_VARIABLE: folder}
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(fresh)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=variables,
+        )
         if done.returncode != 0 or not fresh.is_file():
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            return f"none: {system.explain_qt_failure(lines[-1])}"
+            about_qt = any(word in lines[-1] for word in (".so", "PySide6", "pyqtgraph"))
+            return f"none: {system.explain_qt_failure(lines[-1]) if about_qt else lines[-1]}"
         if path.exists() and made_from(path) is None:
             return f"none: {path} was not written by vitinspect and is left alone"
         with Image.open(fresh) as picture:

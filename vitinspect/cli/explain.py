@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.images import open_image
 
     methods = None if arguments.methods.strip() == "all" else chosen_methods(arguments.methods)
-    found = gather(arguments.images, recursive=arguments.recursive)
+    found = gather(arguments)
     model = load_chosen_model(arguments)
     if methods is None:
         methods = applicable_methods(model)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.cli.frame import complain, sentence
 
-    found = gather(arguments.images, recursive=arguments.recursive)
+    found = gather(arguments)
     model = load_chosen_model(arguments)
     failures: list[tuple[Path, VitInspectError]] = []
     for one in found:

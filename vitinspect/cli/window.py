@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vitinspect import system
-from vitinspect.cli.common import add_model_options
+from vitinspect.cli.common import add_model_options, wishes
 from vitinspect.errors import DataError, VitInspectError
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import ViT
 
 
 class NoWindow(VitInspectError):  # noqa: N818 - reads as a statement
@@ -48,7 +53,31 @@ def open_window(arguments: argparse.Namespace) -> int:
         if not mentions_qt(error):
             raise
         raise NoWindow(system.explain_qt_failure(str(error))) from error
-    return run_window(arguments)
+    return run_window(
+        None if arguments.folder is None else str(arguments.folder),
+        arguments.model,
+        arguments.fresh,
+        device=arguments.device,
+        loader=loader_for(arguments),
+    )
+
+
+def loader_for(arguments: argparse.Namespace) -> Callable[..., ViT] | None:
+    """How the window loads models where the options ask for more than a source; None for its own way.
+
+    What is asked for holds for the model that was named, and not for those that are chosen later.
+    """
+    asked = wishes(arguments)
+    named = arguments.model or "demo"
+    if not asked:
+        return None
+
+    def load(source: str, *, device: str) -> ViT:
+        from vitinspect.models.sources import load_model
+
+        return load_model(source, device=device, **(asked if source == named else {}))
+
+    return load
 
 
 def mentions_qt(error: ImportError) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -20,6 +21,20 @@ Result = TypeVar("Result")
 def _leave_interrupts_to_the_parent() -> None:
     # Ctrl-C reaches the whole process group; the parent decides, and the workers end with it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Keep Ctrl-C waiting while workers are started: they inherit this, and so do not die of it before they can ask
+    to be left alone."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_jobs(
@@ -54,7 +69,8 @@ def run_jobs(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_the_parent
     )
     try:
-        futures = {pool.submit(work, job): number for number, job in enumerate(jobs)}
+        with _interrupts_held_back():
+            futures = {pool.submit(work, job): number for number, job in enumerate(jobs)}
         for future in as_completed(futures):
             if cancel is not None and cancel.cancelled:
                 raise Cancelled
