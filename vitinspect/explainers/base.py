@@ -41,6 +41,8 @@ class Needs:
     """Dotted names of modules whose output and its gradient to keep."""
     graph: bool = False
     """``before_backward`` is called while the autograd graph of the forward pass is alive."""
+    switches: tuple[str, ...] = ()
+    """Which layers get a switch for backward passes by other rules; see ``modified_backward``. Asks for ``graph``."""
 
     def __or__(self, other: Needs) -> Needs:
         merged: dict[str, Any] = {}

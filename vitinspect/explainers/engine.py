@@ -217,7 +217,7 @@ def _run(
             if explainer.needs(model).graph:
                 check(cancel)
                 early_results[explainer.method.key] = explainer.before_backward(
-                    EarlyRun(model, inputs, targets, grid, live, details), logits
+                    EarlyRun(model, inputs, targets, grid, live, details, cancel), logits
                 )
 
     trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early)
@@ -253,6 +253,7 @@ class EarlyRun:
     grid: tuple[int, int]
     live: Live
     details: bool
+    cancel: CancelToken | None = None
 
 
 def _share_of(progress: Progress | None, position: int, count: int) -> Progress | None:

@@ -46,6 +46,12 @@ def mean_over_patches(run: Run, pixels: torch.Tensor) -> torch.Tensor:
     return means / F.avg_pool2d(pad_to_patches(run, torch.ones_like(pixels[:1]))[:, None], cell)[:, 0]
 
 
+def sum_over_patches(run: Run, pixels: torch.Tensor) -> torch.Tensor:
+    """(B, H, W) to (B, rows, columns): the sum over each patch's pixels."""
+    cell = patch_pixels(run.model, run.grid, (int(pixels.shape[-2]), int(pixels.shape[-1])))
+    return F.avg_pool2d(pad_to_patches(run, pixels)[:, None], cell, divisor_override=1)[:, 0]
+
+
 def resized_to_patches(run: Run, pixels: torch.Tensor) -> torch.Tensor:
     """(B, H, W) to (B, rows, columns) by bilinear interpolation, half-pixel centres, without antialiasing.
 

@@ -137,6 +137,7 @@ _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.attention",
     "vitinspect.explainers.lrp",
     "vitinspect.explainers.attnlrp",
+    "vitinspect.explainers.legrad",
     "vitinspect.explainers.gmar",
     "vitinspect.explainers.token_tm",
     "vitinspect.explainers.gradients",

@@ -13,8 +13,6 @@ in memory together.
 from __future__ import annotations
 
 import contextlib
-import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,94 +23,24 @@ import torch.nn.functional as F
 from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
+from vitinspect.explainers.attention_calls import (
+    CHUNK_BYTES,  # noqa: F401 - its users know it as the trace's
+    AttentionCall,
+    as_call,
+    chunk_bytes,
+    rebuilt_attention,
+    rebuilt_gradient,
+)
 from vitinspect.explainers.base import Needs, Sweep
+from vitinspect.explainers.modified_backward import Switchboard
+from vitinspect.explainers.taps import tap_attention
 from vitinspect.explainers.targets import TargetLike, Targets
 from vitinspect.models.guest import as_guest
 from vitinspect.models.vit import ViT
 from vitinspect.progress import CancelToken, check
 
-CHUNK_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
-"""How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
 CACHE_BYTES = 128 << 20
 """Up to this size the rebuilt attention of all blocks is kept for the walk in the other direction."""
-
-
-# --- the tap -------------------------------------------------------------------------------------------------
-
-_tap = threading.local()
-_tap_guard = threading.Lock()
-_tap_users = 0
-_original_attention: Callable[..., torch.Tensor] | None = None
-
-
-def _tapped_attention(*args: Any, **kwargs: Any) -> torch.Tensor:
-    original = _original_attention or F.scaled_dot_product_attention
-    output = original(*args, **kwargs)
-    recorder = getattr(_tap, "recorder", None)
-    if recorder is not None:
-        recorder(output, *args, **kwargs)
-    return output
-
-
-@contextlib.contextmanager
-def tap_attention(recorder: Callable[..., None]) -> Iterator[None]:
-    """Hand each fused attention call of *this thread* to ``recorder`` until the block ends.
-
-    The function's attribute is replaced and not a dispatch mode used, because a mode misses the calls inside
-    ``nn.MultiheadAttention``. Other threads pass through; the last user puts the original back.
-    """
-    global _tap_users, _original_attention
-    with _tap_guard:
-        if _tap_users == 0:
-            _original_attention = F.scaled_dot_product_attention
-            F.scaled_dot_product_attention = _tapped_attention  # type: ignore[assignment]
-        _tap_users += 1
-    before = getattr(_tap, "recorder", None)
-    _tap.recorder = recorder
-    try:
-        yield
-    finally:
-        _tap.recorder = before
-        with _tap_guard:
-            _tap_users -= 1
-            if _tap_users == 0:
-                F.scaled_dot_product_attention = _original_attention  # type: ignore[assignment]
-                _original_attention = None
-
-
-@dataclass
-class AttentionCall:
-    """What entered and left one attention: (B, H, T, d) each."""
-
-    q: torch.Tensor
-    k: torch.Tensor
-    v: torch.Tensor
-    scale: float
-    mask: torch.Tensor | None = None
-    output: torch.Tensor | None = None
-    """Alive (part of the autograd graph) until the backward pass is over."""
-    output_gradient: torch.Tensor | None = None
-
-
-def _as_call(
-    output: torch.Tensor,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attn_mask: torch.Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> AttentionCall:
-    if enable_gqa:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
-    if is_causal:
-        attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
-    return AttentionCall(
-        query, key, value, scale if scale is not None else 1 / math.sqrt(query.shape[-1]), attn_mask, output
-    )
 
 
 # --- rebuilt attention ---------------------------------------------------------------------------------------
@@ -182,8 +110,7 @@ class Trace:
         call = self.calls[block][0]
         batch, _, tokens, _ = call.q.shape
         row_bytes = batch * self.heads * call.k.shape[-2] * max(4, call.q.element_size())
-        budget = CHUNK_BYTES.get(call.q.device.type, CHUNK_BYTES["cpu"])
-        step = max(1, min(tokens, budget // row_bytes))
+        step = max(1, min(tokens, chunk_bytes(call.q.device) // row_bytes))
         keep = row_bytes * tokens * self.depth * (2 if gradient else 1) <= CACHE_BYTES
         kept: list[Chunk] = []
         for start in range(0, tokens, step):
@@ -191,8 +118,8 @@ class Trace:
             chunk = Chunk(
                 block,
                 rows,
-                _join([_attention(c, rows) for c in self.calls[block]]),
-                _join([_attention_gradient(c, rows) for c in self.calls[block]]) if gradient else None,
+                _join([rebuilt_attention(c, rows) for c in self.calls[block]]),
+                _join([rebuilt_gradient(c, rows) for c in self.calls[block]]) if gradient else None,
             )
             if keep:
                 kept.append(chunk)
@@ -235,24 +162,6 @@ def _join(parts: list[torch.Tensor]) -> torch.Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
-def _wide(tensor: torch.Tensor) -> torch.Tensor:
-    """bfloat16 has eight bits of mantissa: sums over tokens are taken in float32."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
-
-
-def _attention(call: AttentionCall, rows: slice) -> torch.Tensor:
-    scores = (_wide(call.q[..., rows, :]) * call.scale) @ _wide(call.k).transpose(-2, -1)
-    if call.mask is not None:
-        mask = call.mask[..., rows, :] if call.mask.shape[-2] > 1 else call.mask
-        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
-    return scores.softmax(-1)
-
-
-def _attention_gradient(call: AttentionCall, rows: slice) -> torch.Tensor:
-    assert call.output_gradient is not None
-    return _wide(call.output_gradient[..., rows, :]) @ _wide(call.v).transpose(-2, -1)
-
-
 # --- recording -----------------------------------------------------------------------------------------------
 
 
@@ -267,6 +176,7 @@ class _Recording:
         self.outputs: dict[str, torch.Tensor] = {}
         self.inputs: dict[str, torch.Tensor] = {}
         self.features: torch.Tensor | None = None
+        self.board = Switchboard(needs.switches)
         self._block: int | None = None
         self._after_blocks = False
 
@@ -274,9 +184,9 @@ class _Recording:
         if self._block is not None:
             needs = self.needs
             if needs.attention or needs.attention_gradient or needs.graph:
-                self.calls[self._block].append(_as_call(output, *args, **kwargs))
+                self.calls[self._block].append(as_call(output, *args, **kwargs))
         elif self._after_blocks:
-            self.pool_calls.append(_as_call(output, *args, **kwargs))
+            self.pool_calls.append(as_call(output, *args, **kwargs))
 
     @contextlib.contextmanager
     def hooks(self) -> Iterator[None]:
@@ -292,7 +202,10 @@ class _Recording:
                 handles.append(names[name].register_forward_pre_hook(self._keep_input(name)))
             if self.model.pooling in ("max", "avgmax"):
                 handles.append(names["norm"].register_forward_hook(self._keep_features))
-            with tap_attention(self.attention_called):
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(tap_attention(self.attention_called))
+                if self.needs.switches:
+                    stack.enter_context(self.board.installed(self.model.module))
                 yield
         finally:
             for handle in handles:
@@ -340,9 +253,12 @@ EarlyWork = Callable[[torch.Tensor, Targets, "Live"], None]
 class Live:
     """The tensors of the forward pass while their autograd graph is alive."""
 
+    inputs: torch.Tensor
     calls: list[list[AttentionCall]]
     tokens: list[torch.Tensor]
     outputs: dict[str, torch.Tensor]
+    board: Switchboard
+    """By which backward passes of other rules are run, where ``Needs.switches`` asked for them."""
 
 
 def record(
@@ -375,7 +291,8 @@ def record(
         targets = Targets(choose_targets(logits.detach()) or [])
         if early is not None and with_graph:
             with torch.enable_grad():
-                early(logits, targets, Live(recording.calls, recording.tokens, recording.outputs))
+                live = Live(x, recording.calls, recording.tokens, recording.outputs, recording.board)
+                early(logits, targets, live)
         trace = Trace(logits=logits.detach(), calls=recording.calls, pool_calls=recording.pool_calls)
         if needs.backward:
             check(cancel)
@@ -460,7 +377,7 @@ def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: to
         if pooling == "avgmax":
             share[:, first:] = (counts + 1 / (total - first)) / 2
     elif pooling in ("map", "prr") and trace.pool_calls:
-        attention = _attention(trace.pool_calls[0], slice(None)).to(like.dtype).mean(1)
+        attention = rebuilt_attention(trace.pool_calls[0], slice(None)).to(like.dtype).mean(1)
         if pooling == "prr" and getattr(model.module.attn_pool, "pool", "token") == "token":
             attention = attention[:, :1]
         share[:, total - attention.shape[-1] :] = attention.mean(1)

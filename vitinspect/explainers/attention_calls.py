@@ -1,0 +1,72 @@
+"""One call of fused attention, and what is rebuilt from it: rows of the probabilities, rows of their gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+CHUNK_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
+"""How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
+
+
+@dataclass
+class AttentionCall:
+    """What entered and left one attention: (B, H, T, d) each."""
+
+    q: torch.Tensor
+    k: torch.Tensor
+    v: torch.Tensor
+    scale: float
+    mask: torch.Tensor | None = None
+    output: torch.Tensor | None = None
+    """Alive (part of the autograd graph) until the backward pass is over."""
+    output_gradient: torch.Tensor | None = None
+
+
+def as_call(
+    output: torch.Tensor,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> AttentionCall:
+    """From the arguments of ``scaled_dot_product_attention``."""
+    if enable_gqa:
+        groups = query.shape[-3] // key.shape[-3]
+        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
+    if is_causal:
+        attn_mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
+    return AttentionCall(
+        query, key, value, scale if scale is not None else 1 / math.sqrt(query.shape[-1]), attn_mask, output
+    )
+
+
+def chunk_bytes(device: torch.device) -> int:
+    """How large a rebuilt piece of attention may be on this device."""
+    return CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"])
+
+
+def wide(tensor: torch.Tensor) -> torch.Tensor:
+    """bfloat16 has eight bits of mantissa: sums over tokens are taken in float32."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
+def rebuilt_attention(call: AttentionCall, rows: slice) -> torch.Tensor:
+    """(B, H, R, T): some query rows of A = softmax(q k^T scale)."""
+    scores = (wide(call.q[..., rows, :]) * call.scale) @ wide(call.k).transpose(-2, -1)
+    if call.mask is not None:
+        mask = call.mask[..., rows, :] if call.mask.shape[-2] > 1 else call.mask
+        scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
+    return scores.softmax(-1)
+
+
+def rebuilt_gradient(call: AttentionCall, rows: slice) -> torch.Tensor:
+    """(B, H, R, T): some query rows of dA = dO v^T."""
+    assert call.output_gradient is not None
+    return wide(call.output_gradient[..., rows, :]) @ wide(call.v).transpose(-2, -1)

@@ -1,0 +1,469 @@
+"""Backward passes by other rules than the gradient's, over the one forward pass that all methods share.
+
+Some methods are a gradient in which certain layers answer differently on the way back: a normalisation as if its
+divisor were a constant, an activation by its value instead of its slope, attention without its softmax. Here each such
+layer gets a *switch* behind its output. Going forward a switch passes the output on. Going back it asks the
+``Switchboard`` which ``Rule`` holds: none, and the gradient takes the layer's own way; or one, and what the rule says
+is handed past the layer to its input. So a forward pass serves any number of rules, and the plain gradient besides.
+
+Switches are put in by forward hooks and by standing around torch's attention and linear functions (``taps``); no
+module is replaced, and nothing stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from vitinspect.explainers.attention_calls import wide
+from vitinspect.explainers.gamma import conv_gamma, linear_gamma
+from vitinspect.explainers.taps import around_attention, around_linear
+from vitinspect.explainers.targets import Targets, TextEmbedding
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.base import Explainer
+    from vitinspect.explainers.trace import Live
+    from vitinspect.models.vit import ViT
+
+RULES, BIASES, GAMMA = "rules", "biases", "gamma"
+"""What may be switched: everything that is not linear; what biases contribute; linear maps by the gamma rule."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a backward pass treats what is not linear. All norms and activations take the identity rule:
+
+    norms         the divisor is a constant, the mean is not;
+    activations   the gradient is multiplied by y / x (a gate that is a constant), where y(0) = 0;
+    products      of two branches (gated MLPs), where both flow, give half to each.
+    """
+
+    query_key: float
+    """The factor on what reaches queries and keys. 0: attention is a constant."""
+    value: float
+    """The factor on what reaches values."""
+    gates_flow: bool
+    """Whether the gate of a gated MLP gets its half. Gates by a sigmoid are constants under every rule."""
+    conv_gamma: float | None = None
+    """None: the ordinary gradient."""
+    linear_gamma: float | None = None
+    gamma_in_attention: bool = True
+    """Whether the linear maps of attention take the gamma rule too."""
+
+
+@dataclass
+class BiasSums:
+    """What the bias terms contribute: bias times its gradient, where it is added. ``tokens[i]``: those of block i,
+    the last entry those after the blocks; (B, T). ``elsewhere``: those that belong to no token; (B,)."""
+
+    tokens: list[torch.Tensor]
+    elsewhere: torch.Tensor
+
+    def add(self, place: int, gradient: torch.Tensor, bias: torch.Tensor) -> None:
+        share = (gradient.to(self.elsewhere.dtype) * bias.to(self.elsewhere.dtype)).sum(-1)
+        total = self.tokens[place].shape[1]
+        if share.dim() == 2 and share.shape[1] == total:
+            self.tokens[place] += share
+        elif share.dim() == 2 and place == len(self.tokens) - 1 and 1 < share.shape[1] < total:
+            # A pooling head that reads the patches only.
+            self.tokens[place][:, total - share.shape[1] :] += share
+        else:
+            self.elsewhere += share.reshape(share.shape[0], -1).sum(1)
+
+
+class Switchboard:
+    """Says to all switches of one forward pass by which rule the backward pass that runs now is done."""
+
+    def __init__(self, switches: Sequence[str]) -> None:
+        self.switches = tuple(switches)
+        self.rule: Rule | None = None
+        self.biases: BiasSums | None = None
+
+    @contextlib.contextmanager
+    def ruled_by(self, rule: Rule, biases: BiasSums | None = None) -> Iterator[None]:
+        self.rule, self.biases = rule, biases
+        try:
+            yield
+        finally:
+            self.rule = self.biases = None
+
+    @contextlib.contextmanager
+    def installed(self, module: nn.Module) -> Iterator[None]:
+        """Put switches into the forward passes that this thread runs until the block ends."""
+        with contextlib.ExitStack() as stack:
+            for part, layer in _layers(module, self.switches):
+                handle = part.register_forward_hook(self._hook(layer))
+                stack.callback(handle.remove)
+            stack.enter_context(around_attention(self._around_attention))
+            if BIASES in self.switches or GAMMA in self.switches:
+                spots = _linear_spots(module)
+                stack.enter_context(around_linear(self._around_linear(spots)))
+            yield
+
+    def _hook(self, layer: _Layer) -> Callable[..., torch.Tensor | None]:
+        def hook(module: nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor | None:
+            if not output.requires_grad:
+                return None
+            return _Switch.apply(self, layer, args[0], output)
+
+        return hook
+
+    def _around_attention(
+        self,
+        original: Callable[..., torch.Tensor],
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> torch.Tensor:
+        if value.requires_grad:
+            query, key, value = _AttentionSwitch.apply(self, query, key, value)
+        return original(query, key, value, *args, **kwargs)
+
+    def _around_linear(self, spots: dict[int, _Spot]) -> Callable[..., torch.Tensor]:
+        def around(
+            original: Callable[..., torch.Tensor],
+            input: torch.Tensor,  # noqa: A002 - torch's name for it, by which it may be given
+            weight: torch.Tensor,
+            bias: torch.Tensor | None = None,
+        ) -> torch.Tensor:
+            output = original(input, weight, bias)
+            spot = spots.get(id(weight))
+            if spot is None or not output.requires_grad:
+                return output
+            layer = _Linear(weight, bias, spot, keeps=GAMMA in self.switches)
+            switched = _Switch.apply(self, layer, input, output)
+            # A switch hands on a view, which must not be added to in place.
+            return switched.clone() if spot.later_bias is not None else switched
+
+        return around
+
+
+class _Switch(torch.autograd.Function):
+    """Passes a layer's output on; going back, into the layer's own graph, or by the rule past it."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, board: Switchboard, layer: _Layer, x: torch.Tensor, y: torch.Tensor
+    ) -> torch.Tensor:
+        ctx.board, ctx.layer = board, layer
+        ctx.save_for_backward(*layer.kept(x, y))
+        ctx.set_materialize_grads(False)
+        return y.view_as(y)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor | None) -> tuple[Any, ...]:  # type: ignore[override]
+        if gradient is None:
+            return None, None, None, None
+        if ctx.board.rule is None:
+            return None, None, None, gradient
+        past, into = ctx.layer.back(ctx.board, ctx.board.rule, gradient, *ctx.saved_tensors)
+        return None, None, past, into
+
+
+class _AttentionSwitch(torch.autograd.Function):
+    """Stands before attention and scales what comes back to queries, keys and values."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, board: Switchboard, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        ctx.board = board
+        ctx.set_materialize_grads(False)
+        return query.view_as(query), key.view_as(key), value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[Any, ...]:  # type: ignore[override]
+        rule = ctx.board.rule
+        if rule is None:
+            return None, *gradients
+        factors = (rule.query_key, rule.query_key, rule.value)
+        return None, *(_scaled(g, factor) for g, factor in zip(gradients, factors, strict=True))
+
+
+def need_switchable(explainer: Explainer, model: ViT, live: Live | None = None) -> None:
+    """Refuse models in which some block's attention does not go through torch's function; before a run by what the
+    block's modules say of themselves, in a run (``live``) by what was seen."""
+    for index, block in enumerate(model.blocks):
+        seen = live.calls[index] if live else any(hasattr(part, "fused_attn") for part in block.modules())
+        if not seen:
+            raise explainer.refuse(
+                f"block {index} ({type(block).__name__}) computes attention by itself and not through torch's "
+                "function, so its backward pass cannot be exchanged"
+            )
+
+
+def linear_score(targets: Targets, logits: torch.Tensor) -> torch.Tensor:
+    """(B,): the score of the targets as a linear function of the output: where it is a cosine with a text, the
+    length of the output is a divisor like that of a norm, and so a constant."""
+    weights = targets.weights(logits.detach())
+    lengths = logits.detach().norm(dim=-1)
+    is_text = torch.tensor([isinstance(target, TextEmbedding) for target in targets.items], device=logits.device)
+    return (logits * weights).sum(-1) / torch.where(is_text, lengths, torch.ones_like(lengths))
+
+
+def _scaled(gradient: torch.Tensor | None, factor: float) -> torch.Tensor | None:
+    if gradient is None or factor == 1:
+        return gradient
+    return None if factor == 0 else gradient * factor
+
+
+# --- layers ------------------------------------------------------------------------------------------------------
+
+Ways = tuple[torch.Tensor | None, torch.Tensor | None]
+"""What is handed past the layer to its input, and what into the layer's own graph."""
+
+
+class _Layer:
+    """What a switch does for one layer when a rule holds."""
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the way back needs of input and output."""
+        return ()
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        return None, gradient
+
+
+@dataclass
+class _Norm(_Layer):
+    """(x - mean) / divisor * weight + bias, or without the mean; the divisor is a constant."""
+
+    module: Any
+    kind: str
+    dim: int
+    place: int
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x,)
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        x, eps = wide(kept[0]), self.module.eps
+        bias = getattr(self.module, "bias", None)
+        if board.biases is not None and bias is not None:
+            board.biases.add(self.place, gradient, bias)
+        down = wide(gradient)
+        if self.module.weight is not None:
+            weight = self.module.weight.to(down.dtype)
+            down = down * (weight if self.dim == -1 else weight.reshape(-1, 1, 1))
+        if self.kind == "layer":
+            variance = x.var(self.dim, correction=0, keepdim=True)
+            down = down - down.mean(self.dim, keepdim=True)
+        elif self.kind == "simple":
+            variance = x.var(self.dim, keepdim=True)
+        else:
+            variance = x.square().mean(self.dim, keepdim=True)
+            eps = torch.finfo(x.dtype).eps if eps is None else eps
+        return (down * (variance + eps).rsqrt()).to(gradient.dtype), None
+
+
+@dataclass
+class _GroupNorm(_Layer):
+    """Group normalisation, where timm's has one with its ReLU inside: the stems of hybrid models."""
+
+    module: Any
+    relu: bool
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x, y) if self.relu else (x,)
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        x, down = wide(kept[0]), wide(gradient)
+        if self.relu:
+            down = down * (kept[1] > 0)
+        if self.module.weight is not None:
+            down = down * self.module.weight.to(down.dtype).reshape(-1, *[1] * (x.dim() - 2))
+        shape = (x.shape[0], self.module.num_groups, -1)
+        divisor = (x.reshape(shape).var(-1, correction=0, keepdim=True) + self.module.eps).rsqrt()
+        down = down.reshape(shape)
+        down = (down - down.mean(-1, keepdim=True)) * divisor
+        return down.reshape(x.shape).to(gradient.dtype), None
+
+
+@dataclass
+class _Activation(_Layer):
+    """An activation that vanishes at zero: x times a gate, and the gate is a constant."""
+
+    module: Any
+    is_gate: bool
+    place: int
+    earlier_bias: torch.Tensor | None = None
+    """A bias that the block itself adds to the input."""
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x,)
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        if self.is_gate and not rule.gates_flow:
+            return None, None
+        x = wide(kept[0])
+        # Cheaper than keeping the output, which nobody else needs. 1e-10 is the authors', as it stands.
+        down = self.module.forward(x).div_(x + 1e-10).mul_(gradient).to(gradient.dtype)
+        if board.biases is not None and self.earlier_bias is not None:
+            board.biases.add(self.place, down, self.earlier_bias)
+        return down, None
+
+
+class _Stop(_Layer):
+    """A gate that is a constant."""
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        return None, None
+
+
+@dataclass
+class _Product(_Layer):
+    """Stands behind the product of the two branches of a gated MLP."""
+
+    halves: bool
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        return None, gradient / 2 if self.halves and rule.gates_flow else gradient
+
+
+@dataclass
+class _Spot:
+    """Where a linear map stands."""
+
+    place: int
+    in_attention: bool
+    later_bias: torch.Tensor | None = None
+    """A bias that the module adds to the output by itself."""
+
+
+@dataclass
+class _Linear(_Layer):
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    spot: _Spot
+    keeps: bool
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return (x, y) if self.keeps else ()
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        if board.biases is not None:
+            for bias in (self.bias, self.spot.later_bias):
+                if bias is not None:
+                    board.biases.add(self.spot.place, gradient, bias)
+        if rule.linear_gamma is None or (self.spot.in_attention and not rule.gamma_in_attention):
+            return None, gradient
+        return linear_gamma(gradient, kept[0], kept[1], self.weight, self.bias, rule.linear_gamma), None
+
+
+@dataclass
+class _Conv(_Layer):
+    module: nn.Conv2d
+
+    def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return x, y
+
+    def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
+        if rule.conv_gamma is None:
+            return None, gradient
+        return conv_gamma(gradient, kept[0], kept[1], self.module, rule.conv_gamma), None
+
+
+# --- finding them ------------------------------------------------------------------------------------------------
+
+_NORMS = {
+    # By the names of the classes and of those they derive from, the most special first.
+    "LayerNorm2d": ("layer", 1),
+    "LayerNorm2dFp32": ("layer", 1),
+    "LayerNormExp2d": ("layer", 1),
+    "LayerNorm": ("layer", -1),
+    "RmsNorm2d": ("rms", 1),
+    "RmsNorm2dFp32": ("rms", 1),
+    "RmsNorm": ("rms", -1),
+    "RmsNormFp32": ("rms", -1),
+    "RMSNorm": ("rms", -1),
+    "SimpleNorm2d": ("simple", 1),
+    "SimpleNorm2dFp32": ("simple", 1),
+    "SimpleNorm": ("simple", -1),
+    "SimpleNormFp32": ("simple", -1),
+}
+_LINEAR_PIECES = {"ReLU", "ReLU6", "LeakyReLU", "PReLU", "RReLU", "Hardtanh", "Threshold", "Identity"}
+_NO_ACTIVATIONS = {"Softmax", "LogSoftmax", "Softmax2d", "Softmin", "GLU", "MultiheadAttention"}
+
+
+def _layers(module: nn.Module, switches: Sequence[str]) -> Iterator[tuple[nn.Module, _Layer]]:
+    """All modules that get a switch, and what it does."""
+    named = dict(module.named_modules())
+    depth = len(module.blocks)  # type: ignore[arg-type]
+    for name, part in named.items():
+        above, _, own = name.rpartition(".")
+        parent = named[above]
+        place = _place(name, depth)
+        norm = next((_NORMS[cls.__name__] for cls in type(part).__mro__ if cls.__name__ in _NORMS), None)
+        if norm is not None:
+            yield part, _Norm(part, *norm, place)
+        elif isinstance(part, nn.GroupNorm):
+            yield part, _GroupNorm(part, relu=isinstance(getattr(part, "act", None), nn.ReLU))
+        elif _is_activation(own, part):
+            gated = _is_gated(parent)
+            if _vanishes(part, module):
+                bias = getattr(parent, "mlp_bias", None) if own == "mlp_act" else None
+                yield part, _Activation(part, gated, place, bias)
+            elif gated:
+                yield part, _Stop()
+        elif own == "drop1" and _is_gated(parent):
+            yield part, _Product(halves=_vanishes(parent.act, module))  # type: ignore[arg-type]
+        elif own == "gate" and isinstance(part, nn.Linear) and hasattr(parent, "num_heads"):
+            yield part, _Stop()
+        elif GAMMA in switches and type(part) is nn.Conv2d and _is_plain_conv(part):
+            yield part, _Conv(part)
+
+
+def _linear_spots(module: nn.Module) -> dict[int, _Spot]:
+    """Every linear map's place, by the identity of its weight: some modules use the weight without the module."""
+    named = dict(module.named_modules())
+    depth = len(module.blocks)  # type: ignore[arg-type]
+    spots: dict[int, _Spot] = {}
+    for name, part in named.items():
+        if not isinstance(part, nn.Linear):
+            continue
+        above, _, own = name.rpartition(".")
+        parent: Any = named[above]
+        later_bias = None
+        if own == "qkv" and getattr(parent, "qkv_bias_separate", False) and parent.q_bias is not None:
+            later_bias = torch.cat((parent.q_bias, parent.k_bias, parent.v_bias))
+        in_attention = hasattr(parent, "num_heads") and own not in ("mlp_out_proj", "head", "head_dist")
+        spots[id(part.weight)] = _Spot(_place(name, depth), in_attention, later_bias)
+    return spots
+
+
+def _place(name: str, depth: int) -> int:
+    """The index of the block in which a module stands; ``depth`` after (and before) the blocks."""
+    first, _, rest = name.partition(".")
+    return int(rest.partition(".")[0]) if first == "blocks" and rest else depth
+
+
+def _is_activation(own: str, part: nn.Module) -> bool:
+    kind = type(part).__name__
+    if kind in _LINEAR_PIECES or kind in _NO_ACTIVATIONS or next(part.children(), None) is not None:
+        return False
+    home = type(part).__module__
+    known = home.startswith(("torch.nn.modules.activation", "timm.layers.activations"))
+    return known or (own in ("act", "mlp_act") and next(part.parameters(), None) is None)
+
+
+def _is_gated(part: nn.Module) -> bool:
+    """timm's ``GluMlp`` and ``SwiGLU``: a product of two branches, then ``drop1``."""
+    return hasattr(part, "gate_last") or (hasattr(part, "fc1_g") and hasattr(part, "fc1_x"))
+
+
+def _vanishes(activation: nn.Module, module: nn.Module) -> bool:
+    """Whether an activation is zero at zero, as GELU and SiLU are and a sigmoid is not."""
+    like = next(module.parameters())
+    with torch.no_grad():
+        return float(activation.forward(like.new_zeros(1))) == 0
+
+
+def _is_plain_conv(part: nn.Conv2d) -> bool:
+    return part.padding_mode == "zeros" and not isinstance(part.padding, str)
