@@ -1,0 +1,159 @@
+"""The wheel: what is in it, and that it works away from the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import vitinspect
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def build(source: Path, kind: str, out: Path) -> Path:
+    """Build without isolation and without network."""
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(out)],
+        cwd=source,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (built,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an empty environment with the wheel in it, and the packages of this one by a path file."""
+    environment = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, capture_output=True)
+    folder = "Scripts" if os.name == "nt" else "bin"
+    python = environment / folder / ("python.exe" if os.name == "nt" else "python")
+    subprocess.run(
+        [str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)],
+        check=True,
+        capture_output=True,
+    )
+    packages = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    # A path in a path file is searched last, and path files in it (an editable install's) are not read.
+    Path(packages, "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return python
+
+
+@pytest.fixture
+def run(installed: Path, tmp_path: Path) -> Run:
+    """Run something of the installed program in an empty folder, away from the checkout."""
+
+    def program(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        variables = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        command = installed.with_name(name + installed.suffix)
+        return subprocess.run(
+            [str(command), *map(str, arguments)], cwd=tmp_path, env=variables, capture_output=True, text=True
+        )
+
+    return program
+
+
+def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"vitinspect", f"vitinspect-{vitinspect.__version__}.dist-info"}
+    for name in names:
+        assert name.endswith((".py", ".typed")) or "/resources_data/" in name or ".dist-info/" in name, name
+    assert "vitinspect/resources_data/models/demo/model.safetensors" in names
+    assert "vitinspect/resources_data/gallery/labels.csv" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_every_resource_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if "/resources_data/" in name}
+    tracked = subprocess.run(["git", "ls-files", "resources"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode != 0:
+        pytest.skip("this is no git checkout, so that nothing tells which files belong to it")
+    for name in tracked.stdout.splitlines():
+        assert f"vitinspect/resources_data/{name.removeprefix('resources/')}" in packed
+
+
+def test_a_wheel_that_is_built_from_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    again = build(source, "wheel", tmp_path / "again")
+
+    def contents(path: Path) -> dict[str, int]:
+        with zipfile.ZipFile(path) as archive:
+            return {entry.filename: entry.CRC for entry in archive.infolist()}
+
+    assert contents(again) == contents(wheel)
+
+
+def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
+    assert {"Makefile", "LICENSE", "README.md", "scripts/bootstrap.py", "tests/conftest.py"} <= names
+
+
+def test_the_installed_program_tells_its_version(run: Run) -> None:
+    done = run("vitinspect", "--version")
+    assert (done.returncode, done.stdout.strip()) == (0, f"vitinspect {vitinspect.__version__}"), done.stderr
+
+
+def test_the_installed_package_is_not_the_checkout_and_finds_its_own_resources(run: Run, installed: Path) -> None:
+    code = (
+        "import vitinspect, vitinspect.resources as r, json; "
+        "print(json.dumps([vitinspect.__file__, str(r.resources_folder())]))"
+    )
+    done = run("python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    environment = installed.parent.parent
+    for path in map(Path, json.loads(done.stdout)):
+        assert environment in path.parents
+        assert ROOT not in path.parents
+
+
+def test_the_installed_program_explains_a_bundled_image(run: Run, tmp_path: Path) -> None:
+    found = run("python", "-c", "import vitinspect.resources as r; print(r.gallery_folder() / 'images')")
+    image = sorted(Path(found.stdout.strip()).iterdir())[0]
+    done = run("vitinspect", "explain", image, "--methods", "rollout", "--out", "maps")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "maps").iterdir()) == [
+        f"{image.stem}.rollout.npz",
+        f"{image.stem}.rollout.png",
+    ]
+
+
+def test_the_installed_package_loads_the_bundled_model(run: Run) -> None:
+    code = "import vitinspect as vi; m = vi.load_model('demo'); print(m.grid, m.num_classes, len(m.labels))"
+    done = run("python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("(14, 14) ")
