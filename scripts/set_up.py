@@ -147,10 +147,12 @@ def make_environment(environment: Path) -> None:
             raise SetUpError(f"{environment} is in the way: it is not a virtual environment. Move it elsewhere.")
         say(f"{environment.name} is incomplete (an earlier set-up was interrupted?); it is made again.")
         shutil.rmtree(environment)
-    say(f"Making the virtual environment {environment.name} with Python {sys.version.split()[0]}.")
+    making = f"Making the virtual environment {environment.name} with Python {sys.version.split()[0]}."
     if can_make_environments():
+        say(making)
         run_quietly([sys.executable, "-m", "venv", str(environment)], "The virtual environment was not made")
     elif outer_pip_works():
+        say(making)
         run_quietly(
             [sys.executable, "-m", "venv", "--without-pip", str(environment)],
             "The virtual environment was not made",
@@ -205,7 +207,7 @@ def is_root() -> bool:
 def provide_system_packages(packages: list[str], *, testing: bool) -> None:
     """Install ``packages`` where we may, and otherwise say what to type.
 
-    Never fatal: what really cannot go on without them says so itself.
+    Only without venv nothing goes on; what else is missing says so itself when it is needed.
     """
     if not packages:
         return
@@ -216,6 +218,11 @@ def provide_system_packages(packages: list[str], *, testing: bool) -> None:
         if problem is None:
             return
         say(f"apt-get could not install them ({problem}).")
+    if venv_package() in packages:
+        raise SetUpError(
+            "This Python cannot make virtual environments: install what is missing with "
+            f"`sudo apt-get install {names}` and start again."
+        )
     why = "The tests that open real windows" if testing else "The window"
     say(f"{why} may need system packages that are missing here: `sudo apt-get install {names}`")
 

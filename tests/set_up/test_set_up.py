@@ -214,6 +214,15 @@ def test_an_ordinary_user_is_told_the_packages_in_one_line_and_nothing_is_instal
     assert "sudo apt-get install libegl1 libgl1" in capsys.readouterr().out
 
 
+def test_an_ordinary_user_without_venv_gets_one_sentence_with_all_packages(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(set_up, "is_root", lambda: False)
+    with pytest.raises(set_up.SetUpError, match="sudo apt-get install libegl1 python3"):
+        set_up.provide_system_packages(["libegl1", set_up.venv_package()], testing=False)
+    assert capsys.readouterr().out == ""
+
+
 def test_root_installs_them_and_says_so_in_one_line(
     set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
