@@ -79,7 +79,9 @@ def rotary_table(model: ViT, grid: tuple[int, int]) -> torch.Tensor | None:
     return module._pos_embed(like.new_zeros(shape))[1]
 
 
-def _rotary(model: ViT, table: torch.Tensor | None, block: int, kept: torch.Tensor | None) -> torch.Tensor | None:
+def rope_of_block(
+    model: ViT, table: torch.Tensor | None, block: int, kept: torch.Tensor | None = None
+) -> torch.Tensor | None:
     """The table of one block; with ``kept`` (n, K) its rows for the patches of each set, (n, 1 or H, K, 2d)."""
     if table is None:
         return None
@@ -290,7 +292,7 @@ def call_block(
     """One block as the model calls it: with the rotary table, and a key mask where sets were padded."""
     extra: dict[str, Any] = {}
     if model.family == "Eva":
-        extra["rope"] = _rotary(model, rope, block, kept)
+        extra["rope"] = rope_of_block(model, rope, block, kept)
     if mask is not None:
         extra["attn_mask"] = mask
     return model.blocks[block](x, **extra)
@@ -344,7 +346,7 @@ def last_block(
         return call_block(model, block, x, rope, kept, mask), slice(0, tokens)
     z = parts.before(x)
     asking = z[:, rows]
-    turn = _rotary(model, rope, block, kept)
+    turn = rope_of_block(model, rope, block, kept)
     attention = parts.attention
     q = attention.rotate(attention.per_head(attention.linear(asking, 0), 0), turn, rows.start)
     if attention.folds(turn, rows.stop - rows.start):
@@ -385,7 +387,7 @@ class SharedFirstBlock:
         self.parts = parts_of(model.blocks[0]) if model.depth > 1 else None
         if self.parts is not None:
             z = self.parts.before(tokens[None])
-            self.qkv = self.parts.attention.qkv(z, _rotary(model, rope, 0, None))
+            self.qkv = self.parts.attention.qkv(z, rope_of_block(model, rope, 0, None))
             self.gate = self.parts.attention.gate(z)
 
     def __call__(self, chosen: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:

@@ -143,6 +143,7 @@ _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.gradients",
     "vitinspect.explainers.cams",
     "vitinspect.explainers.multiplex",
+    "vitinspect.explainers.reciprocam",
     "vitinspect.explainers.perturbation",
     "vitinspect.explainers.baselines",
 )
