@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject
 from vitinspect import paths
 from vitinspect.app.background import Background
 from vitinspect.app.coordinator import Coordinator
+from vitinspect.app.derived import Derived
 from vitinspect.app.listing import ImageList
 from vitinspect.app.results import Results
 from vitinspect.app.settings import Settings
@@ -48,6 +49,7 @@ class Desk(QObject):
             use_disk=use_disk and self.settings["map_disk"] > 0,
             parent=self,
         )
+        self.derived = Derived(self.state, self.results, parent=self)
         self.window_layout: dict[str, Any] = {}
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
@@ -89,6 +91,7 @@ class Desk(QObject):
         self._closed = True
         end = time.monotonic() + timeout
         self.coordinator.close()
+        self.derived.close()
         # Both are told to stop before either is waited for.
         self.worker.cancel()
         pool = self.background.close(max(0.1, timeout / 2))

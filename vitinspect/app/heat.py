@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from vitinspect.figures.colormaps import DIVERGING, default_colormap
 from vitinspect.figures.overlay import ValueRange, levels, rgba_table
+from vitinspect.maps import resize
 
 FINEST = 448
 """Smooth maps are painted from a picture of at most this many pixels a side; Qt enlarges the rest."""
@@ -40,7 +41,7 @@ class Heat:
     @cached_property
     def fine(self) -> NDArray[np.float32]:
         """The values interpolated between the middles of their cells (bilinear, corners not aligned)."""
-        return upsample(self.values, self.fine_size)
+        return resize(np.asarray(self.values, dtype=np.float32), self.fine_size)
 
     @property
     def fine_size(self) -> tuple[int, int]:
@@ -72,25 +73,6 @@ class Heat:
         """What this keeps in memory once everything was asked for."""
         height, width = self.fine_size
         return int(self.values.nbytes * 2 + height * width * 5)
-
-
-def upsample(values: NDArray[np.floating[Any]], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Bilinear, corners not aligned, the border repeated: what the papers' scripts do."""
-    grid = np.asarray(values, dtype=np.float32)
-    return _along(_along(grid, size[0], 0), size[1], 1)
-
-
-def _along(values: NDArray[np.float32], count: int, axis: int) -> NDArray[np.float32]:
-    have = values.shape[axis]
-    if have == count:
-        return values
-    at = np.clip((np.arange(count) + 0.5) * (have / count) - 0.5, 0, have - 1)
-    base = np.minimum(at.astype(np.intp), max(0, have - 2))
-    share = (at - base).astype(np.float32)
-    share = share[:, None] if axis == 0 else share[None, :]
-    first = np.take(values, base, axis=axis)
-    second = np.take(values, np.minimum(base + 1, have - 1), axis=axis)
-    return first + (second - first) * share
 
 
 def table(name: str, *, signed: bool, opacity: float, grows: str) -> NDArray[np.uint32]:

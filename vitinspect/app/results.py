@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,10 @@ class Results(QObject):
         """The target in force: the predicted class where the state asks for none."""
         self.placed: Placed | None = None
         self.maps: dict[str, ShownMap] = {}
+        self.fused: ShownMap | None = None
+        self.cuts: dict[str, Any] = {}
+        """Map id -> where it is cut into a mask."""
+        self.agreements: tuple[Any, ...] = ()
         self.kept: ShownMap | None = None
         """A map that was kept for comparison; it may be another model's."""
         self.refusals: dict[str, str] = {}
@@ -162,14 +166,15 @@ class Results(QObject):
         if differing:
             self.changed.emit(frozenset(differing))
 
-    def put_map(self, shown: ShownMap) -> None:
-        self.update(maps={**self.maps, shown.id: shown}, pending=self.pending - {shown.id})
+    @property
+    def all_maps(self) -> dict[str, ShownMap]:
+        """Those of the methods, and the fused one after them."""
+        return {**self.maps, self.fused.id: self.fused} if self.fused is not None else dict(self.maps)
 
-    def drop_maps(self, keep: set[str]) -> None:
-        self.update(maps={key: shown for key, shown in self.maps.items() if key in keep})
-
-    def with_maps(self, **changes: Any) -> dict[str, ShownMap]:
-        return {key: replace(shown, **changes) for key, shown in self.maps.items()}
+    def active_map(self, wanted: str) -> ShownMap | None:
+        """The wanted one if it is there, else the first."""
+        maps = self.all_maps
+        return maps.get(wanted) or next(iter(maps.values()), None)
 
 
 def _same(old: Any, new: Any) -> bool:

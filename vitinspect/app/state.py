@@ -26,6 +26,10 @@ SORTS = ("name", "date", "size", "score")
 FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
 BRUSHES = ("mean", "blur", "black")
+# As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
+THRESHOLDS = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
+FUSIONS = ("geometric", "product", "sqrt", "arithmetic", "harmonic", "min", "max", "rank")
+NORMALISATIONS = ("none", "minmax", "percentile", "rank")
 FUSED = "fused"
 """The key of the fused map among the maps of the methods."""
 
@@ -106,6 +110,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "fit": FITS,
     "precision": PRECISIONS,
     "brush_fill": BRUSHES,
+    "threshold_mode": THRESHOLDS,
+    "fusion_mode": FUSIONS,
+    "fusion_normalise": NORMALISATIONS,
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "opacity": (0.0, 1.0),

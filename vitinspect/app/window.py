@@ -33,9 +33,11 @@ from vitinspect.app.desk import Desk
 from vitinspect.app.message import MessageBar
 from vitinspect.app.panels.browser import Browser, open_folder
 from vitinspect.app.panels.display import DisplayPanel
+from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
 from vitinspect.app.panels.model import ModelPanel
 from vitinspect.app.panels.section import Section, even_heights
+from vitinspect.app.panels.threshold import ThresholdPanel
 from vitinspect.app.status import StatusBar
 from vitinspect.app.worker import Problem
 from vitinspect.errors import DataError
@@ -67,12 +69,16 @@ class MainWindow(QMainWindow):
         self.model_panel = ModelPanel(state, results)
         self.methods_panel = MethodsPanel(state, results)
         self.display_panel = DisplayPanel(state)
+        self.threshold_panel = ThresholdPanel(state, results)
+        self.fusion_panel = FusionPanel(state, results)
         self.sections = {
             section.title: section
             for section in (
                 Section("Model and target", self.model_panel, state),
                 Section("Methods", self.methods_panel, state),
                 Section("Display", self.display_panel, state),
+                Section("Threshold", self.threshold_panel, state),
+                Section("Fusion", self.fusion_panel, state),
             )
         }
         self.browser_dock = self._dock("Browser", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea)
@@ -334,7 +340,7 @@ class MainWindow(QMainWindow):
         self.desk.state.set(opacity=round(self.desk.state.opacity + 0.05, 2))
 
     def next_map(self) -> None:
-        keys = list(self.desk.results.maps)
+        keys = list(self.desk.results.all_maps)
         active = self.canvas.active_map()
         if keys and active is not None:
             self.desk.state.set(active=keys[(keys.index(active.id) + 1) % len(keys)])

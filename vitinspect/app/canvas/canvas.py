@@ -34,8 +34,6 @@ class Canvas(QWidget):
         self.view = View()
         self.hidden = False
         """While a key is held the overlay is not shown."""
-        self.levels: dict[str, float] = {}
-        """Map id -> the raw value at which its mask begins, where an outline is shown."""
         self.setObjectName("canvas")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -49,6 +47,7 @@ class Canvas(QWidget):
         self._cursor: tuple[float, float] | None = None
         self._press: QPointF | None = None
         self._dragging = ""
+        self._pinned_before: tuple[int, ...] = ()
         self._last_shape: tuple[int, int] | None = None
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
@@ -69,7 +68,7 @@ class Canvas(QWidget):
 
     def shown_maps(self) -> list[ShownMap]:
         """The maps on the canvas now, from left to right."""
-        maps = list(self.results.maps.values())
+        maps = list(self.results.all_maps.values())
         if self.state.show == "image" or not maps:
             return []
         if self.state.layout == "grid":
@@ -81,19 +80,19 @@ class Canvas(QWidget):
         return [active] if active is not None else []
 
     def active_map(self) -> ShownMap | None:
-        maps = self.results.maps
-        return maps.get(self.state.active) or next(iter(maps.values()), None)
+        return self.results.active_map(self.state.active)
 
     def second_map(self) -> ShownMap | None:
         """The right of the swipe: the one chosen, else the one kept, else the next."""
         active = self.active_map()
-        chosen = self.results.maps.get(self.state.second)
+        maps = self.results.all_maps
+        chosen = maps.get(self.state.second)
         if chosen is not None and chosen is not active:
             return chosen
         kept = self.results.kept
         if kept is not None and self._fits(kept):
             return kept
-        return next((m for m in self.results.maps.values() if m is not active), None)
+        return next((m for m in maps.values() if m is not active), None)
 
     def _fits(self, shown: ShownMap) -> bool:
         picture = self.results.picture
@@ -152,11 +151,10 @@ class Canvas(QWidget):
             self._last_shape = shape
         self.update()
 
-    def set_levels(self, levels: dict[str, float]) -> None:
-        """Show the outline of each map above its level."""
-        if levels != self.levels:
-            self.levels = levels
-            self.update()
+    @property
+    def levels(self) -> dict[str, float]:
+        """Map id -> the raw value at which its mask begins, where outlines are shown."""
+        return {key: cut.level for key, cut in self.results.cuts.items()} if self.state.outline else {}
 
     def hide_overlay(self, hidden: bool) -> None:
         if hidden != self.hidden:
@@ -466,10 +464,13 @@ class Canvas(QWidget):
         if at is None or placed is None or card is None:
             return
         cell = placed.cell_at(*at, card.grid)
+        self._pinned_before = self.state.pinned
         self.state.set(pinned=() if cell is None or cell == self.state.pinned else cell)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if event.button() == Qt.MouseButton.LeftButton:
+            # Its first click pinned a patch, which was not what it was for.
+            self.state.set(pinned=self._pinned_before)
             self.fit()
 
     def leaveEvent(self, event: object) -> None:  # noqa: N802

@@ -117,7 +117,7 @@ class Labels:
         font = self._canvas.font()
         font.setBold(
             self._canvas.state.layout == "grid"
-            and len(self._canvas.results.maps) > 1
+            and len(self._canvas.results.all_maps) > 1
             and self._canvas.active_map() is shown
         )
         painter.setFont(font)

@@ -1,0 +1,110 @@
+"""The state holds what is shown, says what changed, and comes back from JSON. No widget is needed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from vitinspect.app.state import NAMES, State, Values
+from vitinspect.errors import ParameterError
+
+
+@pytest.fixture
+def state(qapp):
+    return State()
+
+
+def heard(state):
+    names = []
+    state.changed.connect(names.append)
+    return names
+
+
+def test_a_change_is_announced_once_by_its_name(state):
+    names = heard(state)
+    state.set(opacity=0.3, layout="grid")
+    assert names == [frozenset({"opacity", "layout"})]
+    assert (state.opacity, state.layout) == (0.3, "grid")
+
+
+def test_what_stays_the_same_is_not_announced(state):
+    names = heard(state)
+    state.set(opacity=state.opacity, layout="single")
+    assert names == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("layout", "spiral"), ("opacity", "much"), ("smooth", 1), ("methods", [3]), ("target", [1.5]), ("nothing", 1)],
+)
+def test_a_value_that_does_not_fit_is_refused_with_a_sentence(state, name, value):
+    before = state.values
+    with pytest.raises(ParameterError, match=name):
+        state.set(**{name: value})
+    assert state.values == before
+
+
+def test_numbers_are_held_in_their_range(state):
+    state.set(opacity=7)
+    assert state.opacity == 1.0
+
+
+def test_methods_keep_the_order_in_which_they_were_chosen(state):
+    state.choose("raw_attention", True)
+    state.choose("rollout", False)
+    state.choose("rollout", True)
+    assert [m.id for m in state.chosen()] == ["raw_attention", "rollout"]
+
+
+def test_a_parameter_at_its_default_is_not_kept(state):
+    state.set_parameter("rollout", "start_layer", 1)
+    assert state.method("rollout").key == "rollout(start_layer=1)"
+    state.set_parameter("rollout", "start_layer", 0)
+    assert state.parameters == {}
+    assert state.method("rollout").key == "rollout"
+
+
+def test_a_parameter_out_of_range_is_refused(state):
+    with pytest.raises(ParameterError, match="discard_ratio"):
+        state.set_parameter("rollout", "discard_ratio", 2.0)
+
+
+def test_what_was_saved_comes_back(state, qapp):
+    state.set(folder="/pictures", methods=["rollout", "raw_attention"], target=[2, 1], weights={"rollout": 0.5})
+    state.set_parameter("rollout", "head_fusion", "max")
+    other = State()
+    assert other.restore(state.to_json()) == []
+    assert other.values == state.values
+
+
+def test_what_belongs_to_the_moment_does_not_come_back(state, qapp):
+    state.set(filter="cat", pinned=(1, 2), brushing=True)
+    other = State()
+    other.restore(state.to_json())
+    assert (other.filter, other.pinned, other.brushing) == ("", (), False)
+
+
+def test_a_broken_value_costs_that_value_only(state):
+    document = json.loads(state.to_json()) | {"opacity": "high", "layout": "grid", "from_the_future": 1}
+    problems = state.restore(json.dumps(document))
+    assert len(problems) == 1
+    assert "opacity" in problems[0]
+    assert (state.layout, state.opacity) == ("grid", Values().opacity)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null"])
+def test_a_file_that_is_no_state_leaves_the_defaults(state, text):
+    assert state.restore(text)
+    assert state.values == Values()
+
+
+def test_a_method_that_is_not_known_any_more_is_left_out(state):
+    document = json.loads(state.to_json()) | {"methods": ["rollout", "of_the_past"], "parameters": {"of_the_past": {}}}
+    assert state.restore(json.dumps(document)) == []
+    assert state.methods == ("rollout",)
+
+
+def test_every_value_fits_its_own_check(state):
+    state.set(**{name: getattr(Values(), name) for name in NAMES})
+    assert state.values == Values()

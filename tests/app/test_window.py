@@ -1,0 +1,446 @@
+"""The window as a person uses it: keys, clicks, errors, closing."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from vitinspect.app.actions import ACTIONS, MENUS
+from vitinspect.app.window import MainWindow
+from vitinspect.app.worker import Problem
+from vitinspect.errors import ModelError
+
+
+def wheel(widget, at, steps):
+    event = QWheelEvent(
+        QPointF(at),
+        QPointF(widget.mapToGlobal(at)),
+        QPoint(),
+        QPoint(0, 120 * steps),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def test_the_first_map_appears_by_itself(shown, desk):
+    assert list(desk.results.maps) == ["rollout"]
+    assert desk.results.maps["rollout"].values.shape == (8, 8)
+    assert desk.results.predictions[0].label
+    assert "picture 1.png" in shown.windowTitle()
+
+
+def test_space_goes_to_the_next_picture_and_its_map(shown, desk, qtbot, settle):
+    shown.canvas.setFocus()
+    qtbot.keyClick(shown.canvas, Qt.Key.Key_Space)
+    settle()
+    assert desk.state.image.endswith("picture 2.png")
+    assert desk.results.picture.path == desk.state.image
+    assert desk.results.maps["rollout"].image == "picture 2.png"
+
+
+def test_arrows_home_and_end_walk_through_the_grid(shown, desk, qtbot, settle):
+    grid = shown.browser.grid
+    grid.setFocus()
+    qtbot.keyClick(grid, Qt.Key.Key_End)
+    assert desk.state.image.endswith("picture 6.png")
+    qtbot.keyClick(grid, Qt.Key.Key_Left)
+    assert desk.state.image.endswith("picture 5.png")
+    qtbot.keyClick(grid, Qt.Key.Key_Home)
+    assert desk.state.image.endswith("picture 1.png")
+    settle()
+
+
+def test_a_click_on_a_thumbnail_shows_it(shown, desk, qtbot, settle):
+    grid = shown.browser.grid
+    qtbot.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=grid.cell(2).center())
+    settle()
+    assert desk.state.image.endswith("picture 3.png")
+    assert desk.results.picture.size == (80, 80)
+
+
+def test_zoom_stays_when_the_picture_changes(shown, desk, qtbot, settle):
+    wheel(shown.canvas, shown.canvas.rect().center(), 4)
+    scale = shown.canvas.view.zoom
+    assert scale > 0
+    shown.next_picture()
+    settle()
+    assert shown.canvas.view.zoom == pytest.approx(scale)
+
+
+def test_the_wheel_zooms_at_the_cursor(shown):
+    canvas = shown.canvas
+    at = canvas.rect().center() + QPoint(60, 40)
+    before = canvas.picture_point(QPointF(at))
+    wheel(canvas, at, 3)
+    assert canvas.picture_point(QPointF(at)) == pytest.approx(before, abs=0.05)
+
+
+def test_a_double_click_fits_and_pins_nothing(shown, desk, qtbot):
+    canvas = shown.canvas
+    wheel(canvas, canvas.rect().center(), 5)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
+    assert canvas.view.zoom == 0
+    assert desk.state.pinned == ()
+
+
+def test_a_click_pins_the_patch_under_it_and_escape_lets_it_go(shown, desk, qtbot):
+    canvas = shown.canvas
+    cell = desk.results.placed.cell_box(3, 5, (8, 8))
+    pane = canvas.panes()[0]
+    x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)) + pane.picture.topLeft())
+    assert desk.state.pinned == (3, 5)
+    shown.actions_["unpin"].trigger()
+    assert desk.state.pinned == ()
+
+
+def test_the_readout_says_pixel_patch_token_and_value(shown, desk, qtbot):
+    canvas = shown.canvas
+    cell = desk.results.placed.cell_box(2, 1, (8, 8))
+    pane = canvas.panes()[0]
+    x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
+    qtbot.mouseMove(canvas, QPoint(round(x), round(y)) + pane.picture.topLeft())
+    qtbot.waitUntil(lambda: "token 18" in shown.readout.place_text())  # 1 class token + 2 rows of 8 + 1
+    assert "row 2 column 1" in shown.readout.place_text()
+    ((title, value),) = shown.readout.values()
+    assert title == "Attention rollout"
+    assert f"{desk.results.maps['rollout'].values[2, 1]:.3g}" in value
+
+
+def test_holding_h_hides_the_overlay(shown, qtbot):
+    canvas = shown.canvas
+    with_map = canvas.grab().toImage()
+    qtbot.keyPress(canvas, Qt.Key.Key_H)
+    assert canvas.hidden
+    assert canvas.grab().toImage() != with_map
+    qtbot.keyRelease(canvas, Qt.Key.Key_H)
+    assert not canvas.hidden
+
+
+def test_checking_a_method_computes_it_and_keeps_the_others(shown, desk, qtbot, settle):
+    first = desk.results.maps["rollout"]
+    row = shown.methods_panel.rows["raw_attention"]
+    row.check.click()
+    settle()
+    assert list(desk.results.maps) == ["rollout", "raw_attention"]
+    assert desk.results.maps["rollout"] is first
+
+
+def test_a_parameter_changes_only_its_own_method(shown, desk, settle):
+    desk.state.choose("raw_attention", True)
+    settle()
+    other = desk.results.maps["raw_attention"]
+    field = shown.methods_panel.rows["rollout"].fields["start_layer"]
+    field.box.setValue(1)
+    settle()
+    assert desk.results.maps["rollout"].key == "rollout(start_layer=1)"
+    assert desk.results.maps["raw_attention"] is other
+
+
+def test_a_click_on_a_prediction_explains_that_class(shown, desk, qtbot, settle):
+    desk.state.choose("attention_gradcam", True)
+    settle()
+    second = desk.results.predictions[1]
+    panel = shown.model_panel.predictions
+    qtbot.mouseClick(panel, Qt.MouseButton.LeftButton, pos=QPoint(10, 33))
+    settle()
+    assert desk.state.target == (second.index,)
+    assert desk.results.maps["attention_gradcam"].target_text == second.label
+    assert desk.results.maps["rollout"].target_text == ""
+
+
+def test_a_class_can_be_typed_by_a_part_of_its_name_and_contrasted(shown, desk, qtbot, settle):
+    panel = shown.model_panel
+    qtbot.keyClicks(panel.target, "el")
+    qtbot.keyClick(panel.target, Qt.Key.Key_Return)
+    assert desk.state.target == (4,)
+    qtbot.keyClicks(panel.against, "bee")
+    qtbot.keyClick(panel.against, Qt.Key.Key_Return)
+    assert desk.state.target == (4, 1)
+    settle()
+
+
+def test_grid_and_swipe_show_several_maps(shown, desk, qtbot, settle):
+    desk.state.set(methods=("rollout", "raw_attention", "attention_gradcam"))
+    settle()
+    qtbot.keyClick(shown.canvas, Qt.Key.Key_2)
+    assert len(shown.canvas.panes()) == 3
+    qtbot.keyClick(shown.canvas, Qt.Key.Key_3)
+    (pane,) = shown.canvas.panes()
+    assert (pane.map.id, pane.second.id) == ("rollout", "raw_attention")
+    shown.canvas.grab()
+
+
+def test_the_swipe_line_can_be_dragged(shown, desk, qtbot, settle):
+    desk.state.set(methods=("rollout", "raw_attention"), layout="swipe")
+    settle()
+    canvas = shown.canvas
+    pane = canvas.panes()[0]
+    start = QPoint(round(canvas._swipe_at(pane)), pane.picture.center().y())
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(canvas, start + QPoint(30, 0))
+    qtbot.mouseMove(canvas, start + QPoint(60, 0))
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 0))
+    assert desk.state.swipe > 0.55
+    assert desk.state.pinned == ()
+
+
+def test_opacity_is_seen_at_once_and_runs_no_model(shown, desk, qtbot):
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    before = shown.canvas.grab().toImage()
+    shown.display_panel.opacity.slider.setValue(5)
+    assert shown.canvas.grab().toImage() != before
+    qtbot.wait(50)
+    assert requests == []
+
+
+def test_the_filter_narrows_the_list(shown, desk, qtbot):
+    qtbot.keyClicks(shown.browser.filter, "re 3")
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == 1)
+    assert desk.state.image.endswith("picture 1.png")
+    assert shown.browser.count.text() == "1 of 6 pictures"
+
+
+def test_dropping_a_picture_shows_it_in_its_folder(window, desk, pictures, qtbot, settle):
+    desk.coordinator.start()
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(pictures / "picture 4.png"))])
+    window.dropEvent(
+        QDropEvent(
+            QPointF(5, 5),
+            Qt.DropAction.CopyAction,
+            data,
+            Qt.MouseButton.LeftButton,
+            Qt.KeyboardModifier.NoModifier,
+        )
+    )
+    settle()
+    assert desk.state.folder == str(pictures)
+    assert desk.results.picture.path.endswith("picture 4.png")
+
+
+def test_a_broken_picture_says_so_and_the_next_one_shows(shown, desk, pictures, settle):
+    (pictures / "picture 1b.png").write_bytes(b"\x89PNG nothing")
+    desk.state.set(image=str(pictures / "picture 1b.png"))
+    settle()
+    assert desk.results.picture is None
+    assert "picture 1b.png" in desk.results.picture_error
+    shown.canvas.grab()
+    desk.state.set(image=str(pictures / "picture 2.png"))
+    settle()
+    assert desk.results.maps
+
+
+def test_a_folder_that_vanishes_leaves_a_message(shown, desk, pictures, qtbot):
+    import shutil
+
+    shutil.rmtree(pictures)
+    qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
+    assert str(pictures) in shown.message.text.text()
+    assert desk.results.picture is not None
+
+
+def test_an_unreadable_folder_leaves_a_message(window, desk, tmp_path, qtbot):
+    desk.state.set(folder=str(tmp_path / "nowhere"))
+    desk.coordinator.start()
+    qtbot.waitUntil(lambda: window.message.isVisible(), timeout=5000)
+    assert "nowhere" in window.message.text.text()
+
+
+def test_a_model_that_does_not_load_leaves_the_window_usable(shown, desk, qtbot, settle, tiny):
+    def failing(source, device="cpu"):
+        if source == "bad":
+            raise ModelError("bad is no model.")
+        return tiny
+
+    desk.coordinator._loader = failing
+    desk.state.set(model="bad")
+    qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
+    assert shown.message.text.text() == "bad is no model."
+    assert "bad is no model." in shown.model_panel.status.text()
+    desk.state.set(model="good")
+    settle()
+    assert desk.results.maps
+
+
+def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch):
+    from vitinspect.explainers import attention
+
+    def explode(self, run, sweep=None, early=None):
+        raise MemoryError
+
+    monkeypatch.setattr(attention.RawAttention, "maps", explode)
+    desk.state.set(methods=("raw_attention", "rollout", "attention_gradcam"))
+    settle()
+    assert set(desk.results.maps) == {"rollout", "attention_gradcam"}
+    assert "memory" in desk.results.refusals["raw_attention"]
+    assert "memory" in shown.methods_panel.rows["raw_attention"].note.text()
+
+
+def test_messages_have_details_and_a_copy_button(window, qtbot):
+    window.message.show_problem(Problem("It broke.", "Traceback: here"))
+    assert window.message.details.isHidden()
+    window.message.expand.click()
+    assert window.message.details.isVisible()
+    window.message.copy.click()
+    assert "Traceback: here" in QApplication.clipboard().text()
+    window.message.dismiss.click()
+    assert not window.message.isVisible()
+
+
+def test_an_exception_in_a_slot_becomes_a_message_and_a_line_in_the_log(window, log, qtbot):
+    from vitinspect.app.logs import Hooks
+
+    hooks = Hooks(window.message.show_problem)
+    hooks.install()
+    try:
+        with qtbot.captureExceptions():
+            try:
+                raise ValueError("a slot broke")
+            except ValueError as error:
+                hooks._exception(type(error), error, error.__traceback__)
+    finally:
+        hooks.remove()
+    assert "a slot broke" in window.message.text.text()
+    assert "a slot broke" in log.read_text("utf-8")
+
+
+def test_every_action_is_in_a_menu_with_a_tip(window):
+    for declared in ACTIONS:
+        action = window.actions_[declared.id]
+        assert declared.menu in MENUS
+        assert action.toolTip()
+    keys = [key for declared in ACTIONS for key in (*declared.keys, *declared.soft)]
+    assert len(keys) == len(set(keys)), "a shortcut stands twice"
+
+
+def test_the_palette_finds_and_runs_a_command(shown, desk, qtbot):
+    shown.actions_["palette"].trigger()
+    from vitinspect.app.palette import Palette
+
+    palette = shown.findChild(Palette)
+    qtbot.keyClicks(palette.field, "grid maps")
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert desk.state.layout == "grid"
+
+
+def test_the_sheet_of_shortcuts_opens(shown, qtbot):
+    shown.actions_["shortcuts"].trigger()
+    from vitinspect.app.palette import ShortcutSheet
+
+    sheet = shown.findChild(ShortcutSheet)
+    assert sheet.isVisible()
+    sheet.close()
+
+
+def test_the_dialog_of_settings_sets_them(window, desk, qtbot):
+    window.actions_["settings"].trigger()
+    from vitinspect.app.settings import SETTINGS
+    from vitinspect.app.settings_dialog import SettingsDialog
+
+    dialog = window.findChild(SettingsDialog)
+    assert set(dialog.fields) == {setting.name for setting in SETTINGS}
+    dialog.fields["map_memory"].setValue(64)
+    dialog.close()
+    assert json.loads(desk.settings.path.read_text())["map_memory"] == 64
+
+
+def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, desk):
+    image = shown.canvas.overlay_image()
+    assert (image.height(), image.width()) == desk.results.picture.size
+
+
+def test_the_overlay_lies_where_the_model_looked(shown, desk):
+    # The first picture is 96 x 64 and the model sees its middle square: left and right of it nothing is painted.
+    image = shown.canvas.overlay_image()
+    pixels = desk.results.picture.pixels
+    colour = image.pixelColor(2, 30)
+    assert (colour.red(), colour.green(), colour.blue()) == tuple(int(v) for v in pixels[30, 2])
+    inside = image.pixelColor(48, 30)
+    assert (inside.red(), inside.green(), inside.blue()) != tuple(int(v) for v in pixels[30, 48])
+
+
+def test_closing_saves_what_was_shown_and_the_next_window_has_it(window, desk, pictures, qtbot, settle, loader):
+    desk.coordinator.start()
+    desk.state.set(folder=str(pictures), layout="grid", methods=("raw_attention",), opacity=0.2)
+    settle()
+    window.close()
+    from vitinspect.app.main import make_desk
+
+    for fresh, wanted in ((False, ("raw_attention",)), (True, ("rollout",))):
+        other, problems = make_desk(None, None, fresh, loader=loader)
+        try:
+            assert problems == []
+            assert other.state.methods == wanted
+            if not fresh:
+                assert (other.state.layout, other.state.opacity) == ("grid", 0.2)
+                assert other.state.image.endswith("picture 1.png")
+        finally:
+            assert other.close(5)
+            other.deleteLater()
+
+
+def test_closing_in_the_middle_of_everything_takes_less_than_two_seconds(window, desk, pictures, qtbot):
+    desk.state.set(folder=str(pictures), methods=("rollout", "attention_gradcam", "integrated_gradients"))
+    desk.coordinator.start()
+    qtbot.waitUntil(lambda: desk.worker.busy, timeout=5000)
+    start = time.monotonic()
+    window.close()
+    assert desk.close(1.6)
+    assert time.monotonic() - start < 2
+
+
+def test_a_map_that_was_computed_is_not_computed_again(shown, desk, settle):
+    shown.next_picture()
+    settle()
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    shown.previous_picture()
+    settle()
+    assert desk.results.maps["rollout"].image == "picture 1.png"
+    assert requests == []
+
+
+def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, desk, settle, qtbot):
+    first = desk.results.maps["rollout"].values
+    settle()
+    desk.coordinator.memory.clear()
+    desk.coordinator._looked.clear()
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    desk.state.set(image=str(desk.listing.path_at(3)))
+    settle()
+    requests.clear()
+    desk.coordinator.memory.clear()
+    desk.coordinator._looked.clear()
+    desk.state.set(image=str(desk.listing.path_at(0)))
+    settle()
+    assert requests == []
+    assert np.array_equal(desk.results.maps["rollout"].values, first)
+
+
+def test_two_windows_can_follow_one_another(qapp, home, loader, pictures, qtbot):
+    from vitinspect.app.desk import Desk
+
+    for _ in range(2):
+        desk = Desk(loader=loader)
+        window = MainWindow(desk)
+        window.show()
+        desk.state.set(folder=str(pictures))
+        desk.coordinator.start()
+        qtbot.waitUntil(lambda d=desk: bool(d.results.maps), timeout=30_000)
+        window.close()
+        assert desk.close(5)
+        window.deleteLater()
+        desk.deleteLater()

@@ -1,0 +1,181 @@
+"""What follows from the maps by arithmetic alone: the fused map, the cuts, the agreement of pairs.
+
+None of it runs a model. It is done in the window's own thread, because it takes a millisecond or two and must be on
+the screen in the same frame as the slider that asked for it. What a slider does not change is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from vitinspect.app.results import Address, Results, ShownMap
+from vitinspect.app.state import FUSED, State
+from vitinspect.errors import ParameterError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vitinspect.scores.pairs import Agreement
+
+_FUSION = frozenset({"fusion", "fusion_mode", "fusion_normalise", "weights", "methods"})
+_CUTS = frozenset({"threshold_mode", "threshold_value", "outline"})
+
+CUTS: dict[str, tuple[str, str, float, float, float]] = {
+    # mode: (its parameter in vitinspect.thresholds, unit, lowest, highest, where it begins)
+    "otsu": ("", "", 0.0, 1.0, 0.5),
+    "fixed": ("level", "of the range", 0.0, 1.0, 0.5),
+    "percentile": ("percentile", "%", 0.0, 100.0, 75.0),
+    "top_fraction": ("fraction", "of the image", 0.0, 1.0, 0.25),
+    "mean": ("", "", 0.0, 1.0, 0.5),
+    "mean_std": ("k", "std above the mean", -3.0, 5.0, 1.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A map cut into a mask."""
+
+    level: float
+    """In the map's own units; the mask is what lies above."""
+    share: float
+    """Of what the model sees."""
+    mask: np.ndarray
+
+
+class Derived(QObject):
+    """Keeps ``fused``, ``cuts`` and ``agreements`` of the results in step."""
+
+    def __init__(self, state: State, results: Results, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state, self.results = state, results
+        self._prepared: dict[tuple[int, str, tuple[int, int]], tuple[ShownMap, Any]] = {}
+        self._kept_cuts: dict[tuple[int, str, float], tuple[ShownMap, Cut]] = {}
+        # Rank correlations need sorting: they wait for the slider to rest.
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(150)
+        self._rest.timeout.connect(self._agree)
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+
+    def close(self) -> None:
+        self._rest.stop()
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if names & _FUSION:
+            self._fuse()
+        if names & _CUTS:
+            self._cut()
+        if names & (_FUSION | _CUTS):
+            self._rest.start()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "maps" in names:
+            alive = {id(m) for m in self.results.maps.values()}
+            self._prepared = {k: v for k, v in self._prepared.items() if k[0] in alive}
+            self._fuse()
+            self._cut()
+            self._rest.start()
+        elif "fused" in names:
+            self._cut()
+
+    # --- fusion --------------------------------------------------------------------------------------------------
+
+    def weight(self, method_id: str) -> float:
+        return float(self.state.weights.get(method_id, 1.0))
+
+    def _fuse(self) -> None:
+        used = [m for m in self.results.maps.values() if self.weight(m.id) > 0]
+        contents = {m.address.content for m in used}
+        if not self.state.fusion or len(used) < 2 or len(contents) > 1:
+            self.results.update(fused=None)
+            return
+        from vitinspect.fusion import combination_key, fuse
+
+        how, mode = self.state.fusion_normalise, self.state.fusion_mode
+        size = (max(m.values.shape[0] for m in used), max(m.values.shape[1] for m in used))
+        weights = [self.weight(m.id) for m in used]
+        arrays = [self._prepare(m, how, size) for m in used]
+        values = fuse(arrays, mode, weights)
+        first = used[0]
+        key = combination_key([m.key for m in used], mode)
+        targets = list(dict.fromkeys(m.target_text for m in used if m.target_text))
+        self.results.update(
+            fused=ShownMap(
+                id=FUSED,
+                title="Fused",
+                address=Address(
+                    first.address.content, first.address.model, key, (), first.address.precision, first.address.fit
+                ),
+                values=values,
+                signed=False,
+                resolution="patch" if size == first.grid else "pixel",
+                placed=first.placed,
+                grid=first.grid,
+                prefix=first.prefix,
+                image=first.image,
+                model=first.model,
+                target_text=", ".join(targets),
+            )
+        )
+
+    def _prepare(self, shown: ShownMap, how: str, size: tuple[int, int]) -> Any:
+        """A map as it enters the fusion: its positive part, in the common size, on the common scale."""
+        key = (id(shown), how, size)
+        kept = self._prepared.get(key)
+        if kept is None or kept[0] is not shown:
+            import numpy as np
+
+            from vitinspect.maps import normalise, resize
+
+            values = np.clip(shown.values, 0, None) if shown.signed else shown.values
+            values = values if values.shape == size else resize(values, size)
+            kept = (shown, normalise(values, how))
+            self._prepared[key] = kept
+        return kept[1]
+
+    # --- cuts ----------------------------------------------------------------------------------------------------
+
+    def cut(self, shown: ShownMap) -> Cut:
+        """The mask of one map by the mode and value of the state."""
+        mode, value = self.state.threshold_mode, self.state.threshold_value
+        key = (id(shown), mode, value)
+        kept = self._kept_cuts.get(key)
+        if kept is not None and kept[0] is shown:
+            return kept[1]
+        from vitinspect.thresholds import threshold
+
+        name, _, low, high, _ = CUTS[mode]
+        options = {name: min(max(value, low), high)} if name else {}
+        made = threshold(shown.heat.fine, mode, **options)
+        cut = Cut(made.level, made.share, made.mask)
+        if len(self._kept_cuts) > 64:
+            self._kept_cuts.clear()
+        self._kept_cuts[key] = (shown, cut)
+        return cut
+
+    def _cut(self) -> None:
+        alive = {id(m) for m in self.results.all_maps.values()}
+        self._kept_cuts = {k: v for k, v in self._kept_cuts.items() if k[0] in alive}
+        try:
+            cuts = {key: self.cut(shown) for key, shown in self.results.all_maps.items()}
+        except ParameterError:
+            cuts = {}  # the number belongs to another mode; the panel sets one that fits
+        self.results.update(cuts=cuts)
+
+    # --- agreement -----------------------------------------------------------------------------------------------
+
+    def _agree(self) -> None:
+        from vitinspect.scores.pairs import agreement
+
+        maps = self.results.maps
+        found: list[Agreement] = []
+        if self.state.fusion and len(maps) > 1:
+            arrays = {key: shown.values for key, shown in maps.items()}
+            found = agreement(arrays, {key: self.results.cuts[key].mask for key in maps})
+        self.results.update(agreements=tuple(found))
