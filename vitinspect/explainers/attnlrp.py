@@ -50,10 +50,16 @@ class AttnLrp(Explainer):
         """How the backward pass is done."""
         from vitinspect.explainers.modified_backward import Rule
 
-        gammas = {"conv_gamma": self.param("conv_gamma"), "linear_gamma": self.param("linear_gamma")}
-        if self.param("attention") == "attnlrp":
-            return Rule(query_key=1 / 4, value=1 / 2, gates_flow=True, gamma_in_attention=True, **gammas)
-        return Rule(query_key=0, value=1, gates_flow=False, gamma_in_attention=False, **gammas)
+        full = self.param("attention") == "attnlrp"
+        return Rule(
+            query_key=1 / 4 if full else 0,
+            value=1 / 2 if full else 1,
+            gates_flow=full,
+            conv_gamma=self.param("conv_gamma"),
+            linear_gamma=self.param("linear_gamma"),
+            gamma_in_attention=full,
+            stabiliser=1e-10,
+        )
 
     def before_backward(self, run: EarlyRun, logits: torch.Tensor) -> torch.Tensor:
         """(B, H, W): the relevance of the pixels."""

@@ -15,6 +15,7 @@ from vitinspect.progress import CancelToken, Progress
 if TYPE_CHECKING:
     import torch
 
+    from vitinspect.explainers.engine import EarlyRun
     from vitinspect.explainers.registry import Method
     from vitinspect.explainers.targets import Targets
     from vitinspect.explainers.trace import Chunk, Trace
@@ -150,7 +151,7 @@ class Explainer:
         """The method's part in the walk over the blocks, if it has one."""
         return None
 
-    def before_backward(self, run: Run, logits: torch.Tensor) -> Any:
+    def before_backward(self, run: EarlyRun, logits: torch.Tensor) -> Any:
         """Called while the graph is alive if ``needs(...).graph``; the result is handed to ``maps``."""
         return None
 

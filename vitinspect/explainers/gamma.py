@@ -15,6 +15,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.grad import conv2d_input
 
 DIVISOR_STABILISER = 1e-6
 INPUT_STABILISER = 1e-10
@@ -45,7 +46,7 @@ def conv_gamma(
         return F.conv2d(v, w, None, *geometry)  # type: ignore[arg-type]
 
     def back(v: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        return torch.nn.grad.conv2d_input(x.shape, w, v, *geometry)  # type: ignore[arg-type]
+        return conv2d_input(x.shape, w, v, *geometry)
 
     return _gamma(gradient, x, z, module.weight, bias, gamma, forward, back)
 

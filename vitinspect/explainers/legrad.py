@@ -100,7 +100,8 @@ class LeGrad(Explainer):
         with tap_attention(lambda output, *args, **kwargs: calls.append(as_call(output, *args, **kwargs))):
             pooled = module.attn_pool(features[:, model.prefix_tokens if patches_only else 0 :])
         score = run.targets.score(module.head(module.head_drop(module.fc_norm(pooled)))).sum()
-        gradients = torch.autograd.grad(score, [calls[0].output])  # type: ignore[list-item]
+        assert calls[0].output is not None
+        gradients = torch.autograd.grad(score, [calls[0].output])
         relevance = mean_positive_gradient(calls[:1], gradients)
         return torch.nn.functional.pad(relevance, (total - relevance.shape[1], 0))
 

@@ -54,6 +54,8 @@ class Rule:
     linear_gamma: float | None = None
     gamma_in_attention: bool = True
     """Whether the linear maps of attention take the gamma rule too."""
+    stabiliser: float = 0.0
+    """What is added to x in the y / x of activations, as it is and not with x's sign."""
 
 
 @dataclass
@@ -149,16 +151,14 @@ class _Switch(torch.autograd.Function):
     """Passes a layer's output on; going back, into the layer's own graph, or by the rule past it."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, board: Switchboard, layer: _Layer, x: torch.Tensor, y: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(ctx: Any, board: Switchboard, layer: _Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         ctx.board, ctx.layer = board, layer
         ctx.save_for_backward(*layer.kept(x, y))
         ctx.set_materialize_grads(False)
         return y.view_as(y)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor | None) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor | None) -> tuple[Any, ...]:
         if gradient is None:
             return None, None, None, None
         if ctx.board.rule is None:
@@ -171,7 +171,7 @@ class _AttentionSwitch(torch.autograd.Function):
     """Stands before attention and scales what comes back to queries, keys and values."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, board: Switchboard, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         ctx.board = board
@@ -179,7 +179,7 @@ class _AttentionSwitch(torch.autograd.Function):
         return query.view_as(query), key.view_as(key), value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: torch.Tensor | None) -> tuple[Any, ...]:
         rule = ctx.board.rule
         if rule is None:
             return None, *gradients
@@ -303,8 +303,10 @@ class _Activation(_Layer):
         if self.is_gate and not rule.gates_flow:
             return None, None
         x = wide(kept[0])
-        # Cheaper than keeping the output, which nobody else needs. 1e-10 is the authors', as it stands.
-        down = self.module.forward(x).div_(x + 1e-10).mul_(gradient).to(gradient.dtype)
+        divisor = x + rule.stabiliser
+        divisor = torch.where(divisor == 0, 1, divisor)
+        # Cheaper than keeping the output, which nobody else needs.
+        down = self.module.forward(x).div_(divisor).mul_(gradient).to(gradient.dtype)
         if board.biases is not None and self.earlier_bias is not None:
             board.biases.add(self.place, down, self.earlier_bias)
         return down, None
@@ -413,7 +415,7 @@ def _layers(module: nn.Module, switches: Sequence[str]) -> Iterator[tuple[nn.Mod
             elif gated:
                 yield part, _Stop()
         elif own == "drop1" and _is_gated(parent):
-            yield part, _Product(halves=_vanishes(parent.act, module))  # type: ignore[arg-type]
+            yield part, _Product(halves=_vanishes(parent.act, module))
         elif own == "gate" and isinstance(part, nn.Linear) and hasattr(parent, "num_heads"):
             yield part, _Stop()
         elif GAMMA in switches and type(part) is nn.Conv2d and _is_plain_conv(part):

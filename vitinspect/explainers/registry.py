@@ -138,6 +138,7 @@ _MODULES: tuple[str, ...] = (
     "vitinspect.explainers.lrp",
     "vitinspect.explainers.attnlrp",
     "vitinspect.explainers.legrad",
+    "vitinspect.explainers.libragrad",
     "vitinspect.explainers.gmar",
     "vitinspect.explainers.token_tm",
     "vitinspect.explainers.gradients",
