@@ -138,6 +138,7 @@ def test_what_the_heads_read_is_known(tmp_path):
         "dinov2": "cls+mean",
         "dinov2+registers": "cls+mean",
     }
+    assert load_model(tmp_path / "deit", device="cpu").prefix_names == ("class", "distillation")
     assert prefixes == {"vit": 1, "deit": 2, "deit+teacher": 2, "dinov2": 1, "dinov2+registers": 5}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.models import is_model
+from timm.models import is_model, is_model_in_modules
 from torch import nn
 
 from vitinspect.errors import ModelError, UnsupportedModelError
@@ -49,8 +49,8 @@ def timm_names(pretrained: bool) -> list[str]:
     return [n for m in SUPPORTED_MODULES for n in timm.list_models(module=m, pretrained=pretrained)]
 
 
-def check_architecture(name: str) -> nn.Module:
-    """Refuse a name that timm does not know or whose class is not supported; else the model without memory."""
+def check_architecture(name: str) -> None:
+    """Refuse a name that timm does not know, or whose class is not supported."""
     base = name.split(".")[0]
     if not is_model(base):
         known = timm_names(pretrained=False)
@@ -59,16 +59,17 @@ def check_architecture(name: str) -> nn.Module:
         raise ModelError(
             f"There is no model named {name!r} in timm {timm.__version__}.{hint} 'vitinspect models' lists them."
         )
-    probe = build(base, device="meta")
+    if is_model_in_modules(base, SUPPORTED_MODULES):
+        return
     from vitinspect.models.vit import family_of
 
+    probe = build(base, device="meta")  # its class, without its memory
     try:
         family_of(probe)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(
             f"{name} is a {type(probe).__name__}, not a Vision Transformer that vitinspect can look into. {WHAT_WORKS}"
         ) from error
-    return probe
 
 
 def build(name: str, *, device: str | None = None, **arguments: Any) -> nn.Module:

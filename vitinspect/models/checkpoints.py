@@ -93,17 +93,17 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_pickle(path: Path) -> Any:
+    if _is_torchscript(path):
+        raise ModelError(
+            f"{path} is a TorchScript program, which is code; it was not executed. vitinspect needs the"
+            " weights alone: save model.state_dict() instead."
+        )
     try:
         # The list of what is let in belongs to the process: two readers would take it from each other.
         with _lock, torch.serialization.safe_globals(_HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # Damage can surface as nearly any exception. What the file *names* tells code from damage.
-        if "TorchScript" in str(error):
-            raise ModelError(
-                f"{path} is a TorchScript program, which is code; it was not executed. vitinspect needs the"
-                " weights alone: save model.state_dict() instead."
-            ) from error
         named = sorted(set(_foreign_names(path)))
         if named:
             raise ModelError(_code_sentence(path, named)) from error
@@ -112,6 +112,14 @@ def _read_pickle(path: Path) -> Any:
         raise ModelError(
             f"{path} is not a PyTorch checkpoint, or it is truncated or damaged ({_first_line(error)}). Get it again."
         ) from error
+
+
+def _is_torchscript(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(member.endswith("/constants.pkl") for member in archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _code_sentence(path: Path, named: list[str]) -> str:

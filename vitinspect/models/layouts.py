@@ -206,7 +206,7 @@ _FOREIGN = (
 
 
 def _refuse_foreign(state: State, name: str) -> None:
-    if _PATCHES in state or any(key.startswith("visual.") for key in state):
+    if (_PATCHES in state and "blocks.0.norm1.weight" in state) or any(key.startswith("visual.") for key in state):
         return
     for pattern, what in _FOREIGN:
         if any(re.search(pattern, key) for key in state):
@@ -215,7 +215,8 @@ def _refuse_foreign(state: State, name: str) -> None:
             )
     shown = ", ".join(list(state)[:4])
     raise UnsupportedModelError(
-        f"{name} does not hold a Vision Transformer in names that are known: there is no {_PATCHES!r}, but {shown}."
+        f"{name} does not hold a Vision Transformer in names that are known: there are no {_PATCHES!r} and"
+        f" 'blocks.0.norm1.weight', but {shown}."
         f" {WHAT_WORKS}"
     )
 

@@ -49,7 +49,7 @@ class Wishes:
 def is_timm_name(text: str) -> bool:
     from timm.models import is_model
 
-    return is_model(text.split(".")[0])
+    return is_model(text.split("(")[0].split(".")[0])
 
 
 # --- timm by name ----------------------------------------------------------------------------------------------
@@ -271,10 +271,12 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
             arch,
         )
     name, changes = building.parse_architecture(arch)
-    probe = building.check_architecture(name)
-    arguments: dict[str, Any] = {"num_classes": layouts.classes_of(state), **_pooling_by_names(state, probe), **changes}
-    if "img_size" not in arguments:
-        arguments["img_size"] = _trained_size(state, name, arguments, found.img_size, wishes.img_size)
+    building.check_architecture(name)
+    arguments: dict[str, Any] = {"num_classes": layouts.classes_of(state), **changes}
+    probe = building.build(name.split(".")[0], device="meta", **arguments)
+    if _averages(state) and getattr(probe, "global_pool", None) == "token":
+        arguments.setdefault("global_pool", "avg")
+    arguments.setdefault("img_size", _trained_size(state, probe, found.img_size, wishes.img_size))
     module = building.build(name.split(".")[0] if guessed else name, **arguments)
     config = getattr(module, "pretrained_cfg", None)
     if isinstance(config, dict):
@@ -290,25 +292,18 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
     return Loaded(module, path.stem, str(path))
 
 
-def _pooling_by_names(state: layouts.State, probe: nn.Module) -> dict[str, Any]:
+def _averages(state: layouts.State) -> bool:
     """A final norm after the pooling, as in fine-tuned MAE, means that the patches are averaged."""
-    if "fc_norm.weight" in state and "norm.weight" not in state and getattr(probe, "global_pool", None) == "token":
-        return {"global_pool": "avg"}
-    return {}
+    return "fc_norm.weight" in state and "norm.weight" not in state
 
 
 def _trained_size(
-    state: layouts.State,
-    name: str,
-    arguments: Mapping[str, Any],
-    told: tuple[int, int] | None,
-    wished: tuple[int, int] | None,
+    state: layouts.State, probe: Any, told: tuple[int, int] | None, wished: tuple[int, int] | None
 ) -> tuple[int, int] | None:
     """The input size whose patch grid has as many positions as the weights; None for the architecture's own."""
     positions = state.get("pos_embed")
     if positions is None or positions.ndim != 3:
         return None
-    probe: Any = building.build(name.split(".")[0], device="meta", **arguments)
     height, width = (int(n) for n in probe.patch_embed.patch_size)
     prefix = int(probe.num_prefix_tokens)
     if "register_tokens" in state:

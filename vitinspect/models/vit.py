@@ -113,6 +113,9 @@ class ViT:
     @property
     def prefix_names(self) -> tuple[str, ...]:
         """What the tokens before the patches are, in their order."""
+        own = getattr(self.module, "vitinspect_prefix_names", None)
+        if own:
+            return tuple(own)
         names: list[str] = []
         if getattr(self.module, "cls_token", None) is not None:
             names.append("class")
