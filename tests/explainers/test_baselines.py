@@ -19,7 +19,8 @@ def test_random_has_its_own_noise_for_each_image_and_repeats_it():
     assert np.array_equal(vi.explain(model, b, ["random"])["random"].values, second)
     assert not np.allclose(first, second)
     assert not np.allclose(vi.explain(model, a, ["random(seed=1)"])["random"].values, first)
-    assert np.allclose(vi.explain(model, a, ["random"], precision="float64")["random"].values, first, atol=1e-6)
+    for precision in ("float64", "bfloat16"):
+        assert np.allclose(vi.explain(model, a, ["random"], precision=precision)["random"].values, first, atol=1e-6)
     assert first.min() >= 0
     assert first.max() <= 1
 

@@ -12,6 +12,7 @@ import vitinspect as vi
 from tests.explainers.families import FAMILIES, family, images
 from tests.goldens import arrays, assert_close, error, golden_model, inputs_q, targets_q
 from vitinspect.explainers.cams import feature_layer, first_component
+from vitinspect.explainers.targets import Contrast
 
 GOLDEN_NAMES = {
     "gradcam": "gradcam_raw",
@@ -129,6 +130,27 @@ def test_blocks_without_a_norm_before_attention_are_read_at_their_input():
         handle.remove()
     wanted = (gradient.clamp(min=0) * caught[0])[0, 1:].sum(-1).reshape(4, 4)
     assert_close(found, wanted.detach().numpy(), 1e-12)
+
+
+def test_the_grad_cam_of_a_contrast_is_the_difference_of_two():
+    model, x = family("rotary"), images("rotary")[0]
+    both, a, b = (vi.explain(model, x, ["gradcam"], t, "float64")["gradcam"].values for t in (Contrast(0, 3), 0, 3))
+    assert_close(both, a - b, 1e-9)
+
+
+def test_a_text_can_be_the_target():
+    text = vi.TextEmbedding(arrays("q2_inputs")["text_embeddings"][0])
+    other = vi.TextEmbedding(arrays("q2_inputs")["text_embeddings"][1])
+    a, b = (vi.explain(golden_model("q2"), inputs_q("q2", 0), ALL, t, "float64") for t in (text, other))
+    for key in ALL:
+        assert np.allclose(a[key].values, b[key].values) == (key == "eigencam"), key
+
+
+def test_bfloat16_gives_nearly_the_same_maps():
+    model, x = family("registers"), images("registers")[0]
+    coarse, fine = (vi.explain(model, x, ALL, 1, precision) for precision in ("bfloat16", "float32"))
+    for key in ALL:
+        assert np.corrcoef(coarse[key].values.ravel(), fine[key].values.ravel())[0, 1] > 0.99, key
 
 
 def test_scorecam_runs_one_pass_per_feature_in_chunks_and_stops_when_cancelled():

@@ -135,6 +135,36 @@ def test_all_gradient_maps_follow_the_target():
         assert not np.allclose(a[key].values, b[key].values), key
 
 
+def test_the_map_of_a_contrast_is_the_difference_of_two_maps():
+    model, x = family("rotary"), images("rotary")[0]
+    methods = ["input_x_gradient", "integrated_gradients(steps=6)"]
+    both, a, b = (vi.explain(model, x, methods, target, "float64") for target in (Contrast(0, 3), 0, 3))
+    for key in methods:
+        assert_close(both[key].values, a[key].values - b[key].values, 1e-9, key)
+
+
+def test_a_text_can_be_the_target():
+    model, x = golden_model("q2"), inputs_q("q2", 0)
+    text = vi.TextEmbedding(arrays("q2_inputs")["text_embeddings"][0])
+    method = "integrated_gradients(steps=200)"
+    result = vi.explain(model, x, [*QUICK, *SLOW, method], text, "float64", details=True)
+    with torch.no_grad():
+        embedding = model.module(x)[0].double()
+    cosine = float(embedding @ torch.from_numpy(text.unit()) / embedding.norm())
+    details = result[method].details
+    assert abs(result[method].values.sum() - (cosine - details["baseline_score"])) < 1e-3
+    assert all(np.abs(map_.values).max() > 0 for map_ in result.values())
+
+
+def test_bfloat16_gives_nearly_the_same_maps():
+    model, x = family("registers"), images("registers")[0]
+    methods = QUICK + SLOW
+    coarse, fine = (vi.explain(model, x, methods, 1, precision) for precision in ("bfloat16", "float32"))
+    for key in methods:
+        assert coarse[key].values.dtype == np.float32
+        assert np.corrcoef(coarse[key].values.ravel(), fine[key].values.ravel())[0, 1] > 0.99, key
+
+
 def test_a_grid_on_padded_inputs_leaves_the_padding_out_of_the_mean():
     from timm.models.vision_transformer import VisionTransformer
 

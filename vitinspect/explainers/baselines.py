@@ -27,7 +27,7 @@ class RandomBaseline(Explainer):
     """Independent uniform values from 0 to 1 per patch, from the seed and the image's own pixels.
 
     Each image has its own noise, or a data set's mean would be that of a single lucky or unlucky map; the same image
-    with the same seed has the same, on any device and in any batch.
+    with the same seed has the same, in any precision and in any batch.
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
@@ -35,7 +35,8 @@ class RandomBaseline(Explainer):
 
         from vitinspect.explainers.pixels import map_dtype
 
-        images = run.inputs.detach().float().cpu().numpy()
+        # Rounded to the coarsest precision of a run, so that all precisions see the same pixels.
+        images = run.inputs.detach().to(torch.bfloat16).float().cpu().numpy()
         seeds = [(self.param("seed"), zlib.crc32(np.ascontiguousarray(image).tobytes())) for image in images]
         maps = np.stack([np.random.default_rng(seed).random(run.grid) for seed in seeds])
         return MapBatch(torch.from_numpy(maps).to(map_dtype(run.inputs.dtype)))

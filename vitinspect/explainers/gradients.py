@@ -111,8 +111,8 @@ def sum_of_gradients(
         weighted = gradient.to(summing) * factors[indices, None, None, None]
         total.index_add_(0, torch.tensor(rows, device=total.device), weighted)
 
-    # The pass back doubles the time of a chunk and keeps all of its activations.
-    size = max(1, forward_batch_size(run.model, run) // 2)
+    # The pass back more than doubles the time of a chunk, and keeps its activations.
+    size = max(1, forward_batch_size(run.model, run) // 3)
     run_chunks(run.batch * steps, size, work, report=run.report, cancel=run.cancel)
     return total.to(map_dtype(run.model.dtype))
 
