@@ -15,7 +15,7 @@ from vitinspect.cli import demo, main
 from vitinspect.errors import DataError
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-ROW = demo.Row("a.png", "fish", "fish", 0.9, "rollout", 0.5, True)
+ROW = demo.Row("a.png", "fish", "fish", 0.9, "rollout", 0.5, 1.0)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is a display")
@@ -59,8 +59,8 @@ def test_a_table_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
 
 def test_the_share_inside_and_the_peak_are_told_of_positive_values_that_the_model_saw() -> None:
     mask = np.array([[True, False], [False, False]])
-    assert demo.overlap(np.array([[3.0, 1.0], [0.0, -5.0]]), mask) == (0.75, True)
-    assert demo.overlap(np.array([[1.0, 3.0], [np.nan, np.nan]]), mask) == (0.25, False)
+    assert demo.overlap(np.array([[3.0, 1.0], [0.0, -5.0]]), mask) == (0.75, 1.0)
+    assert demo.overlap(np.array([[1.0, 3.0], [np.nan, np.nan]]), mask) == (0.25, 0.0)
     assert demo.overlap(np.zeros((2, 2)), mask)[0] == 0.0
 
 

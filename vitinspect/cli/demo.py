@@ -136,8 +136,8 @@ class Row:
     method: str
     energy_inside: float
     """Share of the map's positive values that lies on the object."""
-    pointing: bool
-    """Whether its highest value does."""
+    pointing: float
+    """1 where its highest value does, 0 where not; a share where several are highest."""
 
 
 def scores_of(path: Path, label: str, picture: Image.Image, model: ViT, explanation: Explanation) -> list[Row]:
@@ -161,14 +161,14 @@ def scores_of(path: Path, label: str, picture: Image.Image, model: ViT, explanat
     return rows
 
 
-def overlap(heat: np.ndarray, mask: np.ndarray) -> tuple[float, bool]:
-    """Share of the positive values of ``heat`` inside of ``mask``, and whether the highest is; NaN counts nothing."""
+def overlap(heat: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Energy inside of ``mask`` and the pointing game, over the part that the model saw."""
     import numpy as np
 
-    positive = np.clip(np.nan_to_num(heat, nan=0.0), 0.0, None)
-    total = float(positive.sum())
-    hit = bool(mask.flat[int(np.nanargmax(heat))])
-    return (float(positive[mask].sum()) / total if total > 0 else 0.0), hit
+    from vitinspect.scores.masks import energy_inside, pointing_game
+
+    seen, values = ~np.isnan(heat), np.nan_to_num(heat)
+    return energy_inside(values, mask, seen), pointing_game(values, mask, seen)
 
 
 def report(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
@@ -179,7 +179,7 @@ def report(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
     lines: list[Sequence[str]] = [("picture", "class", "predicted", "probability", *methods)]
     for image, of_image in by_image.items():
         first = of_image[0]
-        cells = {r.method: f"{100 * r.energy_inside:.0f} % {'hit ' if r.pointing else 'miss'}" for r in of_image}
+        cells = {r.method: f"{100 * r.energy_inside:.0f} % {'hit ' if r.pointing > 0.5 else 'miss'}" for r in of_image}
         lines.append(
             (image, first.label, first.predicted, percent(first.probability).strip(), *(cells[m] for m in methods))
         )
@@ -195,7 +195,7 @@ def report(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
 def mean_of(rows: Sequence[Row], method: str) -> str:
     of_method = [row for row in rows if row.method == method]
     inside = sum(row.energy_inside for row in of_method) / len(of_method)
-    hits = sum(row.pointing for row in of_method)
+    hits = sum(row.pointing > 0.5 for row in of_method)
     return f"{100 * inside:.0f} % {hits}/{len(of_method)}"
 
 
@@ -216,7 +216,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
                 f"{row.probability:.4f}",
                 row.method,
                 f"{row.energy_inside:.4f}",
-                int(row.pointing),
+                f"{row.pointing:g}",
             )
         )
     write_atomic(path, text.getvalue().encode())
