@@ -85,7 +85,7 @@ def _sentence(kinds: set[str], error: Exception, repo: str, asked: str) -> str:
         return f"{asked}: the hub has no such revision of {repo}."
     if "RepositoryNotFoundError" in kinds or "HFValidationError" in kinds:
         return f"{asked}: the hub has no public model {repo}. Check its name; for a private one, 'hf auth login'."
-    if "OfflineModeIsEnabled" in kinds or os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+    if "OfflineModeIsEnabled" in kinds:
         return f"{asked}: it is not in the cache, and HF_HUB_OFFLINE forbids to download it."
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return f"{asked}: the download from the hub failed ({reason}). {WITHOUT_NETWORK}"

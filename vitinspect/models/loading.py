@@ -284,12 +284,13 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
         config["num_classes"] = arguments["num_classes"]
         for key in ("label_names", "label_descriptions", "label_offset"):
             config.pop(key, None)
-    _check_patches(state, module, str(path))
-    _use_own_size(module)
-    building.load_into(module, building.convert(state, module), str(path), arch)
+    if not wishes.random:
+        _check_patches(state, module, str(path))
+        _use_own_size(module)
+        building.load_into(module, building.convert(state, module), str(path), arch)
     if wishes.img_size is not None:
         building.resize(module, wishes.img_size)
-    return Loaded(module, path.stem, str(path))
+    return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path))
 
 
 def _averages(state: layouts.State) -> bool:

@@ -104,9 +104,11 @@ def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
 
 
 def _from_path(path: Path, wishes: Wishes) -> Loaded:
-    if path.is_dir():
-        return from_folder(path, wishes)
-    return from_checkpoint(path, wishes)
+    if not path.is_dir():
+        return from_checkpoint(path, wishes)
+    if wishes.arch is not None:
+        raise ModelError(f"{path} tells its architecture in its config.json; --arch is for single checkpoint files.")
+    return from_folder(path, wishes)
 
 
 # --- classes, size, device -----------------------------------------------------------------------------------------
