@@ -41,16 +41,16 @@ def prints(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twenty small scenes with everything, written by two processes."""
+    """A dozen small scenes with everything, written by two processes."""
     folder = tmp_path_factory.mktemp("scenes") / "new" / "set"
-    write_gallery(folder, 20, 5, size=(64, 96), annotators=True, two_objects=0.5, badge="always", processes=2)
+    write_gallery(folder, 12, 5, size=(64, 96), annotators=True, two_objects=0.5, badge="always", processes=2)
     return folder
 
 
 def test_labels_name_every_picture_with_its_class(gallery: Path) -> None:
     rows = read(gallery / "labels.csv")
     assert list(rows[0]) == ["image", "label"]
-    assert len(rows) == 20
+    assert len(rows) == 12
     assert sorted(row["image"] for row in rows) == sorted(f"images/{p.name}" for p in (gallery / "images").iterdir())
     for index, row in enumerate(rows):
         assert row["label"] == make_scene(5, index, (64, 96)).label
@@ -76,7 +76,7 @@ def test_masks_have_the_names_of_the_pictures_and_are_the_exact_masks(gallery: P
 
 
 def test_both_kinds_of_scenes_are_among_a_mixed_set(gallery: Path) -> None:
-    assert 0 < len(list((gallery / "masks-second").iterdir())) < 20
+    assert 0 < len(list((gallery / "masks-second").iterdir())) < 12
 
 
 def test_objects_are_listed_with_their_places(gallery: Path) -> None:
@@ -91,7 +91,7 @@ def test_objects_are_listed_with_their_places(gallery: Path) -> None:
 
 def test_the_number_of_processes_changes_nothing(gallery: Path, tmp_path: Path) -> None:
     alone = tmp_path / "alone"
-    write_gallery(alone, 20, 5, size=(64, 96), annotators=True, two_objects=0.5, badge="always", processes=1)
+    write_gallery(alone, 12, 5, size=(64, 96), annotators=True, two_objects=0.5, badge="always", processes=1)
     assert prints(alone) == prints(gallery)
 
 
@@ -108,17 +108,17 @@ def test_a_cancelled_set_has_no_half_files_and_is_finished_by_the_next_run(tmp_p
     out, whole = tmp_path / "out", tmp_path / "whole"
     with pytest.raises(Cancelled):
         write_gallery(
-            out, 60, 7, size=48, processes=processes, cancel=token, progress=lambda done, total: token.cancel()
+            out, 40, 7, size=48, processes=processes, cancel=token, progress=lambda done, total: token.cancel()
         )
     written = list((out / "images").iterdir())
-    assert 0 < len(written) < 60
+    assert 0 < len(written) < 40
     assert not list(out.rglob("*.part"))
     assert not (out / "labels.csv").exists()
     for path in written:
         assert pixels(path).shape == (48, 48, 3)
         assert (out / "masks" / path.name).is_file()
-    write_gallery(out, 60, 7, size=48, processes=1)
-    write_gallery(whole, 60, 7, size=48, processes=1)
+    write_gallery(out, 40, 7, size=48, processes=1)
+    write_gallery(whole, 40, 7, size=48, processes=1)
     assert prints(out) == prints(whole)
 
 
