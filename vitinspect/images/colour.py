@@ -67,7 +67,8 @@ def _from_wide(image: Image.Image) -> Image.Image:
     else:
         low, high = _range_of(values)
     exact = np.float32 if values.dtype.itemsize == 2 or values.dtype.kind == "f" else np.float64
-    scaled = (values.astype(exact) - low) * (255.0 / (high - low))
+    exact_values: Any = values.astype(exact)
+    scaled = (exact_values - low) * (255.0 / (high - low))
     np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
     if tags.get(_PHOTOMETRIC) == 0:  # white is zero; Pillow turns only 8 bits round

@@ -248,7 +248,7 @@ def _what_it_is(file: Any) -> str:
             return f"is not a picture but {kind}."
     for signature, kind in _KNOWN:
         if start.startswith(signature):
-            return f"begins like a {kind} file but is damaged or cut short."
+            return f"begins like a {kind} file but is damaged, cut short, or of a kind that cannot be read."
     if not any(start):
         return "is not a picture: it begins with zeros only."
     kind = "a text" if _is_text(start) else "something else"

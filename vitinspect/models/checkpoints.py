@@ -9,6 +9,7 @@ refused, and the refusal tells what it names.
 from __future__ import annotations
 
 import argparse
+import codecs
 import errno
 import pathlib
 import pickletools
@@ -150,7 +151,7 @@ def _first_line(error: BaseException) -> str:
 
 def _foreign_names(path: Path) -> Iterator[str]:
     """The functions and classes that the pickles in a file name and that are not let in."""
-    harmless = {name for entry in _HARMLESS for name in _names_of(entry)} | {"__builtin__.set", "builtins.set"}
+    harmless = {*map(_name_of, _HARMLESS), "__builtin__.set", "builtins.set"}
     for name in _named_by(path):
         if name in harmless or name.startswith(("torch._utils._rebuild", "torch._tensor._rebuild")):
             continue
@@ -199,25 +200,32 @@ def _globals_in(file: Any) -> Iterator[str]:
 
 
 def _harmless() -> list[Any]:
-    allowed: list[Any] = [argparse.Namespace, np.dtype, np.ndarray]
+    allowed: list[Any] = [argparse.Namespace, np.dtype, np.ndarray, codecs.encode]
     allowed += [value for name, value in vars(np.dtypes).items() if name.endswith("DType")]
     allowed += [np.float64, np.float32, np.int64, np.int32, np.bool_]
-    multiarray = np.zeros(1).__reduce__()[0].__module__  # numpy._core.multiarray, or numpy.core.multiarray
     scalar, reconstruct = np.float64(1).__reduce__()[0], np.zeros(1).__reduce__()[0]
-    for module in {multiarray, "numpy.core.multiarray", "numpy._core.multiarray"}:
-        allowed += [(scalar, f"{module}.scalar"), (reconstruct, f"{module}._reconstruct")]
+    for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # before and since numpy 2
+        allowed += [_named(scalar, f"{module}.scalar"), _named(reconstruct, f"{module}._reconstruct")]
     # A path is kept as text would be, and so that one from another system can be read.
     for module in ("pathlib", "pathlib._local"):
         for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
-            allowed.append((pathlib.PurePath, f"{module}.{name}"))
+            allowed.append(_named(pathlib.PurePath, f"{module}.{name}"))
     return allowed
 
 
-def _names_of(entry: Any) -> Iterator[str]:
-    if isinstance(entry, tuple):
-        yield entry[1]
-    else:
-        yield f"{entry.__module__}.{entry.__qualname__}"
+def _named(function: Any, name: str) -> Any:
+    """``function`` under the name that a pickle knows it by: torch goes by what the object says of itself."""
+
+    def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    call.__module__, _, call.__name__ = name.rpartition(".")
+    call.__qualname__ = call.__name__
+    return call
+
+
+def _name_of(entry: Any) -> str:
+    return f"{entry.__module__}.{entry.__qualname__}"
 
 
 _HARMLESS = _harmless()
