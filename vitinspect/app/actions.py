@@ -184,6 +184,18 @@ ACTIONS: tuple[Declared, ...] = (
         "browser", "Browser", "&View", "Show or hide the browser", ("Ctrl+B",), "toggle_browser", break_before=True
     ),
     Declared("controls", "Controls", "&View", "Show or hide the controls", ("Ctrl+E",), "toggle_controls"),
+    Declared("plots", "Plots", "&View", "Show or hide the plots below the picture", ("Ctrl+P",), state="plots"),
+    Declared(
+        "show_scores", "Scores", "&View", "Show the curves and figures of the maps", ("Ctrl+Shift+C",), "show_scores"
+    ),
+    Declared(
+        "show_layers",
+        "Layers and heads",
+        "&View",
+        "Show the attention of each block and head",
+        ("Ctrl+L",),
+        "show_layers",
+    ),
     Declared(
         "theme_system",
         "Theme as the system",
@@ -220,6 +232,23 @@ ACTIONS: tuple[Declared, ...] = (
         "Keep the active map, to swipe between it and another model's",
         ("K",),
         "keep_map",
+    ),
+    Declared(
+        "brushing",
+        "What if: brush on the picture",
+        "&Maps",
+        "Paint a region out and see the prediction change",
+        ("B",),
+        state="brushing",
+    ),
+    Declared("reset_brush", "What if: reset", "&Maps", "The picture as it is", ("X",), "reset_brush"),
+    Declared(
+        "compute_scores",
+        "Compute deletion and insertion",
+        "&Maps",
+        "Score the maps that are shown",
+        ("Ctrl+D",),
+        "compute_scores",
     ),
     Declared("unpin", "Let the pinned patch go", "&Maps", "No patch is pinned", ("Escape",), "unpin"),
     Declared("cancel", "Cancel what runs", "&Maps", "Stop the computation", ("Ctrl+.",), "cancel", break_before=True),

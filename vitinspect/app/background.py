@@ -44,10 +44,11 @@ class Lane:
 DECODE = Lane("decode", 0, 16)
 LIST = Lane("list", 1, 8)
 LOOKUP = Lane("lookup", 2, 64)
-THUMBNAIL = Lane("thumbnail", 3, 400)
-AHEAD = Lane("ahead", 4, 8)
-CHORES = Lane("chores", 5, 200)
-LANES = (DECODE, LIST, LOOKUP, THUMBNAIL, AHEAD, CHORES)
+OVERLAP = Lane("overlap", 3, 1)
+THUMBNAIL = Lane("thumbnail", 4, 400)
+AHEAD = Lane("ahead", 5, 8)
+CHORES = Lane("chores", 6, 200)
+LANES = (DECODE, LIST, LOOKUP, OVERLAP, THUMBNAIL, AHEAD, CHORES)
 
 
 class Background(QObject):

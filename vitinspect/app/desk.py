@@ -14,6 +14,7 @@ from vitinspect import paths
 from vitinspect.app.background import Background
 from vitinspect.app.coordinator import Coordinator
 from vitinspect.app.derived import Derived
+from vitinspect.app.extras import Extras
 from vitinspect.app.listing import ImageList
 from vitinspect.app.results import Results
 from vitinspect.app.settings import Settings
@@ -50,6 +51,7 @@ class Desk(QObject):
             parent=self,
         )
         self.derived = Derived(self.state, self.results, parent=self)
+        self.extras = Extras(self.state, self.results, self.background, self.worker, self.coordinator, parent=self)
         self.window_layout: dict[str, Any] = {}
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""

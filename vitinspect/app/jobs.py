@@ -79,7 +79,7 @@ def load(
     torchload.import_torch(progress, cancel)
     if context.source != (source, device):
         # The old one goes first: two large models may not fit.
-        context.model = context.source = None
+        context.model = context.source = context.prepared = None
         cancel.check()
         context.model = (loader or load_from_sources)(source, device=device)
         context.source = (source, device)

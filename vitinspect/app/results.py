@@ -144,6 +144,17 @@ class Results(QObject):
         self.cuts: dict[str, Any] = {}
         """Map id -> where it is cut into a mask."""
         self.agreements: tuple[Any, ...] = ()
+        self.curves: dict[str, Any] = {}
+        """Map id -> its deletion and insertion curves."""
+        self.scoring = False
+        self.mask_path = ""
+        self.mask_error = ""
+        self.overlaps: dict[str, Any] = {}
+        self.painted: Any = None
+        """Over the model's input, what was painted out; None for nothing."""
+        self.probed: Any = None
+        """What the model says of the painted picture."""
+        self.attention: Any = None
         self.kept: ShownMap | None = None
         """A map that was kept for comparison; it may be another model's."""
         self.refusals: dict[str, str] = {}

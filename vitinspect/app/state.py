@@ -25,6 +25,7 @@ GROWS = ("uniform", "growing")
 SORTS = ("name", "date", "size", "score")
 FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
+PLOTS = ("scores", "layers")
 BRUSHES = ("mean", "blur", "black")
 # As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
 THRESHOLDS = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
@@ -95,11 +96,18 @@ class Values:
     # what if
     brushing: bool = False
     brush_fill: str = "mean"
-    brush_size: int = 32
+    brush_size: int = 12
+    """In hundredths of the picture's shorter side."""
+
+    # scores
+    score_fill: str = "mean"
+    score_steps: int = 50
 
     # window
     folded: tuple[str, ...] = ("Fusion",)
-    plot: str = "histogram"
+    plots: bool = False
+    """Whether the plots below the picture are shown."""
+    plot: str = "scores"
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -110,6 +118,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "fit": FITS,
     "precision": PRECISIONS,
     "brush_fill": BRUSHES,
+    "score_fill": BRUSHES,
+    "plot": PLOTS,
     "threshold_mode": THRESHOLDS,
     "fusion_mode": FUSIONS,
     "fusion_normalise": NORMALISATIONS,
@@ -118,7 +128,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "opacity": (0.0, 1.0),
     "swipe": (0.0, 1.0),
     "threshold_value": (-1e30, 1e30),
-    "brush_size": (2, 400),
+    "brush_size": (1, 60),
+    "score_steps": (2, 1000),
 }
 _SESSION_ONLY = frozenset({"brushing", "pinned", "filter", "only_masked", "only_class"})
 """Not brought back at the next start: they belong to the moment."""

@@ -36,8 +36,10 @@ from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
 from vitinspect.app.panels.model import ModelPanel
+from vitinspect.app.panels.plots import PlotTabs
 from vitinspect.app.panels.section import Section, even_heights
 from vitinspect.app.panels.threshold import ThresholdPanel
+from vitinspect.app.panels.whatif import WhatIfPanel
 from vitinspect.app.status import StatusBar
 from vitinspect.app.worker import Problem
 from vitinspect.errors import DataError
@@ -71,6 +73,8 @@ class MainWindow(QMainWindow):
         self.display_panel = DisplayPanel(state)
         self.threshold_panel = ThresholdPanel(state, results)
         self.fusion_panel = FusionPanel(state, results)
+        self.whatif_panel = WhatIfPanel(state, results, desk.extras)
+        self.canvas.brushed.connect(desk.extras.brush)
         self.sections = {
             section.title: section
             for section in (
@@ -79,12 +83,20 @@ class MainWindow(QMainWindow):
                 Section("Display", self.display_panel, state),
                 Section("Threshold", self.threshold_panel, state),
                 Section("Fusion", self.fusion_panel, state),
+                Section("What if", self.whatif_panel, state),
             )
         }
         self.browser_dock = self._dock("Browser", self.browser, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.controls_dock = self._dock(
             "Controls", _scrolled(*self.sections.values()), Qt.DockWidgetArea.RightDockWidgetArea
         )
+        self.plots = PlotTabs(state, results, desk.extras)
+        self.plots_dock = self._dock("Plots", self.plots, Qt.DockWidgetArea.BottomDockWidgetArea)
+        self.plots_dock.setVisible(state.plots)
+        self.plots_dock.visibilityChanged.connect(self._plots_shown)
+        # The controls reach down to the status bar; the plots are below the picture alone.
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+        self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
         self.resizeDocks([self.browser_dock, self.controls_dock], [252, 316], Qt.Orientation.Horizontal)
         self.status = StatusBar(state, results, self.cancel)
         self.setStatusBar(self.status)
@@ -133,11 +145,18 @@ class MainWindow(QMainWindow):
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"folder", "image", "model"}:
             self._follow_title()
+        if "plots" in names and self.plots_dock.isVisible() != self.desk.state.plots:
+            self.plots_dock.setVisible(self.desk.state.plots)
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & {"maps", "picture", "pending", "card", "progress"}:
             self._follow_enabled()
+
+    def _plots_shown(self, visible: bool) -> None:
+        # Not while the window itself is hidden or minimised.
+        if self.isVisible() and not self.isMinimized():
+            self.desk.state.set(plots=not self.plots_dock.isHidden())
 
     def _follow_title(self) -> None:
         state = self.desk.state
@@ -171,6 +190,7 @@ class MainWindow(QMainWindow):
     def apply_theme(self) -> None:
         theme.apply(QApplication.instance(), self.desk.settings["theme"])
         self.canvas.refresh_theme()
+        self.plots.refresh_theme()
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -350,6 +370,19 @@ class MainWindow(QMainWindow):
         self.desk.results.update(kept=active)
         if active is not None:
             self.status.say(f"Kept {active.title} of {active.model}; swipe shows it on the right")
+
+    def reset_brush(self) -> None:
+        self.desk.extras.reset_brush()
+
+    def show_scores(self) -> None:
+        self.desk.state.set(plots=True, plot="scores")
+
+    def compute_scores(self) -> None:
+        self.show_scores()
+        self.desk.extras.score()
+
+    def show_layers(self) -> None:
+        self.desk.state.set(plots=True, plot="layers")
 
     def unpin(self) -> None:
         self.desk.state.set(pinned=())

@@ -77,6 +77,8 @@ class Context:
     def __init__(self) -> None:
         self.model: Any = None
         self.source: Any = None
+        self.prepared: Any = None
+        """The last picture as the model gets it, with what it was made from."""
 
 
 class _Runner(QObject):
@@ -229,7 +231,7 @@ class Worker(QObject):
         # from here inherit this.
         if sys.platform.startswith("linux"):
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 3)
 
     def submit(self, kind: str, work: Callable[..., Any], doing: str) -> int:
         """Ask for ``work`` and get its id. It replaces what waits or runs of the same kind."""

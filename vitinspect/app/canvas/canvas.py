@@ -26,6 +26,8 @@ class Canvas(QWidget):
 
     hovered = Signal(object)
     """The point of the picture under the cursor, (x, y), or None."""
+    brushed = Signal(object, object)
+    """The brush was drawn from one point of the picture to another."""
     painted = Signal()
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
@@ -295,6 +297,8 @@ class Canvas(QWidget):
                 painting.draw_box(
                     painter, painting.to_pane(cell, self.view, pane.size, picture.size), painting.ACCENT, 2
                 )
+            if self.results.painted is not None:
+                self._composer.paint_region(painter, self.results, placed, self.view, pane.size)
             if self._cursor is not None:
                 self._paint_cursor(painter, pane)
         if pane.second is not None and not self.hidden:
@@ -317,6 +321,15 @@ class Canvas(QWidget):
         assert placed is not None
         assert self._cursor is not None
         x, y = self._cursor
+        if self.state.brushing:
+            at = self.view.to_pane(x, y, pane.size, picture.size)
+            scale = self.view.scale(pane.size, picture.size)
+            radius = self.state.brush_size / 200 * min(picture.size) * scale
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            for colour, width in ((painting.EDGE, 3), (QColor("white"), 1)):
+                painter.setPen(QPen(colour, width))
+                painter.drawEllipse(QPointF(*at), radius, radius)
+            return
         cell = placed.cell_at(x, y, card.grid)
         if cell is None:
             return
@@ -326,7 +339,7 @@ class Canvas(QWidget):
         painter.drawRect(box)
         shown = pane.map
         at = self.view.to_pane(x, y, pane.size, picture.size)
-        if shown is None or self.hidden or self.state.show == "image":
+        if shown is None or self.hidden or self.state.show == "image" or self.state.brushing:
             return
         if pane.second is not None and at[0] > self._swipe_at(pane):
             shown = pane.second
@@ -409,6 +422,11 @@ class Canvas(QWidget):
             pane = self._pane_at(event.position())
             near = pane is not None and pane.second is not None and self._near_line(event.position(), pane)
             self._dragging = "swipe" if near else ""
+            if self.state.brushing and not near and event.button() == Qt.MouseButton.LeftButton:
+                self._dragging = "brush"
+                at = self.picture_point(event.position())
+                if at is not None:
+                    self.brushed.emit(at, at)
             event.accept()
 
     def _near_line(self, point: QPointF, pane: Pane) -> bool:
@@ -432,6 +450,12 @@ class Canvas(QWidget):
         if self._dragging == "swipe":
             left, right = self._picture_edges(pane)
             self.state.set(swipe=(point.x() - pane.picture.left() - left) / max(1.0, right - left))
+            return
+        if self._dragging == "brush":
+            before, at = self.picture_point(self._press, pane), self.picture_point(point, pane)
+            self._press = point
+            if at is not None:
+                self.brushed.emit(before or at, at)
             return
         moved = point - self._press
         if not self._dragging and abs(moved.x()) + abs(moved.y()) < 4:

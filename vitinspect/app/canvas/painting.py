@@ -44,6 +44,7 @@ class Composer:
         self._base: QImage | None = None
         self._heats: dict[int, tuple[ShownMap, QImage, QImage]] = {}
         self._lines: dict[int, tuple[Any, list[QLineF]]] = {}
+        self._region: Any = None
 
     def clear(self) -> None:
         self._base_key = self._base = None
@@ -99,6 +100,27 @@ class Composer:
         painter.setClipRect(to_pane(shown.placed.visible, view, pane, size), Qt.ClipOperation.IntersectClip)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, look.smooth)
         painter.drawImage(to_pane(shown.placed.box, view, pane, size), image)
+        painter.restore()
+
+    def paint_region(self, painter: QPainter, results: Any, placed: Any, view: View, pane: tuple[float, float]) -> None:
+        """What was painted out: as the model sees it, or in one colour until that is known."""
+        probed = results.probed
+        mask = results.painted
+        key = (id(mask), id(probed))
+        if self._region is None or self._region[0] != key:
+            height, width = mask.shape
+            pixels = np.zeros((height, width, 4), np.uint8)
+            if probed is not None:
+                pixels[..., :3] = probed.picture[..., ::-1]
+                pixels[probed.mask, 3] = 255
+            waiting = mask if probed is None else mask & ~probed.mask
+            pixels[waiting] = (128, 128, 128, 255)
+            image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32).copy()
+            self._region = (key, mask, probed, image)
+        painter.save()
+        painter.setClipRect(to_pane(placed.visible, view, pane, placed.original_size), Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(to_pane(placed.box, view, pane, placed.original_size), self._region[3])
         painter.restore()
 
     def paint_outline(

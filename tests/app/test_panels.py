@@ -1,0 +1,197 @@
+"""Fusion, threshold, scores, what if, layers: driven through their widgets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QPoint, QPointF, Qt
+
+from vitinspect.app.state import FUSED
+from vitinspect.fusion import fuse
+from vitinspect.maps import AttributionMap
+from vitinspect.thresholds import threshold
+
+
+@pytest.fixture
+def several(shown, desk, settle):
+    """The window with three maps, one of them signed and on pixels."""
+    desk.state.set(methods=("rollout", "attention_gradcam", "input_x_gradient"))
+    settle()
+    return shown
+
+
+def test_the_fused_map_is_one_more_and_equals_the_library(several, desk, settle):
+    several.fusion_panel.on.click()
+    assert list(desk.results.all_maps)[-1] == FUSED
+    maps = [
+        AttributionMap(m.values, m.id, signed=m.signed, resolution=m.resolution) for m in desk.results.maps.values()
+    ]
+    expected = fuse(maps, "geometric", normalisation="minmax")
+    assert np.allclose(desk.results.fused.values, expected.values, atol=1e-6)
+    assert "rollout" in desk.results.fused.key
+
+
+def test_a_weight_of_zero_removes_a_map_from_the_fusion(several, desk):
+    several.fusion_panel.on.click()
+    _, slide = several.fusion_panel.weights["input_x_gradient"]
+    slide.slider.setValue(0)
+    assert "input_x_gradient" not in desk.results.fused.key
+    assert desk.results.fused.values.shape == (8, 8)
+
+
+def test_fusing_runs_no_model(several, desk, qtbot):
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    several.fusion_panel.on.click()
+    several.fusion_panel.weights["rollout"][1].slider.setValue(30)
+    desk.state.set(fusion_mode="rank")
+    qtbot.wait(50)
+    assert requests == []
+
+
+def test_the_agreement_of_the_pairs_is_shown(several, desk, qtbot):
+    several.fusion_panel.on.click()
+    qtbot.waitUntil(lambda: len(desk.results.agreements) == 3)
+    pair = desk.results.agreements[0]
+    assert pair.overlap_observed >= pair.overlap_at_least
+    assert "at least" in several.fusion_panel.matrix.footer()
+
+
+def test_the_threshold_is_that_of_the_library(several, desk):
+    shown = desk.results.maps["rollout"]
+    expected = threshold(shown.heat.fine, "otsu")
+    assert desk.results.cuts["rollout"].level == pytest.approx(expected.level)
+    assert f"{100 * expected.share:.1f} %" in several.threshold_panel.figures.text()
+
+
+@pytest.mark.parametrize("mode", ["fixed", "percentile", "top_fraction", "mean", "mean_std", "otsu"])
+def test_each_mode_of_threshold_gives_every_map_a_cut(several, desk, mode):
+    several.threshold_panel.mode.setCurrentIndex(several.threshold_panel.mode.findData(mode))
+    several.threshold_panel.mode.activated.emit(several.threshold_panel.mode.currentIndex())
+    assert desk.state.threshold_mode == mode
+    assert set(desk.results.cuts) == set(desk.results.maps)
+
+
+def test_dragging_the_line_in_the_histogram_moves_the_level(several, desk, qtbot):
+    histogram = several.threshold_panel.histogram
+    middle = QPoint(round(histogram.width() * 0.8), 20)
+    qtbot.mouseClick(histogram, Qt.MouseButton.LeftButton, pos=middle)
+    assert desk.state.threshold_mode == "fixed"
+    assert desk.state.threshold_value == pytest.approx(0.8, abs=0.02)
+    assert desk.state.outline
+    fine = desk.results.maps["rollout"].heat.fine
+    assert desk.results.cuts["rollout"].level == pytest.approx(fine.min() + 0.8 * (fine.max() - fine.min()), rel=0.05)
+
+
+def test_the_outline_is_painted(several, desk):
+    before = several.canvas.grab().toImage()
+    desk.state.set(outline=True)
+    assert several.canvas.grab().toImage() != before
+    desk.state.set(smooth=False)
+    several.canvas.grab()
+
+
+def test_curves_are_drawn_on_request_with_their_areas(several, desk, qtbot, settle):
+    desk.state.set(score_steps=4)
+    several.show_scores()
+    several.plots.scores.compute.click()
+    qtbot.waitUntil(lambda: len(desk.results.curves) == 3, timeout=30_000)
+    found = desk.results.curves["rollout"]
+    assert len(found.deletion) == 5
+    # At its start a deletion curve is the probability of the class, and an insertion curve ends there.
+    probability = desk.results.predictions[0].probability
+    assert found.deletion[0] == pytest.approx(probability, abs=1e-4)
+    assert found.insertion[-1] == pytest.approx(probability, abs=1e-4)
+    table = several.plots.scores.table
+    assert table.item(0, 1).text() == f"{found.deletion_auc:.3f}"
+    settle()
+
+
+def test_overlap_is_shown_where_there_is_a_mask(shown, desk, pictures, settle):
+    masks = pictures.parent / "masks"
+    masks.mkdir()
+    mask = np.zeros((64, 96), np.uint8)
+    mask[10:40, 30:60] = 255
+    Image.fromarray(mask).save(masks / "picture 1.png")
+    desk.extras.masks._known.clear()
+    desk.state.set(plots=True)
+    desk.state.set(threshold_mode="mean")
+    settle()
+    found = desk.results.overlaps["rollout"]
+    assert 0 <= found.iou <= 1
+    assert shown.plots.scores.table.item(0, 3).text() == f"{found.iou:.3f}"
+
+
+def drag(canvas, qtbot, start, stop):
+    qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
+    qtbot.mouseMove(canvas, (start + stop) / 2)
+    qtbot.mouseMove(canvas, stop)
+    qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=stop)
+
+
+def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, desk, qtbot, settle):
+    qtbot.keyClick(shown.canvas, Qt.Key.Key_B)
+    middle = shown.canvas.panes()[0].picture.center()
+    drag(shown.canvas, qtbot, middle - QPoint(40, 0), middle + QPoint(40, 20))
+    qtbot.waitUntil(lambda: desk.results.probed is not None, timeout=20_000)
+    settle()
+    assert desk.results.probed.mask.any()
+    assert desk.state.pinned == ()
+    assert not np.allclose(desk.results.probed.probabilities, desk.results.probabilities)
+    assert len(shown.whatif_panel.bars.rows()) >= 3
+    shown.canvas.grab()
+    qtbot.keyClick(shown.canvas, Qt.Key.Key_X)
+    assert desk.results.painted is None
+    assert desk.results.probed is None
+
+
+def test_painting_nothing_away_would_change_nothing(shown, desk, settle):
+    desk.results.update(painted=np.zeros(desk.results.placed.input_size, bool))
+    desk.extras._probe()
+    settle()
+    assert np.allclose(desk.results.probed.probabilities, desk.results.probabilities, atol=1e-6)
+
+
+def test_the_attention_of_each_head_adds_up_to_one(shown, desk, qtbot, settle):
+    shown.show_layers()
+    qtbot.waitUntil(lambda: desk.results.attention is not None, timeout=20_000)
+    found = desk.results.attention
+    assert found.values.shape == (2, 2, 8, 8)
+    assert found.values.sum((2, 3)) + found.prefix == pytest.approx(1.0, abs=1e-4)
+    assert "class token" in shown.plots.layers.about.text()
+
+
+def test_pinning_a_patch_shows_the_attention_of_its_token(shown, desk, qtbot, settle):
+    shown.show_layers()
+    settle()
+    desk.state.set(pinned=(2, 3))
+    qtbot.waitUntil(lambda: desk.results.attention.token == 1 + 2 * 8 + 3, timeout=20_000)
+    grid = shown.plots.layers.grid
+    qtbot.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid._box(1, 0).center())
+    assert shown.plots.layers.chosen == (1, 0)
+    assert "Block 1, head 0" in shown.plots.layers.figures.text()
+
+
+def test_what_belongs_to_a_picture_goes_with_it(shown, desk, qtbot, settle):
+    desk.state.set(score_steps=2)
+    shown.compute_scores()
+    qtbot.waitUntil(lambda: bool(desk.results.curves), timeout=20_000)
+    desk.extras.brush((40, 30), (50, 40))
+    settle()
+    shown.next_picture()
+    settle()
+    assert desk.results.curves == {}
+    assert desk.results.painted is None
+
+
+def test_a_kept_map_can_be_swiped_against_another_models(shown, desk, settle):
+    shown.actions_["keep_map"].trigger()
+    kept = desk.results.kept
+    desk.state.set(layout="swipe", model="another")
+    settle()
+    (pane,) = shown.canvas.panes()
+    assert pane.second is kept
+    assert pane.map is not kept
+    shown.canvas.grab()
+    assert shown.canvas.picture_point(QPointF(pane.picture.center())) is not None
