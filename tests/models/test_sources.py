@@ -160,6 +160,11 @@ def test_a_model_that_is_no_vision_transformer_is_called_by_its_kind(name, kind,
     assert "What works" in message
 
 
+@pytest.mark.parametrize("name", ["cait_xxs24_224", "beit_base_patch16_224", "xcit_nano_12_p16_224"])
+def test_a_relative_with_another_attention_is_refused_rather_than_shown_wrongly(name):
+    assert "a relative" in refusal(name, UnsupportedModelError, random=True)
+
+
 # --- folders of timm ---------------------------------------------------------------------------------------------
 
 

@@ -64,12 +64,17 @@ def check_architecture(name: str) -> None:
     from vitinspect.models.vit import family_of
 
     probe = build(base, device="meta")  # its class, without its memory
+    kind = type(probe).__name__
     try:
-        family_of(probe)
+        family = family_of(probe)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(
-            f"{name} is a {type(probe).__name__}, not a Vision Transformer that vitinspect can look into. {WHAT_WORKS}"
+            f"{name} is a {kind}, not a Vision Transformer that vitinspect can look into. {WHAT_WORKS}"
         ) from error
+    if family == "other":
+        # Blocks in a row are not enough: CaiT adds the class token late, ConViT gates its attention, SAM looks
+        # through windows, and a map that knows nothing of that would be wrong without a word.
+        raise UnsupportedModelError(f"{name} is a {kind}, a relative that vitinspect does not know. {WHAT_WORKS}")
 
 
 def build(name: str, *, device: str | None = None, **arguments: Any) -> nn.Module:
