@@ -104,7 +104,23 @@ def score_curves(
     """
     import torch
 
-    jobs = [(c, k) for c, curve in enumerate(curves) for k in range(curve.first, curve.steps + 1)]
+    jobs: list[tuple[int, int]] = []
+    place: list[list[int]] = []
+    starts: dict[tuple[Any, ...], int] = {}
+    for c, curve in enumerate(curves):
+        mine = []
+        for k in range(curve.first, curve.steps + 1):
+            if k == 0 and curve.fill is not None:
+                # All deletions of a picture start from the same one, and all insertions from the same fill.
+                start = curve.fill if curve.insertion else curve.image
+                known = starts.setdefault((start.data_ptr(), start.shape, curve.target), len(jobs))
+                mine.append(known)
+                if known < len(jobs):
+                    continue
+            else:
+                mine.append(len(jobs))
+            jobs.append((c, k))
+        place.append(mine)
     turn = [
         torch.from_numpy(np.ascontiguousarray(curve.turn.reshape(curve.image.shape[-2:]))).to(model.device)
         for curve in curves
@@ -119,7 +135,9 @@ def score_curves(
         imputed = [i for i, (c, _) in enumerate(part) if fills[c] is None]
         if imputed:
             gaps = torch.stack([missing[i] for i in imputed])
-            made[imputed] = impute(made[imputed].float(), gaps).to(made.dtype)
+            # The solver's sums want more digits than bfloat16 has.
+            exact = made[imputed] if made.dtype == torch.float64 else made[imputed].float()
+            made[imputed] = impute(exact, gaps).to(made.dtype)
         for i, (c, _) in enumerate(part):
             fill = fills[c]
             if fill is not None:
@@ -136,11 +154,8 @@ def score_curves(
         progress=progress,
         cancel=cancel,
     )
-    start = 0
-    for curve in curves:
-        length = curve.steps + 1 - curve.first
-        curve.scores, curve.hits = results[start : start + length], hits[start : start + length]
-        start += length
+    for curve, mine in zip(curves, place, strict=True):
+        curve.scores, curve.hits = results[mine], hits[mine]
 
 
 def score_pictures(

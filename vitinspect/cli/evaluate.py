@@ -1,0 +1,192 @@
+"""``vitinspect evaluate``: score methods on a folder of pictures, resumable."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.cli.common import add_model_options, at_least, fraction, wishes
+
+if TYPE_CHECKING:
+    from vitinspect.evaluation.plan import Plan
+    from vitinspect.models.vit import ViT
+
+DEFAULT_METHODS = "lrp,saliency(resolution=grid),rollout,attention_gradcam"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from vitinspect.evaluation.datasets import LAYOUTS
+    from vitinspect.fusion import MODES as FUSION
+    from vitinspect.maps import NORMALISATIONS
+    from vitinspect.thresholds import MODES as THRESHOLDS
+
+    protocols, scores = (
+        ("vitmix", "multiplex", "reciprocam", "gmar", "segmentation"),
+        "overlap,deletion,insertion,srg,drop,adcc",
+    )
+    parser.add_argument("data", metavar="DATA", help="a folder of pictures, or demo for the bundled gallery")
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--layout", choices=LAYOUTS, default="auto", help="how the folder is laid out (default: told by itself)"
+    )
+    data.add_argument("--split", default="val", help="the split, where the layout has some (default: val)")
+    data.add_argument(
+        "--indices", metavar="FILE", help="the pictures to take: an index or a name per line, or a YAML list"
+    )
+    data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
+    data.add_argument(
+        "--min-confidence", type=fraction, metavar="P", help="skip pictures whose best class is less probable than this"
+    )
+    data.add_argument(
+        "--void-is-foreground", action="store_true", help="Pascal VOC: count the void label as ViTmiX does"
+    )
+    what = parser.add_argument_group("what is scored")
+    what.add_argument("--protocol", choices=protocols, help="somebody's way to measure; other options adjust it")
+    what.add_argument("--methods", metavar="A,B(X=1)", help=f"the methods (default: {DEFAULT_METHODS})")
+    what.add_argument("--ways", metavar="N,N", help="how many methods to combine, e.g. 1,2,3 (default: 1)")
+    what.add_argument("--fuse", choices=FUSION, help="how maps are fused (default: geometric)")
+    what.add_argument("--normalise", choices=NORMALISATIONS, help="what is done to maps before (default: minmax)")
+    what.add_argument(
+        "--threshold",
+        metavar="MODE[=X]",
+        help=f"{', '.join(THRESHOLDS)}; with a number where it takes one, as fixed=0.5",
+    )
+    what.add_argument("--scores", metavar="A,B", help=f"of {scores} (default: overlap,deletion,insertion)")
+    what.add_argument("--steps", type=at_least(1), metavar="N", help="steps of the curves (default: 100)")
+    what.add_argument("--fill", metavar="FILL", help="black, true_black, mean, blur, noise or road (default: black)")
+    what.add_argument("--unit", choices=("pixel", "patch"), help="what the curves take away (default: pixel)")
+    what.add_argument(
+        "--use", choices=("probability", "logit", "score"), help="what the curves read (default: probability)"
+    )
+    what.add_argument("--target", metavar="T", help="predicted, label, or a class (default: predicted)")
+    what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
+    what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
+    what.add_argument(
+        "--score-precision",
+        choices=("float32", "float64", "bfloat16"),
+        help="of the masked pictures' scores; bfloat16 is much faster where the processor has it (default: float32)",
+    )
+    what.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn (default: 0)")
+    parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="the run folder (default: runs/DATA-MODEL)")
+    add_model_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.cli.frame import complain
+    from vitinspect.evaluation.report import write_report
+    from vitinspect.evaluation.runner import Ranks, stopping_on_interrupt
+    from vitinspect.evaluation.runner import run as evaluate
+    from vitinspect.models.sources import load_model
+    from vitinspect.progress import CancelToken, ProgressLine
+
+    ranks = Ranks.from_environment()
+    model = load_model(arguments.model or "demo", device=_device(arguments, ranks.local), **wishes(arguments))
+    plan = make_plan(arguments, model)
+    folder = arguments.out or default_folder(plan)
+    cancel = CancelToken()
+    with stopping_on_interrupt(cancel), ProgressLine("evaluating", unit="images") as line:
+        summary = evaluate(plan, model, folder, progress=line, cancel=cancel, ranks=ranks)
+    if not ranks.first:
+        return 0
+    files = write_report(folder)
+    print(f"{summary.done} images evaluated, {summary.skipped} skipped, {summary.failed} failed.")
+    print(f"{folder / 'report.md'} and {len(files) - 1} more files")
+    if summary.failed:
+        complain(f"{summary.failed} of {summary.total} pictures could not be used; report.md says why.")
+        return 1
+    return 0
+
+
+def _device(arguments: argparse.Namespace, local_rank: int) -> str:
+    """Each rank of a machine takes its own GPU where there are several."""
+    if arguments.device not in (None, "auto"):
+        return str(arguments.device)
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return f"cuda:{local_rank % count}" if count > 1 else "auto"
+
+
+def default_folder(plan: Plan) -> Path:
+    """A folder whose name says what was run on what."""
+    from vitinspect.files import slug
+
+    parts = [Path(plan.data).resolve().name if plan.data != "demo" else "demo", plan.model, plan.protocol or ""]
+    return Path("runs") / "-".join(slug(part) for part in parts if part)
+
+
+def make_plan(arguments: argparse.Namespace, model: ViT) -> Plan:
+    """The options as a plan; a path is made absolute, so that a resumed run finds it from anywhere."""
+    from vitinspect.evaluation.plan import Plan, canonical_methods, preset
+
+    data = arguments.data if arguments.data == "demo" else str(Path(arguments.data).resolve())
+    mode, options = threshold_of(arguments.threshold)
+    given: dict[str, Any] = {
+        "data": data,
+        "layout": arguments.layout,
+        "split": arguments.split,
+        "indices": None if arguments.indices is None else str(Path(arguments.indices).resolve()),
+        "limit": arguments.limit,
+        "model": model.source,
+        "fingerprint": model.fingerprint,
+        "precision": arguments.precision,
+        "score_precision": arguments.score_precision,
+        "mode": arguments.mode,
+        "target": arguments.target,
+        "methods": None if arguments.methods is None else canonical_methods(arguments.methods),
+        "ways": ways_of(arguments.ways),
+        "fuse": arguments.fuse,
+        "normalisation": arguments.normalise,
+        "threshold": mode,
+        "threshold_options": options,
+        "scores": None
+        if arguments.scores is None
+        else tuple(s.strip() for s in arguments.scores.split(",") if s.strip()),
+        "steps": arguments.steps,
+        "fill": arguments.fill,
+        "unit": arguments.unit,
+        "use": arguments.use,
+        "min_confidence": arguments.min_confidence,
+        "seed": arguments.seed,
+        "voc_void_is_foreground": arguments.void_is_foreground or None,
+    }
+    if arguments.protocol:
+        return preset(arguments.protocol, **given)
+    values = {k: v for k, v in given.items() if v is not None}
+    values.setdefault("methods", canonical_methods(DEFAULT_METHODS))
+    values.setdefault("scores", ("overlap", "deletion", "insertion"))
+    return Plan(**values)
+
+
+def ways_of(text: str | None) -> tuple[int, ...] | None:
+    """``1,2,3``."""
+    from vitinspect.errors import ParameterError
+
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise ParameterError(f"--ways takes numbers from 1 such as 1,2,3, not {text!r}.")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+_THRESHOLD_NUMBERS = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
+
+
+def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float], ...] | None]:
+    """``fixed=0.5`` as a mode and its number."""
+    from vitinspect.errors import ParameterError
+
+    if text is None:
+        return None, None
+    mode, equals, number = text.partition("=")
+    mode = mode.strip()
+    if not equals:
+        return mode, None
+    if mode not in _THRESHOLD_NUMBERS:
+        raise ParameterError(f"The threshold {mode!r} takes no number; {', '.join(_THRESHOLD_NUMBERS)} do.")
+    try:
+        return mode, ((_THRESHOLD_NUMBERS[mode], float(number)),)
+    except ValueError:
+        raise ParameterError(f"{number!r} in --threshold {text} is not a number.") from None

@@ -1,0 +1,157 @@
+"""What is to be done, said once: stored with the run, and compared when it is resumed.
+
+A protocol is a plan with its authors' choices filled in. What the authors do differently from our own definitions is
+done in ``work.py`` under the protocol's name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from vitinspect.errors import ParameterError
+from vitinspect.explainers.parameters import split_calls
+from vitinspect.explainers.registry import make_method
+from vitinspect.fusion import MODES as FUSION_MODES
+from vitinspect.fusion import Combination, combinations
+from vitinspect.maps import NORMALISATIONS
+from vitinspect.thresholds import MODES as THRESHOLD_MODES
+
+SCORES = ("overlap", "deletion", "insertion", "srg", "drop", "adcc", "curves")
+"""``curves`` are a protocol's own; the others are ours."""
+PROTOCOLS = ("vitmix", "multiplex", "reciprocam", "gmar", "segmentation")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides the numbers of a run."""
+
+    data: str
+    layout: str = "auto"
+    split: str = "val"
+    indices: str | None = None
+    limit: int | None = None
+    model: str = "demo"
+    fingerprint: str = ""
+    """Of the model's weights and preprocessing."""
+    precision: str = "float32"
+    """In which maps are computed."""
+    score_precision: str = "float32"
+    """In which masked pictures are scored: on a CPU with bfloat16 units several times faster than float32, and right to
+    about three digits."""
+    mode: str = "crop"
+    target: str = "predicted"
+    methods: tuple[str, ...] = ("rollout",)
+    """Canonical strings."""
+    ways: tuple[int, ...] = (1,)
+    fuse: str = "geometric"
+    normalisation: str = "minmax"
+    threshold: str = "otsu"
+    threshold_options: tuple[tuple[str, float], ...] = ()
+    scores: tuple[str, ...] = ("overlap",)
+    steps: int | None = None
+    percentages: tuple[float, ...] | None = None
+    fill: str = "black"
+    unit: str = "pixel"
+    use: str = "probability"
+    min_confidence: float = 0.0
+    seed: int = 0
+    protocol: str | None = None
+    voc_void_is_foreground: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("fusion mode", self.fuse, FUSION_MODES)
+        _one_of("normalisation", self.normalisation, NORMALISATIONS)
+        _one_of("threshold", self.threshold, THRESHOLD_MODES)
+        for score in self.scores:
+            _one_of("score", score, SCORES)
+        if self.protocol is not None:
+            _one_of("protocol", self.protocol, PROTOCOLS)
+        if not 0 <= self.min_confidence <= 1:
+            raise ParameterError(f"The least confidence lies between 0 and 1, not at {self.min_confidence}.")
+
+    def combinations(self) -> list[Combination]:
+        """The sets of methods that are scored."""
+        return combinations(self.methods, self.ways)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        known = {field.name for field in fields(cls)}
+        data = {k: _tuples(v) for k, v in json.loads(text).items() if k in known}
+        return cls(**data)
+
+    def differences(self, other: Plan) -> list[str]:
+        """What another plan says differently, in words. The end of a limited run may be moved."""
+        found = []
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine != theirs and field.name != "limit":
+                found.append(f"{field.name} was {_words(mine)} and is now {_words(theirs)}")
+        return found
+
+
+def _one_of(what: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ParameterError(f"A {what} is one of {', '.join(known)}, not {value!r}.")
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def canonical_methods(text: str | Sequence[str]) -> tuple[str, ...]:
+    """The methods of a command line in their one spelling, each once."""
+    parts = split_calls(text) if isinstance(text, str) else list(text)
+    return tuple(dict.fromkeys(make_method(part).key for part in parts))
+
+
+VITMIX_METHODS = ("lrp", "saliency(resolution=grid)", "rollout(start_layer=3)", "attention_gradcam")
+
+_PRESETS: dict[str, Mapping[str, Any]] = {
+    # The script's own: four methods, all their sets, square roots of raw products, Otsu, deletion in 100 steps.
+    "vitmix": {
+        "methods": VITMIX_METHODS,
+        "ways": (1, 2, 3),
+        "fuse": "sqrt",
+        "normalisation": "none",
+        "threshold": "otsu",
+        "scores": ("overlap", "curves"),
+        "steps": 100,
+    },
+    "multiplex": {"methods": ("multiplex",), "scores": ("curves",)},
+    "reciprocam": {"methods": ("reciprocam",), "scores": ("curves", "adcc")},
+    "gmar": {
+        "methods": ("legrad_seed", "gmar(norm=l1)", "gmar", "rollout"),
+        "threshold": "fixed",
+        "scores": ("overlap", "curves"),
+        "mode": "squash",
+    },
+    "segmentation": {
+        "methods": ("lrp(start_layer=1)", "rollout(start_layer=1)", "attention_gradcam", "raw_attention"),
+        "threshold": "mean",
+        "scores": ("overlap",),
+        "mode": "squash",
+    },
+}
+
+
+def preset(protocol: str, **given: Any) -> Plan:
+    """A protocol's plan. What is given replaces its choices, except those that make the protocol what it is."""
+    _one_of("protocol", protocol, PROTOCOLS)
+    values = {**_PRESETS[protocol], **{k: v for k, v in given.items() if v is not None}}
+    values["methods"] = canonical_methods(values["methods"])
+    return Plan(protocol=protocol, **values)
+
+
+def with_model(plan: Plan, fingerprint: str) -> Plan:
+    """The plan once the model is known."""
+    return replace(plan, fingerprint=fingerprint)

@@ -1,0 +1,252 @@
+"""What comes out of a run: report.md, report.tex, results.csv, summary.json and the plots."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitinspect import __version__
+from vitinspect.evaluation.plots import bar_chart, curve_chart
+from vitinspect.evaluation.store import FILE, Store
+from vitinspect.evaluation.tables import Column, Results, Row, Table, main_column
+from vitinspect.files import slug, write_atomic
+from vitinspect.scores.statistics import Mean
+
+PROTOCOL_NOTES = {
+    "vitmix": "The ViTmiX script's protocol: raw products under a square root, Otsu on the 8-bit map, 100 deletion "
+    "steps to the mean colour. Its pixel accuracy is recall; its deletion ranks the mask, in which the order is "
+    "arbitrary, so the deletion of the upsampled map stands beside it.",
+    "multiplex": "The multiplex notebook's protocol: twelve percentages, areas over 0 to 100; deletion begins at "
+    "(0, 0).",
+    "reciprocam": "The ReciproCAM authors' protocol; all in percent. The curves read the map's indices in a grid of "
+    "int(S/32) cells, whatever the map's own width.",
+    "gmar": "The protocol of the GMAR and LeGrad comparison: overlap at grid resolution above 0.5, fidelity against "
+    "the blurred picture. Its rollout multiplies on the other side; here rollout is Abnar & Zuidema's.",
+    "segmentation": "The segmentation test of Chefer et al.: above the mean, sums over the data set.",
+}
+
+
+def write_report(folder: Path) -> list[Path]:
+    """Write all files of the report into the run folder, from what is stored there."""
+    with Store(folder / FILE) as store:
+        results = Results(store)
+        curves = _mean_curves(store)
+    tables = results.tables()
+    plots = _plots(folder, results, tables, curves)
+    files = {
+        "report.md": _markdown(results, tables, plots),
+        "report.tex": "\n".join(latex_table(results, table) for table in tables),
+        "summary.json": json.dumps(_summary(results, tables), indent=2) + "\n",
+        "results.csv": _csv(results),
+    }
+    for name, text in files.items():
+        write_atomic(folder / name, text.encode())
+    return [*(folder / name for name in files), *plots]
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def _cell(table: Table, row: Row, column: Column, *, interval: bool, bold: str) -> str:
+    mean = row.means.get(column.score)
+    if mean is None:
+        return "–"
+    text = column.shown(mean.value)
+    if interval and mean.low < mean.high:
+        text += f" [{column.shown(mean.low)}, {column.shown(mean.high)}]"
+    return bold.format(text) if table.is_best(row, column) else text
+
+
+def markdown_table(table: Table, *, interval: bool = True) -> str:
+    """1-, 2- and 3-way blocks as in the ViTmiX paper; the best of each column in bold."""
+    head = ["Method", *(f"{c.title} {c.arrow}" for c in table.columns)]
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * len(table.columns)]
+    for ways, rows in table.blocks:
+        if len(table.blocks) > 1:
+            lines.append(f"| **{ways}-way methods** |" + " |" * len(table.columns))
+        for row in rows:
+            cells = [_cell(table, row, c, interval=interval, bold="**{}**") for c in table.columns]
+            lines.append("| " + " | ".join([row.method, *cells]) + " |")
+    return "\n".join(lines)
+
+
+_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(c, c) for c in text.replace("\\", "/"))
+
+
+def latex_table(results: Results, table: Table) -> str:
+    """A booktabs table: to be put into a paper with ``\\usepackage{booktabs}``."""
+    arrows = {True: r"$\uparrow$", False: r"$\downarrow$"}
+    head = ["Method", *(f"{_tex(c.title)} {arrows[c.higher_is_better]}" for c in table.columns)]
+    body = []
+    for number, (ways, rows) in enumerate(table.blocks):
+        if len(table.blocks) > 1:
+            rule = [r"\midrule"] if number else []
+            body += [*rule, rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{ways}-way methods}}}} \\"]
+        for row in rows:
+            cells = [_cell(table, row, c, interval=False, bold=r"\textbf{{{}}}") for c in table.columns]
+            body.append(" & ".join([_tex(row.method), *cells]) + r" \\")
+    whose = f", masks by {_tex(table.annotator)}" if table.annotator else ""
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            rf"  \caption{{{_tex(results.plan.model)} on {_tex(Path(results.plan.data).name)}{whose}, "
+            rf"{table.images} images.}}",
+            rf"  \begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+            r"    \toprule",
+            "    " + " & ".join(head) + r" \\",
+            r"    \midrule",
+            *("    " + line for line in body),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+# --- the files -----------------------------------------------------------------------------------------------------
+
+
+def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
+    plan = results.plan
+    states = {s: sum(image.state == s for image in results.images) for s in ("done", "skipped", "failed")}
+    lines = [
+        f"# {plan.model} on {Path(plan.data).name}",
+        "",
+        f"{states['done']} images evaluated, {states['skipped']} skipped, {states['failed']} failed. "
+        "Numbers are means over images with their bootstrap 95 % interval; the best of each column is bold.",
+        "",
+    ]
+    if plan.protocol:
+        lines += [PROTOCOL_NOTES[plan.protocol], ""]
+    for table in tables:
+        if table.annotator:
+            lines += [f"## Masks by {table.annotator}", ""]
+        lines += [markdown_table(table), ""]
+        column = main_column(table.columns)
+        comparisons = results.compare_with_best(table, column) if column else []
+        if column and comparisons:
+            lines += [
+                f"Against {comparisons[0][0]}, the best by {column.title}, on the same images (sign-flip test):",
+                "",
+                "| Method | difference | p |",
+                "|---|---:|---:|",
+            ]
+            lines += [
+                f"| {other} | {column.shown(c.difference.value)} [{column.shown(c.difference.low)}, "
+                f"{column.shown(c.difference.high)}] | {c.p_value:.4f} |"
+                for _, other, c in comparisons
+            ]
+            lines.append("")
+    pictures = [p for p in plots if p.suffix == ".png"]
+    if pictures:
+        lines += ["## Plots", "", *(f"![{p.stem}]({p.name})" for p in pictures), ""]
+    failed = [image for image in results.images if image.state == "failed"]
+    if failed:
+        lines += ["## Not evaluated", "", *(f"- `{image.image}`: {image.reason}" for image in failed), ""]
+    lines += [
+        "## The run",
+        "",
+        "```json",
+        json.dumps(asdict(plan), indent=2),
+        "```",
+        "",
+        f"vitinspect {__version__}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _summary(results: Results, tables: list[Table]) -> dict[str, Any]:
+    def as_json(mean: Mean) -> dict[str, float]:
+        return {"mean": mean.value, "low": mean.low, "high": mean.high, "images": mean.count}
+
+    return {
+        "vitinspect": __version__,
+        "plan": asdict(results.plan),
+        "images": {s: sum(i.state == s for i in results.images) for s in ("done", "skipped", "failed")},
+        "failed": {i.image: i.reason for i in results.images if i.state == "failed"},
+        "tables": {
+            table.annotator or "all": {
+                row.method: {score: as_json(mean) for score, mean in row.means.items()} for row in table.rows
+            }
+            for table in tables
+        },
+    }
+
+
+def _csv(results: Results) -> str:
+    scores = sorted({score for *_, score in results.values})
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["image", "state", "target", "reason", "method", "annotator", *scores])
+    by_image: dict[str, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    for (annotator, method, score), values in results.values.items():
+        for image, value in values.items():
+            by_image[image][method, annotator][score] = value
+    for image in results.images:
+        rows = by_image.get(image.image)
+        start = [image.image, image.state, image.target, image.reason]
+        if not rows:
+            writer.writerow([*start, "", "", *[""] * len(scores)])
+            continue
+        for (method, annotator), found in sorted(rows.items()):
+            # repr keeps every digit, so that two runs can be compared exactly.
+            writer.writerow([*start, method, annotator, *(repr(found[s]) if s in found else "" for s in scores)])
+    return stream.getvalue()
+
+
+# --- plots ---------------------------------------------------------------------------------------------------------
+
+
+def _mean_curves(store: Store) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+    """(kind, method) to places and mean curve, summed as they come so that memory does not grow with images."""
+    sums: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, int]] = {}
+    for _, curve in store.curves():
+        key = (curve.kind, curve.method)
+        if key in sums:
+            places, total, count = sums[key]
+            sums[key] = (places, total + curve.points, count + 1)
+        else:
+            sums[key] = (curve.places, curve.points.copy(), 1)
+    return {key: (places, total / count) for key, (places, total, count) in sums.items()}
+
+
+def _plots(
+    folder: Path,
+    results: Results,
+    tables: list[Table],
+    curves: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]],
+) -> list[Path]:
+    return [path for stem, drawing in _drawings(results, tables, curves) for path in drawing.save(folder / stem)]
+
+
+def _drawings(
+    results: Results, tables: list[Table], curves: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]
+) -> Iterator[tuple[str, Any]]:
+    for table in tables:
+        column = main_column(table.columns)
+        rows = [row for row in table.rows if column and column.score in row.means]
+        if column and rows:
+            whose = f", masks by {table.annotator}" if table.annotator else ""
+            stem = f"bars-{slug(table.annotator)}" if table.annotator else "bars"
+            names, means = [r.method for r in rows], [r.means[column.score] for r in rows]
+            yield stem, bar_chart(f"{column.title}{whose}", names, means, percent=column.percent)
+    kinds = sorted({kind for kind, _ in curves})
+    for kind in kinds:
+        shown = [(m, *curves[kind, m]) for m in results.methods if (kind, m) in curves]
+        across = "picture brought in, %" if kind.startswith("insertion") else "picture taken away, %"
+        yield f"curve-{slug(kind)}", curve_chart(f"Mean {kind.replace('_', ' ')} curve", across, shown)

@@ -1,0 +1,273 @@
+"""Running a plan: reading ahead of the model, resuming, and sharing the work between processes.
+
+Pictures are decoded and prepared in threads while the model works on the one before. Each picture is committed when it
+is done, so a run that ends at any moment goes on with the next one that is missing.
+
+Several processes, started by torch's own launcher (``torchrun --nproc-per-node 4 -m vitinspect evaluate ...``), each
+write a file of their own. What is still to be done is decided once per start, by the first rank, from all files that
+lie in the run folder, and then dealt out like cards. So it does not matter whether the number of processes has changed
+or one of them died in between; the first rank merges at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.errors import Cancelled, DataError
+from vitinspect.evaluation.datasets import Dataset, Item, open_dataset
+from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.store import FILE, Store, rank_file
+from vitinspect.evaluation.work import Picture, Worker, read_picture
+from vitinspect.progress import CancelToken, Progress
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import ViT
+
+READ_AHEAD = 8
+"""Prepared pictures that wait for the model. They are small: tensors of the input's size."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among those that share the work."""
+
+    rank: int = 0
+    world: int = 1
+    local: int = 0
+
+    @classmethod
+    def from_environment(cls) -> Ranks:
+        """What torchrun says; one process otherwise."""
+        env = os.environ
+        if "RANK" not in env or "WORLD_SIZE" not in env:
+            return cls()
+        return cls(int(env["RANK"]), int(env["WORLD_SIZE"]), int(env.get("LOCAL_RANK", env["RANK"])))
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+
+@contextmanager
+def joined(ranks: Ranks) -> Iterator[None]:
+    """A process group for the few words that ranks exchange. gloo: they go over the CPU on every machine."""
+    if ranks.world == 1:
+        yield
+        return
+    import datetime
+
+    import torch.distributed as dist
+
+    # A rank may wait for the slowest for as long as its last pictures take.
+    dist.init_process_group("gloo", timeout=datetime.timedelta(hours=12))
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def _agree(ranks: Ranks, value: Any) -> Any:
+    """The first rank's value, for all."""
+    if ranks.world == 1:
+        return value
+    import torch.distributed as dist
+
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def _meet(ranks: Ranks) -> None:
+    if ranks.world > 1:
+        import torch.distributed as dist
+
+        dist.barrier()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """How a run ended."""
+
+    folder: Path
+    total: int
+    done: int
+    skipped: int
+    failed: int
+    fresh: int
+    """Pictures that this call evaluated."""
+
+    @property
+    def complete(self) -> bool:
+        return self.done + self.skipped + self.failed >= self.total
+
+
+def run(
+    plan: Plan,
+    model: ViT,
+    folder: Path,
+    *,
+    dataset: Dataset | None = None,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    ranks: Ranks | None = None,
+) -> RunSummary:
+    """Evaluate what of the plan is not yet in the run folder.
+
+    A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed.
+    """
+    ranks = ranks or Ranks()
+    if dataset is None:
+        dataset = open_plan_dataset(plan)
+    with joined(ranks):
+        todo = _agree(ranks, _todo(plan, dataset, folder) if ranks.first else None)
+        if isinstance(todo, str):
+            raise DataError(todo)
+        mine = todo[ranks.rank :: ranks.world]
+        path = folder / FILE if ranks.world == 1 else rank_file(folder, ranks.rank)
+        already = len(dataset) - len(todo)
+        with Store(path) as store:
+            if ranks.world > 1:
+                store.claim(plan)
+            fresh = _evaluate(
+                plan, model, dataset, mine, store, _progress_of(ranks, already, len(todo), progress), cancel
+            )
+        _meet(ranks)
+        if ranks.first and ranks.world > 1:
+            merge(folder)
+        _meet(ranks)
+    with Store(folder / FILE) as store:
+        return summarise(store, folder, len(dataset), fresh)
+
+
+def open_plan_dataset(plan: Plan) -> Dataset:
+    """The data set that a plan names."""
+    return open_dataset(
+        plan.data,
+        plan.layout,
+        indices=plan.indices,
+        limit=plan.limit,
+        split=plan.split,
+        voc_void_is_foreground=plan.voc_void_is_foreground,
+    )
+
+
+def _todo(plan: Plan, dataset: Dataset, folder: Path) -> list[int] | str:
+    """The positions that no file of the run has yet; or why there can be no run, for all ranks to say."""
+    try:
+        with Store(folder / FILE) as store:
+            store.claim(plan)
+        merge(folder)
+        with Store(folder / FILE) as store:
+            finished = store.finished()
+    except DataError as error:
+        return str(error)
+    return [i for i, item in enumerate(dataset.items) if item.key not in finished]
+
+
+def merge(folder: Path) -> int:
+    """Bring the files of all ranks into the one of the run, and remove them."""
+    added = 0
+    parts = sorted(folder.glob("results-rank*.sqlite"))
+    if not parts:
+        return 0
+    with Store(folder / FILE) as store:
+        for part in parts:
+            with Store(part) as other:
+                if other.fact("plan") is None:
+                    stored = None
+                else:
+                    stored = other.plan
+            if stored is not None:
+                differing = stored.differences(store.plan)
+                if differing:
+                    raise DataError(f"{part} belongs to another run: {'; '.join(differing)}.")
+                added += store.merge(part)
+    for part in parts:
+        for leftover in (part, Path(f"{part}-wal"), Path(f"{part}-shm")):
+            leftover.unlink(missing_ok=True)
+    return added
+
+
+def _progress_of(ranks: Ranks, already: int, todo: int, progress: Progress | None) -> Progress | None:
+    """The first rank shows the whole run's progress: it knows its own share, and the others keep about its pace."""
+    if progress is None or not ranks.first:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(already + min(todo, done * ranks.world), already + todo)
+
+    return report
+
+
+def _evaluate(
+    plan: Plan,
+    model: ViT,
+    dataset: Dataset,
+    positions: Sequence[int],
+    store: Store,
+    progress: Progress | None,
+    cancel: CancelToken | None,
+) -> int:
+    worker = Worker(model, plan, dataset)
+    if progress is not None:
+        progress(0, len(positions))
+    done = 0
+    for picture in read_ahead(dataset, positions, model, plan):
+        store.add(worker.evaluate(picture))
+        done += 1
+        if progress is not None:
+            progress(done, len(positions))
+        if cancel is not None and cancel.cancelled:
+            raise Cancelled
+    return done
+
+
+def read_ahead(dataset: Dataset, positions: Sequence[int], model: ViT, plan: Plan) -> Iterator[Picture]:
+    """The pictures in order, decoded by threads ahead of the model. PIL lets go of the interpreter while it decodes."""
+    items: list[tuple[int, Item]] = [(i, dataset.items[i]) for i in positions]
+    with ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)), thread_name_prefix="read-ahead") as pool:
+        waiting: list[Future[Picture]] = []
+        upcoming = iter(items)
+        try:
+            for position, item in upcoming:
+                waiting.append(pool.submit(read_picture, dataset, item, position, model, plan))
+                if len(waiting) > READ_AHEAD:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def summarise(store: Store, folder: Path, total: int, fresh: int = 0) -> RunSummary:
+    """Count what the run folder holds."""
+    states = [image.state for image in store.images()]
+    return RunSummary(folder, total, states.count("done"), states.count("skipped"), states.count("failed"), fresh)
+
+
+@contextmanager
+def stopping_on_interrupt(cancel: CancelToken) -> Iterator[None]:
+    """Ctrl-C asks to stop after the picture in hand; a second one stops at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: Any) -> None:
+        if cancel.cancelled:
+            raise KeyboardInterrupt
+        cancel.cancel()
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,211 @@
+"""From single scores to tables: means with intervals per method and annotator, and what is best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.store import Store
+from vitinspect.scores.statistics import Comparison, Mean, compare_paired, mean_with_interval
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score as a table shows it."""
+
+    score: str
+    title: str
+    higher_is_better: bool = True
+    percent: bool = False
+
+    def shown(self, value: float) -> str:
+        return f"{100 * value:.2f}" if self.percent else f"{value:.3f}"
+
+    @property
+    def arrow(self) -> str:
+        return "↑" if self.higher_is_better else "↓"
+
+
+_PERCENT = {"percent": True}
+COLUMNS: tuple[Column, ...] = (
+    Column("iou", "IoU (%)", percent=True),
+    Column("f1", "F1 (%)", percent=True),
+    Column("pixel_accuracy_vitmix", "Recall = ViTmiX pixel accuracy (%)", percent=True),
+    Column("pixel_accuracy", "Pixel accuracy (%)", percent=True),
+    Column("precision", "Precision (%)", percent=True),
+    Column("mean_iou", "Mean IoU (%)", percent=True),
+    Column("average_precision", "AP (%)", percent=True),
+    Column("best_iou", "Best IoU (%)", percent=True),
+    Column("pointing_game", "Pointing game (%)", percent=True),
+    Column("energy_inside", "Energy inside (%)", percent=True),
+    Column("boundary_f1", "Boundary F1 (%)", percent=True),
+    Column("hausdorff95", "Hausdorff 95 (px)", higher_is_better=False),
+    Column("deletion_auc", "Deletion AUC", higher_is_better=False),
+    Column("deletion_auc_vitmix", "Deletion AUC of the mask (ViTmiX)", higher_is_better=False),
+    Column("insertion_auc", "Insertion AUC"),
+    Column("lerf_auc", "LeRF AUC"),
+    Column("srg", "SRG"),
+    Column("average_drop", "Average drop", higher_is_better=False),
+    Column("average_increase", "Average increase"),
+    Column("average_gain", "Average gain"),
+    Column("coherency", "Coherency"),
+    Column("complexity", "Complexity", higher_is_better=False),
+    Column("adcc", "ADCC"),
+    Column("insertion_auc_black", "Insertion AUC, black"),
+    Column("deletion_auc_black", "Deletion AUC, black", higher_is_better=False),
+    Column("insertion_auc_mean", "Insertion AUC, mean"),
+    Column("deletion_auc_mean", "Deletion AUC, mean", higher_is_better=False),
+)
+_BY_SCORE = {column.score: column for column in COLUMNS}
+
+_VITMIX = (
+    _BY_SCORE["iou"],
+    _BY_SCORE["f1"],
+    Column("pixel_accuracy_vitmix", "Pixel accuracy (%)", percent=True),
+    _BY_SCORE["deletion_auc_vitmix"],
+    _BY_SCORE["deletion_auc"],
+)
+"""The columns of the ViTmiX paper, in its order; the sensible deletion beside theirs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method, or a combination of methods, and its means."""
+
+    method: str
+    ways: int
+    means: dict[str, Mean]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One annotator's table; scores that need no mask are the same in each."""
+
+    annotator: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    images: int
+
+    def best(self, column: Column) -> float | None:
+        """The best mean of a column."""
+        values = [row.means[column.score].value for row in self.rows if column.score in row.means]
+        if not values:
+            return None
+        return max(values) if column.higher_is_better else min(values)
+
+    def is_best(self, row: Row, column: Column) -> bool:
+        mean = row.means.get(column.score)
+        return mean is not None and len(self.rows) > 1 and mean.value == self.best(column)
+
+    @property
+    def blocks(self) -> list[tuple[int, list[Row]]]:
+        """The rows by how many methods they combine."""
+        return [(n, [r for r in self.rows if r.ways == n]) for n in sorted({r.ways for r in self.rows})]
+
+
+class Results:
+    """All scores of a run in memory: a number per image, method, annotator and score."""
+
+    def __init__(self, store: Store) -> None:
+        self.plan: Plan = store.plan
+        self.images = list(store.images())
+        self.values: dict[tuple[str, str, str], dict[str, float]] = {}
+        """(annotator, method, score) to image to value."""
+        for image, method, annotator, score, value in store.scores():
+            self.values.setdefault((annotator, method, score), {})[image] = value
+        self.ways = {c.name: c.ways for c in self.plan.combinations()}
+        self.methods = [name for name in self.ways if any(m == name for _, m, _ in self.values)]
+
+    @property
+    def annotators(self) -> list[str]:
+        """Those who drew masks; the empty name where there is only one set, or none."""
+        found = {a for a, _, score in self.values if score == "iou"}
+        return sorted(found) or [""]
+
+    def get(self, annotator: str, method: str, score: str) -> dict[str, float]:
+        """Image to value; scores that need no mask are stored without an annotator."""
+        return self.values.get((annotator, method, score)) or self.values.get(("", method, score), {})
+
+    def tables(self) -> list[Table]:
+        return [self.table(annotator) for annotator in self.annotators]
+
+    def table(self, annotator: str) -> Table:
+        wanted = _VITMIX if self.plan.protocol == "vitmix" else COLUMNS
+        columns = tuple(c for c in wanted if any(self.get(annotator, m, c.score) for m in self.methods))
+        rows = []
+        for method in self.methods:
+            means = {
+                c.score: mean_with_interval(list(values.values()), seed=self.plan.seed)
+                for c in columns
+                if (values := self.get(annotator, method, c.score))
+            }
+            rows.append(Row(method, self.ways[method], {**means, **self._over_the_data_set(annotator, method)}))
+        extra = {s for row in rows for s in row.means} - {c.score for c in columns}
+        columns += tuple(Column(s, _DATA_SET_TITLES[s], percent=s != "adcc_data_set") for s in sorted(extra))
+        return Table(annotator, columns, tuple(rows), sum(image.state == "done" for image in self.images))
+
+    def _over_the_data_set(self, annotator: str, method: str) -> dict[str, Mean]:
+        """Scores that authors compute from sums over all images instead of averaging per image."""
+        if self.plan.protocol == "segmentation":
+            counts = [
+                np.array(list(self.get(annotator, method, name).values()))
+                for name in ("true_positive", "false_positive", "false_negative", "true_negative")
+            ]
+            if not counts[0].size:
+                return {}
+            tp, fp, fn, tn = (float(c.sum()) for c in counts)
+            ap = np.array(list(self.get(annotator, method, "average_precision_two_classes").values()))
+            count = int(counts[0].size)
+            tiny = float(np.spacing(1))
+            iou = ((tp / (tp + fp + fn + tiny)) + (tn / (tn + fp + fn + tiny))) / 2
+            return {
+                "data_set_pixel_accuracy": _plain((tp + tn) / (tp + tn + fp + fn + tiny), count),
+                "data_set_mean_iou": _plain(iou, count),
+                "data_set_map": _plain(float(ap.mean()) if ap.size else 0.0, count),
+            }
+        if self.plan.protocol == "reciprocam":
+            parts = [list(self.get("", method, n).values()) for n in ("coherency", "complexity", "average_drop")]
+            if not all(parts):
+                return {}
+            coherency, complexity, drop = (float(np.mean(p)) / 100 for p in parts)
+            terms = (coherency, 1 - complexity, 1 - drop)
+            return {"adcc_data_set": _plain(300 / sum(1 / t for t in terms) if min(terms) > 0 else 0.0, len(parts[0]))}
+        return {}
+
+    def compare_with_best(self, table: Table, column: Column) -> list[tuple[str, str, Comparison]]:
+        """The best method of a column against each other one, on the images that both have."""
+        best = next((row.method for row in table.rows if table.is_best(row, column)), None)
+        if best is None:
+            return []
+        reference = self.get(table.annotator, best, column.score)
+        found = []
+        for row in table.rows:
+            other = self.get(table.annotator, row.method, column.score)
+            shared = [image for image in reference if image in other]
+            if row.method != best and shared:
+                a, b = ([values[image] for image in shared] for values in (reference, other))
+                found.append((best, row.method, compare_paired(a, b, seed=self.plan.seed)))
+        return found
+
+
+_DATA_SET_TITLES = {
+    "data_set_pixel_accuracy": "Pixel accuracy over the data set (%)",
+    "data_set_mean_iou": "mIoU over the data set (%)",
+    "data_set_map": "mAP (%)",
+    "adcc_data_set": "ADCC over the data set",
+}
+
+
+def _plain(value: float, count: int) -> Mean:
+    """A number over the whole data set, which has no spread over images."""
+    return Mean(value, value, value, count)
+
+
+def main_column(columns: Sequence[Column]) -> Column | None:
+    """The score that comparisons and the bar chart are about."""
+    preferred = ("iou", "srg", "deletion_auc", "insertion_auc", "adcc", "insertion_auc_black")
+    by_score = {c.score: c for c in columns}
+    return next((by_score[s] for s in preferred if s in by_score), columns[0] if columns else None)
