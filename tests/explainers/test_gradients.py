@@ -192,7 +192,7 @@ def test_running_out_of_memory_halves_the_chunks_and_changes_nothing(monkeypatch
         if len(args[0]) > 2:
             raise torch.OutOfMemoryError("out of memory")
 
-    handle = module.register_forward_pre_hook(refuse_large)
+    handle = module.patch_embed.register_forward_pre_hook(refuse_large)
     try:
         again = vi.explain(model, x, [method], 1, "float64")[method].values
     finally:

@@ -158,8 +158,10 @@ class ScoreCam(TokenCam):
         import torch.nn.functional as F
 
         from vitinspect.explainers.chunks import forward_batch_size, run_chunks
+        from vitinspect.explainers.passes import Passes
         from vitinspect.explainers.targets import Targets
 
+        passes = Passes(run)
         features = self.features(run)
         width = features.shape[-1]
         maps = run.to_grid(features.mT).flatten(0, 1)
@@ -170,10 +172,10 @@ class ScoreCam(TokenCam):
             seen = F.interpolate(maps[chunk, None], run.inputs.shape[-2:], mode="bilinear", align_corners=True)
             low, high = seen.amin((-2, -1), keepdim=True), seen.amax((-2, -1), keepdim=True)
             masked = run.inputs[rows] * ((seen - low) / (high - low + _STRETCH_OFFSET))
-            logits = run.model.module(masked.to(run.inputs.dtype))
+            logits = passes(masked)
             scores[chunk] = Targets([run.targets[row] for row in rows]).score(logits).to(scores.dtype)
 
-        with torch.no_grad():
+        with torch.no_grad(), passes.held():
             size = forward_batch_size(run.model, run)
             run_chunks(len(scores), size, work, report=run.report, cancel=run.cancel)
         weights = scores.reshape(run.batch, width, 1).softmax(1)

@@ -93,9 +93,11 @@ def sum_of_gradients(
     import torch
 
     from vitinspect.explainers.chunks import forward_batch_size, run_chunks
+    from vitinspect.explainers.passes import Passes
     from vitinspect.explainers.pixels import map_dtype, summing_dtype
     from vitinspect.explainers.targets import Targets
 
+    passes = Passes(run)
     summing = summing_dtype(run.inputs.device)
     total = torch.zeros(run.inputs.shape, dtype=summing, device=run.inputs.device)
     factors = torch.tensor(list(weights), dtype=summing, device=run.inputs.device)
@@ -103,17 +105,18 @@ def sum_of_gradients(
     def work(chunk: slice) -> None:
         places = range(chunk.start, chunk.stop)
         rows, indices = [i // steps for i in places], [i % steps for i in places]
-        inputs = variant(rows, indices).to(run.inputs.dtype)
+        inputs = variant(rows, indices)
         with torch.enable_grad():
             inputs.requires_grad_(True)
-            score = Targets([run.targets[row] for row in rows]).score(run.model.module(inputs))
+            score = Targets([run.targets[row] for row in rows]).score(passes(inputs))
             gradient = torch.autograd.grad(score.sum(), inputs)[0]
         weighted = gradient.to(summing) * factors[indices, None, None, None]
         total.index_add_(0, torch.tensor(rows, device=total.device), weighted)
 
     # The pass back more than doubles the time of a chunk, and keeps its activations.
     size = max(1, forward_batch_size(run.model, run) // 3)
-    run_chunks(run.batch * steps, size, work, report=run.report, cancel=run.cancel)
+    with passes.held():
+        run_chunks(run.batch * steps, size, work, report=run.report, cancel=run.cancel)
     return total.to(map_dtype(run.model.dtype))
 
 

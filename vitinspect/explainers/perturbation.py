@@ -76,9 +76,11 @@ def perturbed_scores(
     import torch
 
     from vitinspect.explainers.chunks import forward_batch_size, run_chunks
+    from vitinspect.explainers.passes import Passes
     from vitinspect.explainers.pixels import map_dtype
     from vitinspect.explainers.targets import Targets
 
+    passes = Passes(run)
     score = scores_of(run, kind)
     wide = map_dtype(run.model.dtype)
     scores = torch.zeros(run.batch * variants, dtype=wide, device=run.inputs.device)
@@ -86,10 +88,10 @@ def perturbed_scores(
     def work(chunk: slice) -> None:
         places = range(chunk.start, chunk.stop)
         rows, indices = [i // variants for i in places], [i % variants for i in places]
-        logits = run.model.module(variant(rows, indices).to(run.inputs.dtype))
+        logits = passes(variant(rows, indices))
         scores[chunk] = score(Targets([run.targets[row] for row in rows]), logits.to(wide))
 
-    with torch.no_grad():
+    with torch.no_grad(), passes.held():
         size = forward_batch_size(run.model, run)
         run_chunks(len(scores), size, work, report=run.report, cancel=run.cancel)
     return scores.reshape(run.batch, variants)

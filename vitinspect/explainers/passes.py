@@ -1,0 +1,58 @@
+"""Many passes of altered images through the model of a run, at less than the price of as many plain calls.
+
+What the head does not read of the last block is not computed (``partial``), in the pass back neither; and on a CPU
+that only emulates bfloat16 a float32 copy of the model stands in. Equal to calls of the model up to rounding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vitinspect.explainers import partial
+from vitinspect.models.guest import as_guest
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.base import Run
+
+_TIMMS_OWN = ("timm.models.vision_transformer", "timm.models.eva", "timm.models.deit")
+
+
+class Passes:
+    """Call it with (n, 3, H, W) for logits (n, C); gradients flow where they are switched on."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.model = partial.arithmetic(run.model)
+        self.in_parts = partial.why_not(self.model) is None and _is_timms_own(self.model.module)
+        self._rope: Any = None
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Passes]:
+        """While the passes run: the model is a guest here too, where it is a copy."""
+        with as_guest(self.model.module):
+            if self.in_parts:
+                with torch.no_grad():
+                    self._rope = partial.rotary_table(self.model, self.run.grid)
+            yield self
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.to(self.model.dtype)
+        if not self.in_parts:
+            return self.model.module(images)
+        return partial.logits_from(self.model, 0, self._tokens(images), rope=self._rope, cancel=self.run.cancel)
+
+    def _tokens(self, images: torch.Tensor) -> torch.Tensor:
+        """What enters the first block."""
+        module: Any = self.model.module
+        tokens = module._pos_embed(module.patch_embed(images))
+        return module.norm_pre(tokens[0] if isinstance(tokens, tuple) else tokens)
+
+
+def _is_timms_own(module: Any) -> bool:
+    """Whether the way from image to logits is one that timm wrote, and not one of a class derived from its classes."""
+    names = ("forward", "forward_features", "_pos_embed")
+    return all(getattr(type(module), name).__module__ in _TIMMS_OWN and name not in vars(module) for name in names)
