@@ -69,9 +69,7 @@ def test_crop_follows_a_crop_larger_than_the_resized_picture():
         assert prepared.placement.box[1] < 0 or prepared.placement.box[0] < 0
 
 
-@pytest.mark.parametrize(
-    "name", ["vit_tiny_patch16_224", "eva02_tiny_patch14_336", "vit_small_patch14_dinov2"]
-)
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "eva02_tiny_patch14_336", "vit_small_patch14_dinov2"])
 def test_the_configuration_comes_from_timm(name):
     module = timm.create_model(name, pretrained=False)
     config = timm.data.resolve_model_data_config(module)

@@ -62,9 +62,7 @@ class Preprocessing:
                 f" got {self.mean!r} and {self.std!r}."
             )
         if self.interpolation not in _RESAMPLING:
-            raise ParameterError(
-                f"The interpolation {self.interpolation!r} is not one of {', '.join(_RESAMPLING)}."
-            )
+            raise ParameterError(f"The interpolation {self.interpolation!r} is not one of {', '.join(_RESAMPLING)}.")
         if self.crop_mode not in _CROP_MODES:
             raise ParameterError(f"The crop mode {self.crop_mode!r} is not one of {', '.join(_CROP_MODES)}.")
         if not self.crop_pct > 0:
@@ -197,9 +195,7 @@ class Placement:
         return out
 
 
-def _cells_under(
-    pixels: int, start: float, stop: float, cells: int
-) -> tuple[slice, NDArray[np.floating[Any]]]:
+def _cells_under(pixels: int, start: float, stop: float, cells: int) -> tuple[slice, NDArray[np.floating[Any]]]:
     """Which of an axis' ``pixels`` lie between ``start`` and ``stop``, and where among ``cells`` (0 = the
     middle of the first cell)."""
     middles = np.arange(pixels) + 0.5
@@ -251,9 +247,7 @@ class Prepared:
     placement: Placement
 
 
-def prepare(
-    image: Image.Image | NDArray[np.uint8], preprocessing: Preprocessing, mode: str = "crop"
-) -> Prepared:
+def prepare(image: Image.Image | NDArray[np.uint8], preprocessing: Preprocessing, mode: str = "crop") -> Prepared:
     """Fit ``image`` into the model's input by ``mode`` (see ``MODES``) and normalise it."""
     picture = _as_rgb(image)
     size = preprocessing.input_size
@@ -263,9 +257,7 @@ def prepare(
         fitted, box = _resize_and_cut(picture, size, size, preprocessing.interpolation, 0)
     elif mode == "pad":
         resized = _fit(picture, size, longest=True)
-        fitted, box = _resize_and_cut(
-            picture, resized, size, preprocessing.interpolation, _mean_colour(preprocessing)
-        )
+        fitted, box = _resize_and_cut(picture, resized, size, preprocessing.interpolation, _mean_colour(preprocessing))
     else:
         raise ParameterError(f"The mode {mode!r} is not one of {', '.join(MODES)}.")
     placement = Placement(size, (picture.height, picture.width), box)
