@@ -82,7 +82,7 @@ def start(walk: Walk) -> torch.Tensor:
     for row, target in enumerate(walk.run.targets.items):
         if isinstance(target, TextEmbedding):
             one = weights.new_ones(1, 1, 1, 1)
-            positive[row] = linear(logits[row][None, None], weights[row][None], one, None, walk.rules)[0, 0]
+            positive[row] = linear(logits[row][None, None], weights[row][None], one, None, walk.rules)[0, 0, 0]
             negative[row] = 0
     two_sided = any(isinstance(target, Contrast) for target in walk.run.targets.items)
     return torch.stack((positive, negative) if two_sided else (positive,))[:, :, None]

@@ -44,7 +44,8 @@ class Attention:
         if self.rotary or self.k_norm:
             inputs.append(f"{p}.k_norm")
         if self.rotary:
-            outputs += [f"{p}.q_norm", f"{p}.k_norm"]
+            # The angles are asked for once more, for which the model wants to see the patches.
+            outputs += [f"{p}.q_norm", f"{p}.k_norm", "patch_embed"]
         if self.gated:
             outputs.append(f"{p}.gate")
         return Needs(inputs=tuple(inputs), outputs=tuple(outputs))

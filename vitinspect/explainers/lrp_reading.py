@@ -33,9 +33,11 @@ class Reading:
         if self.weighted:
             assert called.output_gradient is not None
             up = called.output_gradient[..., rows, :].to(net.dtype)
-            net = (up @ called.v.to(net.dtype).transpose(-2, -1)).mul_(net)
-        matrix = net.clamp(min=0).sum(1).div_(self._heads(block))
-        part = (self.row[:, None, rows].to(matrix.dtype) @ matrix)[:, 0]
+            positive = (up @ called.v.to(net.dtype).transpose(-2, -1)).mul_(net).clamp_(min=0)
+        else:
+            positive = net.clamp(min=0)
+        weights = self.row[:, None, rows].to(positive.dtype) / self._heads(block)
+        part = (weights @ positive.sum(1))[:, 0]
         self._sum = part if self._sum is None else self._sum + part
 
     def block_done(self, block: int) -> None:

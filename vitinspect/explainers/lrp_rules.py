@@ -22,11 +22,15 @@ STABILISER = 1e-9
 """Added to every denominator, always with a plus sign (authors' quirk: a negative one is not pushed from zero)."""
 
 
-def safe_quotient(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def safe_quotient(a: torch.Tensor, b: torch.Tensor, stabiliser: float = STABILISER) -> torch.Tensor:
     """``a / (b + 1e-9)``; 0 where ``b`` is 0; divided by 1e-9 should the denominator itself vanish."""
-    below = b + STABILISER
-    below.masked_fill_(below == 0, STABILISER)
-    return (a / below).masked_fill_(b == 0, 0)
+    below = b + stabiliser
+    quotient = a / below
+    # Denominators far from zero, as nearly always, need no masking; to look costs a CPU a tenth of what masking does.
+    if below.device.type == "cpu" and below.abs_().min() > 3 * stabiliser:
+        return quotient
+    below = b + stabiliser
+    return (a / below.masked_fill_(below == 0, stabiliser)).masked_fill_(b == 0, 0)
 
 
 # --- linear layers -------------------------------------------------------------------------------------------
@@ -52,8 +56,10 @@ def linear(
     size, amount = x.abs(), weight.abs()
     doubled = torch.addmm(product.reshape(-1, outputs), size.reshape(-1, inputs), amount.t()).view(product.shape)
     # Z is a sum of terms >= 0. Where the two halves cancel to rounding noise it is 0, and 0 gets no relevance.
-    nothing = torch.add(doubled, product, alpha=_noise(x.dtype)) <= 0
-    share = (relevance / doubled.add_(2 * STABILISER)).masked_fill_(nothing, 0)
+    clear = torch.add(doubled, product, alpha=_noise(x.dtype))
+    share = relevance / doubled.add_(2 * STABILISER)
+    if clear.device.type != "cpu" or not clear.min() > 0:
+        share.masked_fill_(clear <= 0, 0)
     return (share @ weight).mul_(x).add_((share @ amount).mul_(size))
 
 
@@ -86,10 +92,11 @@ def add(
     received = [part * share for part in parts]
     if rules == "original":
         return received
-    sums = [r.sum((-2, -1), keepdim=True) for r in received]
     total = relevance.sum((-2, -1), keepdim=True)
-    sizes = torch.stack([s.abs() for s in sums]).sum(0)
-    return [r * safe_quotient(safe_quotient(s.abs(), sizes) * total, s) for r, s in zip(received, sums, strict=True)]
+    sums = torch.stack([r.sum((-2, -1), keepdim=True) for r in received])
+    sizes = sums.abs()
+    factors = safe_quotient(safe_quotient(sizes, sizes.sum(0)) * total, sums)
+    return [r.mul_(factor) for r, factor in zip(received, factors, strict=True)]
 
 
 def clone(x: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:

@@ -17,7 +17,7 @@ from torch import nn
 
 from vitinspect.explainers import lrp_ends, lrp_plan
 from vitinspect.explainers.base import Run
-from vitinspect.explainers.lrp_rules import Rules, add, clone, halves, linear, safe_quotient
+from vitinspect.explainers.lrp_rules import STABILISER, Rules, add, clone, halves, linear, safe_quotient
 from vitinspect.explainers.trace import CHUNK_BYTES, AttentionCall
 
 ALL = slice(0, None)
@@ -255,25 +255,30 @@ class Walk:
         q, k, v = self.wide(call.q), self.wide(call.k), self.wide(call.v)
         batch, heads, tokens, _ = q.shape
         share = safe_quotient(split_heads(relevance, heads), split_heads(output, heads))
+        halved = share / 2
+        # The softmax wants q k^T scaled, the rule wants it as it is: the scale is moved to where little is multiplied.
+        scale = float(call.scale)
+        scaled = q * scale
         first, last, _ = rows.indices(tokens)
-        sides = relevance.shape[0]
-        row_bytes = sides * batch * heads * k.shape[-2] * q.element_size()
+        row_bytes = relevance.shape[0] * batch * heads * k.shape[-2] * q.element_size()
         step = max(1, CHUNK_BYTES.get(q.device.type, CHUNK_BYTES["cpu"]) // row_bytes)
         to_q, to_k, to_v = [], q.new_zeros(()), q.new_zeros(())
         for start in range(first, last, step):
             chunk = slice(start, min(start + step, last))
-            part = share[..., chunk.start - first : chunk.stop - first, :]
-            product = q[..., chunk, :] @ k.transpose(-2, -1)
-            attention = softmax(call, product, chunk)
-            of_attention = (part @ v.transpose(-2, -1)).mul_(attention).div_(2)
+            here = slice(chunk.start - first, chunk.stop - first)
+            scores = scaled[..., chunk, :] @ k.transpose(-2, -1)
+            attention = softmax(call, scores, chunk)
+            of_attention = (halved[..., here, :] @ v.transpose(-2, -1)).mul_(attention)
             if tell is not None:
                 tell(chunk, of_attention)
             if deeper:
-                again = safe_quotient(of_attention, product)
+                again = safe_quotient(of_attention, scores, STABILISER * scale)
                 to_q.append(again @ k)
                 to_k = to_k + again.transpose(-2, -1) @ q[..., chunk, :]
-                to_v = to_v + attention.transpose(-2, -1) @ part
-        return torch.cat(to_q, dim=-2) if deeper else share, to_k, to_v
+                to_v = to_v + attention.transpose(-2, -1) @ share[..., here, :]
+        if not deeper:
+            return share, to_k, to_v
+        return torch.cat(to_q, dim=-2).mul_(scale), to_k.mul_(scale), to_v
 
     def _rotated_back(self, path: str, block: int, given: torch.Tensor, rows: slice) -> torch.Tensor:
         """What the rotated q or k is multiplied with, seen from before the rotation: the rotation transposed."""
@@ -334,9 +339,8 @@ class Walk:
         return total
 
 
-def softmax(call: AttentionCall, product: torch.Tensor, rows: slice) -> torch.Tensor:
-    """Attention probabilities of some rows from the unscaled ``q k^T``."""
-    scores = product * call.scale
+def softmax(call: AttentionCall, scores: torch.Tensor, rows: slice) -> torch.Tensor:
+    """Attention probabilities of some rows."""
     if call.mask is not None:
         mask = call.mask[..., rows, :] if call.mask.shape[-2] > 1 else call.mask
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
