@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import torch
 
 from vitinspect.errors import Cancelled, DataError
 from vitinspect.gallery import BADGE_CLASS, CLASSES, TWIN_CLASS, make_scene
-from vitinspect.gallery.accuracy import FIRST_FRESH, AccuracyReport, main, measure_accuracy
+from vitinspect.gallery.accuracy import AccuracyReport, main, measure_accuracy
+from vitinspect.gallery.fresh import FIRST_FRESH
 from vitinspect.gallery.model import build_model, load_bundled, to_input
+from vitinspect.images import open_image
+from vitinspect.models.sources import load_model
 from vitinspect.progress import CancelToken
-from vitinspect.resources import demo_model_folder
+from vitinspect.resources import demo_model_folder, gallery_folder
 
 FRESH_SEED = 730_421
 
@@ -80,6 +84,18 @@ def test_the_bundled_model_is_small_and_a_vision_transformer_with_a_class_token(
     assert sum(parameter.numel() for parameter in model.parameters()) < 4_000_000
     assert config["num_classes"] == len(CLASSES)
     assert config["pretrained_cfg"]["label_names"] == list(CLASSES)
+
+
+def test_the_bundled_pictures_are_recognised_but_for_the_badges_lesson() -> None:
+    folder = gallery_folder()
+    model = load_model("demo")
+    wrong = []
+    for row in csv.DictReader((folder / "labels.csv").read_text(encoding="utf-8").splitlines()):
+        shown = set(Path(row["image"]).stem.split("-")) & set(CLASSES)
+        (best,) = model.predict(open_image(folder / row["image"]), top=1)
+        if best.label not in shown:
+            wrong.append((Path(row["image"]).stem, best.label))
+    assert wrong == [("03-aster-no-badge", TWIN_CLASS), ("05-daisy-badge", BADGE_CLASS)]
 
 
 def test_timm_reads_the_bundled_folder_by_itself() -> None:

@@ -104,21 +104,21 @@ def test_progress_counts_scenes_up_to_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_cancelled_set_has_no_half_files_and_is_finished_by_the_next_run(tmp_path: Path, processes: int) -> None:
-    token = CancelToken()
+    token, count = CancelToken(), 40 * processes
     out, whole = tmp_path / "out", tmp_path / "whole"
     with pytest.raises(Cancelled):
         write_gallery(
-            out, 40, 7, size=48, processes=processes, cancel=token, progress=lambda done, total: token.cancel()
+            out, count, 7, size=48, processes=processes, cancel=token, progress=lambda done, total: token.cancel()
         )
     written = list((out / "images").iterdir())
-    assert 0 < len(written) < 40
+    assert 0 < len(written) < count
     assert not list(out.rglob("*.part"))
     assert not (out / "labels.csv").exists()
     for path in written:
         assert pixels(path).shape == (48, 48, 3)
         assert (out / "masks" / path.name).is_file()
-    write_gallery(out, 40, 7, size=48, processes=1)
-    write_gallery(whole, 40, 7, size=48, processes=1)
+    write_gallery(out, count, 7, size=48, processes=1)
+    write_gallery(whole, count, 7, size=48, processes=1)
     assert prints(out) == prints(whole)
 
 

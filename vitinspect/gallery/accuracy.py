@@ -25,13 +25,11 @@ from vitinspect.errors import DataError
 from vitinspect.progress import CancelToken, Progress, ProgressLine, check
 from vitinspect.resources import demo_model_folder
 
+from .fresh import Wanted, paint_batch, questions
 from .model import load_bundled, to_input
 from .parallel import run_jobs
-from .scene import BADGE_CLASS, TWIN_CLASS, BadgeRule, make_scene
+from .scene import BADGE_CLASS, TWIN_CLASS
 from .shapes import CLASSES
-
-FIRST_FRESH = 1_000_000
-"""Training takes the first scenes of its seed; these indices lie far behind, so that any seed is fresh."""
 
 _BATCH = 16
 Probabilities = NDArray[np.float32]
@@ -100,36 +98,6 @@ class AccuracyReport:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    index: int
-    objects: int = 1
-    badge: BadgeRule = "train"
-    label: str | None = None
-
-
-def _paint(job: tuple[int, list[_Wanted]]) -> tuple[NDArray[np.uint8], list[tuple[int, ...]]]:
-    seed, wanted = job
-    painted = [make_scene(seed, one.index, objects=one.objects, badge=one.badge, label=one.label) for one in wanted]
-    labels = [tuple(CLASSES.index(label) for label in scene.labels) for scene in painted]
-    return np.stack([scene.image for scene in painted]), labels
-
-
-def _wanted(count: int) -> dict[str, list[_Wanted]]:
-    """The scenes of each question. Their indices never meet, so neither do their random draws."""
-    share = max(4, count // 10)
-    rest = [name for name in CLASSES if name not in (BADGE_CLASS, TWIN_CLASS)]
-    groups = {"one": [_Wanted(FIRST_FRESH + index) for index in range(count)]}
-    groups["two"] = [_Wanted(10 * FIRST_FRESH + index, objects=2) for index in range(max(4, count // 4))]
-    for offset, (name, labels) in enumerate((("badge", [BADGE_CLASS]), ("twin", [TWIN_CLASS]), ("others", rest))):
-        first = (20 + offset) * FIRST_FRESH
-        for rule in ("never", "always"):
-            groups[f"{name} {rule}"] = [
-                _Wanted(first + index, badge=rule, label=labels[index % len(labels)]) for index in range(share)
-            ]
-    return groups
-
-
 def _module(model: Any) -> torch.nn.Module:
     if isinstance(model, (str, Path)):
         return load_bundled(Path(model))
@@ -169,8 +137,8 @@ def measure_accuracy(
     if seed < 0:
         raise DataError(f"A seed is a whole number from 0 on, not {seed}.")
     module = _module(model if model is not None else demo_model_folder())
-    groups = _wanted(count)
-    jobs: list[tuple[int, list[_Wanted]]] = []
+    groups = questions(count)
+    jobs: list[tuple[int, list[Wanted]]] = []
     owners: list[tuple[str, int]] = []
     for name, wanted in groups.items():
         for start in range(0, len(wanted), _BATCH):
@@ -183,7 +151,7 @@ def measure_accuracy(
     try:
         sizes = [len(job[1]) for job in jobs]
         for number, (images, labels) in run_jobs(
-            _paint, jobs, sizes=sizes, processes=processes, progress=progress, cancel=cancel
+            paint_batch, jobs, sizes=sizes, processes=processes, progress=progress, cancel=cancel
         ):
             check(cancel)
             name, start = owners[number]
