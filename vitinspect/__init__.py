@@ -38,6 +38,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "combinations": ("vitinspect.fusion", "combinations"),
     "threshold": ("vitinspect.thresholds", "threshold"),
     "scores": ("vitinspect.scores", None),
+    # attention as a network
+    "attention_graph": ("vitinspect.graphs", "attention_graph"),
     # errors, progress
     "VitInspectError": ("vitinspect.errors", "VitInspectError"),
     "ImageError": ("vitinspect.errors", "ImageError"),
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from vitinspect.explainers.registry import methods
     from vitinspect.explainers.targets import TextEmbedding
     from vitinspect.fusion import combinations, fuse
+    from vitinspect.graphs import attention_graph
     from vitinspect.images import open_image
     from vitinspect.maps import AttributionMap
     from vitinspect.models.sources import load_model
