@@ -96,19 +96,22 @@ def _same_size(arrays: list[np.ndarray], resample: str) -> list[np.ndarray]:
     return [a if a.shape == size else resize(a, size, resample) for a in arrays]
 
 
+def _weighted_sum(weights: list[float], arrays: list[np.ndarray]) -> np.ndarray:
+    return np.sum([w * a for w, a in zip(weights, arrays, strict=True)], axis=0)
+
+
 def _combine(arrays: list[np.ndarray], weights: list[float], mode: str) -> np.ndarray:
     total = sum(weights)
     if mode == "arithmetic":
-        return sum((w * a for w, a in zip(weights, arrays, strict=True)), np.zeros_like(arrays[0])) / total
+        return _weighted_sum(weights, arrays) / total
     if mode in ("min", "max"):
         scaled = [a * (w / max(weights)) for w, a in zip(weights, arrays, strict=True)]
         return np.minimum.reduce(scaled) if mode == "min" else np.maximum.reduce(scaled)
     if mode == "rank":
-        return sum(w * minmax(ranks(a)) for w, a in zip(weights, arrays, strict=True)) / total
+        return _weighted_sum(weights, [minmax(ranks(a)) for a in arrays]) / total
     if mode == "harmonic":
         with np.errstate(divide="ignore"):
-            inverse = sum(w / a for w, a in zip(weights, arrays, strict=True))
-        return total / inverse
+            return total / _weighted_sum(weights, [1 / a for a in arrays])
     product = np.ones_like(arrays[0])
     if mode == "geometric":
         # Powers first: a product of many small raw values would leave the range of the numbers.

@@ -356,12 +356,12 @@ def _chosen(items: Sequence[Item], wanted: Iterable[int | str], path: Path) -> l
     result: dict[str, Item] = {}
     for entry in wanted:
         # A number that is also a file's name means the file: ImageNet names are numbers to some.
-        item = by_name.get(str(entry))
-        if item is None and isinstance(entry, int) and entry < len(items):
-            item = items[entry]
-        if item is None:
+        found = by_name.get(str(entry))
+        if found is None and isinstance(entry, int) and entry < len(items):
+            found = items[entry]
+        if found is None:
             raise DataError(
                 f"{path} names {entry!r}, but the data set has {len(items)} pictures and none of that name."
             )
-        result[item.key] = item
+        result[found.key] = found
     return list(result.values())

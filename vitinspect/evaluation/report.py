@@ -195,8 +195,8 @@ def _csv(results: Results) -> str:
     writer.writerow(["image", "state", "target", "reason", "method", "annotator", *scores])
     by_image: dict[str, dict[tuple[str, str], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for (annotator, method, score), values in results.values.items():
-        for image, value in values.items():
-            by_image[image][method, annotator][score] = value
+        for name, value in values.items():
+            by_image[name][method, annotator][score] = value
     for image in results.images:
         rows = by_image.get(image.image)
         start = [image.image, image.state, image.target, image.reason]

@@ -6,9 +6,9 @@ All methods share one trace, and all curves of the image share one queue of mask
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -171,7 +171,8 @@ class Worker:
             values = resize(attribution.values.astype(np.float64), size)
             if self.plan.protocol == "segmentation":
                 values = minmax(values)
-            cut = threshold(values, self.plan.threshold, **dict(self.plan.threshold_options))
+            options: dict[str, Any] = dict(self.plan.threshold_options)
+            cut = threshold(values, self.plan.threshold, **options)
             for annotator, mask in picture.masks.items():
                 scores = overlap(cut.mask, mask, values, ignore=255)
                 result.scores += [Score(name, k, v, annotator) for k, v in scores.as_dict().items()]
@@ -234,7 +235,7 @@ class Worker:
         x: torch.Tensor,
         maps: Mapping[str, AttributionMap],
         target: TargetLike,
-        metrics: list[str],
+        metrics: Sequence[str],
         result: ImageResult,
     ) -> None:
         assert result.scores is not None

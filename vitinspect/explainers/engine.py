@@ -19,7 +19,7 @@ from vitinspect.errors import MethodFailed, ParameterError
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
 from vitinspect.explainers.inputs import as_batch
 from vitinspect.explainers.registry import Method, make_method, parse_methods
-from vitinspect.explainers.targets import TargetLike, Targets, resolve
+from vitinspect.explainers.targets import Contrast, TargetLike, Targets, resolve
 from vitinspect.explainers.trace import Live, record
 from vitinspect.maps import AttributionMap
 from vitinspect.models.guest import as_guest
@@ -180,10 +180,9 @@ def choose_methods(methods: Any) -> list[Method]:
 
 
 def _one_per_image(targets: Any, count: int) -> list[Any]:
-    if targets is None or not isinstance(targets, Sequence) or isinstance(targets, str):
-        is_array = hasattr(targets, "tolist") and getattr(targets, "ndim", 0) == 1
-        return targets.tolist() if is_array else [targets] * count
-    if hasattr(targets, "_fields"):  # a Contrast is a tuple too
+    if getattr(targets, "ndim", 0) == 1:  # an array or a tensor of indices
+        targets = targets.tolist()
+    if not isinstance(targets, Sequence) or isinstance(targets, str | Contrast):
         return [targets] * count
     if len(targets) != count:
         raise ParameterError(f"{len(targets)} targets were given for {count} images.")

@@ -13,6 +13,7 @@ in memory together.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -317,15 +318,15 @@ def _run_backward(trace: Trace, score: torch.Tensor, x: torch.Tensor, recording:
     if needs.attention_gradient:
         for call in (c for block in trace.calls for c in block):
             assert call.output is not None
-            want(call.output, lambda g, call=call: setattr(call, "output_gradient", g))
+            want(call.output, functools.partial(setattr, call, "output_gradient"))
     if needs.token_gradients:
         trace.token_gradients = [torch.empty(0)] * len(recording.tokens)
         for i, tokens in enumerate(recording.tokens):
-            want(tokens, lambda g, i=i: trace.token_gradients.__setitem__(i, g))
+            want(tokens, functools.partial(trace.token_gradients.__setitem__, i))
     for name in needs.output_gradients:
-        want(recording.outputs[name], lambda g, name=name: trace.output_gradients.__setitem__(name, g))
+        want(recording.outputs[name], functools.partial(trace.output_gradients.__setitem__, name))
     if needs.input_gradient:
-        want(x, lambda g: setattr(trace, "input_gradient", g))
+        want(x, functools.partial(setattr, trace, "input_gradient"))
     gradients = torch.autograd.grad(score, wanted, allow_unused=True)
     for tensor, gradient, place in zip(wanted, gradients, places, strict=True):
         place(torch.zeros_like(tensor) if gradient is None else gradient.detach())

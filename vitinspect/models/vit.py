@@ -72,8 +72,9 @@ class ViT:
     def heads(self) -> int:
         """Attention heads per block (of the first block)."""
         for part in self.blocks[0].modules():
-            if hasattr(part, "num_heads"):
-                return int(part.num_heads)
+            heads = getattr(part, "num_heads", None)
+            if isinstance(heads, int):
+                return heads
         return 0
 
     @property
@@ -102,7 +103,7 @@ class ViT:
         if hasattr(embed, "dynamic_feat_size"):
             rows, columns = embed.dynamic_feat_size((height, width))  # type: ignore[operator]
         else:
-            rows, columns = embed.grid_size  # type: ignore[union-attr,misc]
+            rows, columns = embed.grid_size  # type: ignore[attr-defined]
         return int(rows), int(columns)
 
     @property
