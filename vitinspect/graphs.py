@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,24 +204,38 @@ def measure_layers(
     cancel: CancelToken | None = None,
 ) -> list[LayerMeasures]:
     """Measure every layer; slow on dense graphs (Louvain is plain Python), so it reports and can be cancelled."""
-    indices = range(starting_layer, len(layers.weights))
+    total = len(layers.weights) - starting_layer
     found = []
-    following: nx.DiGraph | None = None
-    for done, layer in enumerate(indices):
-        check(cancel)
-        graph = following if following is not None else layer_graph(layers, layer, min_cut)
-        following = layer_graph(layers, layer + 1, min_cut) if layer + 1 < len(layers.weights) else None
-        found.append(_measure(graph, following, layer, communities, seed))
+    for measured, _ in each_layer_measured(
+        layers, min_cut, starting_layer=starting_layer, communities=communities, seed=seed, cancel=cancel
+    ):
+        found.append(measured)
         if progress is not None:
-            progress(done + 1, len(indices))
+            progress(len(found), total)
     return found
 
 
-def _measure(
-    graph: nx.DiGraph, following: nx.DiGraph | None, layer: int, communities: bool, seed: int
-) -> LayerMeasures:
+def each_layer_measured(
+    layers: AttentionLayers,
+    min_cut: float,
+    *,
+    starting_layer: int = 0,
+    communities: bool = True,
+    seed: int = 0,
+    cancel: CancelToken | None = None,
+) -> Iterator[tuple[LayerMeasures, list[set[Any]]]]:
+    """The measures of one layer after the other, each with its communities: for who wants to see them arrive."""
+    following: nx.DiGraph | None = None
+    for layer in range(starting_layer, len(layers.weights)):
+        check(cancel)
+        graph = following if following is not None else layer_graph(layers, layer, min_cut)
+        following = layer_graph(layers, layer + 1, min_cut) if layer + 1 < len(layers.weights) else None
+        groups = louvain(graph, seed) if communities else []
+        yield _measure(graph, following, layer, groups), groups
+
+
+def _measure(graph: nx.DiGraph, following: nx.DiGraph | None, layer: int, groups: list[set[Any]]) -> LayerMeasures:
     parts = [len(c) for c in nx.weakly_connected_components(graph)]
-    groups = louvain(graph, seed) if communities else []
     plain = graph.edge_subgraph([(a, b) for a, b in graph.edges if a != b])
     return LayerMeasures(
         layer=layer,

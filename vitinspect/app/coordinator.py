@@ -472,7 +472,7 @@ class Coordinator(QObject):
 
     def cancel(self) -> None:
         """Stop what runs. Loading goes on: without a model there is nothing to show."""
-        for kind in ("scores", "attention", "explain", "probe"):
+        for kind in ("scores", "attention", "explain", "probe", "network", "aggregate"):
             self.worker.cancel(kind)
         self._failed_for = self._request
         self.results.update(pending=frozenset())

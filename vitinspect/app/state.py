@@ -27,6 +27,7 @@ FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
 PLOTS = ("scores", "layers")
 BRUSHES = ("mean", "blur", "black")
+NETWORK_VIEWS = ("layer", "stack", "multiples", "aggregate", "measures")
 # As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
 THRESHOLDS = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
 FUSIONS = ("geometric", "product", "sqrt", "arithmetic", "harmonic", "min", "max", "rank")
@@ -103,6 +104,20 @@ class Values:
     score_fill: str = "mean"
     score_steps: int = 50
 
+    # network; min_cut, token_ratio and starting_layer are the parameters of the method "multiplex"
+    network: bool = False
+    """Whether the attention network is shown beside the picture."""
+    network_view: str = "layer"
+    network_layer: int = 0
+    network_operator: str = "max"
+    """min, max, sum, or a head: "head 3"."""
+    network_prefix: bool = False
+    """Whether the tokens before the patches are nodes too."""
+    network_arcs: int = 1000
+    """How many of the strongest arcs are drawn."""
+    network_direction: str = "in"
+    network_colour: str = "centrality"
+
     # window
     folded: tuple[str, ...] = ("Fusion",)
     plots: bool = False
@@ -120,6 +135,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "brush_fill": BRUSHES,
     "score_fill": BRUSHES,
     "plot": PLOTS,
+    "network_view": NETWORK_VIEWS,
+    "network_direction": ("in", "out"),
+    "network_colour": ("centrality", "communities"),
     "threshold_mode": THRESHOLDS,
     "fusion_mode": FUSIONS,
     "fusion_normalise": NORMALISATIONS,
@@ -130,6 +148,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "threshold_value": (-1e30, 1e30),
     "brush_size": (1, 60),
     "score_steps": (2, 1000),
+    "network_layer": (0, 1000),
+    "network_arcs": (10, 20000),
 }
 _SESSION_ONLY = frozenset({"brushing", "pinned", "filter", "only_masked", "only_class"})
 """Not brought back at the next start: they belong to the moment."""

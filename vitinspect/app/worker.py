@@ -26,7 +26,7 @@ from vitinspect.progress import CancelToken
 
 _log = logging.getLogger(__name__)
 
-RANKS = {"load": 0, "probe": 1, "explain": 2, "attention": 3, "scores": 4}
+RANKS = {"load": 0, "probe": 1, "explain": 2, "attention": 3, "network": 4, "scores": 5, "aggregate": 6}
 """Kinds of requests; lower goes first."""
 
 
