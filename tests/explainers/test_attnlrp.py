@@ -216,6 +216,29 @@ def test_nothing_stays_after_an_exception_in_the_middle():
     assert F.scaled_dot_product_attention is attention
 
 
+def test_a_cancel_is_heard_in_the_middle_of_the_backward_pass():
+    module = golden_module("q1")
+    token = vi.CancelToken()
+    reached = []
+
+    def cancel_on_the_way_back(_, __, output):
+        output.register_hook(lambda gradient: token.cancel())
+
+    def see(_, __, output):
+        output.register_hook(lambda gradient: reached.append(1))
+
+    handles = [
+        module.blocks[2].register_forward_hook(cancel_on_the_way_back),
+        module.blocks[0].register_forward_hook(see),
+    ]
+    with pytest.raises(vi.Cancelled):
+        vi.explain(vi.wrap_model(module), inputs_q("q1", 0), ["attnlrp"], cancel=token)
+    for handle in handles:
+        handle.remove()
+    assert not reached
+    assert hooks_of(module) == 0
+
+
 def test_another_thread_runs_its_own_model_undisturbed():
     module, other = golden_module("q1"), golden_module("q3")
     x = inputs_q("q3", 0)

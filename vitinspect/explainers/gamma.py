@@ -1,11 +1,12 @@
 """The gamma rule of layer-wise relevance propagation, for inputs of either sign, as a modified gradient.
 
 Definition: docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 4.4 (the general form of zennit's Gamma). Written
-with its positive and negative parts taken apart it needs eight products of matrices. With
+out with its positive and negative parts taken apart it needs eight products of matrices. Three are enough, one
+forward and two back. With z = x W + b known from the forward pass and t = |x| |W| + |b|,
 
-    P = x+ W+ + x- W-  =  (x W + |x| |W|) / 2        N = x+ W- + x- W+  =  (x W - |x| |W|) / 2
-
-and x W known from the forward pass, three are enough, one forward and two back.
+    its two divisors are, each where it is used,   sgn(z) ((1 + gamma/2) |z| + gamma/2 t),
+    so that both shares are one,                   s = g |z| / ((1 + gamma/2) |z| + gamma/2 t + 1e-6),
+    and what is handed down is                     (1 + gamma/2) s W^T + gamma/2 sgn(x) (sgn(z) s) |W|^T.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from torch.nn.grad import conv2d_input
 DIVISOR_STABILISER = 1e-6
 INPUT_STABILISER = 1e-10
 
-Map = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Map = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+MapBack = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 def linear_gamma(
@@ -32,7 +34,7 @@ def linear_gamma(
     gamma: float,
 ) -> torch.Tensor:
     """The modified gradient at the input ``x`` of ``z = x W^T + b``, from that at its output."""
-    return _gamma(gradient, x, z, weight, bias, gamma, lambda v, w: v @ w.T, lambda v, w: v @ w)
+    return _gamma(gradient, x, z, weight, bias, gamma, F.linear, lambda v, w: v @ w)
 
 
 def conv_gamma(
@@ -40,15 +42,14 @@ def conv_gamma(
 ) -> torch.Tensor:
     """The same for a convolution."""
     geometry = (module.stride, module.padding, module.dilation, module.groups)
-    bias = None if module.bias is None else module.bias.reshape(-1, 1, 1)
 
-    def forward(v: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(v, w, None, *geometry)  # type: ignore[arg-type]
+    def forward(v: torch.Tensor, w: torch.Tensor, b: torch.Tensor | None) -> torch.Tensor:
+        return F.conv2d(v, w, b, *geometry)  # type: ignore[arg-type]
 
     def back(v: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         return conv2d_input(x.shape, w, v, *geometry)
 
-    return _gamma(gradient, x, z, module.weight, bias, gamma, forward, back)
+    return _gamma(gradient, x, z, module.weight, module.bias, gamma, forward, back)
 
 
 def _gamma(
@@ -59,27 +60,21 @@ def _gamma(
     bias: torch.Tensor | None,
     gamma: float,
     forward: Map,
-    back: Map,
+    back: MapBack,
 ) -> torch.Tensor:
     kind = gradient.dtype
     if kind in (torch.bfloat16, torch.float16):
         gradient, x, z, weight = gradient.float(), x.float(), z.float(), weight.float()
         bias = None if bias is None else bias.float()
-    positive = z > 0
-    divisor = z
+    size, input_size = z.abs(), x.abs()
+    divisor = size * (1 + gamma / 2)
     if gamma:
         absolute = weight.abs()
-        spread = forward(x.abs(), absolute)
-        plain = z if bias is None else z - bias
-        divisor = torch.where(positive, plain + spread, plain - spread).mul_(gamma / 2).add_(z)
-        if bias is not None:
-            divisor += gamma * torch.where(positive, bias.clamp(min=0), bias.clamp(max=0))
-    # Where z is zero so is the relevance, and 0 / 1e-6 hands nothing on.
-    stabiliser = torch.where(divisor < 0, -DIVISOR_STABILISER, DIVISOR_STABILISER).to(z.dtype)
-    share = gradient * z / (divisor + stabiliser)
+        divisor.add_(forward(input_size, absolute, None if bias is None else bias.abs()), alpha=gamma / 2)
+    share = size.mul_(gradient).div_(divisor.add_(DIVISOR_STABILISER))
     down = back(share, weight)
     if gamma:
-        signed = back(torch.where(positive, share, -share), absolute)
-        down = down * (1 + gamma / 2) + signed.mul_(gamma / 2).mul_(x.sign())
-    size = x.abs()
-    return (down * (size / (size + INPUT_STABILISER))).to(kind)
+        signed = back(share.mul_(z.sign()), absolute)
+        down.mul_(1 + gamma / 2).add_(signed.mul_(x.sign()), alpha=gamma / 2)
+    # An input of zero hands nothing on.
+    return down.mul_(input_size).div_(input_size + INPUT_STABILISER).to(kind)

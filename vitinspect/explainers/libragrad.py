@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ALLOWED_ERROR = {"float64": 1e-6, "float32": 1e-2, "bfloat16": 0.5}
 """Up to which completeness error a map is returned. For a network whose layers the pruned backward pass knows it is
-rounding (on small models 1e-10, 1e-6 and one percent); a layer that it does not know adds tens of percent."""
+rounding (on small models 1e-15, 1e-6 and two percent); a layer that it does not know adds tens of percent."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Parts:
 
 
 class LibraGrad(Explainer):
-    """FullGrad+ on LibraGrad's pruned backward pass (Mehri, Baghshah & Pilehvar, CVPR 2025).
+    """FullGrad+ on LibraGrad's pruned backward pass (Mehri, Baghshah & Pilehvar, CVPR 2025); docs/methods/libragrad.md.
 
     The value of a patch is
 

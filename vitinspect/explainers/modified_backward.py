@@ -24,6 +24,7 @@ from vitinspect.explainers.attention_calls import wide
 from vitinspect.explainers.gamma import conv_gamma, linear_gamma
 from vitinspect.explainers.taps import around_attention, around_linear
 from vitinspect.explainers.targets import Targets, TextEmbedding
+from vitinspect.progress import CancelToken, check
 
 if TYPE_CHECKING:
     from vitinspect.explainers.base import Explainer
@@ -81,8 +82,9 @@ class BiasSums:
 class Switchboard:
     """Says to all switches of one forward pass by which rule the backward pass that runs now is done."""
 
-    def __init__(self, switches: Sequence[str]) -> None:
+    def __init__(self, switches: Sequence[str], cancel: CancelToken | None = None) -> None:
         self.switches = tuple(switches)
+        self.cancel = cancel
         self.rule: Rule | None = None
         self.biases: BiasSums | None = None
 
@@ -159,6 +161,8 @@ class _Switch(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor | None) -> tuple[Any, ...]:
+        # A backward pass is one call of torch's; on large models it is here that a cancel is heard.
+        check(ctx.board.cancel)
         if gradient is None:
             return None, None, None, None
         if ctx.board.rule is None:
@@ -303,8 +307,7 @@ class _Activation(_Layer):
         if self.is_gate and not rule.gates_flow:
             return None, None
         x = wide(kept[0])
-        divisor = x + rule.stabiliser
-        divisor = torch.where(divisor == 0, 1, divisor)
+        divisor = x + rule.stabiliser if rule.stabiliser else x.masked_fill(x == 0, 1)
         # Cheaper than keeping the output, which nobody else needs.
         down = self.module.forward(x).div_(divisor).mul_(gradient).to(gradient.dtype)
         if board.biases is not None and self.earlier_bias is not None:

@@ -177,7 +177,7 @@ class _Recording:
         self.outputs: dict[str, torch.Tensor] = {}
         self.inputs: dict[str, torch.Tensor] = {}
         self.features: torch.Tensor | None = None
-        self.board = Switchboard(needs.switches)
+        self.board = Switchboard(needs.switches, cancel)
         self._block: int | None = None
         self._after_blocks = False
 
