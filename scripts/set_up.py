@@ -385,6 +385,16 @@ def start(command: Sequence[str]) -> NoReturn:
     os.execve(command[0], list(command), variables)
 
 
+def parallel(arguments: Sequence[str]) -> list[str]:
+    """pytest's options for using the cores: whole files are dealt out, since their fixtures are not free.
+
+    More than eight processes would cost more memory than they save time. A debugger needs a single one.
+    """
+    workers = min(8, os.cpu_count() or 1)
+    alone = any(word in ("--pdb", "--trace") or word.startswith("-n") for word in arguments)
+    return [] if alone or workers < 2 else ["-n", str(workers), "--dist", "loadfile"]
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap.py", description="Set up vitinspect in .venv and start it.")
     parser.add_argument("command", choices=["run", "test", "lint", "install"])
@@ -402,7 +412,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.command == "run":
         start([python, "-m", "vitinspect", "demo", *chosen.rest])
     if chosen.command == "test":
-        start([python, "-m", "pytest", *chosen.rest])
+        start([python, "-m", "pytest", *parallel(chosen.rest), *chosen.rest])
     if chosen.command == "lint":
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
             say(f"$ {' '.join(check)}")

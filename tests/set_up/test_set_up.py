@@ -279,6 +279,19 @@ def test_what_pip_said_is_shown_when_it_fails(set_up: ModuleType, capfd: pytest.
     assert "No matching distribution" in capfd.readouterr().out
 
 
+# --- the tests ------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_use_the_cores_unless_something_else_is_asked_for(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(set_up.os, "cpu_count", lambda: 64)
+    assert set_up.parallel(["-x"]) == ["-n", "8", "--dist", "loadfile"]
+    assert set_up.parallel(["--pdb"]) == set_up.parallel(["-n0"]) == []
+    monkeypatch.setattr(set_up.os, "cpu_count", lambda: 1)
+    assert set_up.parallel([]) == []
+
+
 # --- the first file, which any Python must be able to read ----------------------------------------------------
 
 
