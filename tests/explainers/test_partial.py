@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.families import FAMILIES, family_input, family_model
+from vitinspect.explainers import partial
 from vitinspect.explainers.base import Needs
 from vitinspect.explainers.partial import (
     SharedFirstBlock,
@@ -134,3 +135,15 @@ def test_a_block_called_alone_is_the_models_block():
     with as_guest(model.module), torch.no_grad():
         found = call_block(model, 0, trace.tokens[0], table)
     assert torch.allclose(found, trace.tokens[1], atol=1e-12)
+
+
+def test_without_bfloat16_instructions_the_rounded_weights_are_used_in_float32(monkeypatch):
+    half = family_model("plain").at_precision("bfloat16")
+    monkeypatch.setattr(partial, "cpu_has_bfloat16", lambda: True)
+    assert partial.arithmetic(half) is half
+    monkeypatch.setattr(partial, "cpu_has_bfloat16", lambda: False)
+    single = partial.arithmetic(half)
+    assert single.dtype == torch.float32
+    pairs = zip(half.module.parameters(), single.module.parameters(), strict=True)
+    assert all(torch.equal(a.float(), b) for a, b in pairs)
+    assert partial.arithmetic(single) is single

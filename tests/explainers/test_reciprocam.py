@@ -129,7 +129,12 @@ def test_label_zero_a_contrast_and_a_text_are_explained():
     assert np.allclose(text.values, text.details["masked_scores"])
 
 
-def test_bfloat16_is_near_float32():
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_near_float32(native, monkeypatch):
+    """With the CPU's own bfloat16 instructions, and without, where the sums are taken in float32."""
+    from vitinspect.explainers import partial
+
+    monkeypatch.setattr(partial, "cpu_has_bfloat16", lambda: native)
     model, x = golden_model("q1"), inputs_q("q1", 0)
     half, single = (explain(model, x, 3, precision) for precision in ("bfloat16", "float32"))
     assert np.abs(half.values - single.values).max() < 0.05

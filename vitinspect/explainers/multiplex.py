@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
     from vitinspect.progress import CancelToken
 
-SMALLEST_CHUNK_TOKENS = 800
-"""With fewer rows than this a CPU's matrix products are slow; a cancel is heard between blocks."""
-PADDING_WORTH = 0.25
-"""Sets are padded to join longer ones if that costs less than this share of one set: what a call of its own costs."""
+CHUNK_TOKENS = 1200
+"""About so many rows make a CPU's matrix products fastest, in whatever model; a cancel is heard between blocks."""
+PADDING_WORTH = {"cpu": 0.25, "cuda": 16.0}
+"""Sets are padded to join longer ones if that costs less than so many sets: what a call of their own would cost."""
 
 
 class _Layers(Sweep):
@@ -135,7 +135,7 @@ class _Group:
     padded: bool
 
 
-def group_by_length(lengths: list[int]) -> list[_Group]:
+def group_by_length(lengths: list[int], worth: float = PADDING_WORTH["cpu"]) -> list[_Group]:
     """Sets of one length run together; a few shorter ones join the next longer where padding them is cheap."""
     by_length: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
@@ -147,7 +147,7 @@ def group_by_length(lengths: list[int]) -> list[_Group]:
     for place, length in enumerate(ordered):
         members = waiting + by_length[length]
         longer = ordered[place + 1] if place + 1 < len(ordered) else None
-        if longer is not None and waste + len(members) * (longer - length) <= PADDING_WORTH * longer:
+        if longer is not None and waste + len(members) * (longer - length) <= worth * longer:
             waste += len(members) * (longer - length)
             waiting = members
             continue
@@ -216,7 +216,8 @@ def _run_subsets(
     order = torch.cat([first, order], dim=1)
     lengths = counts[todo] + prefix
     done = before
-    for group in group_by_length(lengths.tolist()):
+    worth = PADDING_WORTH.get(model.device.type, PADDING_WORTH["cpu"])
+    for group in group_by_length(lengths.tolist(), worth):
         members = torch.tensor(group.members, device=order.device)
 
         def work(chunk: slice, group: _Group = group, members: torch.Tensor = members) -> None:
@@ -225,7 +226,9 @@ def _run_subsets(
             real = lengths[rows] if group.padded else None
             logits[todo[rows]] = partial.logits_of_subsets(model, shared, chosen, real, run.cancel).to(logits.dtype)
 
-        size = max(batch_size_for(model, group.length), -(-SMALLEST_CHUNK_TOKENS // group.length))
+        most = max(batch_size_for(model, group.length), CHUNK_TOKENS // group.length)
+        # Chunks of one size: a short last one would be slow.
+        size = -(-len(members) // -(-len(members) // most))
         start = done
         run_chunks(
             len(group.members),

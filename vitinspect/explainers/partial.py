@@ -15,6 +15,7 @@ they are.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -60,8 +61,8 @@ def cpu_has_bfloat16() -> bool:
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     if any(getattr(torch.cpu, probe, lambda: False)() for probe in probes):
         return True
-    # ARM has no probe; where oneDNN says yes outside of x86 it means real instructions.
-    if torch.backends.cpu.get_cpu_capability().startswith(("AVX", "DEFAULT", "NO AVX")):
+    # ARM has no such probe. On x86 oneDNN says yes to emulation too, elsewhere to real instructions only.
+    if platform.machine().lower() in ("x86_64", "amd64", "i386", "i686") or not torch.backends.mkldnn.is_available():
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
