@@ -216,6 +216,12 @@ ACTIONS: tuple[Declared, ...] = (
         state="smooth",
     ),
     Declared(
+        "outline", "Outline of the mask", "&Maps", "Draw the rim of what is above the level", ("T",), state="outline"
+    ),
+    Declared(
+        "fusion", "Fused map", "&Maps", "Fuse the maps of the chosen methods into one more", ("U",), state="fusion"
+    ),
+    Declared(
         "frame", "Frame of what the model sees", "&Maps", "Show the crop where there is one", ("R",), state="frame"
     ),
     Declared(
@@ -254,17 +260,6 @@ ACTIONS: tuple[Declared, ...] = (
     Declared("cancel", "Cancel what runs", "&Maps", "Stop the computation", ("Ctrl+.",), "cancel", break_before=True),
     Declared("retry", "Try again", "&Maps", "Compute again what failed or was cancelled", ("Ctrl+R",), "retry"),
     Declared(
-        "next",
-        "Next picture",
-        "&Go",
-        "Show the next picture",
-        (),
-        "next_picture",
-        bar=True,
-        short="Next",
-        soft=("Space", "Right", "PgDown"),
-    ),
-    Declared(
         "previous",
         "Previous picture",
         "&Go",
@@ -274,6 +269,17 @@ ACTIONS: tuple[Declared, ...] = (
         bar=True,
         short="Previous",
         soft=("Backspace", "Left", "PgUp"),
+    ),
+    Declared(
+        "next",
+        "Next picture",
+        "&Go",
+        "Show the next picture",
+        (),
+        "next_picture",
+        bar=True,
+        short="Next",
+        soft=("Space", "Right", "PgDown"),
     ),
     Declared("first", "First picture", "&Go", "Show the first picture", (), "first_picture", soft=("Home",)),
     Declared("last", "Last picture", "&Go", "Show the last picture", (), "last_picture", soft=("End",)),

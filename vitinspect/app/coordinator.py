@@ -19,9 +19,11 @@ from vitinspect.app import caches, jobs
 from vitinspect.app.background import AHEAD, CHORES, DECODE, LOOKUP, Background, Job
 from vitinspect.app.jobs import Mapped, Predicted, Refused
 from vitinspect.app.listing import ImageList
+from vitinspect.app.masks import MaskFinder
 from vitinspect.app.pictures import Picture, PictureCache, decode
 from vitinspect.app.results import FAILED, LOADING, READY, Address, ModelCard, Progress, Results, ShownMap
 from vitinspect.app.state import State
+from vitinspect.app.thumbnails import prune
 from vitinspect.app.worker import Problem, Worker
 from vitinspect.errors import ImageError
 from vitinspect.explainers.registry import Method
@@ -50,6 +52,7 @@ class Coordinator(QObject):
         map_bytes: int = 128 << 20,
         picture_bytes: int = 512 << 20,
         use_disk: bool = True,
+        map_disk_bytes: int = 512 << 20,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -58,6 +61,7 @@ class Coordinator(QObject):
         self.pictures = PictureCache(picture_bytes)
         self.memory = caches.MemoryCache(map_bytes)
         self.use_disk = use_disk
+        self.map_disk_bytes = map_disk_bytes
         self._loader = loader
         self._looked: set[str] = set()
         self._load_id = self._explain_id = 0
@@ -89,6 +93,8 @@ class Coordinator(QObject):
         if self.state.image:
             self._open_picture()
         self._load_model()
+        if self.use_disk:
+            self.background.submit(CHORES, Job(lambda cancel: prune(caches.folder(), self.map_disk_bytes, cancel)))
 
     def close(self) -> None:
         self._soon.stop()
@@ -104,8 +110,8 @@ class Coordinator(QObject):
             self.listing.open(self.state.folder, self.state.recursive)
         if names & {"sort", "descending"}:
             self.listing.order_by(self.state.sort, self.state.descending)
-        if names & {"filter"}:
-            self.listing.filter_by(self.state.filter, self.listing.accept)
+        if names & {"filter", "only_masked", "only_class"}:
+            self.listing.filter_by(self.state.filter, self._accept())
         if "image" in names:
             self._open_picture()
         if names & _MODEL:
@@ -131,6 +137,20 @@ class Coordinator(QObject):
     @Slot(str)
     def _on_list_failed(self, message: str) -> None:
         self.trouble.emit(Problem(message, "", True))
+
+    def _accept(self) -> Callable[[str], bool] | None:
+        """The condition on a picture, besides its name."""
+        if self.state.only_masked:
+            return MaskFinder().filter()
+        wanted, known = self.state.only_class, self.results.known_classes
+        return (lambda path: known.get(path) == wanted) if wanted else None
+
+    def _note_class(self) -> None:
+        results = self.results
+        if results.predictions and results.picture is not None:
+            label = results.predictions[0].label
+            if results.known_classes.get(results.picture.path) != label:
+                results.update(known_classes={**results.known_classes, results.picture.path: label})
 
     # --- picture -------------------------------------------------------------------------------------------------
 
@@ -218,7 +238,10 @@ class Coordinator(QObject):
         self.worker.cancel("explain")
         self._failed_for = None
         known = caches.recall_card(state.model, state.precision) if self.use_disk and self._loader is None else None
-        self.results.update(model_state=LOADING, model_error="", card=known, maps={}, predictions=(), refusals={})
+        self.results.update(
+            model_state=LOADING, model_error="", card=known, maps={}, predictions=(), refusals={}, known_classes={}
+        )
+        self.state.set(only_class="")
         self._load_id = self.worker.submit(
             "load",
             partial(jobs.load, source=state.model, device=state.device, precision=state.precision, loader=self._loader),
@@ -259,6 +282,7 @@ class Coordinator(QObject):
                 placed=predicted.placed,
                 target=target,
             )
+            self._note_class()
         missing = [] if isinstance(predicted, Predicted) else [None]
         wanted: list[Method] = []
         maps: dict[str, ShownMap] = {}
@@ -408,6 +432,8 @@ class Coordinator(QObject):
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, jobs.Names):
+            self.results.update(model_names=part.names)
         if request_id != self._explain_id or self._explain_for is None:
             return
         picture, card, asked = self._explain_for
@@ -426,6 +452,7 @@ class Coordinator(QObject):
                 placed=part.placed,
                 target=part.target,
             )
+            self._note_class()
         elif isinstance(part, Mapped):
             method = next((m for m in state.chosen() if m.key == part.key), None)
             if method is None:

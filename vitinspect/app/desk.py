@@ -48,6 +48,7 @@ class Desk(QObject):
             map_bytes=self.settings["map_memory"] * _MB,
             picture_bytes=self.settings["picture_memory"] * _MB,
             use_disk=use_disk and self.settings["map_disk"] > 0,
+            map_disk_bytes=self.settings["map_disk"] * _MB,
             parent=self,
         )
         self.derived = Derived(self.state, self.results, parent=self)

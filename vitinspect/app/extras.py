@@ -52,6 +52,8 @@ class Extras(QObject):
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"plots", "plot", "pinned", "precision", "fit"}:
             self._want_attention()
+        if "plots" in names:
+            self._overlap()
         if names & {"fit", "precision"}:
             self.reset_brush()
         if "brush_fill" in names and self.results.painted is not None:

@@ -51,6 +51,13 @@ class Refused:
     details: str
 
 
+@dataclass(frozen=True)
+class Names:
+    """What timm knows, for the model picker."""
+
+    names: tuple[str, ...]
+
+
 Loader = Callable[..., Any]
 
 
@@ -84,7 +91,13 @@ def load(
         context.model = (loader or load_from_sources)(source, device=device)
         context.source = (source, device)
     cancel.check()
-    return card_of(context.model, source, precision)
+    card = card_of(context.model, source, precision)
+    if not context.named:
+        from vitinspect.models.sources import list_models
+
+        context.named = True
+        hand_over(Names(tuple(list_models(""))))
+    return card
 
 
 def card_of(model: Any, source: str, precision: str) -> ModelCard:

@@ -9,7 +9,7 @@ import heapq
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,6 @@ class ImageList(QAbstractListModel):
         self.recursive = False
         self.sort = "name"
         self.descending = False
-        self.scores: Mapping[str, float] = {}
         self.accept: Callable[[str], bool] | None = None
         """A further condition on a path, besides the text."""
         self.text = ""
@@ -148,13 +147,7 @@ class ImageList(QAbstractListModel):
     def _scan(self) -> None:
         if self._job is not None:
             self._job.cancel.cancel()
-        folder, recursive, sort, descending, scores = (
-            self.folder,
-            self.recursive,
-            self.sort,
-            self.descending,
-            self.scores,
-        )
+        folder, recursive, sort, descending = self.folder, self.recursive, self.sort, self.descending
         token = CancelToken()
 
         def first(listed: Listed) -> None:
@@ -167,7 +160,6 @@ class ImageList(QAbstractListModel):
                 recursive,
                 sort,
                 descending,
-                scores,
                 cancel,
                 lambda listed: self._background.post(lambda: first(listed)),
             )
@@ -222,7 +214,6 @@ def scan(
     recursive: bool,
     sort: str,
     descending: bool,
-    scores: Mapping[str, float],
     cancel: CancelToken,
     show: Callable[[Listed], None] | None = None,
 ) -> Listed:
@@ -232,8 +223,6 @@ def scan(
     key: Callable[[str], Any] = natural_key
     if sort in ("date", "size"):
         key = _by_date if sort == "date" else _by_size
-    elif sort == "score":
-        key = lambda path: (scores.get(path, float("-inf")), natural_key(path))  # noqa: E731
     started = time.monotonic()
     shown = show is None
     runs = []

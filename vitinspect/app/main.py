@@ -85,8 +85,9 @@ def run(
     *,
     device: str | None = None,
     loader: Any = None,
+    leave: bool = True,
 ) -> int:
-    """Open the window, and come back when it is closed. The exit code of the program."""
+    """Open the window until it is closed, and end the process with the exit code; without ``leave`` return it."""
     app = application()
     handler = logs.start()
     desk, problems = make_desk(folder, model, fresh, device=device, loader=loader)
@@ -105,18 +106,16 @@ def run(
     ticks.stop()
     clean = desk.close(STUCK)
     hooks.remove()
-    if not clean:
-        # A thread sits in an import or in one large matrix product, which nothing can interrupt. Everything that
-        # must be kept is on disk; to wait for it would be a window that hangs on close.
-        _log.info("Left while a thread was busy")
-        logging.shutdown()
+    logs.stop(handler)
+    if leave or not clean:
+        # Either a thread sits in an import or in one large matrix product, which nothing can interrupt; or all is
+        # done, and Python would spend seconds on taking torch and Qt apart. What must be kept is on disk.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
     window.deleteLater()
     desk.deleteLater()
     app.processEvents()
-    logs.stop(handler)
     return code
 
 

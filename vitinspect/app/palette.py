@@ -109,7 +109,7 @@ class ShortcutSheet(QDialog):
             (["click"], "Pin a patch"),
             (["hold H"], "Hide the heat map"),
         ]
-        _add_block(right, "On the picture", mouse)
+        _add_block(left, "On the picture", mouse)
         for grid in (left, right):
             grid.setHorizontalSpacing(16)
             grid.setVerticalSpacing(4)

@@ -104,6 +104,14 @@ class ShownMap:
         return self.address.method
 
     @property
+    def short(self) -> str:
+        """The method's short name where it has one."""
+        from vitinspect.explainers.registry import methods
+
+        known = methods()
+        return (known[self.id].short if self.id in known else "") or self.title
+
+    @property
     def owner(self) -> str:
         """Everything that a value of this map belongs to, for tooltips and files."""
         parts = [self.image, self.model, self.key]
@@ -162,6 +170,8 @@ class Results(QObject):
         self.pending: frozenset[str] = frozenset()
         self.progress: Progress | None = None
         self.folder_size = 0
+        self.known_classes: dict[str, str] = {}
+        """Path -> the class that the present model predicts, of the pictures that were looked at."""
         self.model_names: tuple[str, ...] = ()
         """What timm knows, for the model picker."""
 

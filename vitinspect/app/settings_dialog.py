@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vitinspect.app.panels.section import form, quiet
+from vitinspect.app.panels.section import even_heights, form, quiet
 from vitinspect.app.settings import SETTINGS, Setting, Settings
 
 
@@ -34,12 +34,12 @@ class SettingsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setSpacing(8)
+        rows = form()
+        rows.setVerticalSpacing(8)
         for group in dict.fromkeys(setting.group for setting in SETTINGS):
             heading = QLabel(group)
             heading.setObjectName("heading")
-            layout.addWidget(heading)
-            rows = form()
-            rows.setVerticalSpacing(8)
+            rows.addRow(heading)
             for setting in SETTINGS:
                 if setting.group == group:
                     field = self._field(setting)
@@ -47,7 +47,7 @@ class SettingsDialog(QDialog):
                     field.setAccessibleName(setting.title)
                     self.fields[setting.name] = field
                     rows.addRow(setting.title, field)
-            layout.addLayout(rows)
+        layout.addLayout(rows)
         heading = QLabel("Caches")
         heading.setObjectName("heading")
         layout.addWidget(heading)
@@ -62,6 +62,7 @@ class SettingsDialog(QDialog):
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout.addWidget(buttons)
+        even_heights(self)
         self.resize(520, self.sizeHint().height())
 
     def _field(self, setting: Setting) -> QWidget:

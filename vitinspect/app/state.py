@@ -22,7 +22,7 @@ from vitinspect.explainers.registry import Method, make_method, methods
 LAYOUTS = ("single", "grid", "swipe")
 SHOWS = ("overlay", "heat", "image")
 GROWS = ("uniform", "growing")
-SORTS = ("name", "date", "size", "score")
+SORTS = ("name", "date", "size")
 FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
 PLOTS = ("scores", "layers")
@@ -51,8 +51,8 @@ class Values:
     descending: bool = False
     filter: str = ""
     only_masked: bool = False
-    only_class: int = -1
-    """Only images that were predicted as this class; -1 for all."""
+    only_class: str = ""
+    """Only images that were predicted as this class; empty for all."""
     recent_folders: tuple[str, ...] = ()
 
     # with what

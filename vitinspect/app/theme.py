@@ -145,7 +145,8 @@ def _sheet(t: Theme) -> str:
         border-top: 1px solid {t.line}; }}
     #section:hover {{ background: {t.hover}; }}
     #message {{ background: {t.warning}; color: {t.on_warning}; border-bottom: 1px solid {t.line}; }}
-    #message QLabel, #message QPlainTextEdit {{ color: {t.on_warning}; background: transparent; }}
+    #message QLabel {{ color: {t.on_warning}; background: transparent; }}
+    #message QPlainTextEdit {{ color: {t.text}; background: {t.panel}; border: 1px solid {t.line}; }}
     #message QPushButton {{ color: {t.on_warning}; background: transparent; border: 1px solid {t.on_warning};
         border-radius: 4px; padding: 2px 8px; }}
     QProgressBar {{ border: 1px solid {t.line}; border-radius: 3px; background: {t.panel}; height: 10px; }}

@@ -77,6 +77,7 @@ class Context:
     def __init__(self) -> None:
         self.model: Any = None
         self.source: Any = None
+        self.named = False
         self.prepared: Any = None
         """The last picture as the model gets it, with what it was made from."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
@@ -48,10 +49,14 @@ class Browser(QWidget):
         self.sort = Choice(
             state,
             "sort",
-            [("name", "Name"), ("date", "Date"), ("size", "Size"), ("score", "Score")],
+            [("name", "Name"), ("date", "Date"), ("size", "Size")],
             "What the pictures are sorted by",
         )
         self.sort.setMinimumContentsLength(5)
+        self.kind = QComboBox()
+        self.kind.setToolTip("Which pictures are shown; classes are those of the pictures that were looked at")
+        self.kind.setAccessibleName("Which pictures are shown")
+        self.kind.activated.connect(self._chose_kind)
         self.direction = QToolButton()
         self.direction.setToolTip("Turn the order round")
         self.direction.clicked.connect(lambda: state.toggle("descending"))
@@ -65,6 +70,7 @@ class Browser(QWidget):
         second = _row(self.filter, self.sort, self.direction)
         layout.addLayout(first)
         layout.addLayout(second)
+        layout.addWidget(self.kind)
         layout.addWidget(self.grid, 1)
         layout.addWidget(self.count)
         # Each key would filter a hundred thousand names; the pause between two words is enough.
@@ -78,8 +84,11 @@ class Browser(QWidget):
         self.grid.chosen.connect(self._chosen)
         listing.listed.connect(self._listed)
         state.changed.connect(self._state_changed)
+        results.changed.connect(lambda names: self._follow_kinds() if "known_classes" in names else None)
+        self._follow_kinds()
         self._follow_folder()
         self._follow_direction()
+        self._listed(True)
 
     @Slot(bool)
     def _listed(self, complete: bool) -> None:
@@ -95,6 +104,23 @@ class Browser(QWidget):
             text = f"{total:,} picture{'s' if total != 1 else ''}" + ("" if complete else " so far")
         self.count.setText(text.replace(",", " "))
 
+    def _follow_kinds(self) -> None:
+        counts = Counter(self._results.known_classes.values())
+        self.kind.blockSignals(True)
+        self.kind.clear()
+        self.kind.addItem("All pictures", ("", False))
+        self.kind.addItem("With a mask", ("", True))
+        for label, count in sorted(counts.items()):
+            self.kind.addItem(f"Predicted: {label} ({count} so far)", (label, False))
+        wanted = (self._state.only_class, self._state.only_masked)
+        rows = [self.kind.itemData(i) for i in range(self.kind.count())]
+        self.kind.setCurrentIndex(rows.index(wanted) if wanted in rows else 0)
+        self.kind.blockSignals(False)
+
+    def _chose_kind(self, row: int) -> None:
+        label, masked = self.kind.itemData(row)
+        self._state.set(only_class=label, only_masked=masked)
+
     def _chosen(self, path: str) -> None:
         self._state.set(image=path)
 
@@ -104,6 +130,8 @@ class Browser(QWidget):
             self._follow_image()
         if names & {"folder", "recent_folders"}:
             self._follow_folder()
+        if names & {"only_class", "only_masked"}:
+            self._follow_kinds()
         if "descending" in names:
             self._follow_direction()
         if "filter" in names and self.filter.text() != self._state.filter:
@@ -148,7 +176,7 @@ def open_folder(state: State, folder: str, image: str = "") -> None:
     """Show ``folder`` and remember it among the recent ones."""
     folder = os.path.abspath(folder)
     recent = (folder, *(f for f in state.recent_folders if f != folder))[:12]
-    state.set(folder=folder, recent_folders=recent, image=image, filter="")
+    state.set(folder=folder, recent_folders=recent, image=image, filter="", only_masked=False, only_class="")
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

@@ -85,9 +85,10 @@ class FusionPanel(QWidget):
         info = methods()[method_id]
         slide = Slide(0, 1, 100, lambda v: f"{v:.2f}", f"Weight of {info.title}; 0 leaves it out", width=32)
         slide.moved.connect(lambda value: self._state.set(weights={**self._state.weights, method_id: round(value, 2)}))
-        label = QLabel(short_title(method_id))
+        label = QLabel()
+        room = label.fontMetrics()
+        label.setText(room.elidedText(short_title(method_id), Qt.TextElideMode.ElideRight, 104))
         label.setToolTip(info.title)
-        label.setMaximumWidth(112)
         self.weights[method_id] = (label, slide)
         self._rows.addRow(label, slide)
 

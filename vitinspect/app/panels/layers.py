@@ -15,7 +15,7 @@ from vitinspect.app.results import READY, Results
 from vitinspect.app.state import State
 
 LEFT, TOP, GAP = 44, 20, 4
-LARGE = 176
+LARGE = 136
 
 
 class LayersPanel(QWidget):

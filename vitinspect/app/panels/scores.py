@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QPushButton,
     QSpinBox,
     QTableWidget,
@@ -20,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from vitinspect.app import theme
 from vitinspect.app.extras import Extras
-from vitinspect.app.panels.section import Choice, form, quiet
+from vitinspect.app.panels.section import Choice, quiet
 from vitinspect.app.results import Results
 from vitinspect.app.state import State
 
@@ -53,7 +54,7 @@ class ScoresPanel(QWidget):
         self.steps.valueChanged.connect(lambda value: state.set(score_steps=value))
         self.about = quiet()
         self.table = QTableWidget(0, 6)
-        self.table.setHorizontalHeaderLabels(["Map", "Deletion", "Insertion", "IoU", "Precision", "Energy in"])
+        self.table.setHorizontalHeaderLabels(["Map", "Del.", "Ins.", "IoU", "AP", "Energy"])
         for column, tip in enumerate(
             (
                 "",
@@ -76,23 +77,20 @@ class ScoresPanel(QWidget):
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.table.verticalHeader().setDefaultSectionSize(22)
-        options = form()
-        options.addRow("Fill", self.fill)
-        options.addRow("Steps", self.steps)
-        left = QVBoxLayout()
-        left.setSpacing(4)
         top = QHBoxLayout()
-        top.setSpacing(12)
-        top.addLayout(options, 1)
-        top.addWidget(self.compute, 0, Qt.AlignmentFlag.AlignTop)
-        left.addLayout(top)
-        left.addWidget(self.table, 1)
-        left.addWidget(self.about)
+        top.setSpacing(8)
+        for part in (QLabel("Fill"), self.fill, QLabel("Steps"), self.steps, self.compute):
+            top.addWidget(part)
+        top.addWidget(self.about, 1)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(12)
+        self._row.addWidget(self.table, 1)
         self.plots: Any = None
-        self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(8, 8, 8, 4)
-        self._layout.setSpacing(12)
-        self._layout.addLayout(left, 4)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 4)
+        layout.setSpacing(8)
+        layout.addLayout(top)
+        layout.addLayout(self._row, 1)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         self._follow()
@@ -112,7 +110,7 @@ class ScoresPanel(QWidget):
     def showEvent(self, event: object) -> None:  # noqa: N802
         if self.plots is None:
             self.plots = CurvePlots()
-            self._layout.addWidget(self.plots, 5)
+            self._row.addWidget(self.plots, 1)
         self._follow()
 
     def _follow(self) -> None:
@@ -123,7 +121,7 @@ class ScoresPanel(QWidget):
         for row, (key, shown) in enumerate(maps.items()):
             curves, overlap = results.curves.get(key), results.overlaps.get(key)
             cells = [
-                shown.title,
+                shown.short,
                 f"{curves.deletion_auc:.3f}" if curves else "–",
                 f"{curves.insertion_auc:.3f}" if curves else "–",
                 f"{overlap.iou:.3f}" if overlap else "–",
@@ -149,13 +147,13 @@ class ScoresPanel(QWidget):
             return "No map yet: choose a method."
         parts = []
         if results.card is not None and results.target:
-            parts.append(f"Curves follow the probability of {results.card.target_text(results.target)}.")
+            parts.append(f"Curves: probability of {results.card.target_text(results.target)}.")
         if results.mask_error:
             parts.append(results.mask_error)
         elif results.mask_path:
-            parts.append("Overlap is with the mask in masks/, on what the model sees.")
+            parts.append("Overlap: with the mask in masks/.")
         else:
-            parts.append("No mask for this picture (masks/ beside or below the folder).")
+            parts.append("Overlap: no mask in masks/.")
         return " ".join(parts)
 
 

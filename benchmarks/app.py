@@ -1,0 +1,386 @@
+"""How quickly the window answers: ``python -m benchmarks.app [start sliders next folder steps] [--platform xcb]``.
+
+Each part runs in a process of its own, in a home of its own. ``--platform xcb`` starts an Xvfb for it. Figures are
+medians and 95th percentiles in milliseconds unless another unit stands with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+PARTS = ("start", "sliders", "next", "folder", "steps")
+BEAT = 2
+"""Milliseconds between two looks at the clock."""
+
+
+class Heart:
+    """Measures how long the event loop did not answer: the longest gaps between the beats of a timer."""
+
+    def __init__(self) -> None:
+        from PySide6.QtCore import Qt, QTimer
+
+        self.gaps: list[tuple[float, str]] = []
+        self.phase = ""
+        self._last = time.perf_counter()
+        self.timer = QTimer()
+        self.timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(self._beat)
+        self.timer.start(BEAT)
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append((1000 * (now - self._last) - BEAT, self.phase))
+        self._last = now
+
+    def begin(self, phase: str) -> None:
+        self._beat()
+        self.phase = phase
+
+    def worst(self, phase: str) -> float:
+        return max((gap for gap, p in self.gaps if p == phase), default=0.0)
+
+
+def until(condition: Callable[[], bool], timeout: float = 300.0) -> None:
+    """Let events run until ``condition`` holds."""
+    from PySide6.QtCore import QEventLoop
+    from PySide6.QtWidgets import QApplication
+
+    end = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("the window was not done in time")
+        QApplication.processEvents(
+            QEventLoop.ProcessEventsFlag.AllEvents | QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20
+        )
+
+
+def rss() -> float:
+    """Resident memory in MB."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def spread(values: Sequence[float]) -> str:
+    ordered = sorted(values)
+    return f"{statistics.median(ordered):.1f} median, {ordered[int(0.95 * (len(ordered) - 1))]:.1f} 95 %"
+
+
+@contextlib.contextmanager
+def opened(folder: str | None, *, model: bool = True, **values: Any) -> Iterator[Any]:
+    """The window on ``folder``, with or without its model."""
+    from vitinspect.app import main, theme
+    from vitinspect.app.window import MainWindow
+
+    app = main.application()
+    desk, _ = main.make_desk(folder, None, True)
+    desk.remembers = False
+    theme.apply(app, "light")
+    desk.state.set(**values)
+    window = MainWindow(desk)
+    window.resize(1280, 800)
+    window.show()
+    if model:
+        desk.coordinator.start()
+    else:
+        desk.coordinator._started = True
+        desk.listing.open(folder or "")
+    try:
+        yield window
+    finally:
+        window.close()
+        desk.close(20)
+
+
+def settled(desk: Any) -> bool:
+    busy = desk.worker.busy or not desk.background.idle or desk.coordinator._soon.isActive()
+    return not busy and not desk.results.pending and bool(desk.results.maps)
+
+
+# --- the parts ---------------------------------------------------------------------------------------------------
+
+
+def part_start() -> None:
+    """One start of the real program; its figures on one line."""
+    begun = float(os.environ["VITINSPECT_BEGUN"])
+    from vitinspect.app import main
+
+    app = main.application()
+    heart = Heart()
+    figures: dict[str, Any] = {}
+    phase = 0
+
+    def look() -> None:
+        nonlocal phase
+        from vitinspect.app.window import MainWindow
+
+        window = next((w for w in app.topLevelWidgets() if isinstance(w, MainWindow)), None)
+        if window is None:
+            return
+        results = window.desk.results
+        if phase == 0:
+            if not window._painted:
+                return
+            figures["paint"] = time.time() - begun
+            figures["torch"] = "torch" in sys.modules
+            heart.begin("load")
+            phase = 1
+        elif phase == 1 and results.maps and results.model_state == "ready":
+            figures["map"] = time.time() - begun
+            heart.begin("explain")
+            window.desk.state.set(
+                methods=("rollout", "attention_gradcam", "lrp", "legrad", "integrated_gradients", "smoothgrad"),
+                layout="grid",
+            )
+            phase = 2
+        elif phase == 2 and len(results.maps) == 6 and not results.pending:
+            heart.begin("end")
+            phase = 3
+            window.close()
+
+    heart.timer.timeout.connect(look)
+    code = main.run(None, None, True, leave=False)
+    print(
+        f"{figures['paint']:.3f} {figures['map']:.2f} {heart.worst('load'):.0f} {heart.worst('explain'):.0f} "
+        f"{int(figures['torch'])} {code}"
+    )
+
+
+def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
+    rows = []
+    for _ in range(arguments.rounds + 1):
+        child = {**environment, "VITINSPECT_BEGUN": str(time.time())}
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.app", "--child", "start"], env=child, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        rows.append([float(word) for word in done.stdout.split()])
+    # The first one compiled modules and filled the disk's cache.
+    columns = list(zip(*rows[1:], strict=True))
+    print(
+        f"| process start to first painted window | {statistics.median(columns[0]):.2f} s (cold: {rows[0][0]:.2f} s) |"
+    )
+    print(f"| torch imported by then | {'yes' if any(columns[4]) else 'no'} |")
+    print(f"| process start to first heat map | {statistics.median(columns[1]):.1f} s |")
+    print(f"| longest gap while torch was imported and the model loaded | {max(columns[2]):.0f} ms |")
+    print(f"| longest gap while six methods ran | {max(columns[3]):.0f} ms |")
+
+
+def part_sliders() -> None:
+    """Threshold, opacity and fusion weights over a large picture."""
+    import numpy as np
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        small = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((2048, 1536), Image.Resampling.BICUBIC).save(f"{folder}/large.jpg")
+        four = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
+        for layout in ("single", "grid"):
+            with opened(folder, methods=four, fusion=True, layout=layout, active="fused", outline=True) as window:
+                desk, canvas = window.desk, window.canvas
+                until(lambda desk=desk: settled(desk) and desk.results.fused is not None)
+                moves = {
+                    "opacity": lambda i: window.display_panel.opacity.slider.setValue(i % 100),
+                    "threshold": lambda i: window.threshold_panel.slide.slider.setValue(i % 200),
+                    "fusion weight": lambda i: window.fusion_panel.weights["rollout"][1].slider.setValue(1 + i % 99),
+                }
+                desk.state.set(threshold_mode="fixed")
+                for name, move in moves.items():
+                    times = []
+                    for i in range(120):
+                        painted: list[float] = []
+                        link = canvas.painted.connect(lambda painted=painted: painted.append(time.perf_counter()))
+                        begun = time.perf_counter()
+                        move(7 * i + 3)
+                        until(lambda painted=painted: bool(painted))
+                        canvas.painted.disconnect(link)
+                        times.append(1000 * (painted[0] - begun))
+                    print(f"| {name} slider, four maps fused over 2048 × 1536, {layout} | {spread(times[20:])} |")
+
+
+def part_next() -> None:
+    """The next picture among 24-megapixel JPEGs."""
+    import numpy as np
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as folder:
+        random = np.random.default_rng(0)
+        for i in range(10):
+            small = random.integers(0, 255, (60, 90, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((6000, 4000), Image.Resampling.BICUBIC).save(f"{folder}/{i}.jpg", quality=90)
+        with opened(folder, methods=("rollout",)) as window:
+            desk, canvas = window.desk, window.canvas
+            until(lambda: settled(desk))
+            times = []
+            for _ in range(8):
+                until(lambda: settled(desk))
+                time.sleep(0.3)
+                wanted = desk.listing.path_at(desk.listing.row_of(desk.state.image) + 1)
+                painted: list[float] = []
+                link = canvas.painted.connect(
+                    lambda painted=painted, wanted=wanted: (
+                        painted.append(time.perf_counter())
+                        if desk.results.picture is not None and desk.results.picture.path == wanted
+                        else None
+                    )
+                )
+                begun = time.perf_counter()
+                window.next_picture()
+                until(lambda painted=painted: bool(painted))
+                canvas.painted.disconnect(link)
+                times.append(1000 * (painted[0] - begun))
+            print(f"| next 24-megapixel JPEG, read ahead | {spread(times)}, {max(times):.0f} worst |")
+
+
+def part_folder() -> None:
+    """A folder of 100,000 pictures."""
+    import shutil
+
+    from PIL import Image
+
+    count = 100_000
+    with tempfile.TemporaryDirectory() as folder:
+        template = Path(folder) / "template.bin"
+        Image.effect_noise((160, 120), 80).convert("RGB").save(template, "JPEG")
+        for i in range(count):
+            path = Path(folder) / f"picture {i}.jpg"
+            try:
+                os.link(template, path)
+            except OSError:  # a file system that has a bound on links
+                template = Path(folder) / f"template {i}.bin"
+                shutil.copyfile(path.with_name(f"picture {i - 1}.jpg"), template)
+                os.link(template, path)
+        with opened(None, model=False) as window:
+            until(lambda: window.desk.background.idle)
+            empty = rss()
+            heart = Heart()
+            heart.begin("list")
+            first: list[float] = []
+            window.desk.thumbnails.arrived.connect(lambda path: first.append(time.perf_counter()))
+            begun = time.perf_counter()
+            window.desk.state.set(folder=folder)
+            until(lambda: len(first) >= 8)
+            shown = time.perf_counter() - begun
+            until(lambda: window.desk.listing.complete)
+            complete = time.perf_counter() - begun
+            until(lambda: window.desk.background.idle)
+            heart.begin("scroll")
+            bar = window.browser.grid.verticalScrollBar()
+            for i in range(300):
+                bar.setValue(round(bar.maximum() * ((i * 0.61803) % 1)))
+                end = time.perf_counter() + 0.016
+                until(lambda end=end: time.perf_counter() > end)
+            until(lambda: window.desk.background.idle)
+            heart.begin("end")
+            print(f"| {count:,} pictures: first thumbnails | {shown:.2f} s (all in order: {complete:.2f} s) |")
+            print(
+                f"| {count:,} pictures: longest gap while listing / scrolling | {heart.worst('list'):.0f} / {heart.worst('scroll'):.0f} ms |"
+            )
+            print(f"| {count:,} pictures: memory above the empty window | {rss() - empty:.0f} MB |")
+
+
+def part_steps(images: int = 1000) -> None:
+    """Many pictures with four methods each: what is left behind."""
+    import threading
+
+    import numpy as np
+    from PIL import Image
+
+    images = int(os.environ.get("VITINSPECT_STEPS", images))
+    with tempfile.TemporaryDirectory() as folder:
+        random = np.random.default_rng(0)
+        for i in range(images):
+            small = random.integers(0, 255, (12, 12, 3), dtype=np.uint8)
+            Image.fromarray(small).resize((320, 240), Image.Resampling.BICUBIC).save(f"{folder}/{i}.jpg")
+        four = ("rollout", "attention_gradcam", "lrp", "legrad")
+        with opened(folder, methods=four) as window:
+            desk = window.desk
+            until(lambda: settled(desk))
+            begun = time.perf_counter()
+            seen = {}
+            for i in range(images):
+                until(lambda: settled(desk) and len(desk.results.maps) == 4)
+                if i in (images // 10, images - 1):
+                    seen[i] = (
+                        rss(),
+                        len(os.listdir("/proc/self/fd")),
+                        threading.active_count(),
+                        len(os.listdir("/proc/self/task")),
+                    )
+                if i < images - 1:
+                    window.next_picture()
+            each = (time.perf_counter() - begun) / images
+            (first, a), (last, b) = sorted(seen.items())
+            print(f"| {images:,} pictures, four methods each: per picture | {1000 * each:.0f} |")
+            print(f"| memory after {first:,} and after {last + 1:,} | {a[0]:.0f} and {b[0]:.0f} MB |")
+            print(f"| open files, Python threads, all threads | {a[1]}, {a[2]}, {a[3]} and {b[1]}, {b[2]}, {b[3]} |")
+
+
+# --- running them ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def display(platform: str) -> Iterator[dict[str, str]]:
+    """The environment for a part: offscreen, or with an Xvfb of its own."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "QT_QPA_PLATFORM": platform, "VITINSPECT_HOME": home}
+        if platform != "xcb":
+            yield environment
+            return
+        read, write = os.pipe()
+        server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-noreset"],
+            pass_fds=(write,),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(write)
+        try:
+            with os.fdopen(read) as pipe:
+                number = pipe.readline().strip()
+            yield {**environment, "DISPLAY": f":{number}"}
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How quickly the window answers.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--platform", choices=("offscreen", "xcb"), default="offscreen")
+    parser.add_argument("--rounds", type=int, default=5, help="starts of the program")
+    parser.add_argument("--images", type=int, default=1000, help="pictures that are stepped through")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    if arguments.child:
+        globals()[f"part_{arguments.parts[0]}"]()
+        # Unloading torch beside Qt takes its time and measures nothing.
+        sys.stdout.flush()
+        os._exit(0)
+    print(f"| {arguments.platform} | ms |\n|---|---|", flush=True)
+    for part in arguments.parts or PARTS:
+        with display(arguments.platform) as environment:
+            environment["VITINSPECT_STEPS"] = str(arguments.images)
+            if part == "start":
+                start(arguments, environment)
+            else:
+                command = [sys.executable, "-m", "benchmarks.app", "--child", part]
+                done = subprocess.run(command, env=environment, capture_output=True, text=True)
+                print(done.stdout if not done.returncode else f"| {part} | failed: {done.stderr[-800:]} |", end="")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

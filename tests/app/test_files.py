@@ -1,0 +1,286 @@
+"""What is kept of pictures and maps: listing, thumbnails, decoded pictures, caches."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QImage
+
+from vitinspect.app import caches, pictures, thumbnails
+from vitinspect.app.background import DECODE, THUMBNAIL, Background, Job
+from vitinspect.app.geometry import Placed
+from vitinspect.app.jobs import Mapped, Predicted
+from vitinspect.app.listing import ImageList, scan
+from vitinspect.app.masks import MaskFinder
+from vitinspect.app.panels.grid import ThumbnailGrid
+from vitinspect.app.results import Prediction
+from vitinspect.app.thumbnails import Broken, Thumbnails
+from vitinspect.errors import ImageError
+from vitinspect.progress import CancelToken
+
+
+@pytest.fixture
+def background(qapp):
+    made = Background(2)
+    yield made
+    assert made.close(5)
+
+
+@pytest.fixture
+def listing(background):
+    made = ImageList(background)
+    yield made
+    made.close()
+
+
+def names(listing):
+    return [os.path.basename(listing.path_at(i)) for i in range(listing.rowCount())]
+
+
+def open_and_wait(listing, folder, qtbot):
+    listing.open(str(folder))
+    qtbot.waitUntil(lambda: listing.complete, timeout=10_000)
+
+
+# --- listing -----------------------------------------------------------------------------------------------------
+
+
+def test_names_come_in_the_order_a_person_expects(listing, tmp_path, qtbot):
+    for name in ("b 10.png", "b 2.png", "A 1.jpg", "notes.txt", ".hidden.png"):
+        (tmp_path / name).write_bytes(b"")
+    open_and_wait(listing, tmp_path, qtbot)
+    assert names(listing) == ["A 1.jpg", "b 2.png", "b 10.png"]
+
+
+def test_the_order_can_be_by_size_and_turned_round(listing, tmp_path, qtbot):
+    for i, size in enumerate((30, 10, 20)):
+        (tmp_path / f"{i}.png").write_bytes(b"x" * size)
+    open_and_wait(listing, tmp_path, qtbot)
+    listing.order_by("size", True)
+    qtbot.waitUntil(lambda: names(listing) == ["0.png", "2.png", "1.png"], timeout=5000)
+
+
+def test_a_new_file_appears_by_itself(listing, pictures, qtbot):
+    open_and_wait(listing, pictures, qtbot)
+    (pictures / "picture 7.png").write_bytes((pictures / "picture 1.png").read_bytes())
+    qtbot.waitUntil(lambda: listing.rowCount() == 7, timeout=5000)
+
+
+def test_listing_opens_no_file(tmp_path, monkeypatch):
+    for i in range(50):
+        (tmp_path / f"{i}.png").write_bytes(b"")
+
+    def refuse(*arguments, **keywords):
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert len(scan(str(tmp_path), False, "name", False, CancelToken()).paths) == 50
+
+
+def test_the_first_names_show_before_the_rest_is_read(tmp_path, monkeypatch):
+    from vitinspect.app import listing
+
+    for i in range(1500):
+        (tmp_path / f"{i}.png").write_bytes(b"")
+    monkeypatch.setattr(listing, "_FIRST_AFTER", 0.0)
+    shown = []
+    found = scan(str(tmp_path), False, "name", False, CancelToken(), shown.append)
+    assert not shown[0].complete
+    assert 0 < len(shown[0].paths) < 1500
+    assert found.complete
+    assert found.paths == sorted(found.paths, key=lambda p: int(os.path.basename(p)[:-4]))
+    assert found.rows[found.paths[77]] == 77
+
+
+def test_a_mask_is_found_by_its_name_beside_the_pictures(tmp_path):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir()
+    masks.mkdir()
+    (masks / "a.png").write_bytes(b"")
+    finder = MaskFinder()
+    assert finder.find(str(images / "a.jpg")) == str(masks / "a.png")
+    assert finder.find(str(images / "b.jpg")) == ""
+
+
+# --- the pool ----------------------------------------------------------------------------------------------------
+
+
+def test_the_newest_job_goes_first_and_the_oldest_waiting_ones_are_dropped(qapp, qtbot):
+    pool = Background(1)
+    done, dropped = [], []
+    try:
+        pool.submit(DECODE, Job(lambda cancel: time.sleep(0.2)))
+        time.sleep(0.05)
+        for i in range(THUMBNAIL.most + 3):
+            pool.submit(
+                THUMBNAIL,
+                Job(
+                    lambda cancel, i=i: i,
+                    done=lambda result, error: done.append(result),
+                    dropped=lambda i=i: dropped.append(i),
+                ),
+            )
+        qtbot.waitUntil(lambda: len(done) == THUMBNAIL.most, timeout=10_000)
+        assert done[0] == THUMBNAIL.most + 2
+        assert dropped == [0, 1, 2]
+    finally:
+        assert pool.close(5)
+
+
+def test_an_error_in_a_job_comes_back_and_the_pool_goes_on(background, qtbot):
+    got = []
+
+    def broken(cancel):
+        raise ImageError("no picture")
+
+    background.submit(DECODE, Job(broken, done=lambda result, error: got.append(error)))
+    background.submit(DECODE, Job(lambda cancel: 1, done=lambda result, error: got.append(result)))
+    qtbot.waitUntil(lambda: len(got) == 2)
+    assert {type(g) for g in got} == {ImageError, int}
+
+
+# --- thumbnails --------------------------------------------------------------------------------------------------
+
+
+def test_a_thumbnail_is_made_once_and_found_on_disk_the_next_time(home, pictures, monkeypatch):
+    path = str(pictures / "picture 1.png")
+    first = thumbnails.make(path)
+    monkeypatch.setattr("vitinspect.images.thumbnail", lambda *a: pytest.fail("made again"))
+    again = thumbnails.make(path)
+    assert again.size() == first.size()
+
+
+def test_a_picture_that_changed_gets_a_new_thumbnail(home, tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (40, 40), "red").save(path)
+    assert thumbnails.make(str(path)).pixelColor(5, 5).red() > 200
+    Image.new("RGB", (50, 40), "blue").save(path)
+    os.utime(path, ns=(1, 1))
+    assert thumbnails.make(str(path)).pixelColor(5, 5).blue() > 200
+
+
+def test_a_broken_picture_has_a_reason_for_a_thumbnail(home, background, tmp_path, qtbot):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"not a picture")
+    store = Thumbnails(background)
+    assert store.get(str(bad)) is None
+    qtbot.waitUntil(lambda: isinstance(store.get(str(bad)), Broken))
+    assert "bad.png" in store.get(str(bad)).reason
+
+
+def test_the_oldest_files_go_when_the_cache_is_over_its_bound(tmp_path):
+    for i in range(10):
+        path = tmp_path / f"{i}.jpg"
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (1000 + i, 1000 + i))
+    assert thumbnails.prune(tmp_path, 350) == 300
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["7.jpg", "8.jpg", "9.jpg"]
+
+
+def test_the_grid_asks_only_for_what_is_in_sight(home, qapp, background, listing, tmp_path, qtbot):
+    listing.open_files([str(tmp_path / f"{i}.png") for i in range(100_000)])
+    asked = []
+
+    class Store(Thumbnails):
+        def get(self, path):
+            asked.append(path)
+            return QImage(10, 10, QImage.Format.Format_RGB32)
+
+    grid = ThumbnailGrid(Store(background))
+    qtbot.addWidget(grid)
+    grid.setModel(listing)
+    grid.resize(260, 500)
+    grid.show()
+    grid.grab()
+    grid.verticalScrollBar().setValue(grid.verticalScrollBar().maximum())
+    grid.grab()
+    assert len(set(asked)) < 60
+    assert str(tmp_path / "99999.png") in asked
+    qtbot.keyClick(grid, Qt.Key.Key_Home)
+    assert grid.currentIndex().row() == 0
+    assert grid.verticalScrollBar().value() == 0
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_kept_in_halves_of_halves(tmp_path):
+    path = tmp_path / "large.png"
+    Image.effect_noise((2048, 1024), 60).convert("RGB").save(path)
+    picture = pictures.decode(str(path))
+    assert picture.size == (1024, 2048)
+    assert [level.width() for level in picture.levels] == [2048, 1024, 512]
+    assert picture.level_for(1.0)[0].width() == 2048
+    assert picture.level_for(0.5)[0].width() == 1024
+    assert picture.level_for(0.01)[0].width() == 512
+
+
+def test_the_same_bytes_have_the_same_name_in_the_caches_wherever_they_lie(tmp_path):
+    a, b = tmp_path / "a.png", tmp_path / "b.png"
+    Image.new("RGB", (9, 9), "green").save(a)
+    b.write_bytes(a.read_bytes())
+    assert pictures.decode(str(a)).content == pictures.decode(str(b)).content
+
+
+def test_a_broken_picture_names_itself(tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff\xe0 and then nothing")
+    with pytest.raises(ImageError, match=r"bad\.jpg"):
+        pictures.decode(str(bad))
+
+
+def test_pictures_leave_the_memory_when_there_are_too_many(tmp_path):
+    cache = pictures.PictureCache(3 * 100 * 100 * 3)
+    for i in range(6):
+        path = tmp_path / f"{i}.png"
+        Image.new("RGB", (100, 100), (i, i, i)).save(path)
+        cache.put(pictures.decode(str(path)))
+    assert cache.nbytes <= cache.most_bytes
+    assert cache.get(str(tmp_path / "0.png")) is None
+    assert cache.get(str(tmp_path / "5.png")) is not None
+
+
+# --- maps --------------------------------------------------------------------------------------------------------
+
+MAP = Mapped("rollout", "rollout(start_layer=1)", np.arange(12, dtype=np.float32).reshape(3, 4), False, "patch")
+
+
+def test_a_map_comes_back_from_disk_as_it_was(home):
+    caches.write("an address", MAP)
+    found = caches.read("an address")
+    assert (found.method, found.key, found.signed, found.resolution) == ("rollout", MAP.key, False, "patch")
+    assert found.values.dtype == np.float32
+    assert np.array_equal(found.values, MAP.values)
+    assert caches.read("another address") is None
+
+
+def test_a_prediction_comes_back_with_its_place(home):
+    placed = Placed((224, 224), (300, 400), (50.0, 0.0, 350.0, 300.0))
+    value = Predicted((Prediction(1, "bee", 0.9, 3.5),), np.array([0.1, 0.9]), (1,), placed)
+    caches.write("a prediction", value)
+    found = caches.read("a prediction")
+    assert found.predictions == value.predictions
+    assert found.placed == placed
+    assert found.target == (1,)
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:20], lambda d: b"", lambda d: d[:-3], lambda d: b"x" * len(d)])
+def test_a_damaged_map_is_left_out(home, damage):
+    caches.write("an address", MAP)
+    (path,) = caches.folder().rglob("*.map")
+    path.write_bytes(damage(path.read_bytes()))
+    assert caches.read("an address") is None
+
+
+def test_maps_leave_the_memory_when_they_take_too_much():
+    cache = caches.MemoryCache(10_000)
+    for i in range(20):
+        cache.put(f"{i}", Mapped("m", "m", np.zeros((8, 8)), False, "patch"))
+    assert cache.nbytes <= 10_000
+    assert cache.get("0") is None
+    assert cache.get("19") is not None

@@ -1,0 +1,119 @@
+"""Pictures of the main states of the window, light and dark, small and large: ``python -m tests.screenshots [FOLDER]``.
+
+They are for looking at. Without a folder they are written to ``vitinspect-output/screenshots``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SIZES = ((1280, 800), (2560, 1440))
+THEMES = ("light", "dark")
+FOUR = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
+
+
+def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
+    """Name -> values of the state, and what a person does then."""
+    folded = ("Model and target", "Methods", "Display")
+    return {
+        "single": ({"methods": ("rollout",)}, None),
+        "grid": (
+            {"methods": FOUR, "layout": "grid", "outline": True, "fusion": True, "folded": folded},
+            None,
+        ),
+        "swipe": ({"methods": FOUR, "layout": "swipe", "folded": ("Model and target", "Methods")}, None),
+        "heat": ({"methods": ("rollout",), "show": "heat", "smooth": False}, None),
+        "scores": (
+            {"methods": FOUR[:2], "plots": True, "fusion": True, "score_steps": 12, "folded": folded},
+            lambda window: window.compute_scores(),
+        ),
+        "layers": (
+            {"methods": ("rollout",), "plots": True, "plot": "layers", "pinned": (6, 6), "folded": folded},
+            None,
+        ),
+        "what-if": (
+            {
+                "methods": ("rollout",),
+                "brushing": True,
+                "folded": ("Model and target", "Methods", "Display", "Threshold", "Fusion"),
+            },
+            lambda window: [
+                window.desk.extras.brush((150, 200), (300, 260)),
+                window.desk.extras.brush((300, 260), (320, 200)),
+            ],
+        ),
+        "error": (
+            {"methods": ("rollout",), "model": "no/such/model"},
+            lambda window: window.message.expand.click(),
+        ),
+        "empty": ({"folder": "", "image": "", "methods": ()}, None),
+        "settings": ({"methods": ("rollout",)}, lambda window: window.open_settings()),
+        "shortcuts": ({"methods": ("rollout",)}, lambda window: window.open_shortcuts()),
+        "palette": ({"methods": ("rollout",)}, lambda window: window.open_palette()),
+    }
+
+
+def main(folder: Path, only: list[str]) -> None:
+    from PySide6.QtWidgets import QDialog
+
+    from vitinspect.app import main as app_main
+    from vitinspect.app import theme
+    from vitinspect.app.screenshot import wait_until_settled
+    from vitinspect.app.window import MainWindow
+
+    folder.mkdir(parents=True, exist_ok=True)
+    app = app_main.application()
+    for name, (values, act) in states().items():
+        if only and name not in only:
+            continue
+        desk, _ = app_main.make_desk(None, None, True)
+        desk.remembers = False
+        theme.apply(app, "light")
+        window = MainWindow(desk)
+        desk.state.set(**values)
+        window.resize(*SIZES[0])
+        window.show()
+        desk.coordinator.start()
+        wait_until_settled(desk, 600)
+        if act is not None:
+            act(window)
+            wait_until_settled(desk, 600)
+        dialogs = window.findChildren(QDialog)
+        for choice in THEMES:
+            theme.apply(app, choice)
+            window.canvas.refresh_theme()
+            window.plots.refresh_theme()
+            for size in SIZES if not dialogs else SIZES[:1]:
+                window.resize(*size)
+                for _ in range(10):
+                    app.processEvents()
+                    time.sleep(0.02)
+                wait_until_settled(desk, 600)
+                path = folder / f"{name}-{choice}-{size[0]}x{size[1]}.png"
+                (dialogs[0] if dialogs else window).grab().toImage().save(str(path))
+                print(path, flush=True)
+        for dialog in dialogs:
+            dialog.close()
+        window.close()
+        desk.close(20)
+        window.deleteLater()
+        desk.deleteLater()
+        app.processEvents()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    arguments = [a for a in sys.argv[1:] if not a.startswith("--only=")]
+    chosen = [name for a in sys.argv[1:] if a.startswith("--only=") for name in a.removeprefix("--only=").split(",")]
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["VITINSPECT_HOME"] = home
+        main(Path(arguments[0] if arguments else "vitinspect-output/screenshots"), chosen)
+    # Qt takes its time to unload beside torch; there is nothing left to do.
+    sys.stdout.flush()
+    os._exit(0)

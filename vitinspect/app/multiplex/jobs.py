@@ -1,0 +1,99 @@
+"""What runs in the worker's thread for the network panel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.app.jobs import HandOver, Report, as_engine_target
+from vitinspect.app.probes import prepared
+from vitinspect.app.worker import Context
+from vitinspect.progress import CancelToken
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vitinspect.app.multiplex.model import Aggregate, Network
+
+
+def network(
+    context: Context,
+    hand_over: HandOver,
+    cancel: CancelToken,
+    progress: Report,
+    *,
+    pixels: np.ndarray,
+    content: str,
+    fit: str,
+    precision: str,
+    operator: str,
+    prefix: bool,
+    key: Any,
+) -> Network:
+    """The layers of a picture, with their arcs in order."""
+    from vitinspect.app.multiplex.model import prepare
+    from vitinspect.multiplex import attention_layers, head_of
+
+    model = context.model
+    head = head_of(operator)
+    if head is not None and head >= model.heads:
+        operator = f"head {model.heads - 1}"  # a model with fewer heads than the last one
+    tensor = prepared(context, pixels, content, fit).tensor
+    layers = attention_layers(
+        model, tensor, operator=operator, prefix=prefix, precision=_known(precision), cancel=cancel
+    )
+    return prepare(layers, key, progress, cancel)
+
+
+def aggregate(
+    context: Context,
+    hand_over: HandOver,
+    cancel: CancelToken,
+    progress: Report,
+    *,
+    pixels: np.ndarray,
+    content: str,
+    fit: str,
+    precision: str,
+    target: tuple[int, ...],
+    parameters: dict[str, Any],
+    key: Any,
+) -> Aggregate:
+    """The multiplex method with everything that it made on the way."""
+    import numpy as np
+
+    import vitinspect as vi
+    from vitinspect.app.multiplex.model import Aggregate
+    from vitinspect.multiplex import DIRECTIONS, OPERATORS, STATISTICS
+
+    tensor = prepared(context, pixels, content, fit).tensor
+    explanation = vi.explain(
+        context.model,
+        tensor,
+        [("multiplex", parameters)],
+        target=as_engine_target(target),
+        precision=precision,
+        details=True,
+        progress=progress,
+        cancel=cancel,
+    )
+    made = next(iter(explanation.values()))
+    shape = (len(OPERATORS), len(DIRECTIONS), len(STATISTICS))
+
+    def array(name: str) -> np.ndarray:
+        found = made.details[name]
+        return np.array(found.detach().float().cpu() if hasattr(found, "detach") else found)
+
+    return Aggregate(
+        key=key,
+        target=target,
+        grid=made.values.shape,
+        statistics=array("statistics").reshape(*shape, -1),
+        masks=array("masks").astype(bool).reshape(*shape, -1),
+        confidences=array("confidences").reshape(shape),
+        method_map=np.array(made.values),
+    )
+
+
+def _known(precision: str) -> str:
+    # numpy has no bfloat16: the layers are then those of the exact model.
+    return "float32" if precision == "bfloat16" else precision

@@ -1,0 +1,365 @@
+"""Gets what the network panel shows: layers and aggregate from the worker, measures from a process of their own.
+
+Nothing is asked for while the panel is closed. Of each thing the newest request wins.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import OrderedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
+
+from vitinspect.app.multiplex import jobs
+from vitinspect.app.results import READY, Results
+from vitinspect.app.state import State
+from vitinspect.app.worker import Problem, Worker
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vitinspect.app.multiplex.model import Aggregate, Network
+    from vitinspect.graphs import LayerMeasures
+
+METHOD = "multiplex"
+MOST_BYTES = 256 << 20
+"""Of networks that were shown before, so that going back to an operator costs nothing."""
+_OWN = frozenset(
+    {
+        "network",
+        "network_view",
+        "network_operator",
+        "network_prefix",
+        "network_colour",
+        "parameters",
+        "fit",
+        "precision",
+        "target",
+    }
+)
+
+
+class Networks(QObject):
+    """What there is to show in the panel; ``changed`` carries the names of what differs from before."""
+
+    changed = Signal(object)
+    trouble = Signal(object)
+
+    def __init__(self, state: State, results: Results, worker: Worker, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state, self.results, self.worker = state, results, worker
+        self.network: Network | None = None
+        self.aggregate: Aggregate | None = None
+        self.measures: tuple[LayerMeasures, ...] = ()
+        self.communities: dict[int, np.ndarray] = {}
+        """Layer -> the community of each node, the largest being 0."""
+        self.measuring: tuple[int, int] | None = None
+        """(layers measured, layers) while the process runs."""
+        self.error = ""
+        """Why there is no network."""
+        self.aggregate_error = ""
+        self.selected_prefix: int | None = None
+        """A token before the patches that is selected; a selected patch is the state's pinned one."""
+        self._kept: OrderedDict[Any, Network] = OrderedDict()
+        self._ids = {"network": 0, "aggregate": 0}
+        self._asked: dict[str, Any] = {"network": None, "aggregate": None, "measures": None}
+        self._process: QProcess | None = None
+        # Each aggregate is 54 passes, and each measuring a process: they wait for the slider to rest.
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(250)
+        self._rest.timeout.connect(self._rested)
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+        worker.finished.connect(self._on_finished)
+        worker.failed.connect(self._on_failed)
+        worker.ended.connect(self._on_ended)
+
+    def close(self) -> None:
+        self._rest.stop()
+        self._stop_measuring()
+
+    # --- values that are the method's parameters -------------------------------------------------------------------
+
+    def parameter(self, name: str) -> Any:
+        return self.state.method(METHOD).params[name]
+
+    def set_parameter(self, name: str, value: Any) -> None:
+        self.state.set_parameter(METHOD, name, value)
+
+    @property
+    def min_cut(self) -> float:
+        return float(self.parameter("min_cut"))
+
+    @property
+    def first_layer(self) -> int:
+        """The starting layer, held to what the model has."""
+        depth = self.network.depth if self.network is not None else 1
+        return min(int(self.parameter("starting_layer")), depth - 1)
+
+    @property
+    def layer(self) -> int:
+        depth = self.network.depth if self.network is not None else 1
+        return min(self.state.network_layer, depth - 1)
+
+    # --- selection ---------------------------------------------------------------------------------------------------
+
+    @property
+    def selected(self) -> int | None:
+        """The node that is pinned here and on the main canvas."""
+        if self.network is None:
+            return None
+        if len(self.state.pinned) == 2:
+            return self.network.node_of(*self.state.pinned)
+        if self.selected_prefix is not None and self.selected_prefix < self.network.prefix:
+            return self.selected_prefix
+        return None
+
+    def select(self, node: int | None) -> None:
+        """Pin a node; the pinned one again lets it go."""
+        if self.network is None or node is None or node == self.selected:
+            self.selected_prefix = None
+            self.state.set(pinned=())
+            self.changed.emit(frozenset({"selected"}))
+            return
+        place = self.network.layers.position(node)
+        self.selected_prefix = node if place is None else None
+        self.state.set(pinned=place or ())
+        self.changed.emit(frozenset({"selected"}))
+
+    # --- following -----------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "pinned" in names and self.state.pinned:
+            self.selected_prefix = None
+        if names & _OWN:
+            self.want()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"picture", "card"}:
+            self._update(network=None, aggregate=None, measures=(), communities={}, error="", aggregate_error="")
+            self._asked = dict.fromkeys(self._asked)
+            self.worker.cancel("network")
+            self.worker.cancel("aggregate")
+            self._stop_measuring()
+        if "card" in names:
+            self._kept.clear()
+        if names & {"picture", "card", "model_state", "target"}:
+            self.want()
+
+    def _update(self, **changes: Any) -> None:
+        differing = [name for name, value in changes.items() if getattr(self, name) is not value]
+        for name in differing:
+            setattr(self, name, changes[name])
+        if differing:
+            self.changed.emit(frozenset(differing))
+
+    # --- asking ----------------------------------------------------------------------------------------------------------
+
+    def _common(self) -> dict[str, Any] | None:
+        picture, card = self.results.picture, self.results.card
+        if picture is None or card is None or self.results.model_state != READY or not self.state.network:
+            return None
+        return {
+            "pixels": picture.pixels,
+            "content": picture.content,
+            "fit": self.state.fit,
+            "precision": self.state.precision,
+        }
+
+    def want(self) -> None:
+        """Ask for what is shown and not there."""
+        common = self._common()
+        if common is None:
+            return
+        assert self.results.card is not None
+        state = self.state
+        base = (common["content"], self.results.card.fingerprint, state.fit, state.precision)
+        key = (*base, state.network_operator, state.network_prefix)
+        if key != self._asked["network"]:
+            self._asked["network"] = key
+            kept = self._kept.get(key)
+            if kept is not None:
+                self._kept.move_to_end(key)
+                self.worker.cancel("network")
+                self._update(network=kept, error="", measures=(), communities={})
+            else:
+                self._ids["network"] = self.worker.submit(
+                    "network",
+                    partial(
+                        jobs.network,
+                        **common,
+                        operator=state.network_operator,
+                        prefix=state.network_prefix,
+                        key=key,
+                    ),
+                    "Reading the attention network",
+                )
+        # What is out of date goes at once; what takes its place waits for the slider to rest.
+        if self.measures and self._asked["measures"] != self._measures_key():
+            self._update(measures=(), communities={})
+        self._rest.start()
+
+    @Slot()
+    def _rested(self) -> None:
+        self._want_aggregate()
+        self._want_measures()
+
+    def _aggregate_key(self) -> Any:
+        if self.results.card is None or self.results.picture is None:
+            return None
+        state = self.state
+        parameters = tuple(sorted(state.parameters.get(METHOD, {}).items()))
+        picture, model = self.results.picture.content, self.results.card.fingerprint
+        return (picture, model, state.fit, state.precision, self.results.target, parameters)
+
+    def _want_aggregate(self) -> None:
+        common = self._common()
+        if common is None or self.state.network_view != "aggregate" or not self.results.target:
+            return
+        key = self._aggregate_key()
+        if key == self._asked["aggregate"]:
+            return
+        self._asked["aggregate"] = key
+        self._ids["aggregate"] = self.worker.submit(
+            "aggregate",
+            partial(
+                jobs.aggregate,
+                **common,
+                target=self.results.target,
+                parameters=dict(self.state.parameters.get(METHOD, {})),
+                key=key,
+            ),
+            "Scoring the 54 masks",
+        )
+
+    @property
+    def aggregate_is_current(self) -> bool:
+        return self.aggregate is not None and self.aggregate.key == self._aggregate_key()
+
+    # --- measures ----------------------------------------------------------------------------------------------------------
+
+    def _measures_key(self) -> Any:
+        return None if self.network is None else (self.network.key, self.min_cut, self.first_layer)
+
+    def _want_measures(self) -> None:
+        wanted = self.state.network_view == "measures" or self.state.network_colour == "communities"
+        if self._common() is None or self.network is None or not wanted:
+            return
+        if self._asked["network"] != self.network.key:
+            return  # the layers of another operator are on their way
+        key = self._measures_key()
+        if key == self._asked["measures"]:
+            return
+        self.measure()
+
+    def measure(self) -> None:
+        """Measure the network in a process of its own."""
+        self._stop_measuring()
+        if self.network is None:
+            return
+        from vitinspect.app.multiplex import measuring
+
+        self._asked["measures"] = self._measures_key()
+        process = QProcess(self)
+        environment = QProcessEnvironment.systemEnvironment()
+        environment.insert("OMP_NUM_THREADS", "1")
+        # The process finds this package wherever the window found it.
+        environment.insert("PYTHONPATH", os.pathsep.join(p for p in sys.path if p))
+        process.setProcessEnvironment(environment)
+        process.readyReadStandardOutput.connect(partial(self._read_measures, process))
+        process.finished.connect(partial(self._measured, process))
+        process.errorOccurred.connect(partial(self._measuring_failed, process))
+        self._process = process
+        total = self.network.depth - self.first_layer
+        self._update(measures=(), communities={}, measuring=(0, total))
+        process.start(sys.executable, ["-m", "vitinspect.app.multiplex.measuring"])
+        process.write(measuring.question(self.network.layers, self.min_cut, self.first_layer))
+        process.closeWriteChannel()
+
+    def cancel_measuring(self) -> None:
+        """Stop; what was measured stays. Asking again begins anew."""
+        self._stop_measuring()
+
+    def _stop_measuring(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.blockSignals(True)
+            process.kill()
+            process.waitForFinished(1000)
+            process.deleteLater()
+        self._update(measuring=None)
+
+    def _read_measures(self, process: QProcess) -> None:
+        from vitinspect.app.multiplex.measuring import answer
+
+        if process is not self._process or self.measuring is None:
+            return
+        measures, communities = list(self.measures), dict(self.communities)
+        while process.canReadLine():
+            measured, of_node = answer(bytes(process.readLine().data()))
+            measures.append(measured)
+            communities[measured.layer] = of_node
+        self._update(
+            measures=tuple(measures), communities=communities, measuring=(len(measures), self.measuring[1])
+        )
+
+    def _measured(self, process: QProcess, code: int, status: Any) -> None:
+        if process is not self._process:
+            return
+        self._read_measures(process)
+        self._process = None
+        if code:
+            details = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
+            self.trouble.emit(Problem("The network could not be measured.", details))
+        process.deleteLater()
+        self._update(measuring=None)
+
+    def _measuring_failed(self, process: QProcess, error: QProcess.ProcessError) -> None:
+        if process is self._process and error == QProcess.ProcessError.FailedToStart:
+            self._process = None
+            process.deleteLater()
+            self._update(measuring=None)
+            self.trouble.emit(Problem(f"The network could not be measured: {process.errorString()}.", "", True))
+
+    # --- the worker answers --------------------------------------------------------------------------------------------------
+
+    @Slot(int, object)
+    def _on_finished(self, request_id: int, result: Any) -> None:
+        if request_id == self._ids["network"] and getattr(result, "key", None) == self._asked["network"]:
+            self._keep(result)
+            self._update(network=result, error="", measures=(), communities={})
+            self._rest.start()
+        elif request_id == self._ids["aggregate"] and getattr(result, "key", None) == self._asked["aggregate"]:
+            self._update(aggregate=result, aggregate_error="")
+
+    def _keep(self, network: Network) -> None:
+        self._kept[network.key] = network
+        while len(self._kept) > 1 and sum(n.nbytes for n in self._kept.values()) > MOST_BYTES:
+            self._kept.popitem(last=False)
+
+    @Slot(int, object)
+    def _on_failed(self, request_id: int, problem: Problem) -> None:
+        if request_id == self._ids["network"]:
+            self._update(network=None, error=problem.message)
+        elif request_id == self._ids["aggregate"]:
+            self._update(aggregate=None, aggregate_error=problem.message)
+        else:
+            return
+        if not problem.expected:
+            self.trouble.emit(problem)
+
+    @Slot(int)
+    def _on_ended(self, request_id: int) -> None:
+        # One that was cancelled by hand may be asked for again.
+        if request_id == self._ids["aggregate"] and not self.worker.knows(request_id):
+            if not self.aggregate_is_current and not self.aggregate_error:
+                self._asked["aggregate"] = None
+        if request_id == self._ids["network"] and not self.worker.knows(request_id):
+            if self.network is None and not self.error:
+                self._asked["network"] = None

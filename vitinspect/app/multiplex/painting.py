@@ -1,0 +1,260 @@
+"""Painting a network with any QPainter: on the screen, into PNG, SVG and PDF.
+
+Thousands of arcs are drawn in a few calls: by weight into levels, each with one pen. Lines of one pixel are what Qt
+draws quickly, so weight is opacity, and only the few strongest are wider.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyqtgraph.Qt.internals import PrimitiveArray
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QTransform
+
+from vitinspect.app import heat as heating
+from vitinspect.app.canvas.painting import ACCENT, EDGE, indexed
+from vitinspect.app.multiplex import geometry
+from vitinspect.app.multiplex.model import Drawn, Scale
+
+if TYPE_CHECKING:
+    from vitinspect.app.geometry import Placed
+    from vitinspect.app.pictures import Picture
+
+FROM, TO = QColor(64, 190, 226), QColor(255, 196, 64)
+"""An arc's colour where it begins and where it ends."""
+LEVELS = 5
+GROUND = QColor(22, 24, 28)
+"""Over the picture, so that arcs show: how much of it is in ``dim``."""
+COMMUNITIES = tuple(
+    QColor(text)
+    for text in (
+        *("#4e9fe5", "#f2a33a", "#5ec26a", "#e5606a", "#b58be0", "#c9a27a", "#ec8fc4", "#b8bcc2", "#c8c94a", "#46c5d0"),
+    )
+)
+"""Of the largest communities; smaller ones are grey."""
+OTHERS = QColor("#6f757c")
+
+
+# --- numbers to Qt -------------------------------------------------------------------------------------------------
+
+
+def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
+    """(n, 4) lines in one call."""
+    if not len(lines):
+        return
+    array = PrimitiveArray(QLineF, 4)
+    array.resize(len(lines))
+    array.ndarray()[:] = lines
+    painter.drawLines(*array.drawargs())
+
+
+def draw_points(painter: QPainter, points: np.ndarray) -> None:
+    """(n, 2) points in one call; the pen's width and round cap make them discs."""
+    if not len(points):
+        return
+    array = PrimitiveArray(QPointF, 2)
+    array.resize(len(points))
+    array.ndarray()[:] = points
+    painter.drawPoints(*array.drawargs())
+
+
+# --- the picture below -----------------------------------------------------------------------------------------------
+
+
+def draw_picture(
+    painter: QPainter, picture: Picture, placed: Placed, plane: geometry.Plane, grid: tuple[int, int], dim: float
+) -> None:
+    """What the model sees of the picture, in its plane, darkened by ``dim`` (0 to 1)."""
+    rows, columns = grid
+    corners = plane(np.array([[0.0, 0.0], [columns, 0], [columns, rows], [0, rows]]))
+    left, top, right, bottom = placed.box
+    wide, high = right - left, bottom - top
+    scale = float(np.hypot(*plane.across)) * columns / max(wide, 1e-9)
+    level, level_scale = picture.level_for(scale)
+    a, b = plane.across[0] * columns / wide, plane.across[1] * columns / wide
+    c, d = plane.down[0] * rows / high, plane.down[1] * rows / high
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    to_screen = QTransform(a, b, c, d, plane.left - left * a - top * c, plane.top - left * b - top * d)
+    painter.setTransform(to_screen, True)
+    painter.setClipRect(QRectF(left, top, wide, high), Qt.ClipOperation.IntersectClip)
+    size = picture.size
+    painter.fillRect(QRectF(left, top, wide, high), QColor(0, 0, 0, 90))
+    painter.drawImage(QRectF(0, 0, size[1], size[0]), level, QRectF(0, 0, level.width(), level.height()))
+    painter.restore()
+    if dim > 0:
+        shade = QColor(GROUND)
+        shade.setAlphaF(dim)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(shade)
+        painter.drawPolygon([QPointF(*p) for p in corners.tolist()])
+
+
+def draw_outline(painter: QPainter, plane: geometry.Plane, grid: tuple[int, int], colour: QColor, width: float) -> None:
+    rows, columns = grid
+    corners = plane(np.array([[0.0, 0.0], [columns, 0], [columns, rows], [0, rows]]))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colour, width))
+    painter.drawPolygon([QPointF(*p) for p in corners.tolist()])
+
+
+def draw_patch(painter: QPainter, plane: geometry.Plane, row: int, column: int, colour: QColor, width: float) -> None:
+    """The frame of one patch, with a dark edge."""
+    corners = plane(np.array([[column, row], [column + 1, row], [column + 1, row + 1], [column, row + 1]], float))
+    points = [QPointF(*p) for p in corners.tolist()]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen_colour, pen_width in ((EDGE, width + 2), (colour, width)):
+        pen = QPen(pen_colour, pen_width)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
+        painter.drawPolygon(points)
+
+
+# --- arcs ------------------------------------------------------------------------------------------------------------
+
+
+def pieces_for(count: int) -> int:
+    """How finely arcs are bent: many are drawn as two straight halves each."""
+    return 10 if count <= 400 else 4 if count <= 2500 else 2
+
+
+def draw_arcs(
+    painter: QPainter,
+    xy: np.ndarray,
+    drawn: Drawn,
+    *,
+    radius: np.ndarray | None = None,
+    loop: float = 6.0,
+    pieces: int | None = None,
+    strength: float = 1.0,
+    arrow: float = 5.0,
+) -> None:
+    """The arcs, the weakest below: from blue where they begin to yellow where they end, with heads on a few."""
+    count = len(drawn)
+    if not count:
+        return
+    pieces = pieces or pieces_for(count)
+    lines = geometry.arcs(xy, drawn.source, drawn.target, pieces, radius=radius, loop=loop)
+    top = float(drawn.weight[0])
+    level = np.minimum((np.sqrt(drawn.weight / top) * LEVELS).astype(np.int64), LEVELS - 1)
+    # Ink is limited: a thousand arcs as dark as ten would be one blot.
+    ink = strength * float(np.clip(6.0 / np.sqrt(count), 0.07, 1.0))
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    for i in range(LEVELS):
+        chosen = np.flatnonzero(level == i)
+        if not chosen.size:
+            continue
+        share = (i + 1) / LEVELS
+        alpha = min(1.0, ink * (0.15 + 1.1 * share**1.5))
+        width = 1.0 if count > 400 else 1.0 + share
+        for piece in range(pieces):
+            at = (piece + 0.5) / pieces
+            colour = _between(FROM, TO, at)
+            colour.setAlphaF(alpha * (0.45 + 0.55 * at))
+            pen = QPen(colour, width)
+            pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+            painter.setPen(pen)
+            draw_lines(painter, lines[piece, chosen])
+        if count <= 400:
+            colour = QColor(TO)
+            colour.setAlphaF(min(1.0, alpha * 1.2))
+            painter.setPen(QPen(colour, width))
+            draw_lines(painter, geometry.heads(lines[:, chosen], arrow).reshape(-1, 4))
+
+
+def _between(a: QColor, b: QColor, t: float) -> QColor:
+    return QColor(*(round(x + (y - x) * t) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)))
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def _colours() -> tuple[QColor, ...]:
+    numbers = heating.table("viridis", signed=False, opacity=1.0, grows="uniform")
+    return tuple(QColor.fromRgba(int(n)) for n in numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Nodes:
+    """Size and colour of the nodes of one layer."""
+
+    radius: np.ndarray
+    colour: np.ndarray
+    """Index: of 32 steps of the colour map, or of a community."""
+    scale: Scale
+    communities: bool = False
+
+    @classmethod
+    def of(cls, values: np.ndarray, cell: float, communities: np.ndarray | None = None) -> Nodes:
+        scale = Scale.of(values)
+        share = scale(values)
+        # The area grows with the value.
+        radius = cell * (0.10 + 0.32 * np.sqrt(share))
+        if communities is not None:
+            return cls(radius, np.minimum(communities, len(COMMUNITIES)), scale, True)
+        return cls(radius, (share * 31).astype(np.int64), scale)
+
+
+def draw_nodes(painter: QPainter, xy: np.ndarray, nodes: Nodes) -> None:
+    """Discs, the small ones below."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    size = np.maximum(1, np.round(nodes.radius * 4)).astype(np.int64)
+    for width in np.unique(size):
+        same = np.flatnonzero(size == width)
+        diameter = width / 2
+        if diameter > 3:
+            painter.setPen(_round(EDGE, diameter + 1.5))
+            draw_points(painter, xy[same])
+        for colour in np.unique(nodes.colour[same]):
+            painter.setPen(_round(node_colour(int(colour), nodes.communities), diameter))
+            draw_points(painter, xy[same[nodes.colour[same] == colour]])
+
+
+def node_colour(index: int, communities: bool) -> QColor:
+    if communities:
+        return COMMUNITIES[index] if index < len(COMMUNITIES) else OTHERS
+    return _colours()[min(255, 40 + index * 7)]
+
+
+def _round(colour: QColor, width: float) -> QPen:
+    pen = QPen(colour, float(width))
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    return pen
+
+
+def draw_ring(painter: QPainter, at: Any, radius: float, colour: QColor = ACCENT, width: float = 2.0) -> None:
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for pen_colour, pen_width in ((EDGE, width + 2), (colour, width)):
+        painter.setPen(QPen(pen_colour, pen_width))
+        painter.drawEllipse(QPointF(float(at[0]), float(at[1])), radius, radius)
+
+
+# --- small maps ------------------------------------------------------------------------------------------------------
+
+
+def heat_image(values: np.ndarray, colormap: str = "viridis") -> QImage:
+    """A small map, its own range stretched over the colours; where there is no number it is grey."""
+    from vitinspect.figures.overlay import ValueRange, levels
+
+    good = np.isfinite(values)
+    filled = np.where(good, values, values[good].min() if good.any() else 0.0)
+    image = indexed(np.ascontiguousarray(levels(filled, ValueRange.of(filled))))
+    image.setColorTable(heating.table(colormap, signed=False, opacity=1.0, grows="uniform").tolist())
+    if good.all():
+        return image
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    for row, column in np.argwhere(~good).tolist():
+        image.setPixelColor(column, row, QColor(110, 110, 110))
+    return image
+
+
+def mask_image(mask: np.ndarray, on: QColor, off: QColor) -> QImage:
+    image = indexed(np.ascontiguousarray(mask.astype(np.uint8)))
+    image.setColorTable([off.rgba(), on.rgba()])
+    return image
