@@ -33,6 +33,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "AttributionMap": ("vitinspect.maps", "AttributionMap"),
     "Explanation": ("vitinspect.explainers.engine", "Explanation"),
     "TextEmbedding": ("vitinspect.explainers.targets", "TextEmbedding"),
+    "Contrast": ("vitinspect.explainers.targets", "Contrast"),
     # what is made of maps
     "fuse": ("vitinspect.fusion", "fuse"),
     "combinations": ("vitinspect.fusion", "combinations"),
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     )
     from vitinspect.explainers.engine import Explanation, explain, explain_batch
     from vitinspect.explainers.registry import methods
-    from vitinspect.explainers.targets import TextEmbedding
+    from vitinspect.explainers.targets import Contrast, TextEmbedding
     from vitinspect.fusion import combinations, fuse
     from vitinspect.graphs import attention_graph
     from vitinspect.images import open_image
