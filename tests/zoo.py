@@ -12,8 +12,10 @@ from functools import partial
 import timm.models.vision_transformer as vt
 import torch
 from timm.layers import GluMlp, RmsNorm, SwiGLU, SwiGLUPacked
+from timm.models.beit import Beit
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
+from timm.models.vision_transformer_relpos import ResPostRelPosBlock, VisionTransformerRelPos
 from torch import nn
 
 import vitinspect as vi
@@ -97,6 +99,14 @@ FAMILIES: dict[str, Callable[[], nn.Module]] = {
     ),
     "rotary, attention pooling, norm before (PE)": partial(
         _eva, use_rot_pos_emb=True, attn_type="rope", global_pool="map", use_pre_transformer_norm=True
+    ),
+    "Beit, positions in the scores": partial(Beit, **SMALL, use_rel_pos_bias=True, init_values=0.1),
+    "Beit, class token, positions shared": partial(
+        Beit, **SMALL, use_abs_pos_emb=True, use_shared_rel_pos_bias=True, global_pool="token"
+    ),
+    "relative positions": partial(VisionTransformerRelPos, **SMALL, class_token=True, qk_norm=True, init_values=0.1),
+    "relative positions, norm after the branch": partial(
+        VisionTransformerRelPos, **SMALL, block_fn=ResPostRelPosBlock, shared_rel_pos=True
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from vitinspect.explainers.lrp_walk import Walk
     from vitinspect.models.vit import ViT
 
+KNOWN = ("Beit", "VisionTransformerRelPos")
+"""Classes beside the wrapper's own families whose way from the picture to the output is that of a plain one."""
 POOLINGS = ("token", "avg", "max", "avgmax", "cls+mean")
 """Those that the model's own ``pool`` computes without weights."""
 
@@ -28,8 +31,8 @@ POOLINGS = ("token", "avg", "max", "avgmax", "cls+mean")
 def head_needs(model: ViT) -> Needs:
     """What the way through the head wants recorded; ``NoRule`` where there is no way."""
     module: Any = model.module
-    if model.family == "other":
-        raise NoRule(f"it is a {type(module).__name__}, whose forward pass it does not know")
+    if model.family == "other" and not any(cls.__name__ in KNOWN for cls in type(module).__mro__):
+        raise NoRule(f"it is a {type(module).__name__}, through which no way of relevance is known")
     _chain(module.head)
     if model.pooling == "distilled":
         _chain(module.head_dist)
@@ -37,7 +40,7 @@ def head_needs(model: ViT) -> Needs:
     if not passes(module.fc_norm):
         raise NoRule(f"its fc_norm is {type(module.fc_norm).__name__}, for which no rule is known")
     needs = Needs(outputs=("norm",), inputs=("head", "fc_norm"))
-    pool = module.attn_pool
+    pool = getattr(module, "attn_pool", None)
     if pool is None:
         if model.pooling not in POOLINGS:
             raise NoRule(f"its head pools the tokens by {model.pooling!r}, for which no rule is known")
@@ -46,7 +49,7 @@ def head_needs(model: ViT) -> Needs:
     if model.pooling == "prr":
         return needs | Needs(outputs=("attn_pool.pre_norm", "attn_pool.post_norm"), inputs=("attn_pool.post_norm",))
     if model.pooling != "map" or pool.pool not in ("token", "avg") or not hasattr(pool, "latent"):
-        raise NoRule(f"its pooling head is {type(pool).__name__}, whose parts it does not know")
+        raise NoRule(f"its pooling head is a {type(pool).__name__}, for which no rule is known")
     needs |= Needs(
         inputs=("attn_pool.kv", "attn_pool.k_norm", "attn_pool.proj", "attn_pool.norm"),
         outputs=("attn_pool.kv", "attn_pool.k_norm", "attn_pool.proj"),
@@ -63,7 +66,8 @@ def pixel_needs(model: ViT) -> Needs:
         raise NoRule(f"relevance cannot reach the pixels: its patches come from {name}, not from one convolution")
     if conv.stride != conv.kernel_size or conv.padding != (0, 0) or conv.dilation != (1, 1) or conv.groups != 1:
         raise NoRule(f"relevance cannot reach the pixels: the convolution of its {name} lets patches overlap")
-    return Needs(inputs=("norm_pre",), outputs=("patch_embed",))
+    has_norm = isinstance(getattr(model.module, "norm_pre", None), nn.Module)
+    return Needs(inputs=("norm_pre",) if has_norm else (), outputs=("patch_embed",))
 
 
 # --- the head ------------------------------------------------------------------------------------------------
@@ -102,8 +106,8 @@ def head(walk: Walk) -> tuple[torch.Tensor, slice]:
         return clone(features[:, :2], relevance), slice(0, 2)
     relevance = _through_chain(walk, "head", relevance)
     pooled = walk.entered("fc_norm")[:, None]
-    if module.attn_pool is None:
-        relevance = unpooled(module.pool, features, pooled, relevance)
+    if getattr(module, "attn_pool", None) is None:
+        relevance = unpooled(_pool(walk), features, pooled, relevance)
     elif pooling == "prr":
         relevance = _refining_pool(walk, pooled, relevance)
     else:
@@ -118,6 +122,17 @@ def head(walk: Walk) -> tuple[torch.Tensor, slice]:
     elif relevance.shape[-2] != total:
         first = total - relevance.shape[-2]
     return relevance, slice(first, None)
+
+
+def _pool(walk: Walk) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The model's own pooling, or what those without a function of their own write out."""
+    module, prefix = walk.module, walk.run.prefix
+    own = getattr(module, "pool", None)
+    if callable(own):
+        return own
+    if walk.run.model.pooling == "token":
+        return lambda tokens: tokens[:, 0]
+    return lambda tokens: tokens[:, prefix:].mean(1)
 
 
 def unpooled(pool: Any, features: torch.Tensor, pooled: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:
@@ -216,16 +231,17 @@ def pixel_relevance(walk: Walk) -> torch.Tensor:
     """From the tokens that enter block 0 to the pixels, (P, B, H, W)."""
     module: Any = walk.module
     inputs, prefix = walk.wide(walk.run.inputs), walk.run.prefix
-    tokens = walk.entered("norm_pre")
+    tokens = walk.entered("norm_pre" if "norm_pre" in walk.trace.inputs else 0)
     walk.observe("embedding")
     if getattr(module, "pos_embed", None) is not None:
         patches = walk.left("patch_embed")
         patches = patches.flatten(1, 2) if patches.dim() == 4 else patches
-        names = () if module.no_embed_class else ("cls_token", "dist_token", "reg_token")
+        apart = bool(getattr(module, "no_embed_class", False))
+        names = () if apart else ("cls_token", "dist_token", "reg_token")
         learned = [getattr(module, name, None) for name in names]
         before = [walk.wide(p).expand(tokens.shape[0], -1, -1) for p in learned if p is not None]
         # Where prefix tokens carry no position nothing is added to them.
-        rows = slice(prefix if module.no_embed_class else 0, None)
+        rows = slice(prefix if apart else 0, None)
         content, whole = torch.cat([*before, patches], dim=1), tokens[:, rows]
         walk.relevance[..., rows, :] = add(walk.relevance[..., rows, :], whole, [content, whole - content], walk.rules)[
             0

@@ -31,13 +31,20 @@ class Attention:
     q_norm: bool
     k_norm: bool
     gated: bool
+    inner_norm: bool
+    """A norm (perhaps one that does nothing) stands between the heads and the projection."""
     groups: int
     """How many heads share one k and v."""
     rotary: bool
 
+    @property
+    def joined(self) -> str:
+        """The module whose input is the output of all heads, side by side."""
+        return f"{self.path}.norm" if self.inner_norm else f"{self.path}.proj"
+
     def needs(self) -> Needs:
         p = self.path
-        inputs = [p, f"{p}.norm", f"{p}.proj"]
+        inputs = [p, self.joined, f"{p}.proj"]
         outputs = [f"{p}.proj"]
         if self.rotary or self.q_norm:
             inputs.append(f"{p}.q_norm")
@@ -150,7 +157,7 @@ def _stages(block: nn.Module, path: str, index: int, rotary: bool) -> tuple[Stag
         return Stage(attentions, index, between), Stage(mlps, between, index + 1)
     parts = ("attn", "mlp", "norm1", "norm2", "drop_path1", "drop_path2")
     if not all(isinstance(getattr(block, part, None), nn.Module) for part in parts):
-        raise NoRule(f"its blocks are {type(block).__name__}, whose parts it does not know")
+        raise NoRule(f"its blocks are {_name(block)}, for which no rule is known")
     # The order in which the parts are registered is the order in which they are applied, in all of timm's blocks.
     names = [name for name, _ in block.named_children()]
     norm_first = names.index("norm2") < names.index("mlp")
@@ -161,25 +168,35 @@ def _stages(block: nn.Module, path: str, index: int, rotary: bool) -> tuple[Stag
 
 
 def _attention(attn: Any, path: str, call: int, rotary: bool) -> Attention:
-    name = type(attn).__name__
     fused = isinstance(getattr(attn, "qkv", None), nn.Linear)
     separate = all(isinstance(getattr(attn, f"{letter}_proj", None), nn.Linear) for letter in "qkv")
-    known = all(isinstance(getattr(attn, part, None), nn.Module) for part in ("q_norm", "k_norm", "norm", "proj"))
-    if not known or fused == separate or not isinstance(attn.proj, nn.Linear) or hasattr(attn, "sub_norm"):
-        raise NoRule(f"its attention is {name}, whose parts it does not know")
+    norms = [getattr(attn, name, None) or nn.Identity() for name in ("q_norm", "k_norm", "norm")]
+    known = fused != separate and isinstance(getattr(attn, "proj", None), nn.Linear) and all(map(passes, norms))
+    # What holds weights beyond the known parts does something with them, and that has no rule; a table of biases that
+    # depend on the position is a bias.
+    rest = {name for name, _ in attn.named_parameters(recurse=False)} - {"q_bias", "v_bias"}
+    rest |= {name for name, child in attn.named_children() if any(True for _ in child.parameters())}
+    rest -= {"qkv", "q_proj", "k_proj", "v_proj", "q_norm", "k_norm", "norm", "proj", "gate", "rel_pos"}
+    if not known or rest - {"relative_position_bias_table"}:
+        raise NoRule(f"its attention is a {_name(attn)}, for which no rule is known")
     gate = getattr(attn, "gate", None)
     if gate is not None and not isinstance(gate, nn.Linear):
-        raise NoRule(f"the gate of its attention is {type(gate).__name__}, for which no rule is known")
+        raise NoRule(f"the gate of its attention is a {_name(gate)}, for which no rule is known")
     return Attention(
         path,
         call,
         separate=separate,
-        q_norm=not isinstance(attn.q_norm, nn.Identity),
-        k_norm=not isinstance(attn.k_norm, nn.Identity),
+        q_norm=not isinstance(norms[0], nn.Identity),
+        k_norm=not isinstance(norms[1], nn.Identity),
         gated=gate is not None,
+        inner_norm=getattr(attn, "norm", None) is not None,
         groups=int(getattr(attn, "num_kv_groups", 1)),
         rotary=rotary,
     )
+
+
+def _name(part: nn.Module) -> str:
+    return f"{type(part).__module__.rpartition('.')[2]}.{type(part).__name__}"
 
 
 def mlp_of(mlp: Any, path: str) -> Mlp:
@@ -195,7 +212,7 @@ def mlp_of(mlp: Any, path: str) -> Mlp:
         packed = mlp.fc1.out_features == 2 * mlp.fc2.in_features
         if packed or mlp.fc1.out_features == mlp.fc2.in_features:
             return Mlp(path, ("fc1",), packed=packed)
-    raise NoRule(f"its MLP is {type(mlp).__name__}, whose parts it does not know")
+    raise NoRule(f"its MLP is a {_name(mlp)}, for which no rule is known")
 
 
 def _parallel(block: Any, path: str) -> Parallel:

@@ -184,7 +184,7 @@ class Walk:
             relevance = halves(relevance)
             gate = relevance
         call = self.trace.calls[block][plan.call]
-        output = self.entered(f"{path}.norm")[:, rows]
+        output = self.entered(plan.joined)[:, rows]
         received = self.products(call, output, relevance, rows, self._tell(block, plan.call), deeper)
         if not deeper:
             return None
