@@ -74,7 +74,7 @@ def test_a_screenshot_that_cannot_be_taken_is_no_reason_to_fail(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.CompletedProcess(command, 1, "", "Traceback\nImportError: liblost.so.1: cannot open")
+        return subprocess.CompletedProcess(command, 1, "liblost.so.1: cannot open", "a library's last words")
 
     monkeypatch.setattr(demo.subprocess, "run", broken)
     said = demo.take_screenshot(tmp_path / "window.png")

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 METHODS = ("rollout", "attention_gradcam", "lrp", "legrad", "centre")
 """Shown where they exist: a few that differ, and a baseline that looks at nothing."""
 SCREENSHOT = "window.png"
+PHOTOGRAPHER = """\
+import sys
+try:
+    from vitinspect.app.screenshot import write_screenshot
+    write_screenshot(sys.argv[1], timeout=300)
+except Exception as error:
+    print(" ".join(str(error).split()) or type(error).__name__)
+    sys.exit(1)
+"""
+"""Says on stdout what went wrong: on stderr the libraries may have the last word."""
 TABLE = "scores.csv"
 HEADER = ("image", "class", "predicted", "probability", "method", "energy_inside", "pointing")
 
@@ -233,18 +243,18 @@ def take_screenshot(path: Path) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / path.name
-        code = "import sys; from vitinspect.app.screenshot import write_screenshot; write_screenshot(sys.argv[1])"
         # A home of its own: this window must not leave its state behind for the next one.
         variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen", paths.HOME_VARIABLE: folder}
         done = subprocess.run(
-            [sys.executable, "-c", code, str(fresh)],
+            [sys.executable, "-c", PHOTOGRAPHER, str(fresh)],
             capture_output=True,
             text=True,
             errors="replace",
             env=variables,
         )
         if done.returncode != 0 or not fresh.is_file():
-            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            said = done.stdout.strip() or done.stderr.strip()
+            lines = said.splitlines() or [f"exit code {done.returncode}"]
             about_qt = any(word in lines[-1] for word in (".so", "PySide6", "pyqtgraph"))
             return f"none: {system.explain_qt_failure(lines[-1]) if about_qt else lines[-1]}"
         if path.exists() and made_from(path) is None:
