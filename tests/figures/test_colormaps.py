@@ -33,15 +33,11 @@ def test_every_colour_map_has_256_colours_and_cannot_be_written_to(name: str) ->
         ("grey", 77, (77, 77, 77)),
     ],
 )
-def test_known_colours_are_hit_to_within_two_steps(
-    name: str, index: int, colour: tuple[int, int, int]
-) -> None:
+def test_known_colours_are_hit_to_within_two_steps(name: str, index: int, colour: tuple[int, int, int]) -> None:
     assert np.abs(colormap(name)[index].astype(int) - colour).max() <= 2
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs"), [(n, "gray" if n == "grey" else n) for n in colormap_names()[:-1]]
-)
+@pytest.mark.parametrize(("ours", "theirs"), [(n, "gray" if n == "grey" else n) for n in colormap_names()[:-1]])
 def test_the_tables_agree_with_matplotlib(ours: str, theirs: str) -> None:
     matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is needed to compare with it")
     expected = np.rint(matplotlib.colormaps[theirs](np.arange(256))[:, :3] * 255)

@@ -127,9 +127,7 @@ def test_a_frame_shows_the_part_that_the_model_saw_and_only_where_it_is_a_part()
 
 def test_a_signed_map_in_the_diverging_colours_is_white_where_it_is_zero() -> None:
     signed = np.array([[-1.0, 0.0], [0.0, 4.0]])
-    painted = np.asarray(overlay(GREY, signed, WHOLE, name="diverging", opacity=1.0, smooth=False)).astype(
-        int
-    )
+    painted = np.asarray(overlay(GREY, signed, WHOLE, name="diverging", opacity=1.0, smooth=False)).astype(int)
     assert painted[0, 7].min() > 240
     red, blue = painted[7, 7], painted[0, 0]
     assert red[0] > red[2] + 50

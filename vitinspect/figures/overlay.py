@@ -71,9 +71,7 @@ class ValueRange:
         return np.clip(scaled, 0.0, 1.0).astype(np.float32)
 
 
-def place(
-    values: NDArray[np.floating], placement: PlacementLike, *, smooth: bool = True
-) -> NDArray[np.float32]:
+def place(values: NDArray[np.floating], placement: PlacementLike, *, smooth: bool = True) -> NDArray[np.float32]:
     """The map on the pixels of the original picture, NaN where the model saw nothing.
 
     ``smooth`` interpolates between the middles of the patches; otherwise each patch is one exact rectangle.
