@@ -16,6 +16,7 @@ from vitinspect.app.coordinator import Coordinator
 from vitinspect.app.derived import Derived
 from vitinspect.app.extras import Extras
 from vitinspect.app.listing import ImageList
+from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.results import Results
 from vitinspect.app.settings import Settings
 from vitinspect.app.state import State
@@ -53,6 +54,8 @@ class Desk(QObject):
         )
         self.derived = Derived(self.state, self.results, parent=self)
         self.extras = Extras(self.state, self.results, self.background, self.worker, self.coordinator, parent=self)
+        self.networks = Networks(self.state, self.results, self.worker, parent=self)
+        self.networks.trouble.connect(self.coordinator.trouble)
         self.window_layout: dict[str, Any] = {}
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
@@ -95,6 +98,7 @@ class Desk(QObject):
         end = time.monotonic() + timeout
         self.coordinator.close()
         self.derived.close()
+        self.networks.close()
         # Both are told to stop before either is waited for.
         self.worker.cancel()
         pool = self.background.close(max(0.1, timeout / 2))

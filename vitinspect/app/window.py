@@ -31,6 +31,7 @@ from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.readout import Readout
 from vitinspect.app.desk import Desk
 from vitinspect.app.message import MessageBar
+from vitinspect.app.multiplex.dock import NetworkDock
 from vitinspect.app.panels.browser import Browser, open_folder
 from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
         self.plots_dock = self._dock("Plots", self.plots, Qt.DockWidgetArea.BottomDockWidgetArea)
         self.plots_dock.setVisible(state.plots)
         self.plots_dock.visibilityChanged.connect(self._plots_shown)
+        self.network_dock = NetworkDock(self, desk, self.canvas, self.controls_dock)
         # The controls reach down to the status bar; the plots are below the picture alone.
         self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
@@ -191,6 +193,7 @@ class MainWindow(QMainWindow):
         theme.apply(QApplication.instance(), self.desk.settings["theme"])
         self.canvas.refresh_theme()
         self.plots.refresh_theme()
+        self.network_dock.refresh_theme()
 
     # --- events --------------------------------------------------------------------------------------------------
 
@@ -383,6 +386,16 @@ class MainWindow(QMainWindow):
 
     def show_layers(self) -> None:
         self.desk.state.set(plots=True, plot="layers")
+
+    def next_layer(self) -> None:
+        self._step_layer(1)
+
+    def previous_layer(self) -> None:
+        self._step_layer(-1)
+
+    def _step_layer(self, by: int) -> None:
+        self.desk.state.set(network=True)
+        self.network_dock.panel.step(by)
 
     def unpin(self) -> None:
         self.desk.state.set(pinned=())

@@ -510,6 +510,12 @@ class Canvas(QWidget):
                 shown = pane.second
             QToolTip.showText(self.mapToGlobal(point.toPoint()), shown.owner, self)
 
+    def point_at(self, at: tuple[float, float] | None) -> None:
+        """Show a point of the picture as if the cursor were there; None for nowhere."""
+        if at != self._cursor:
+            self._cursor = at
+            self.update()
+
     def _set_cursor(self, at: tuple[float, float] | None) -> None:
         if at != self._cursor:
             self._cursor = at

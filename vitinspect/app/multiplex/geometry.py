@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from vitinspect.multiplex import AttentionLayers
 
-STRIP = 1.9
+STRIP = 2.0
 """Patches of room above the picture for the tokens before the patches."""
 
 
@@ -22,8 +22,9 @@ def places(layers: AttentionLayers) -> np.ndarray:
     prefix = len(layers.prefix_names)
     if not prefix:
         return patches
-    step = min(1.6, max(0.5, (columns - 1) / max(1, prefix - 1)))
-    before = np.stack([0.7 + step * np.arange(prefix), np.full(prefix, -STRIP / 2)], -1)
+    # On half patches, as ``raster`` wants them.
+    step = min(3, max(1, 2 * (columns - 1) // max(1, prefix - 1))) / 2
+    before = np.stack([0.5 + step * np.arange(prefix), np.full(prefix, -STRIP / 2)], -1)
     return np.concatenate([before, patches])
 
 

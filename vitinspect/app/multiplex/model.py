@@ -97,7 +97,7 @@ class Network:
         self.layers, self.strongest, self.counts, self.key = layers, strongest, counts, key
         self._centralities: OrderedDict[tuple[int, float], tuple[np.ndarray, np.ndarray]] = OrderedDict()
 
-    # --- facts ---------------------------------------------------------------------------------------------------
+    # --- facts -------------------------------------------------------------------------------------------------------
 
     @property
     def depth(self) -> int:
@@ -126,7 +126,7 @@ class Network:
             return self.prefix + row * columns + column
         return None
 
-    # --- arcs ----------------------------------------------------------------------------------------------------
+    # --- arcs --------------------------------------------------------------------------------------------------------
 
     def remaining(self, layer: int, min_cut: float) -> int:
         """How many arcs a cut leaves."""
@@ -155,7 +155,7 @@ class Network:
     def _limit(self, layer: int, min_cut: float) -> Any:
         return np.asarray(min_cut * self.strongest[layer].maximum).astype(self.layers.weights.dtype)
 
-    # --- nodes ---------------------------------------------------------------------------------------------------
+    # --- nodes -------------------------------------------------------------------------------------------------------
 
     def centralities(self, layer: int, min_cut: float) -> tuple[np.ndarray, np.ndarray]:
         """What each node receives and what it gives, over the arcs that the cut leaves."""
@@ -233,7 +233,7 @@ def _strongest(weights: np.ndarray) -> Strongest:
     )
 
 
-# --- scales ------------------------------------------------------------------------------------------------------
+# --- scales ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ class Scale:
         return text
 
 
-# --- the aggregate -----------------------------------------------------------------------------------------------
+# --- the aggregate ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

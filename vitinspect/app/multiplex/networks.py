@@ -82,7 +82,7 @@ class Networks(QObject):
         self._rest.stop()
         self._stop_measuring()
 
-    # --- values that are the method's parameters -------------------------------------------------------------------
+    # --- values that are the method's parameters ---------------------------------------------------------------------
 
     def parameter(self, name: str) -> Any:
         return self.state.method(METHOD).params[name]
@@ -130,7 +130,7 @@ class Networks(QObject):
         self.state.set(pinned=place or ())
         self.changed.emit(frozenset({"selected"}))
 
-    # --- following -----------------------------------------------------------------------------------------------------
+    # --- following ---------------------------------------------------------------------------------------------------
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -159,7 +159,7 @@ class Networks(QObject):
         if differing:
             self.changed.emit(frozenset(differing))
 
-    # --- asking ----------------------------------------------------------------------------------------------------------
+    # --- asking ------------------------------------------------------------------------------------------------------
 
     def _common(self) -> dict[str, Any] | None:
         picture, card = self.results.picture, self.results.card
@@ -242,7 +242,7 @@ class Networks(QObject):
     def aggregate_is_current(self) -> bool:
         return self.aggregate is not None and self.aggregate.key == self._aggregate_key()
 
-    # --- measures ----------------------------------------------------------------------------------------------------------
+    # --- measures ----------------------------------------------------------------------------------------------------
 
     def _measures_key(self) -> Any:
         return None if self.network is None else (self.network.key, self.min_cut, self.first_layer)
@@ -305,9 +305,7 @@ class Networks(QObject):
             measured, of_node = answer(bytes(process.readLine().data()))
             measures.append(measured)
             communities[measured.layer] = of_node
-        self._update(
-            measures=tuple(measures), communities=communities, measuring=(len(measures), self.measuring[1])
-        )
+        self._update(measures=tuple(measures), communities=communities, measuring=(len(measures), self.measuring[1]))
 
     def _measured(self, process: QProcess, code: int, status: Any) -> None:
         if process is not self._process:
@@ -327,7 +325,7 @@ class Networks(QObject):
             self._update(measuring=None)
             self.trouble.emit(Problem(f"The network could not be measured: {process.errorString()}.", "", True))
 
-    # --- the worker answers --------------------------------------------------------------------------------------------------
+    # --- the worker answers ------------------------------------------------------------------------------------------
 
     @Slot(int, object)
     def _on_finished(self, request_id: int, result: Any) -> None:
@@ -357,9 +355,9 @@ class Networks(QObject):
     @Slot(int)
     def _on_ended(self, request_id: int) -> None:
         # One that was cancelled by hand may be asked for again.
-        if request_id == self._ids["aggregate"] and not self.worker.knows(request_id):
-            if not self.aggregate_is_current and not self.aggregate_error:
-                self._asked["aggregate"] = None
-        if request_id == self._ids["network"] and not self.worker.knows(request_id):
-            if self.network is None and not self.error:
-                self._asked["network"] = None
+        if self.worker.knows(request_id):
+            return
+        if request_id == self._ids["aggregate"] and not self.aggregate_is_current and not self.aggregate_error:
+            self._asked["aggregate"] = None
+        if request_id == self._ids["network"] and self.network is None and not self.error:
+            self._asked["network"] = None

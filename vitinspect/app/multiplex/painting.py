@@ -1,13 +1,13 @@
 """Painting a network with any QPainter: on the screen, into PNG, SVG and PDF.
 
-Thousands of arcs are drawn in a few calls: by weight into levels, each with one pen. Lines of one pixel are what Qt
-draws quickly, so weight is opacity, and only the few strongest are wider.
+On the screen arcs are an image from ``raster``, because Qt's own lines take seconds where there are thousands. In a
+file they are lines, by weight into levels, each with one pen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,16 +17,18 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen, QTransform
 
 from vitinspect.app import heat as heating
 from vitinspect.app.canvas.painting import ACCENT, EDGE, indexed
-from vitinspect.app.multiplex import geometry
+from vitinspect.app.multiplex import geometry, raster
 from vitinspect.app.multiplex.model import Drawn, Scale
 
 if TYPE_CHECKING:
     from vitinspect.app.geometry import Placed
     from vitinspect.app.pictures import Picture
 
-FROM, TO = QColor(64, 190, 226), QColor(255, 196, 64)
+FROM, TO = (QColor(*(int(v) for v in colour)) for colour in (raster.FROM, raster.TO))
 """An arc's colour where it begins and where it ends."""
 LEVELS = 5
+CRISP = 400
+"""Up to so many arcs have arrow heads."""
 GROUND = QColor(22, 24, 28)
 """Over the picture, so that arcs show: how much of it is in ``dim``."""
 COMMUNITIES = tuple(
@@ -39,7 +41,7 @@ COMMUNITIES = tuple(
 OTHERS = QColor("#6f757c")
 
 
-# --- numbers to Qt -------------------------------------------------------------------------------------------------
+# --- numbers to Qt ---------------------------------------------------------------------------------------------------
 
 
 def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
@@ -50,16 +52,6 @@ def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
     array.resize(len(lines))
     array.ndarray()[:] = lines
     painter.drawLines(*array.drawargs())
-
-
-def draw_points(painter: QPainter, points: np.ndarray) -> None:
-    """(n, 2) points in one call; the pen's width and round cap make them discs."""
-    if not len(points):
-        return
-    array = PrimitiveArray(QPointF, 2)
-    array.resize(len(points))
-    array.ndarray()[:] = points
-    painter.drawPoints(*array.drawargs())
 
 
 # --- the picture below -----------------------------------------------------------------------------------------------
@@ -74,7 +66,7 @@ def draw_picture(
     left, top, right, bottom = placed.box
     wide, high = right - left, bottom - top
     scale = float(np.hypot(*plane.across)) * columns / max(wide, 1e-9)
-    level, level_scale = picture.level_for(scale)
+    level, _ = picture.level_for(scale)
     a, b = plane.across[0] * columns / wide, plane.across[1] * columns / wide
     c, d = plane.down[0] * rows / high, plane.down[1] * rows / high
     painter.save()
@@ -119,7 +111,7 @@ def draw_patch(painter: QPainter, plane: geometry.Plane, row: int, column: int, 
 
 def pieces_for(count: int) -> int:
     """How finely arcs are bent: many are drawn as two straight halves each."""
-    return 10 if count <= 400 else 4 if count <= 2500 else 2
+    return 10 if count <= CRISP else 4 if count <= 2500 else 2
 
 
 def draw_arcs(
@@ -150,7 +142,7 @@ def draw_arcs(
             continue
         share = (i + 1) / LEVELS
         alpha = min(1.0, ink * (0.15 + 1.1 * share**1.5))
-        width = 1.0 if count > 400 else 1.0 + share
+        width = 1.0 if count > CRISP else 1.0 + share
         for piece in range(pieces):
             at = (piece + 0.5) / pieces
             colour = _between(FROM, TO, at)
@@ -159,11 +151,43 @@ def draw_arcs(
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
             draw_lines(painter, lines[piece, chosen])
-        if count <= 400:
+        if count <= CRISP:
             colour = QColor(TO)
             colour.setAlphaF(min(1.0, alpha * 1.2))
             painter.setPen(QPen(colour, width))
             draw_lines(painter, geometry.heads(lines[:, chosen], arrow).reshape(-1, 4))
+
+
+def arcs_image(grid: tuple[int, int], xy: np.ndarray, drawn: Drawn, cell: float, budget: float) -> QImage:
+    """The arcs as an image over the grid and its margin; ``xy`` in patches, ``cell`` the size of a patch in pixels."""
+    made = raster.draw(grid, xy, (drawn.source, drawn.target, drawn.weight), cell, budget)
+    pixels = raster.colours(made)
+    height, width = pixels.shape
+    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+
+def draw_arcs_image(painter: QPainter, image: QImage, plane: geometry.Plane, grid: tuple[int, int]) -> None:
+    """Lay the image of arcs into a plane."""
+    across = (grid[1] + 2 * raster.MARGIN) / image.width()
+    down = (grid[0] + 2 * raster.MARGIN) / image.height()
+    left, top = plane(np.array([-raster.MARGIN, -raster.MARGIN], float)).tolist()
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    (a, b), (c, d) = plane.across, plane.down
+    painter.setTransform(QTransform(a * across, b * across, c * down, d * down, left, top), True)
+    painter.drawImage(0, 0, image)
+    painter.restore()
+
+
+def draw_heads(painter: QPainter, xy: np.ndarray, drawn: Drawn, radius: np.ndarray, size: float) -> None:
+    """Arrow heads where there are few arcs."""
+    if not 0 < len(drawn) <= CRISP:
+        return
+    apart = drawn.source != drawn.target
+    lines = geometry.arcs(xy, drawn.source[apart], drawn.target[apart], 10, radius=radius)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+    painter.setPen(QPen(TO, 1.0))
+    draw_lines(painter, geometry.heads(lines, size).reshape(-1, 4))
 
 
 def _between(a: QColor, b: QColor, t: float) -> QColor:
@@ -200,31 +224,45 @@ class Nodes:
         return cls(radius, (share * 31).astype(np.int64), scale)
 
 
-def draw_nodes(painter: QPainter, xy: np.ndarray, nodes: Nodes) -> None:
-    """Discs, the small ones below."""
+def draw_nodes(painter: QPainter, xy: np.ndarray, nodes: Nodes, *, vector: bool = False) -> None:
+    """Discs, the small ones below. On the screen they are stamped: a disc is painted once for each size and colour."""
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    size = np.maximum(1, np.round(nodes.radius * 4)).astype(np.int64)
-    for width in np.unique(size):
-        same = np.flatnonzero(size == width)
-        diameter = width / 2
-        if diameter > 3:
-            painter.setPen(_round(EDGE, diameter + 1.5))
-            draw_points(painter, xy[same])
-        for colour in np.unique(nodes.colour[same]):
-            painter.setPen(_round(node_colour(int(colour), nodes.communities), diameter))
-            draw_points(painter, xy[same[nodes.colour[same] == colour]])
+    quarter = np.maximum(2, np.rint(nodes.radius * 4)).astype(int)
+    rows = zip(quarter.tolist(), nodes.colour.tolist(), xy.tolist(), strict=True)
+    for size, colour, (x, y) in sorted(rows, key=lambda row: row[0]):
+        if vector:
+            _disc(painter, QPointF(x, y), size / 4, node_colour(colour, nodes.communities))
+        else:
+            stamp, half = _stamp(size, colour, nodes.communities)
+            painter.drawImage(QPointF(x - half, y - half), stamp)
+
+
+def _disc(painter: QPainter, at: QPointF, radius: float, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    if radius > 1.5:
+        painter.setBrush(EDGE)
+        painter.drawEllipse(at, radius + 0.75, radius + 0.75)
+    painter.setBrush(colour)
+    painter.drawEllipse(at, radius, radius)
+
+
+@lru_cache(4096)
+def _stamp(size: int, colour: int, communities: bool) -> tuple[QImage, float]:
+    half = int(size / 4 + 2)
+    image = QImage(4 * half, 4 * half, QImage.Format.Format_ARGB32_Premultiplied)
+    image.setDevicePixelRatio(2.0)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _disc(painter, QPointF(half, half), size / 4, node_colour(colour, communities))
+    painter.end()
+    return image, float(half)
 
 
 def node_colour(index: int, communities: bool) -> QColor:
     if communities:
         return COMMUNITIES[index] if index < len(COMMUNITIES) else OTHERS
     return _colours()[min(255, 40 + index * 7)]
-
-
-def _round(colour: QColor, width: float) -> QPen:
-    pen = QPen(colour, float(width))
-    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-    return pen
 
 
 def draw_ring(painter: QPainter, at: Any, radius: float, colour: QColor = ACCENT, width: float = 2.0) -> None:

@@ -1,0 +1,256 @@
+"""The panel: views, controls, the node, and the ways out."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QMenu,
+    QSplitter,
+    QStackedWidget,
+    QTabBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from vitinspect.app.background import CHORES, Background, Job
+from vitinspect.app.multiplex import export
+from vitinspect.app.multiplex.aggregate import AggregateView
+from vitinspect.app.multiplex.controls import Controls
+from vitinspect.app.multiplex.inspector import Inspector
+from vitinspect.app.multiplex.measures import MeasuresView
+from vitinspect.app.multiplex.networks import Networks
+from vitinspect.app.multiplex.views import LayerView, MultiplesView, StackView
+from vitinspect.app.state import NETWORK_VIEWS
+from vitinspect.app.worker import problem_of
+
+TITLES = {
+    "layer": "Layer",
+    "stack": "Stack",
+    "multiples": "All layers",
+    "aggregate": "Aggregate",
+    "measures": "Measures",
+}
+_REDRAWS = frozenset(
+    {
+        *("network_layer", "network_arcs", "network_direction", "network_colour", "parameters"),
+        *("network_operator", "network_view", "network_prefix"),
+    }
+)
+
+
+class NetworkPanel(QWidget):
+    """Reads the state and the networks, and asks them to change."""
+
+    hovered = Signal(object)
+    """Row and column of the patch under the cursor, or None."""
+    said = Signal(str)
+    """Something for the status bar."""
+
+    def __init__(self, networks: Networks, background: Background, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.networks, self.background = networks, background
+        self.state = networks.state
+        self.tabs = QTabBar()
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        self.tabs.setAccessibleName("Views of the network")
+        for name in NETWORK_VIEWS:
+            self.tabs.addTab(TITLES[name])
+        self.save = QToolButton()
+        self.save.setText("Export")
+        self.save.setToolTip("Save the picture of this view, or the network as a graph file")
+        self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu = QMenu(self.save)
+        for ending, words in export.PICTURES.items():
+            self.menu.addAction(f"Picture as {words}…", partial(self.ask_picture, ending))
+        self.menu.addSeparator()
+        self.menu.addAction("This layer as a graph…", partial(self.ask_graph, True))
+        self.menu.addAction("All layers as a graph…", partial(self.ask_graph, False))
+        self.save.setMenu(self.menu)
+        self.controls = Controls(networks)
+        self.layer_view, self.stack_view = LayerView(networks), StackView(networks)
+        self.multiples_view, self.aggregate_view = MultiplesView(networks), AggregateView(networks)
+        self.measures_view = MeasuresView(networks)
+        self.inspector = Inspector(networks)
+        self.stack = QStackedWidget()
+        self.views: dict[str, Any] = {}
+        for view in (
+            self.layer_view,
+            self.stack_view,
+            self.multiples_view,
+            self.aggregate_view,
+            self.measures_view,
+        ):
+            self.views[view.name] = view
+            self.stack.addWidget(view)
+        for view in (self.layer_view, self.stack_view, self.multiples_view):
+            view.hovered.connect(self._hovered)
+            view.stepped.connect(self.step)
+        self.aggregate_view.hovered.connect(self._hovered)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self.stack)
+        split.addWidget(self.inspector)
+        split.setStretchFactor(0, 1)
+        split.setStretchFactor(1, 0)
+        top = QHBoxLayout()
+        top.setContentsMargins(4, 2, 8, 0)
+        top.addWidget(self.tabs, 1)
+        top.addWidget(self.save)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(top)
+        layout.addWidget(self.controls)
+        layout.addWidget(split, 1)
+        self.tabs.setCurrentIndex(NETWORK_VIEWS.index(self.state.network_view))
+        self.tabs.currentChanged.connect(lambda index: self.state.set(network_view=NETWORK_VIEWS[index]))
+        self.state.changed.connect(self._state_changed)
+        networks.changed.connect(self._networks_changed)
+        networks.results.changed.connect(self._results_changed)
+        self._follow_view()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(460, 720)
+
+    @property
+    def view(self) -> Any:
+        """The one that is shown."""
+        return self.views[self.state.network_view]
+
+    # --- following ---------------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "network_view" in names:
+            self._follow_view()
+        if not self.state.network:
+            return
+        if names & _REDRAWS:
+            self._redraw()
+        elif names & {"pinned"}:
+            self._marks()
+        elif "network" in names:
+            self._redraw()
+
+    @Slot(object)
+    def _networks_changed(self, names: frozenset[str]) -> None:
+        if names == {"selected"}:
+            self._marks()
+        else:
+            self._redraw()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if self.state.network and names & {"picture", "placed", "card", "model_state", "target"}:
+            self._redraw()
+
+    def _follow_view(self) -> None:
+        name = self.state.network_view
+        self.tabs.blockSignals(True)
+        self.tabs.setCurrentIndex(NETWORK_VIEWS.index(name))
+        self.tabs.blockSignals(False)
+        self.stack.setCurrentWidget(self.views[name])
+        self.inspector.setVisible(name in ("layer", "stack", "multiples"))
+
+    def _redraw(self) -> None:
+        self.view.refresh()
+        self.controls.follow()
+        self.inspector.follow(getattr(self.view, "hover", None))
+
+    def _marks(self) -> None:
+        """The selection moved; what is drawn below it stays."""
+        self.view.update()
+        self.inspector.follow(getattr(self.view, "hover", None))
+
+    def refresh_theme(self) -> None:
+        self._redraw()
+
+    def step(self, by: int) -> None:
+        """Go so many layers further."""
+        network = self.networks.network
+        if network is not None:
+            self.state.set(network_layer=min(max(0, self.networks.layer + by), network.depth - 1))
+
+    # --- hovering ----------------------------------------------------------------------------------------------------
+
+    def _hovered(self, node: int | None) -> None:
+        self.inspector.follow(node)
+        network = self.networks.network
+        place = None if network is None or node is None else network.layers.position(node)
+        self.hovered.emit(place)
+
+    def hover_patch(self, place: tuple[int, int] | None) -> None:
+        """A patch of the main canvas is under the cursor: its node shows here."""
+        network = self.networks.network
+        if not self.state.network or network is None or not hasattr(self.view, "set_hover"):
+            return
+        node = None if place is None else network.node_of(*place)
+        if node != self.view.hover:
+            self.view.set_hover(node)
+            self.inspector.follow(node)
+
+    # --- ways out ----------------------------------------------------------------------------------------------------
+
+    @property
+    def title(self) -> str:
+        """What the picture shows, for the files."""
+        results, networks = self.networks.results, self.networks
+        parts = [os.path.basename(self.state.image), results.card.name if results.card is not None else ""]
+        parts += [f"heads: {self.state.network_operator}", f"min_cut {networks.min_cut:g}", self.view.caption]
+        return " · ".join(part for part in parts if part)
+
+    def _suggest(self, kind: str, ending: str) -> str:
+        stem = os.path.splitext(os.path.basename(self.state.image))[0] or "network"
+        return f"{stem}_{kind}{ending}"
+
+    def ask_picture(self, ending: str) -> None:
+        kind = f"{export.PICTURES[ending]} (*{ending})"
+        name = self._suggest(f"network_{self.state.network_view}", ending)
+        path, _ = QFileDialog.getSaveFileName(self, "Save the picture", name, kind)
+        if path:
+            self.save_picture(path if path.lower().endswith(ending) else path + ending)
+
+    def save_picture(self, path: str) -> None:
+        self.said.emit(f"Saved {export.save_picture(self.view, path, self.title)}")
+
+    def ask_graph(self, one: bool) -> None:
+        from vitinspect.graphs import FORMATS
+
+        kinds = ";;".join(f"{words} (*{ending})" for ending, words in FORMATS.items())
+        layer = f"layer{self.networks.layer}" if one else "layers"
+        path, kind = QFileDialog.getSaveFileName(self, "Save the network", self._suggest(layer, ".graphml"), kinds)
+        if path:
+            if os.path.splitext(path)[1].lower() not in FORMATS:
+                path += kind.rsplit("*", 1)[-1].rstrip(")") or ".graphml"
+            self.save_graph(path, one)
+
+    def save_graph(self, path: str, one: bool) -> None:
+        """In the background: many arcs take seconds."""
+        networks = self.networks
+        if networks.network is None:
+            return
+        work = partial(
+            export.save_graph,
+            networks.network,
+            path,
+            networks.min_cut,
+            networks.first_layer,
+            networks.layer if one else None,
+        )
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if error is not None:
+                networks.trouble.emit(problem_of(error, "writing the network"))
+            else:
+                self.said.emit(f"Saved {result}")
+
+        self.said.emit(f"Writing {path} …")
+        self.background.submit(CHORES, Job(lambda cancel: work(), done))
