@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 import torch
-from timm.layers import LayerNorm, SwiGLUPacked
+from timm.layers import Attention, LayerNorm, RmsNorm, SwiGLUPacked
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.eva import Eva
 from timm.models.vision_transformer import (
@@ -22,6 +22,14 @@ BASE = {"img_size": 32, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads
 _vit = functools.partial(VisionTransformer, **BASE)
 _eva = functools.partial(Eva, **BASE, norm_layer=functools.partial(LayerNorm, eps=1e-6))
 
+
+def _gated() -> VisionTransformer:
+    module = _vit(reg_tokens=1)
+    for block in module.blocks:
+        block.attn = Attention(BASE["embed_dim"], BASE["num_heads"], qkv_bias=True, gated=True)
+    return module
+
+
 KINDS = {
     "plain": _vit,
     "registers": functools.partial(_vit, reg_tokens=3, init_values=0.3, no_embed_class=True),
@@ -36,6 +44,8 @@ KINDS = {
         _vit, qk_norm=True, scale_attn_norm=True, scale_mlp_norm=True, pre_norm=True, mlp_layer=SwiGLUPacked
     ),
     "no_biases": functools.partial(_vit, qkv_bias=False, proj_bias=False),
+    "gated": _gated,
+    "rms_norm": functools.partial(_vit, norm_layer=RmsNorm),
     "not_square": functools.partial(_vit, img_size=(24, 40)),
     "post_norm": functools.partial(_vit, block_fn=ResPostBlock, init_values=0.5),
     "parallel_scaling": functools.partial(_vit, block_fn=ParallelScalingBlock, qkv_bias=True),
@@ -46,7 +56,7 @@ KINDS = {
     "eva_rope_class": functools.partial(
         _eva, use_rot_pos_emb=True, global_pool="token", swiglu_mlp=True, num_reg_tokens=2, qkv_fused=False
     ),
-    "eva_absolute": functools.partial(_eva, global_pool="token", init_values=0.4),
+    "eva_absolute": functools.partial(_eva, global_pool="token", init_values=0.4, swiglu_mlp=True, scale_mlp=True),
     "eva_rope_mixed": functools.partial(
         _eva, use_rot_pos_emb=True, rope_type="mixed", attn_type="rope", global_pool="token", use_abs_pos_emb=False
     ),

@@ -93,20 +93,42 @@ def test_a_grid_so_small_that_nothing_is_masked_still_works():
     assert model.grid != small.grid
 
 
-def test_the_structure_is_used_where_it_applies(monkeypatch):
-    """Queries, keys and values come from one small table and not from every copy."""
-    rows = []
-    original = masked_block.MaskedBlock.__init__
-
-    def counting(self, parts, tokens, rope, masks):
-        original(self, parts, tokens, rope, masks)
-        rows.append(self.queries.shape[1])
-        assert self.mlp is not None
-
-    monkeypatch.setattr(masked_block.MaskedBlock, "__init__", counting)
+def test_queries_keys_and_values_come_from_one_small_table_and_not_from_every_copy(monkeypatch):
+    made = watch_masked_blocks(monkeypatch)
     explain(golden_model("q1"), inputs_q("q1", 0), 3)
     # Four factors (1, 1/4, 1/8, 1/16) times 65 tokens and the zero row, against 64 copies of 65 tokens.
-    assert rows == [4 * 65 + 1]
+    assert made[0].queries.shape[1] == 4 * 65 + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("plain", True),
+        ("registers", True),
+        ("gated", True),
+        ("norms_and_gates", True),
+        ("eva_absolute", True),
+        ("eva_rope", False),
+        ("rms_norm", False),
+    ],
+)
+def test_the_first_half_of_the_mlp_is_split_wherever_the_norm_and_the_positions_allow(name, split, monkeypatch):
+    made = watch_masked_blocks(monkeypatch)
+    model = family_model(name)
+    explain(model, family_input(model), 3)
+    assert (made[0].mlp is not None) == split
+
+
+def watch_masked_blocks(monkeypatch):
+    made = []
+    original = masked_block.MaskedBlock.__init__
+
+    def watching(self, *args):
+        original(self, *args)
+        made.append(self)
+
+    monkeypatch.setattr(masked_block.MaskedBlock, "__init__", watching)
+    return made
 
 
 @pytest.mark.parametrize("name", ["q1", "q3", "q4"])
