@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import vitinspect.app  # noqa: F401 - first, as in the program itself: it tells numpy how many threads to use
+
 PARTS = ("start", "sliders", "next", "folder", "steps")
 BEAT = 2
 """Milliseconds between two looks at the clock."""
@@ -284,7 +286,7 @@ def part_folder() -> None:
             heart.begin("end")
             print(f"| {count:,} pictures: first thumbnails | {shown:.2f} s (all in order: {complete:.2f} s) |")
             print(
-                f"| {count:,} pictures: longest gap while listing / scrolling | {heart.worst('list'):.0f} / {heart.worst('scroll'):.0f} ms |"
+                f"| longest gap while listing / scrolling | {heart.worst('list'):.0f} / {heart.worst('scroll'):.0f} ms |"
             )
             print(f"| {count:,} pictures: memory above the empty window | {rss() - empty:.0f} MB |")
 

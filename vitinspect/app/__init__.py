@@ -6,3 +6,9 @@
 ``worker``       the one thread in which models live
 ``canvas``, ``panels``  read both and ask the state to change; none of them knows another
 """
+
+import os
+
+# What the window multiplies is small, and numpy's threads would stand in each other's way and in that of torch, which
+# has its own. Read by numpy when it is first imported, so it is set before anything else here is.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

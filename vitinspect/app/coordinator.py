@@ -6,6 +6,7 @@ changes costs one method, a class that changes costs the methods that follow the
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -93,6 +94,7 @@ class Coordinator(QObject):
         if self.state.image:
             self._open_picture()
         self._load_model()
+        self.background.submit(CHORES, Job(_load_arithmetic))
         if self.use_disk:
             self.background.submit(CHORES, Job(lambda cancel: prune(caches.folder(), self.map_disk_bytes, cancel)))
 
@@ -253,6 +255,7 @@ class Coordinator(QObject):
         if self.state.precision != card.precision:
             card = replace(card, precision=self.state.precision)
         self.results.update(card=card, model_state=READY)
+        self.background.submit(CHORES, Job(_load_plots))
         if self.use_disk and self._loader is None:
             self.background.submit(CHORES, Job(lambda cancel: caches.remember_card(card)))
         recent = (card.source, *(s for s in self.state.recent_models if s != card.source))[:10]
@@ -531,6 +534,17 @@ class Coordinator(QObject):
 
 def _decode(path: str, cancel: Any) -> Picture:
     return decode(path, cancel)
+
+
+def _load_arithmetic(cancel: Any) -> None:
+    """Import what the panels compute with, so that no slider waits for an import."""
+    for name in ("vitinspect.thresholds", "vitinspect.fusion", "vitinspect.scores.pairs", "vitinspect.files"):
+        cancel.check()
+        importlib.import_module(name)
+
+
+def _load_plots(cancel: Any) -> None:
+    importlib.import_module("pyqtgraph")
 
 
 def _doing(wanted: Sequence[Method]) -> str:

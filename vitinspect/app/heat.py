@@ -16,6 +16,8 @@ from vitinspect.figures.colormaps import DIVERGING, default_colormap
 from vitinspect.figures.overlay import ValueRange, levels, rgba_table
 from vitinspect.maps import resize
 
+CONTOUR = 128
+"""Rims of masks are drawn along a grid of at most this many cells a side."""
 FINEST = 448
 """Smooth maps are painted from a picture of at most this many pixels a side; Qt enlarges the rest."""
 
@@ -42,6 +44,13 @@ class Heat:
     def fine(self) -> NDArray[np.float32]:
         """The values interpolated between the middles of their cells (bilinear, corners not aligned)."""
         return resize(np.asarray(self.values, dtype=np.float32), self.fine_size)
+
+    @cached_property
+    def contour(self) -> NDArray[np.float32]:
+        """The values on a grid that is fine enough to draw the rim of a mask along."""
+        height, width = self.fine_size
+        shrink = min(1.0, CONTOUR / max(height, width))
+        return resize(np.asarray(self.values, dtype=np.float32), (round(height * shrink), round(width * shrink)))
 
     @property
     def fine_size(self) -> tuple[int, int]:

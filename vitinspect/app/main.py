@@ -27,7 +27,7 @@ def application() -> QApplication:
     app = QApplication.instance()
     if app is None:
         # Torch and Qt share two cores here and there: a thread that waits for Python's lock gets it after this long.
-        sys.setswitchinterval(0.002)
+        sys.setswitchinterval(0.001)
         app = QApplication(["vitinspect"])
         app.setApplicationName("vitinspect")
         app.setDesktopFileName("vitinspect")

@@ -66,6 +66,8 @@ def decode(path: str, cancel: CancelToken | None = None) -> Picture:
     """Open ``path``; an ``ImageError`` names it and the reason."""
     import numpy as np
 
+    # The canvas needs it for the first picture: loaded here, the window does not wait for it.
+    import vitinspect.app.canvas.painting  # noqa: F401
     from vitinspect.images import open_image
 
     source: Any = path

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
+import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vitinspect.progress import CancelToken
@@ -20,24 +22,35 @@ from vitinspect.progress import CancelToken
 # As torch itself links them, so that each finds what it needs already open.
 _LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
 _RTLD_NOW = 2
+_MODULES = ("torch", "timm", "vitinspect.models.sources", "vitinspect.explainers.engine")
 
 
 def import_torch(progress: Callable[[int, int], None] | None = None, cancel: CancelToken | None = None) -> None:
     """``import torch`` and timm; a second call costs nothing."""
-    if "torch" not in sys.modules:
-        if sys.platform.startswith("linux"):
-            _open_libraries(cancel)
-        if cancel is not None:
-            cancel.check()
-    import torch
+    if "vitinspect.explainers.engine" in sys.modules:
+        return
+    if sys.platform.startswith("linux"):
+        _open_libraries(cancel)
+    with _no_collecting():
+        for name in _MODULES:
+            if cancel is not None:
+                cancel.check()
+            importlib.import_module(name)
 
-    torch.set_grad_enabled(True)
-    if cancel is not None:
-        cancel.check()
-    import timm  # noqa: F401
 
-    import vitinspect.explainers.engine
-    import vitinspect.models.vit  # noqa: F401
+@contextlib.contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Millions of objects are made here and none is garbage; looking through all of them, again and again, would
+    hold the lock for a fifth of a second each time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        # They stay for the life of the process: never to be looked at again.
+        gc.freeze()
+        if was_on:
+            gc.enable()
 
 
 def _open_libraries(cancel: CancelToken | None) -> None:

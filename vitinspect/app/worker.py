@@ -9,10 +9,7 @@ Arrays are handed over: the thread keeps nothing of what it has sent, and the wi
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -224,15 +221,7 @@ class Worker(QObject):
         self._wake.connect(self._runner.run, Qt.ConnectionType.QueuedConnection)
         for name in ("started", "progressed", "part", "finished", "failed", "ended"):
             getattr(self._runner, name).connect(getattr(self, name), Qt.ConnectionType.QueuedConnection)
-        self._thread.started.connect(self._runner_start, Qt.ConnectionType.DirectConnection)
         self._thread.start()
-
-    def _runner_start(self) -> None:
-        # Called in the new thread. The window must get the processor when it wants it; the threads that torch starts
-        # from here inherit this.
-        if sys.platform.startswith("linux"):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 3)
 
     def submit(self, kind: str, work: Callable[..., Any], doing: str) -> int:
         """Ask for ``work`` and get its id. It replaces what waits or runs of the same kind."""

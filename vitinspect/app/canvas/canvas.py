@@ -334,9 +334,7 @@ class Canvas(QWidget):
         if cell is None:
             return
         box = painting.to_pane(placed.cell_box(*cell, card.grid), self.view, pane.size, picture.size)
-        painter.setPen(QPen(QColor(255, 255, 255, 150), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(box)
+        painting.draw_box(painter, box, QColor(255, 255, 255, 170))
         shown = pane.map
         at = self.view.to_pane(x, y, pane.size, picture.size)
         if shown is None or self.hidden or self.state.show == "image" or self.state.brushing:

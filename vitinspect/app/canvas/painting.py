@@ -195,7 +195,7 @@ def to_pane(
 
 def outline_of(shown: ShownMap, level: float, smooth: bool) -> list[QLineF]:
     """The rim in coordinates of the picture."""
-    values = shown.heat.fine if smooth else np.asarray(shown.values)
+    values = shown.heat.contour if smooth else np.asarray(shown.values)
     pieces = heating.isoline(values, level) if smooth else heating.patch_outline(values, level)
     left, top, right, bottom = shown.placed.box
     rows, columns = values.shape
@@ -204,13 +204,13 @@ def outline_of(shown: ShownMap, level: float, smooth: bool) -> list[QLineF]:
     return [QLineF(*row) for row in scaled.tolist()]
 
 
-def draw_box(painter: QPainter, box: QRectF, colour: QColor, width: float = 1.5) -> None:
+def draw_box(painter: QPainter, box: QRectF, colour: QColor, width: float = 1.0) -> None:
     """A thin frame with a dark edge, so that it shows on any picture."""
-    painter.save()
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    for pen_colour, pen_width in ((EDGE, width + 2), (colour, width)):
-        pen = QPen(pen_colour, pen_width)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        painter.setPen(pen)
-        painter.drawRect(box)
-    painter.restore()
+    # Four filled strips: stroking a large rectangle costs Qt a hundred times as much.
+    for edge, thick in ((EDGE, width + 2), (colour, width)):
+        half = thick / 2
+        outer = box.adjusted(-half, -half, half, half)
+        painter.fillRect(QRectF(outer.left(), outer.top(), outer.width(), thick), edge)
+        painter.fillRect(QRectF(outer.left(), outer.bottom() - thick, outer.width(), thick), edge)
+        painter.fillRect(QRectF(outer.left(), outer.top() + thick, thick, outer.height() - 2 * thick), edge)
+        painter.fillRect(QRectF(outer.right() - thick, outer.top() + thick, thick, outer.height() - 2 * thick), edge)
