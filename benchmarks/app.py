@@ -285,9 +285,8 @@ def part_folder() -> None:
             until(lambda: window.desk.background.idle)
             heart.begin("end")
             print(f"| {count:,} pictures: first thumbnails | {shown:.2f} s (all in order: {complete:.2f} s) |")
-            print(
-                f"| longest gap while listing / scrolling | {heart.worst('list'):.0f} / {heart.worst('scroll'):.0f} ms |"
-            )
+            gaps = " / ".join(f"{heart.worst(phase):.0f}" for phase in ("list", "scroll"))
+            print(f"| longest gap while listing / scrolling | {gaps} ms |")
             print(f"| {count:,} pictures: memory above the empty window | {rss() - empty:.0f} MB |")
 
 
