@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import vitinspect as vi
-from tests.explainers.families import FAMILIES, family, images
+from tests.families import FAMILIES, family_input, family_model
 from tests.goldens import golden_module
 from vitinspect.explainers.base import Run
 from vitinspect.explainers.passes import Passes
@@ -20,8 +20,8 @@ def run_of(model: vi.ViT, x: torch.Tensor) -> Run:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_and_input_gradients_are_the_models(name):
-    model = family(name).at_precision("float64")
-    x = torch.cat(images(name, 3)).double()
+    model = family_model(name)
+    x = family_input(model, 3)
     with Passes(run_of(model, x)).held() as passes:
         assert passes.in_parts
         inputs = x.clone().requires_grad_(True)
