@@ -55,14 +55,15 @@ LIGHT = Theme(
 DARK = Theme(
     name="dark",
     window="#22252a",
-    panel="#1a1d21",
+    # Lighter than the window: the style draws the edges of boxes darker, which on dark would not be seen.
+    panel="#31363e",
     canvas="#131518",
-    line="#3b4047",
+    line="#474d56",
     text="#e2e5e9",
     quiet="#9aa2ab",
     accent="#4c9df0",
     on_accent="#0c1116",
-    hover="#2e333a",
+    hover="#3a4048",
     warning="#4a3a12",
     on_warning="#ffe6a8",
 )
