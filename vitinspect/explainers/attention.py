@@ -376,6 +376,7 @@ METHODS = (
             ),
         ),
         class_specific=False,
+        short="Rollout",
         group="attention",
     ),
     MethodInfo(
@@ -397,6 +398,7 @@ METHODS = (
                 choices=("corrected", "authors"),
             ),
         ),
+        short="Gradient rollout",
         group="attention",
     ),
     MethodInfo(
@@ -408,6 +410,7 @@ METHODS = (
         "CVPR 2021, arXiv:2012.09838",
         implementation="vitinspect.explainers.attention:AttentionGradCam",
         cost="one forward and backward",
+        short="GradCAM",
         group="attention",
     ),
     MethodInfo(
@@ -417,6 +420,7 @@ METHODS = (
         citation="Chefer, Gur & Wolf, Generic Attention-model Explainability, ICCV 2021, arXiv:2103.15679",
         implementation="vitinspect.explainers.attention:AttentionGradient",
         cost="one forward and backward",
+        short="Attention relevance",
         group="attention",
     ),
 )

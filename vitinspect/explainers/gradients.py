@@ -208,6 +208,7 @@ METHODS = (
     MethodInfo(
         id="input_x_gradient",
         title="Input times gradient",
+        short="Input × gradient",
         summary="The gradient of each pixel times its value, summed over the channels: what a linear model of the "
         "score would say that the pixel contributes, measured from the data set's mean colour.",
         citation="Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713",
@@ -220,6 +221,7 @@ METHODS = (
     MethodInfo(
         id="integrated_gradients",
         title="Integrated gradients",
+        short="Int. gradients",
         summary="Input times the mean gradient on the way from the mean colour to the image. The map's pixels add up "
         "to the change of the score on that way.",
         citation="Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017, arXiv:1703.01365",

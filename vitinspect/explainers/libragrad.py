@@ -131,6 +131,7 @@ METHODS = (
     MethodInfo(
         id="libragrad",
         title="Libra FullGrad+",
+        short="LibraGrad",
         summary="Gradient times input of every block, and the contributions of all biases, from a backward pass in "
         "which attention, norms, activations and gates are pruned so that each layer's attributions add up to the "
         "score. The strongest gradient method of its paper's comparison.",

@@ -122,6 +122,7 @@ METHODS = (
     MethodInfo(
         id="lrp",
         title="Layer-wise relevance propagation (Chefer)",
+        short="LRP",
         summary="Relevance is carried back from the target through every layer. In each block the relevance of "
         "attention is weighted with its gradient, clamped at zero and averaged over heads, and the blocks are rolled "
         "out. The other variants are the authors' own baselines; full gives signed relevance per pixel.",

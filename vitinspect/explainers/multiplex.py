@@ -297,6 +297,7 @@ METHODS = (
     MethodInfo(
         id="multiplex",
         title="Multiplex network (MUTEX)",
+        short="Multiplex",
         summary="Each block's attention becomes a layer of a network of patches (heads fused by minimum, maximum and "
         "sum; arcs below min_cut times the layer's strongest are cut). Nine statistics over layers of what each patch "
         "receives and gives make 54 masks, each is scored by the model's confidence with only its patches, and the "

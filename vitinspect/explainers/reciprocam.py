@@ -171,6 +171,7 @@ METHODS = (
     MethodInfo(
         id="reciprocam",
         title="ViT-ReciproCAM",
+        short="ReciproCAM",
         summary="For each patch, the probability of the target when one block's attention sees only that patch and "
         "its neighbours (and the tokens before the patches); what the block adds to is not masked. No gradients. "
         "Values are probabilities; they often differ by a few percent only.",
