@@ -153,10 +153,8 @@ class AggregateView(QWidget):
         target = card.target_text(found.target) if card is not None else ""
         if not self.networks.aggregate_is_current:
             return f"Masks of the present ratio; their confidence in “{target}” is being computed"
-        return (
-            f"Map of a patch = mean confidence in “{target}” of the masks that hold it "
-            f"(equal to the method's map within {found.difference:.0e})"
-        )
+        within = f"the method's map ± {found.difference:.0e}"
+        return f"A patch has the mean “{target}” confidence of its masks ({within})"
 
     def _selected_patch(self) -> int | None:
         network = self.networks.network

@@ -80,7 +80,8 @@ def draw_chart(
     below = QRectF(plot.left() - 10, plot.bottom() + 2, plot.width() + 15, metrics.height())
     painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft), f"{first}")
     painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), f"{last}")
-    painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter), "layer")
+    if box.height() > 80:
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter), "layer")
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for line in lines:
         colour = line.colour or QColor(t.accent)

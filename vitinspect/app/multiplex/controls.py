@@ -68,23 +68,31 @@ class Controls(QWidget):
         grid.setContentsMargins(8, 6, 8, 4)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(3)
-        rows = (
-            (("Cut", self.cut), ("Layer", self.layer)),
-            (("", self.remaining), ("From", self.first)),
-            (("Arcs", self.arcs), ("Heads", self.operator)),
-            (("", self.share), ("Nodes", self.direction)),
-            (("Ratio", self.ratio), ("Colour", self.colour)),
+        for row, (word, slide, label) in enumerate(
+            (("Cut", self.cut, self.remaining), ("Arcs", self.arcs, self.share)),
+        ):
+            self._put(grid, 2 * row, 0, word, slide, 3)
+            # The lower one needs the room of the whole row.
+            grid.addWidget(label, 2 * row + 1, 1, 1, 2 + row)
+        pairs = (
+            (("Layer", self.layer), ("From", self.first)),
+            (("Nodes", self.direction), ("Colour", self.colour)),
+            (("Heads", self.operator), ("Ratio", self.ratio)),
         )
-        for row, pairs in enumerate(rows):
-            for column, (word, widget) in enumerate(pairs):
-                label = QLabel(word)
-                label.setBuddy(widget)
-                grid.addWidget(label, row, 2 * column)
-                grid.addWidget(widget, row, 2 * column + 1)
-        grid.addWidget(self.prefix, len(rows), 3)
-        grid.setColumnStretch(1, 5)
-        grid.setColumnStretch(3, 4)
+        for row, two in enumerate(pairs, 4):
+            for column, (word, widget) in enumerate(two):
+                self._put(grid, row, 2 * column, word, widget, 1)
+        grid.addWidget(self.prefix, 1, 3)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
         self.follow()
+
+    @staticmethod
+    def _put(grid: QGridLayout, row: int, column: int, word: str, widget: QWidget, span: int) -> None:
+        label = QLabel(word)
+        label.setBuddy(widget)
+        grid.addWidget(label, row, column)
+        grid.addWidget(widget, row, column + 1, 1, span)
 
     def follow(self) -> None:
         """Show what is."""

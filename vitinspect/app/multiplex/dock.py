@@ -19,7 +19,7 @@ class NetworkDock(QDockWidget):
         self.setWidget(QWidget())
         window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self)
         window.splitDockWidget(self, beside, Qt.Orientation.Horizontal)
-        self._window = window
+        self._window, self._beside = window, beside
         self.setVisible(desk.state.network)
         if desk.state.network:
             self.build()
@@ -53,15 +53,16 @@ class NetworkDock(QDockWidget):
             return
         wanted = self.desk.state.network
         if wanted:
-            first = self.panel is None
+            first = self.panel is None and not self.isFloating()
             self.build()
             self.desk.networks.want()
             self.panel.refresh_theme()
-            if first and not self.isFloating():
-                room = self._window.width()
-                self._window.resizeDocks([self], [max(420, round(0.36 * room))], Qt.Orientation.Horizontal)
         if self.isHidden() == wanted:
             self.setVisible(wanted)
+        if wanted and first:
+            wide = max(420, round(0.36 * self._window.width()))
+            docks, sizes = [self, self._beside], [wide, self._beside.width()]
+            self._window.resizeDocks(docks, sizes, Qt.Orientation.Horizontal)
 
     def _shown(self, visible: bool) -> None:
         # Not while the window itself is hidden or minimised.

@@ -67,7 +67,7 @@ class Inspector(QWidget):
         over = network.over_layers(node, min_cut)
         layers = list(range(network.depth))
         self.chart.show_lines(
-            "Per layer",
+            "",
             [
                 Line("received", layers, np.asarray(over[0]).tolist(), painting.FROM.darker(115)),
                 Line("given", layers, np.asarray(over[1]).tolist(), painting.TO.darker(115)),
@@ -113,6 +113,6 @@ class Neighbours(QWidget):
         for node, weight in zip(ties.nodes[:MOST].tolist(), ties.weights[:MOST].tolist(), strict=True):  # type: ignore[attr-defined]
             place = network.layers.position(node)  # type: ignore[attr-defined]
             name = network.layers.prefix_names[node] if place is None else f"{place[0]}, {place[1]}"  # type: ignore[attr-defined]
-            item = QListWidgetItem(f"{name}   {weight:.4f}")
+            item = QListWidgetItem(f"{name}  {weight:.3f}")
             item.setData(Qt.ItemDataRole.UserRole, node)
             self.list.addItem(item)

@@ -79,7 +79,7 @@ class MeasuresView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(top)
-        layout.addWidget(self.table, 4)
+        layout.addWidget(self.table, 3)
         layout.addWidget(self.lines, 5)
         self.refresh()
 
@@ -150,7 +150,7 @@ class MeasureLines(QWidget):
         return QSize(420, 300)
 
     def boxes(self, width: float, height: float) -> list[QRectF]:
-        columns = max(1, min(len(COLUMNS), round(width / 190)))
+        columns = max(1, min(len(COLUMNS), round(width / 140)))
         rows = math.ceil(len(COLUMNS) / columns)
         wide, high = width / columns, height / rows
         return [QRectF(i % columns * wide, i // columns * high, wide, high) for i in range(len(COLUMNS))]

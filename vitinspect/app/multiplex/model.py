@@ -251,7 +251,7 @@ class Scale:
         if not values.size:
             return cls(0.0, 1.0, 0, 0.0)
         largest, low = float(values.max()), float(values.min())
-        usual = float(np.quantile(values, 0.95))
+        usual = float(np.quantile(values, 0.95, method="lower"))
         high = largest
         if largest > 3 * usual:
             # The largest among the usual ones, so that the end is a value that some node has.

@@ -33,7 +33,7 @@ from vitinspect.app.worker import problem_of
 TITLES = {
     "layer": "Layer",
     "stack": "Stack",
-    "multiples": "All layers",
+    "multiples": "All",
     "aggregate": "Aggregate",
     "measures": "Measures",
 }
@@ -56,10 +56,12 @@ class NetworkPanel(QWidget):
     def __init__(self, networks: Networks, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.networks, self.background = networks, background
+        self.setMinimumWidth(400)
         self.state = networks.state
         self.tabs = QTabBar()
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(False)
         self.tabs.setAccessibleName("Views of the network")
         for name in NETWORK_VIEWS:
             self.tabs.addTab(TITLES[name])

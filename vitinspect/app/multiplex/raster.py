@@ -19,6 +19,8 @@ MARGIN = 2
 """Patches of room around the grid, for arcs that bend out of it."""
 QUICK, FINE = 300_000, 1_500_000
 """Places that are added to while a slider moves, and when it rests; with more to draw, the image is coarser."""
+_PER_SHAPE = 250
+"""Places for each shape from which on shapes are worth a loop."""
 FROM, TO = np.array([64, 190, 226], np.float32), np.array([255, 196, 64], np.float32)
 """The colour of an arc where it begins and where it ends."""
 
@@ -47,8 +49,8 @@ class Shapes:
         self._number = np.full((side, side), -1, np.int32)
         self._start = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
-        self._places = np.zeros(0, np.int32)
-        self._cover = np.zeros(0, np.float32)
+        self._places = np.zeros(0, np.int64)
+        self._cover = np.zeros(0, np.float64)
 
     def draw(self, xy: np.ndarray, source: np.ndarray, target: np.ndarray, ink: np.ndarray) -> Raster:
         """``xy``: (N, 2) places of nodes in patches. ``ink``: the weight of each arc."""
@@ -60,16 +62,38 @@ class Shapes:
         step = half[target] - half[source] + self._far
         numbers = self._numbers(step[:, 0], step[:, 1])
         lengths = self._length[numbers]
-        before = np.cumsum(lengths) - lengths
-        total = int(before[-1] + lengths[-1])
-        at = np.arange(total, dtype=np.int64) + np.repeat(self._start[numbers] - before, lengths)
+        total = int(lengths.sum())
         corner = (half + 2 * MARGIN) * (self.cell // 2)
-        base = (corner[source, 1] * self.width + corner[source, 0]).astype(np.int32)
-        places = self._places[at] + np.repeat(base, lengths)
-        weights = self._cover[at] * np.repeat(ink.astype(np.float32), lengths)
+        base = corner[source, 1].astype(np.int64) * self.width + corner[source, 0]
+        if total > _PER_SHAPE * len(np.unique(numbers)):
+            places, weights = self._by_shape(numbers, base, ink, total)
+        else:
+            before = np.cumsum(lengths) - lengths
+            at = np.arange(total) + np.repeat(self._start[numbers] - before, lengths)
+            places = self._places[at] + np.repeat(base, lengths)
+            weights = self._cover[at] * np.repeat(ink, lengths)
         found = np.bincount(places, weights, minlength=2 * area)[: 2 * area]
         begins, ends = found.reshape(2, self.height, self.width)
         return Raster(begins, ends, self.cell)
+
+    def _by_shape(
+        self, numbers: np.ndarray, base: np.ndarray, ink: np.ndarray, total: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """All arcs of one shape at once: where many share a shape this is less work than arc by arc."""
+        order = np.argsort(numbers, kind="stable")
+        numbers, base, ink = numbers[order], base[order], ink[order].astype(np.float64)
+        first = np.flatnonzero(np.diff(numbers, prepend=-1))
+        places, weights = np.empty(total, np.int64), np.empty(total, np.float64)
+        done = 0
+        starts, lengths = self._start[numbers[first]].tolist(), self._length[numbers[first]].tolist()
+        ends = [*first[1:].tolist(), len(numbers)]
+        for low, high, start, length in zip(first.tolist(), ends, starts, lengths, strict=True):
+            shape = (high - low, length)
+            part = slice(done, done + shape[0] * length)
+            np.add(base[low:high, None], self._places[start : start + length], out=places[part].reshape(shape))
+            np.multiply(ink[low:high, None], self._cover[start : start + length], out=weights[part].reshape(shape))
+            done = part.stop
+        return places, weights
 
     def _numbers(self, dx: np.ndarray, dy: np.ndarray) -> np.ndarray:
         numbers = self._number[dy, dx]
@@ -123,8 +147,8 @@ class Shapes:
         offset = len(self._places)
         self._start = np.concatenate([self._start, offset + len(shared) * first])
         self._length = np.concatenate([self._length, len(shared) * samples])
-        self._places = np.concatenate([self._places, np.concatenate(places)[order].astype(np.int32)])
-        self._cover = np.concatenate([self._cover, np.concatenate(cover)[order].astype(np.float32)])
+        self._places = np.concatenate([self._places, np.concatenate(places)[order]])
+        self._cover = np.concatenate([self._cover, np.concatenate(cover)[order]])
 
 
 _shapes: dict[tuple[tuple[int, int], int, bool], Shapes] = {}
@@ -150,7 +174,7 @@ def size_for(reach: float, wanted: float, budget: float) -> tuple[int, bool]:
     smooth = fine >= wanted / 2
     if not smooth:
         fine = min(wanted, budget / length)
-    return int(max(6, min(32 if budget <= QUICK else 48, 2 * round(fine / 2)))), smooth
+    return int(max(4, min(32 if budget <= QUICK else 48, 2 * round(fine / 2)))), smooth
 
 
 def draw(
@@ -163,7 +187,10 @@ def draw(
     """The arcs (source, target, weight: the strongest first) of one layer."""
     source, target, weight = arcs
     reach = float(np.abs(xy[target] - xy[source]).max(1).sum()) if len(source) else 0.0
-    return shapes(grid, *size_for(reach, cell, budget)).draw(xy, source, target, ink(weight))
+    fine, smooth = size_for(reach, cell, budget)
+    # In a small or coarse image the same lines fill more of it.
+    thin = min(1.0, max(0.25, fine / 30))
+    return shapes(grid, fine, smooth).draw(xy, source, target, thin * ink(weight))
 
 
 def ink(weight: np.ndarray) -> np.ndarray:

@@ -225,8 +225,10 @@ class NetworkView(QWidget):
         else:
             painting.draw_ring(painter, xy[node], 0.45 * plane.cell)
 
-    def _legend(self, painter: QPainter, nodes: painting.Nodes, left: float, top: float, width: float) -> None:
-        """What colours and sizes mean."""
+    def _legend(
+        self, painter: QPainter, nodes: painting.Nodes, left: float, top: float, width: float, several: bool = False
+    ) -> None:
+        """What colours and sizes mean. ``several``: layers, each of which has its own scale."""
         t = theme.current()
         painter.save()
         font = theme.tabular(self.font())
@@ -241,13 +243,14 @@ class NetworkView(QWidget):
         painter.setPen(QColor(t.canvas_quiet))
         painter.drawText(QPointF(left + 32, top + 13), "arcs run from blue to yellow")
         direction = "received" if self.state.network_direction == "in" else "given"
+        words = "each layer on its own scale" if several else nodes.scale.words
         if nodes.communities:
-            text = f"colour: community; size: attention {direction}, {nodes.scale.words}"
+            text = f"colour: community; size: attention {direction}, {words}"
             x = left
         else:
             for i in range(48):
                 painter.fillRect(QRectF(left + i, top + 20, 1.5, 8), painting.node_colour(i * 31 // 47, False))
-            text = f"attention {direction}: {nodes.scale.words}"
+            text = f"attention {direction}: {words}"
             x = left + 56
         metrics = QFontMetrics(font)
         painter.drawText(
@@ -448,7 +451,7 @@ class StackView(NetworkView):
         painter.restore()
         _header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
         if nodes is not None:
-            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16)
+            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16, several=True)
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         painter.save()
@@ -561,7 +564,7 @@ class MultiplesView(NetworkView):
                 painting.draw_outline(painter, plane, network.layers.grid, QColor(t.accent), 2)
         _header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
         if nodes is not None:
-            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16)
+            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16, several=True)
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         for _, box in self.boxes(network, width, height):

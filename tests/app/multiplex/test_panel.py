@@ -1,0 +1,285 @@
+"""The network panel in the window: driven by mouse, wheel, keys and state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtWidgets import QApplication
+
+from vitinspect.app.multiplex import export
+from vitinspect.app.multiplex.controls import arcs_at, share_of
+from vitinspect.graphs import FORMATS, layer_graph, multilayer_graph, read_graph
+
+
+@pytest.fixture
+def panel(shown, desk, qtbot):
+    """The panel, open, with its layers read."""
+    shown.resize(1400, 900)
+    shown.actions_["network"].trigger()
+    qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=30_000)
+    return shown.network_dock.panel
+
+
+def wheel(view, steps):
+    at = QPointF(view.rect().center())
+    event = QWheelEvent(
+        at,
+        view.mapToGlobal(at),
+        QPoint(),
+        QPoint(0, 120 * steps),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(view, event)
+
+
+def at_node(panel, node):
+    network = panel.networks.network
+    plane = panel.layer_view.plane(network, panel.layer_view.width(), panel.layer_view.height())
+    from vitinspect.app.multiplex import geometry
+
+    return QPointF(*plane(geometry.places(network.layers)[node]).tolist()).toPoint()
+
+
+def test_the_panel_is_built_when_it_is_first_shown(shown, desk, qtbot):
+    assert shown.network_dock.panel is None
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    desk.state.set(network_operator="sum")
+    qtbot.wait(30)
+    assert requests == []
+
+
+def test_the_cut_slider_shows_at_once_how_many_arcs_remain(panel, desk):
+    network = desk.networks.network
+    panel.controls.cut.slider.setValue(180)
+    expected = network.remaining(0, desk.networks.min_cut)
+    assert desk.networks.min_cut == pytest.approx(0.316)
+    assert panel.controls.remaining.text().startswith(f"{expected:,}".replace(",", "\u202f"))
+    before = panel.layer_view.grab().toImage()
+    panel.controls.cut.slider.setValue(200)
+    assert panel.layer_view.grab().toImage() != before
+    assert network.remaining(0, 1.0) == 1
+
+
+def test_the_share_of_the_weight_is_always_said(panel, desk):
+    panel.controls.arcs.slider.setValue(0)
+    assert desk.state.network_arcs == 10
+    drawn = desk.networks.network.drawn(0, desk.networks.min_cut, 10)
+    assert f"{100 * drawn.share:.1f} % of the weight" in panel.controls.share.text()
+    assert f"{100 * drawn.share:.1f} % of the weight" in panel.layer_view.caption
+
+
+def test_wheel_and_keys_step_through_the_layers(panel, desk, qtbot):
+    wheel(panel.layer_view, 1)
+    assert desk.state.network_layer == 1
+    wheel(panel.layer_view, 1)
+    assert desk.state.network_layer == 1  # there are two
+    qtbot.keyClick(panel.layer_view, Qt.Key.Key_Down)
+    assert desk.state.network_layer == 0
+    panel.window().actions_["next_layer"].trigger()
+    assert panel.controls.layer.slider.value() == 1
+
+
+def test_selection_is_one_thing_shared_with_the_canvas(panel, desk, shown, qtbot):
+    qtbot.mouseClick(panel.layer_view, Qt.MouseButton.LeftButton, pos=at_node(panel, 8 * 2 + 3))
+    assert desk.state.pinned == (2, 3)
+    assert "Row 2, column 3" in panel.inspector.title.text()
+    desk.state.set(pinned=(5, 1))
+    assert desk.networks.selected == 41
+    assert panel.inspector.node == 41
+    qtbot.keyClick(panel.layer_view, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert desk.state.pinned == (5, 2)
+    qtbot.mouseClick(panel.layer_view, Qt.MouseButton.LeftButton, pos=at_node(panel, 42))
+    assert desk.state.pinned == ()
+
+
+def test_hovering_lists_the_neighbours_with_their_weights(panel, desk, shown, qtbot):
+    view = panel.layer_view
+    point = QPointF(at_node(panel, 20))
+    view.setMouseTracking(True)
+    qtbot.mouseMove(view, point.toPoint() + QPoint(2, 1))
+    qtbot.mouseMove(view, point.toPoint())
+    assert view.hover == 20
+    received, given = desk.networks.network.ties(20, 0, desk.networks.min_cut)
+    assert panel.inspector.given.list.count() == min(60, len(given.nodes))
+    assert f"{received.weights[0]:.3f}" in panel.inspector.received.list.item(0).text()
+    assert len(panel.inspector.chart.lines) == 2
+    assert len(panel.inspector.chart.lines[0].values) == 2
+    # The patch is framed on the main picture too.
+    assert shown.canvas._cursor is not None
+    QApplication.sendEvent(view, QEvent(QEvent.Type.Leave))
+    assert shown.canvas._cursor is None
+
+
+def test_a_patch_under_the_cursor_of_the_canvas_lights_up_here(panel, desk, shown):
+    left, top, right, bottom = desk.results.placed.cell_box(3, 4, (8, 8))
+    shown.canvas.hovered.emit(((left + right) / 2, (top + bottom) / 2))
+    assert panel.layer_view.hover == 3 * 8 + 4
+    shown.canvas.hovered.emit(None)
+    assert panel.layer_view.hover is None
+
+
+def test_prefix_tokens_become_nodes_that_can_be_selected(panel, desk, qtbot):
+    panel.controls.prefix.click()
+    qtbot.waitUntil(lambda: desk.networks.network is not None and desk.networks.network.prefix == 1, timeout=20_000)
+    assert desk.networks.network.nodes == 65
+    qtbot.mouseClick(panel.layer_view, Qt.MouseButton.LeftButton, pos=at_node(panel, 0))
+    assert desk.networks.selected == 0
+    assert desk.state.pinned == ()
+    desk.state.set(pinned=(0, 0))
+    assert desk.networks.selected == 1
+
+
+def test_a_single_head_can_be_shown(panel, desk, qtbot):
+    index = panel.controls.operator.findData("head 1")
+    panel.controls.operator.setCurrentIndex(index)
+    panel.controls.operator.activated.emit(index)
+    qtbot.waitUntil(lambda: desk.networks.network.layers.operator == "head 1", timeout=20_000)
+    # One head's rows add up to one with the class token, so to less without.
+    assert (desk.networks.network.layers.weights.sum(-1) < 1).all()
+
+
+def test_going_back_to_an_operator_runs_no_model(panel, desk, qtbot):
+    desk.state.set(network_operator="min")
+    qtbot.waitUntil(lambda: desk.networks.network.layers.operator == "min", timeout=20_000)
+    requests = []
+    desk.worker.started.connect(lambda *a: requests.append(a))
+    desk.state.set(network_operator="max")
+    assert desk.networks.network.layers.operator == "max"
+    qtbot.wait(50)
+    assert requests == []
+
+
+def test_a_thumbnail_is_enlarged_by_a_click(panel, desk, qtbot):
+    desk.state.set(network_view="multiples")
+    view = panel.multiples_view
+    view.grab()
+    _, (left, top, right, bottom) = view.boxes(desk.networks.network, view.width(), view.height())[1]
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(int((left + right) / 2), int((top + bottom) / 2)))
+    assert (desk.state.network_view, desk.state.network_layer) == ("layer", 1)
+
+
+def test_the_stack_follows_a_node_and_begins_at_the_starting_layer(panel, desk):
+    desk.state.set(network_view="stack", pinned=(1, 1))
+    view = panel.stack_view
+    both = view.grab().toImage()
+    assert len(view.planes(desk.networks.network, view.width(), view.height())) == 2
+    panel.controls.first.slider.setValue(1)
+    assert desk.state.parameters["multiplex"]["starting_layer"] == 1
+    assert len(view.planes(desk.networks.network, view.width(), view.height())) == 1
+    assert view.grab().toImage() != both
+
+
+def test_the_aggregate_is_the_methods_map_and_a_mask_shows_on_the_picture(panel, desk, qtbot):
+    desk.state.set(network_view="aggregate")
+    qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)
+    found = desk.networks.aggregate
+    assert found.masks.shape == (3, 2, 9, 64)
+    assert found.difference < 1e-5
+    view = panel.aggregate_view
+    before = view.grab().toImage()
+    _, mask = view.cell_box((2, 1, 4), view.width(), view.height())
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=mask.center().toPoint())
+    assert view.chosen == (2, 1, 4)
+    assert view.grab().toImage() != before
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=mask.center().toPoint())
+    assert view.chosen is None
+
+
+def test_another_token_ratio_shows_its_masks_before_their_confidences(panel, desk, qtbot):
+    desk.state.set(network_view="aggregate")
+    qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)
+    before = desk.networks.aggregate
+    panel.controls.ratio.slider.setValue(80)
+    assert not desk.networks.aggregate_is_current
+    masks = panel.aggregate_view.masks(before)
+    assert masks.sum() < before.masks.sum()
+    qtbot.waitUntil(lambda: desk.networks.aggregate_is_current, timeout=60_000)
+    assert np.array_equal(desk.networks.aggregate.masks, masks)
+
+
+def test_measures_arrive_layer_by_layer_and_can_colour_the_nodes(panel, desk, qtbot):
+    desk.networks.set_parameter("min_cut", 0.5)
+    desk.state.set(network_view="measures")
+    qtbot.waitUntil(lambda: len(desk.networks.measures) == 2 and desk.networks.measuring is None, timeout=60_000)
+    view = panel.measures_view
+    assert view.table.rowCount() == 2
+    assert view.table.item(0, 1).text() == str(desk.networks.network.remaining(0, 0.5))
+    assert view.table.item(1, 9).text() == ""  # the last layer overlaps with no next one
+    view.grab()
+    desk.state.set(network_view="layer")
+    plain = panel.layer_view.grab().toImage()
+    desk.state.set(network_colour="communities")
+    assert set(desk.networks.communities) == {0, 1}
+    assert panel.layer_view.grab().toImage() != plain
+
+
+def test_measuring_can_be_cancelled(panel, desk, qtbot):
+    desk.state.set(network_view="measures")
+    desk.networks.measure()
+    assert desk.networks.measuring is not None
+    panel.measures_view.button.click()
+    assert desk.networks.measuring is None
+    assert desk.networks._process is None
+    assert panel.measures_view.button.text() == "Measure again"
+
+
+@pytest.mark.parametrize("name", ["layer", "stack", "multiples", "measures"])
+@pytest.mark.parametrize("ending", list(export.PICTURES))
+def test_the_picture_of_a_view_is_written(panel, desk, tmp_path, qtbot, name, ending):
+    desk.networks.set_parameter("min_cut", 0.5)
+    desk.state.set(network_view=name, network_arcs=100, pinned=(2, 2))
+    if name == "measures":
+        qtbot.waitUntil(lambda: len(desk.networks.measures) == 2, timeout=60_000)
+    path = tmp_path / f"network{ending}"
+    panel.save_picture(str(path))
+    data = path.read_bytes()
+    if ending == ".png":
+        image = QImage(str(path))
+        assert image.width() == 2 * panel.view.width()
+    elif ending == ".svg":
+        text = data.decode()
+        assert text.count("<p") > 20  # paths and polylines, not one picture
+    else:
+        assert data.startswith(b"%PDF")
+        assert b"DCTDecode" not in data  # photographs are not made into JPEG
+
+
+@pytest.mark.parametrize("ending", list(FORMATS))
+@pytest.mark.parametrize("one", [True, False])
+def test_the_network_is_written_in_the_background_and_read_again(panel, desk, tmp_path, qtbot, ending, one):
+    desk.networks.set_parameter("min_cut", 0.5)
+    path = tmp_path / f"network{ending}"
+    panel.save_graph(str(path), one)
+    qtbot.waitUntil(lambda: path.exists() and desk.background.idle, timeout=30_000)
+    layers = desk.networks.network.layers
+    expected = layer_graph(layers, 0, 0.5) if one else multilayer_graph(layers, 0.5)
+    assert read_graph(path).number_of_edges() == expected.number_of_edges()
+
+
+def test_another_picture_brings_another_network(panel, desk, shown, qtbot, settle):
+    before = desk.networks.network
+    shown.next_picture()
+    assert desk.networks.network is None or desk.networks.network is before
+    settle()
+    qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=20_000)
+    assert desk.networks.network is not before
+
+
+def test_the_slider_of_arcs_is_logarithmic_and_gives_round_numbers():
+    assert arcs_at(0) == 10
+    assert arcs_at(1) == 20000
+    for arcs in (10, 50, 500, 1000, 10000):
+        assert arcs_at(share_of(arcs)) == arcs
+
+
+def test_closing_the_panel_is_kept_in_the_state(panel, desk, shown):
+    shown.network_dock.close()
+    assert desk.state.network is False
+    shown.actions_["network"].trigger()
+    assert shown.network_dock.isVisible()
