@@ -121,15 +121,15 @@ class Plan:
 
     def needs(self) -> Needs:
         """What the walk through all blocks wants recorded."""
-        needs = Needs(tokens=True, attention=True)
-        for stages in self.blocks:
-            for stage in stages:
-                for place in (stage.enters, stage.leaves):
-                    if isinstance(place, str):
-                        needs |= Needs(inputs=(place,))
-                for branch in stage.branches:
-                    needs |= branch.core.needs() | Needs(outputs=(branch.leaves,))
-        return needs
+        stages = [stage for stages in self.blocks for stage in stages]
+        branches = [branch for stage in stages for branch in stage.branches]
+        cores = [branch.core.needs() for branch in branches]
+        inputs = [place for stage in stages for place in (stage.enters, stage.leaves) if isinstance(place, str)]
+        inputs += [name for core in cores for name in core.inputs]
+        outputs = [branch.leaves for branch in branches] + [name for core in cores for name in core.outputs]
+        return Needs(
+            tokens=True, attention=True, inputs=tuple(dict.fromkeys(inputs)), outputs=tuple(dict.fromkeys(outputs))
+        )
 
 
 def plan_of(model: ViT) -> Plan:
