@@ -73,4 +73,5 @@ def wait_until_settled(desk: Any, timeout: float = 120.0) -> None:
         time.sleep(0.01)
         results = desk.results
         busy = desk.worker.busy or not desk.background.idle or results.pending or results.progress is not None
+        busy = busy or desk.networks.busy
         calm = 0 if busy else calm + 1

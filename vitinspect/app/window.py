@@ -406,6 +406,7 @@ class MainWindow(QMainWindow):
     def retry(self) -> None:
         self.message.clear()
         self.desk.coordinator.retry()
+        self.desk.networks.retry()
 
     # --- actions: go ---------------------------------------------------------------------------------------------
 

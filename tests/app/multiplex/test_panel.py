@@ -283,3 +283,27 @@ def test_closing_the_panel_is_kept_in_the_state(panel, desk, shown):
     assert desk.state.network is False
     shown.actions_["network"].trigger()
     assert shown.network_dock.isVisible()
+
+
+def test_what_was_stopped_is_said_and_can_be_tried_again(panel, desk, shown, qtbot):
+    desk.state.set(network_view="aggregate")
+    qtbot.waitUntil(lambda: desk.worker.knows(desk.networks._ids["aggregate"]), timeout=20_000)
+    shown.cancel()
+    qtbot.waitUntil(lambda: "Stopped" in desk.networks.aggregate_error, timeout=20_000)
+    assert desk.networks.aggregate is None
+    shown.retry()
+    qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)
+    assert desk.networks.aggregate_error == ""
+
+
+def test_a_window_that_opens_with_the_panel_shows_it(shown, desk, qtbot):
+    from vitinspect.app.window import MainWindow
+
+    desk.state.set(network=True)
+    qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=20_000)
+    second = MainWindow(desk)
+    assert second.network_dock.panel is not None
+    second.show()
+    assert second.network_dock.isVisible()
+    second.close()
+    second.deleteLater()

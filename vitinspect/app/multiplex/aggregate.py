@@ -44,7 +44,10 @@ class AggregateView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(360, 300)
         self.setAccessibleName("Statistics, masks and confidences that make the map")
-        self.setToolTip("Click a mask to see it on the picture; click it again for the map")
+        self.setToolTip(
+            "Left the statistic, right its mask (light: kept), below the confidence with only what it keeps.\n"
+            "Click one to see its mask on the picture; click it again for the map."
+        )
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(620, 520)
@@ -265,7 +268,11 @@ class AggregateView(QWidget):
             painting.draw_patch(painter, plane, *divmod(patch, columns), ACCENT, 2)
             holding = found.holding(patch)
             value = float(found.weighted_sum.ravel()[patch])
-            text = f"patch {patch // columns}, {patch % columns}: in {int(holding.sum())} of 54 masks, mean {value:.3g}"
+            where = f"patch {patch // columns}, {patch % columns}"
+            if self.chosen is not None:
+                text += f"; {where} is {'kept' if holding[self.chosen] else 'dropped'}"
+            else:
+                text = f"{where}: in {int(holding.sum())} of 54 masks, whose mean confidence is {value:.3g}"
         painter.setPen(QColor(theme.current().canvas_text))
         elided = QFontMetrics(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()) - 4)
         painter.drawText(

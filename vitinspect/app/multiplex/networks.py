@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 METHOD = "multiplex"
 MOST_BYTES = 256 << 20
 """Of networks that were shown before, so that going back to an operator costs nothing."""
+_STOPPED = "Stopped. Ctrl+R tries again."
 _OWN = frozenset(
     {
         "network",
@@ -63,6 +65,8 @@ class Networks(QObject):
         self.aggregate_error = ""
         self.selected_prefix: int | None = None
         """A token before the patches that is selected; a selected patch is the state's pinned one."""
+        self.drawing_until = 0.0
+        """When a view will have drawn finely what it drew quickly."""
         self._kept: OrderedDict[Any, Network] = OrderedDict()
         self._ids = {"network": 0, "aggregate": 0}
         self._asked: dict[str, Any] = {"network": None, "aggregate": None, "measures": None}
@@ -147,6 +151,8 @@ class Networks(QObject):
             self.worker.cancel("network")
             self.worker.cancel("aggregate")
             self._stop_measuring()
+            # What still ends of them is no news.
+            self._ids = dict.fromkeys(self._ids, 0)
         if "card" in names:
             self._kept.clear()
         if names & {"picture", "card", "model_state", "target"}:
@@ -226,6 +232,7 @@ class Networks(QObject):
         if key == self._asked["aggregate"]:
             return
         self._asked["aggregate"] = key
+        self._update(aggregate_error="")
         self._ids["aggregate"] = self.worker.submit(
             "aggregate",
             partial(
@@ -359,5 +366,21 @@ class Networks(QObject):
             return
         if request_id == self._ids["aggregate"] and not self.aggregate_is_current and not self.aggregate_error:
             self._asked["aggregate"] = None
+            self._update(aggregate_error=_STOPPED)
         if request_id == self._ids["network"] and self.network is None and not self.error:
             self._asked["network"] = None
+            self._update(error=_STOPPED)
+
+    def retry(self) -> None:
+        """Ask again for what failed or was stopped."""
+        self._update(error="", aggregate_error="")
+        if self.network is None:
+            self._asked["network"] = None
+        if not self.aggregate_is_current:
+            self._asked["aggregate"] = None
+        self.want()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is on its way that is not the worker's: a slider that rests, the measuring process."""
+        return self._rest.isActive() or self.measuring is not None or time.monotonic() < self.drawing_until

@@ -198,7 +198,8 @@ def ink(weight: np.ndarray) -> np.ndarray:
     if not len(weight):
         return weight
     exposure = np.clip(14 / np.sqrt(len(weight)), 0.12, 2.2)
-    return exposure * (0.12 + 0.88 * (weight / weight[0]))
+    # By the root, so that beside one dominating arc the others are still seen.
+    return exposure * (0.12 + 0.88 * np.sqrt(weight / weight[0]))
 
 
 def colours(raster: Raster) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,7 @@ class NetworkView(QWidget):
         self._quick = True
         if self.isVisible():
             self._rest.start()
+            self.networks.drawing_until = time.monotonic() + 2 * REST / 1000
         self.update()
 
     def _refine(self) -> None:
