@@ -128,6 +128,14 @@ def plain_masked_forward(
 
 
 @torch.no_grad()
+def plain_masked_forwards(module: Any, x: torch.Tensor, masks: torch.Tensor, target: int) -> torch.Tensor:
+    """(K,): the target's probability under each mask (K, N), one forward pass after the other."""
+    tokens, rope = embed(module, x)
+    logits = [plain_masked_forward(module, tokens, rope, mask) for mask in masks]
+    return torch.cat(logits).softmax(-1)[:, target]
+
+
+@torch.no_grad()
 def plain_multiplex(
     module: Any,
     x: torch.Tensor,
@@ -140,10 +148,7 @@ def plain_multiplex(
     with attention_kept(module) as attentions:
         module(x)
     result = plain_masks(attentions, module.num_prefix_tokens, min_cut, token_ratio, starting_layer)
-    tokens, rope = embed(module, x)
-    confidences = torch.stack(
-        [plain_masked_forward(module, tokens, rope, mask).softmax(-1)[0, target] for mask in result["masks"]]
-    )
+    confidences = plain_masked_forwards(module, x, result["masks"], target)
     weights = result["masks"].to(confidences.dtype)
     result["confidences"] = confidences
     result["map"] = (weights * confidences[:, None]).sum(0) / weights.sum(0).clamp(min=1)

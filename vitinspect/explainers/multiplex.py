@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
     from vitinspect.progress import CancelToken
 
-CHUNK_TOKENS = 1200
+CHUNK_TOKENS = 1000
 """About so many rows make a CPU's matrix products fastest, in whatever model; a cancel is heard between blocks."""
 PADDING_WORTH = {"cpu": 0.25, "cuda": 16.0}
 """Sets are padded to join longer ones if that costs less than so many sets: what a call of their own would cost."""
