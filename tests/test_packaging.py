@@ -48,11 +48,12 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an empty environment with the wheel in it, and the packages of this one by a path file."""
     environment = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, capture_output=True)
+    # Debian's Python may lack what puts a pip into a new environment; the one of this environment serves for both.
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True, capture_output=True)
     folder = "Scripts" if os.name == "nt" else "bin"
     python = environment / folder / ("python.exe" if os.name == "nt" else "python")
     subprocess.run(
-        [str(python), "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)],
+        [sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps", "--no-index", str(wheel)],
         check=True,
         capture_output=True,
     )
@@ -106,7 +107,9 @@ def test_every_resource_of_the_checkout_is_in_the_wheel(wheel: Path) -> None:
 
 def test_a_wheel_that_is_built_from_the_sdist_is_the_same(sdist: Path, wheel: Path, tmp_path: Path) -> None:
     with tarfile.open(sdist) as archive:
-        archive.extractall(tmp_path, filter="data")
+        if hasattr(tarfile, "data_filter"):  # Python 3.11.4
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(tmp_path)
     (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
     again = build(source, "wheel", tmp_path / "again")
 

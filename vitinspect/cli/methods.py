@@ -37,5 +37,9 @@ def wrapped(text: str, width: int = 100) -> str:
     lines = []
     for line in text.splitlines():
         indent = " " * (len(line) - len(line.lstrip()))
-        lines.append(textwrap.fill(line, width, subsequent_indent=indent + "    ") if line.strip() else "")
+        lines.append(
+            textwrap.fill(line, width, subsequent_indent=indent + "    ", break_on_hyphens=False)
+            if line.strip()
+            else ""
+        )
     return "\n".join(lines)
