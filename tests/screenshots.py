@@ -48,6 +48,23 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
                 window.desk.extras.brush((300, 260), (320, 200)),
             ],
         ),
+        **{
+            f"network-{view}": (
+                {"methods": ("rollout",), "network": True, "network_view": view, "network_layer": 3, "pinned": (6, 6)},
+                None,
+            )
+            for view in ("layer", "stack", "multiples", "aggregate", "measures")
+        },
+        "network-communities": (
+            {
+                "methods": ("rollout",),
+                "network": True,
+                "network_colour": "communities",
+                "parameters": {"multiplex": {"min_cut": 0.1}},
+                "network_layer": 4,
+            },
+            None,
+        ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             lambda window: window.message.expand.click(),
@@ -89,6 +106,7 @@ def main(folder: Path, only: list[str]) -> None:
             theme.apply(app, choice)
             window.canvas.refresh_theme()
             window.plots.refresh_theme()
+            window.network_dock.refresh_theme()
             for size in SIZES if not dialogs else SIZES[:1]:
                 window.resize(*size)
                 for _ in range(10):

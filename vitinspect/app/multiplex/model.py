@@ -266,7 +266,7 @@ class Scale:
     def words(self) -> str:
         text = f"{self.low:.3g} to {self.high:.3g}"
         if self.above:
-            text += f"; {self.above} above, up to {self.largest:.3g}"
+            text += f"; {self.above} above (ringed), up to {self.largest:.3g}"
         return text
 
 

@@ -73,10 +73,12 @@ def draw_picture(
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     to_screen = QTransform(a, b, c, d, plane.left - left * a - top * c, plane.top - left * b - top * d)
     painter.setTransform(to_screen, True)
-    painter.setClipRect(QRectF(left, top, wide, high), Qt.ClipOperation.IntersectClip)
-    size = picture.size
     painter.fillRect(QRectF(left, top, wide, high), QColor(0, 0, 0, 90))
-    painter.drawImage(QRectF(0, 0, size[1], size[0]), level, QRectF(0, 0, level.width(), level.height()))
+    # Only the part that the model sees; SVG knows no clip.
+    x0, y0, x1, y1 = placed.visible
+    zoom = level.width() / picture.size[1], level.height() / picture.size[0]
+    source = QRectF(x0 * zoom[0], y0 * zoom[1], (x1 - x0) * zoom[0], (y1 - y0) * zoom[1])
+    painter.drawImage(QRectF(x0, y0, x1 - x0, y1 - y0), level, source)
     painter.restore()
     if dim > 0:
         shade = QColor(GROUND)
@@ -211,17 +213,20 @@ class Nodes:
     colour: np.ndarray
     """Index: of 32 steps of the colour map, or of a community."""
     scale: Scale
+    above: np.ndarray
+    """Nodes beyond the end of the scale: they get a ring, since their size and colour do not tell them apart."""
     communities: bool = False
 
     @classmethod
     def of(cls, values: np.ndarray, cell: float, communities: np.ndarray | None = None) -> Nodes:
         scale = Scale.of(values)
         share = scale(values)
+        above = np.flatnonzero(values > scale.high)
         # The area grows with the value.
-        radius = cell * (0.10 + 0.32 * np.sqrt(share))
+        radius = cell * (0.08 + 0.27 * np.sqrt(share))
         if communities is not None:
-            return cls(radius, np.minimum(communities, len(COMMUNITIES)), scale, True)
-        return cls(radius, (share * 31).astype(np.int64), scale)
+            return cls(radius, np.minimum(communities, len(COMMUNITIES)), scale, above, True)
+        return cls(radius, (share * 31).astype(np.int64), scale, above)
 
 
 def draw_nodes(painter: QPainter, xy: np.ndarray, nodes: Nodes, *, vector: bool = False) -> None:
@@ -235,6 +240,11 @@ def draw_nodes(painter: QPainter, xy: np.ndarray, nodes: Nodes, *, vector: bool 
         else:
             stamp, half = _stamp(size, colour, nodes.communities)
             painter.drawImage(QPointF(x - half, y - half), stamp)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor("white"), 1.5))
+    for node in nodes.above.tolist():
+        radius = float(nodes.radius[node]) + 2.5
+        painter.drawEllipse(QPointF(*xy[node].tolist()), radius, radius)
 
 
 def _disc(painter: QPainter, at: QPointF, radius: float, colour: QColor) -> None:

@@ -189,7 +189,7 @@ def draw(
     reach = float(np.abs(xy[target] - xy[source]).max(1).sum()) if len(source) else 0.0
     fine, smooth = size_for(reach, cell, budget)
     # In a small or coarse image the same lines fill more of it.
-    thin = min(1.0, max(0.25, fine / 30))
+    thin = min(1.0, max(0.42, fine / 30))
     return shapes(grid, fine, smooth).draw(xy, source, target, thin * ink(weight))
 
 
@@ -197,7 +197,7 @@ def ink(weight: np.ndarray) -> np.ndarray:
     """How strongly each arc is drawn. The more there are, the less for each: a thousand as dark as ten are a blot."""
     if not len(weight):
         return weight
-    exposure = np.clip(14 / np.sqrt(len(weight)), 0.12, 2.2)
+    exposure = np.clip(20 / np.sqrt(len(weight)), 0.15, 2.4)
     # By the root, so that beside one dominating arc the others are still seen.
     return exposure * (0.12 + 0.88 * np.sqrt(weight / weight[0]))
 

@@ -245,7 +245,7 @@ class NetworkView(QWidget):
         painter.setPen(QColor(t.canvas_quiet))
         painter.drawText(QPointF(left + 32, top + 13), "arcs run from blue to yellow")
         direction = "received" if self.state.network_direction == "in" else "given"
-        words = "each layer on its own scale" if several else nodes.scale.words
+        words = "each layer on its own scale, ringed: beyond it" if several else nodes.scale.words
         if nodes.communities:
             text = f"colour: community; size: attention {direction}, {words}"
             x = left
