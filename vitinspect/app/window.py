@@ -402,6 +402,7 @@ class MainWindow(QMainWindow):
 
     def cancel(self) -> None:
         self.desk.coordinator.cancel()
+        self.desk.networks.cancel()
 
     def retry(self) -> None:
         self.message.clear()

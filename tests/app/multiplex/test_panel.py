@@ -287,9 +287,11 @@ def test_closing_the_panel_is_kept_in_the_state(panel, desk, shown):
 
 def test_what_was_stopped_is_said_and_can_be_tried_again(panel, desk, shown, qtbot):
     desk.state.set(network_view="aggregate")
-    qtbot.waitUntil(lambda: desk.worker.knows(desk.networks._ids["aggregate"]), timeout=20_000)
+    desk.networks._rested()  # without waiting for the slider to rest
+    assert desk.worker.knows(desk.networks._ids["aggregate"])
     shown.cancel()
-    qtbot.waitUntil(lambda: "Stopped" in desk.networks.aggregate_error, timeout=20_000)
+    assert "Stopped" in desk.networks.aggregate_error
+    qtbot.wait(100)
     assert desk.networks.aggregate is None
     shown.retry()
     qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)

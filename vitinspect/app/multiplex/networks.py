@@ -80,7 +80,6 @@ class Networks(QObject):
         results.changed.connect(self._results_changed)
         worker.finished.connect(self._on_finished)
         worker.failed.connect(self._on_failed)
-        worker.ended.connect(self._on_ended)
 
     def close(self) -> None:
         self._rest.stop()
@@ -246,6 +245,11 @@ class Networks(QObject):
         )
 
     @property
+    def is_current(self) -> bool:
+        """Whether the network is the one that the state asks for."""
+        return self.network is not None and self.network.key == self._asked["network"]
+
+    @property
     def aggregate_is_current(self) -> bool:
         return self.aggregate is not None and self.aggregate.key == self._aggregate_key()
 
@@ -359,17 +363,22 @@ class Networks(QObject):
         if not problem.expected:
             self.trouble.emit(problem)
 
-    @Slot(int)
-    def _on_ended(self, request_id: int) -> None:
-        # One that was cancelled by hand may be asked for again.
-        if self.worker.knows(request_id):
-            return
-        if request_id == self._ids["aggregate"] and not self.aggregate_is_current and not self.aggregate_error:
-            self._asked["aggregate"] = None
-            self._update(aggregate_error=_STOPPED)
-        if request_id == self._ids["network"] and self.network is None and not self.error:
-            self._asked["network"] = None
+    # --- the person asks ---------------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Stop what runs and say so; what is there stays."""
+        self._rest.stop()
+        for kind in self._ids:
+            self.worker.cancel(kind)
+        self._ids = dict.fromkeys(self._ids, 0)
+        self._stop_measuring()
+        if self.network is None and self._asked["network"] is not None:
             self._update(error=_STOPPED)
+        if self._asked["aggregate"] is not None and not self.aggregate_is_current:
+            self._update(aggregate_error=_STOPPED)
+        if self.network is not None:
+            # The choice that was stopped can be made again.
+            self._asked["network"] = self.network.key
 
     def retry(self) -> None:
         """Ask again for what failed or was stopped."""

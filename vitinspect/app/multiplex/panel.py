@@ -206,7 +206,9 @@ class NetworkPanel(QWidget):
         """What the picture shows, for the files."""
         results, networks = self.networks.results, self.networks
         parts = [os.path.basename(self.state.image), results.card.name if results.card is not None else ""]
-        parts += [f"heads: {self.state.network_operator}", f"min_cut {networks.min_cut:g}", self.view.caption]
+        if networks.network is not None:
+            parts.append(f"heads: {networks.network.layers.operator}")
+        parts += [f"min_cut {networks.min_cut:g}", self.view.caption]
         return " · ".join(part for part in parts if part)
 
     def _suggest(self, kind: str, ending: str) -> str:

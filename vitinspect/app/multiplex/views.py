@@ -79,6 +79,7 @@ class NetworkView(QWidget):
             id(picture),
             placed,
             theme.current().name,
+            n.is_current,
         )
 
     def refresh(self) -> None:
@@ -157,6 +158,11 @@ class NetworkView(QWidget):
     @property
     def caption(self) -> str:
         return ""
+
+    @property
+    def _waiting(self) -> str:
+        """That the network of another choice is still shown."""
+        return "" if self.networks.is_current else "Reading …  "
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -360,7 +366,7 @@ class LayerView(NetworkView):
         if network is None:
             return ""
         layer = self.networks.layer
-        return f"Layer {layer} of {network.depth - 1}: {self._drawn(network, layer).words}"
+        return f"{self._waiting}Layer {layer} of {network.depth - 1}: {self._drawn(network, layer).words}"
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         layer = self.networks.layer
@@ -425,7 +431,7 @@ class StackView(NetworkView):
         first = self.networks.first_layer
         shares = [self._drawn(network, layer, self.each(network)).share for layer in range(first, network.depth)]
         return (
-            f"Layers {first} to {network.depth - 1}: the {self.each(network)} strongest arcs of each, "
+            f"{self._waiting}Layers {first} to {network.depth - 1}: the {self.each(network)} strongest arcs of each, "
             f"{100 * min(shares):.1f} to {100 * max(shares):.1f} % of the weight"
         )
 
@@ -546,7 +552,7 @@ class MultiplesView(NetworkView):
         network = self.networks.network
         if network is None:
             return ""
-        return f"Layers {self.networks.first_layer} to {network.depth - 1}: up to {self.each(network)} arcs of each"
+        return f"{self._waiting}Layers {self.networks.first_layer} to {network.depth - 1}: up to {self.each(network)} arcs of each"
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         t = theme.current()
