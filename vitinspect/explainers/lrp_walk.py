@@ -19,6 +19,7 @@ from vitinspect.explainers import lrp_ends, lrp_plan
 from vitinspect.explainers.base import Run
 from vitinspect.explainers.lrp_rules import STABILISER, Rules, add, clone, halves, linear, safe_quotient
 from vitinspect.explainers.trace import CHUNK_BYTES, AttentionCall
+from vitinspect.progress import check
 
 ALL = slice(0, None)
 
@@ -264,6 +265,7 @@ class Walk:
         step = max(1, CHUNK_BYTES.get(q.device.type, CHUNK_BYTES["cpu"]) // row_bytes)
         to_q, to_k, to_v = [], q.new_zeros(()), q.new_zeros(())
         for start in range(first, last, step):
+            check(self.run.cancel)
             chunk = slice(start, min(start + step, last))
             here = slice(chunk.start - first, chunk.stop - first)
             scores = scaled[..., chunk, :] @ k.transpose(-2, -1)
