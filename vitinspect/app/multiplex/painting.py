@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyqtgraph.Qt.internals import PrimitiveArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QTransform
 
@@ -46,12 +45,8 @@ OTHERS = QColor("#6f757c")
 
 def draw_lines(painter: QPainter, lines: np.ndarray) -> None:
     """(n, 4) lines in one call."""
-    if not len(lines):
-        return
-    array = PrimitiveArray(QLineF, 4)
-    array.resize(len(lines))
-    array.ndarray()[:] = lines
-    painter.drawLines(*array.drawargs())
+    if len(lines):
+        painter.drawLines([QLineF(*row) for row in lines.tolist()])
 
 
 # --- the picture below -----------------------------------------------------------------------------------------------
