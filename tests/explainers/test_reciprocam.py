@@ -97,7 +97,7 @@ def test_queries_keys_and_values_come_from_one_small_table_and_not_from_every_co
     made = watch_masked_blocks(monkeypatch)
     explain(golden_model("q1"), inputs_q("q1", 0), 3)
     # Four factors (1, 1/4, 1/8, 1/16) times 65 tokens and the zero row, against 64 copies of 65 tokens.
-    assert made[0].queries.shape[1] == 4 * 65 + 1
+    assert made[0].table.rows.shape[0] == 4 * 65 + 1
 
 
 @pytest.mark.parametrize(

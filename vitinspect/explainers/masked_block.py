@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vitinspect.explainers.partial import Parts
+from vitinspect.explainers.partial import HeadTable, Parts, pick_rows
 
 if TYPE_CHECKING:
     from vitinspect.explainers.partial import Projections
@@ -85,7 +85,7 @@ class MaskedBlock:
         levels = levels[levels > 0]
         table = torch.cat([*(z * level.to(z.dtype) for level in levels), z.new_zeros(1, z.shape[1])])[None]
         self.zero = table.shape[1] - 1
-        self.queries, self.keys, self.values = (heads[0] for heads in attention.qkv(table, None))
+        self.table = HeadTable(*(heads[0] for heads in attention.qkv(table, None)))
         gates = attention.gate(table)
         self.gates = None if gates is None else gates[0]
         level = torch.searchsorted(levels, masks.factors.contiguous())
@@ -98,7 +98,7 @@ class MaskedBlock:
             return self.parts.mlp_step(self.tokens + self._attend_everywhere(chunk, self.rope))
         added = self._attend(chunk)
         index, real = self.masks.tokens[chunk], self.masks.factors[chunk] > 0
-        special = self.tokens[index] + added[:, :-1]
+        special = pick_rows(self.tokens, index) + added[:, :-1]
         common = added[:, -1]
         y = self.tokens + common[:, None]
         copy, slot = real.nonzero(as_tuple=True)
@@ -121,26 +121,26 @@ class MaskedBlock:
         entry = torch.cat([entry, entry.new_full((len(entry), 1), self.zero)], dim=1)
         real = self.masks.factors[chunk] > 0
         # A slot without a token is no key; the zeroed tokens are one key that counts as often as there are of them.
-        q, k, v = (_wide(heads[:, entry].transpose(0, 1)) for heads in (self.queries, self.keys, self.values))
+        q, k, v = (_wide(heads) for heads in self.table.pick(entry))
         weight = q.new_zeros(entry.shape)
         weight[:, :-1].masked_fill_(~real, -math.inf)
         weight[:, -1] = (self.masks.total - real.sum(1)).to(weight.dtype).log()
         # A dozen rows: not worth a fused call, which would round the weights to the model's precision.
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + weight[:, None, None]
-        return self._leave((scores.softmax(-1) @ v).to(self.values.dtype), entry)
+        return self._leave((scores.softmax(-1) @ v).to(self.tokens.dtype), entry)
 
     def _attend_everywhere(self, chunk: slice, rope: torch.Tensor) -> torch.Tensor:
         """(n, T, D): what attention adds to each token, where positions turn queries and keys."""
         entry = self.entry.new_full((len(self.entry[chunk]), self.masks.total), self.zero)
         copy, slot = (self.masks.factors[chunk] > 0).nonzero(as_tuple=True)
         entry[copy, self.masks.tokens[chunk][copy, slot]] = self.entry[chunk][copy, slot]
-        q, k, v = (heads[:, entry].transpose(0, 1) for heads in (self.queries, self.keys, self.values))
+        q, k, v = self.table.pick(entry)
         turn: Projections = self.parts.attention
         mixed = F.scaled_dot_product_attention(turn.rotate(q, rope), turn.rotate(k, rope), v)
         return self._leave(mixed, entry)
 
     def _leave(self, mixed: torch.Tensor, entry: torch.Tensor) -> torch.Tensor:
-        gate = None if self.gates is None else self.gates[entry]
+        gate = None if self.gates is None else pick_rows(self.gates, entry)
         return self.parts.after_attention(self.parts.attention.leave(mixed, gate))
 
 
