@@ -121,7 +121,7 @@ class MeasuresView(QWidget):
                 texts += ["" if last and name == "overlap_with_next" else figure(values[name]) for name, *_ in COLUMNS]
                 for column, text in enumerate(texts):
                     item = QTableWidgetItem(text)
-                    item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                     self.table.setItem(row, column, item)
         layers = [m.layer for m in found]
         if n.layer in layers:
