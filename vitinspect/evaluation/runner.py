@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,12 +63,15 @@ def joined(ranks: Ranks) -> Iterator[None]:
     if ranks.world == 1:
         yield
         return
-    import datetime
-
     import torch.distributed as dist
+    from torch.distributed.rendezvous import rendezvous
 
-    # A rank may wait for the slowest for as long as its last pictures take.
-    dist.init_process_group("gloo", timeout=datetime.timedelta(hours=12))
+    limit = timedelta(minutes=10)
+    store, rank, world = next(rendezvous("env://", timeout=limit))
+    # torchrun keeps one store over its restarts, in which the addresses of the ranks before would be found.
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    own = dist.PrefixStore(f"vitinspect-{attempt}", store)
+    dist.init_process_group("gloo", store=own, rank=rank, world_size=world, timeout=limit)
     try:
         yield
     finally:
@@ -89,7 +93,8 @@ def _meet(ranks: Ranks) -> None:
     if ranks.world > 1:
         import torch.distributed as dist
 
-        dist.barrier()
+        # A rank may wait for the slowest for as long as its last pictures take; one that died is noticed at once.
+        dist.monitored_barrier(timeout=timedelta(hours=12))
 
 
 @dataclass(frozen=True)
