@@ -237,7 +237,13 @@ def test_a_closed_pipe_is_no_error_to_complain_about(tmp_path: Path) -> None:
 def test_ctrl_c_stops_the_real_program_with_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vitinspect", "gallery", "--count", "100000", "--out", str(tmp_path / "set")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # Where the tests run in the background, the shell has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         images = tmp_path / "set" / "images"
         until(lambda: images.is_dir() and any(images.iterdir()))
