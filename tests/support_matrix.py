@@ -46,7 +46,8 @@ def configuration_names() -> dict[str, type]:
         if module is eva:
             found[name] = eva.Eva
         elif module in (vision_transformer, deit):
-            found[name] = deit.VisionTransformerDistilled if "distilled" in name else vision_transformer.VisionTransformer
+            distilled = "distilled" in name
+            found[name] = deit.VisionTransformerDistilled if distilled else vision_transformer.VisionTransformer
     return found
 
 
@@ -69,9 +70,7 @@ def build_small(name: str) -> torch.nn.Module:
 def signature(module: torch.nn.Module) -> tuple[str, ...]:
     """What of the structure can matter to a method: module classes and what is there, not sizes."""
     block = module.blocks[0]
-    parts = sorted(
-        {f"{path.split('.', 2)[-1]}:{type(m).__name__}" for path, m in block.named_modules() if path}
-    )
+    parts = sorted({f"{path.split('.', 2)[-1]}:{type(m).__name__}" for path, m in block.named_modules() if path})
     top = [f"{n}:{type(m).__name__}" for n, m in module.named_children() if n != "blocks"]
     facts = [
         type(module).__name__,
