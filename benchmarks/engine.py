@@ -152,7 +152,8 @@ def package_rows(
 
             def theirs(cls: type = cls) -> object:
                 with cls(model=module, target_layers=[module.blocks[-1].norm1], reshape_transform=reshape) as cam:
-                    return cam(input_tensor=x, targets=[ClassifierOutputTarget(target)])
+                    # Its layers' gradients need a graph, and the parameters here have none.
+                    return cam(input_tensor=x.clone().requires_grad_(True), targets=[ClassifierOutputTarget(target)])
 
             yield Comparison(f"{name} against grad-cam", "at most 1", 5, {"grad-cam": theirs, "ours": ours([name])})
     else:
