@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vitinspect.explainers.base import (
     Explainer,
     MapBatch,
@@ -56,33 +58,43 @@ def fuse_heads(chunk: Chunk, how: str) -> torch.Tensor:
 def discard_smallest(fused: torch.Tensor, ratio: float, spare_first: bool) -> torch.Tensor:
     """Set the ``int(T*T*ratio)`` smallest entries of each (T, T) matrix to zero, as vit-explain does.
 
-    With ``spare_first`` the entry from the class token to itself keeps its value, though it may be among the chosen.
+    No entry may be negative. With ``spare_first`` the entry from the class token to itself keeps its value, though it
+    may be among the chosen.
     """
+    import torch
+    import torch.nn.functional as F
+
     batch, rows, columns = fused.shape
     count = int(rows * columns * ratio)
     if count == 0:
         return fused
     flat = fused.reshape(batch, -1)
     # A selection is much faster than the partial sort behind topk; it says the same unless values tie at the limit.
-    limit = flat.kthvalue(count, dim=-1, keepdim=True).values
-    below = flat <= limit
-    if bool(((below.sum(-1, keepdim=True) == count) | (limit == 0)).all()):
-        kept = flat.masked_fill(below, 0)
-    else:
+    limits = kth_smallest(flat, count)[:, 0].tolist()
+    if not any(limits):  # all that would be set to zero is zero
+        return fused
+    kept = torch.stack([F.threshold(entries, limit, 0.0) for entries, limit in zip(flat, limits, strict=True)])
+    if any(
+        limit > 0 and int(n) != rows * columns - count for limit, n in zip(limits, kept.count_nonzero(-1), strict=True)
+    ):
         kept = flat.scatter(1, flat.topk(count, dim=-1, largest=False).indices, 0)
     if spare_first:
         kept[:, 0] = flat[:, 0]
     return kept.reshape(batch, rows, columns)
 
 
-def add_identity(matrix: torch.Tensor, rows: slice) -> torch.Tensor:
-    """A chunk of rows of ``matrix + I``."""
+def kth_smallest(flat: torch.Tensor, count: int) -> torch.Tensor:
+    """(B, 1): what ``kthvalue`` says. On a CPU numpy's selection, which uses vector instructions, takes a tenth."""
     import torch
 
-    index = torch.arange(rows.start, rows.stop, device=matrix.device)
-    result = matrix.clone()
-    result[:, index - rows.start, index] += 1
-    return result
+    if flat.device.type != "cpu" or flat.dtype not in (torch.float32, torch.float64):
+        return flat.kthvalue(count, dim=-1, keepdim=True).values
+    return torch.from_numpy(np.partition(flat.numpy(), count - 1, axis=-1)[:, count - 1 : count])
+
+
+def push(row: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
+    """(B, R) times (B, R, T)."""
+    return (row[:, None].to(matrix.dtype) @ matrix)[:, 0]
 
 
 class RowRollout(Sweep):
@@ -105,12 +117,17 @@ class RowRollout(Sweep):
         raise TypeError(f"{type(self).__name__} must say how heads are fused")
 
     def propagate(self, fused: torch.Tensor, rows: slice) -> torch.Tensor:
-        """(B, R, T): rows of the matrix that is multiplied; here row-normalised with the residual."""
-        matrix = add_identity(fused, rows)
-        return matrix / matrix.sum(-1, keepdim=True)
+        """(B, T): what these rows of the matrix make of the row; here row-normalised with the residual.
+
+        The identity and the division are put on the row and not on the matrix, which is T times larger.
+        """
+        shares = self.row[:, rows] / (fused.sum(-1) + 1)
+        pushed = push(shares, fused)
+        pushed[:, rows] += shares
+        return pushed
 
     def finish(self, matrix: torch.Tensor) -> torch.Tensor:
-        """What is done to the whole (B, T, T) matrix before ``propagate``."""
+        """What is done to the whole (B, T, T) matrix before the row is pushed through it."""
         return matrix
 
     def rows(self, chunk: Chunk) -> None:
@@ -120,10 +137,10 @@ class RowRollout(Sweep):
         if self.whole:
             self._gathered.append(fused)
             return
-        self._add(self.propagate(fused, chunk.rows), chunk.rows)
+        self._add(fused, chunk.rows)
 
-    def _add(self, matrix: torch.Tensor, rows: slice) -> None:
-        part = (self.row[:, None, rows].to(matrix.dtype) @ matrix)[:, 0]
+    def _add(self, fused: torch.Tensor, rows: slice) -> None:
+        part = self.propagate(fused, rows)
         self._sum = part if self._sum is None else self._sum + part
 
     def block_done(self, block: int) -> None:
@@ -132,8 +149,7 @@ class RowRollout(Sweep):
 
             matrix = self.finish(torch.cat(self._gathered, dim=1))
             self._gathered = []
-            everything = slice(0, matrix.shape[1])
-            self._add(self.propagate(matrix, everything), everything)
+            self._add(matrix, slice(0, matrix.shape[1]))
         if self._sum is not None:
             self.row, self._sum = self._sum, None
 
@@ -170,8 +186,7 @@ class _RawAttention(Sweep):
 
     def rows(self, chunk: Chunk) -> None:
         if chunk.block == self.layer:
-            fused = fuse_heads(chunk, self.fusion)
-            self.row = self.row + (self.start[:, None, chunk.rows].to(fused.dtype) @ fused)[:, 0]
+            self.row = self.row + push(self.start[:, chunk.rows], fuse_heads(chunk, self.fusion))
 
 
 class RawAttention(AttentionExplainer):
@@ -200,13 +215,12 @@ class _Rollout(RowRollout):
         return discard_smallest(matrix, self.discard, spare_first=True)
 
     def propagate(self, fused: torch.Tensor, rows: slice) -> torch.Tensor:
-        return column_quirk(fused, rows) if self.authors else super().propagate(fused, rows)
+        return push_with_quirk(self.row, fused) if self.authors else super().propagate(fused, rows)
 
 
-def column_quirk(fused: torch.Tensor, rows: slice) -> torch.Tensor:
-    """vit-explain's scaling of the whole matrix: column j is divided by the sum of *row* j."""
-    matrix = add_identity(fused, rows)
-    return matrix / matrix.sum(-1)[:, None, :]
+def push_with_quirk(row: torch.Tensor, fused: torch.Tensor) -> torch.Tensor:
+    """vit-explain's scaling of the whole (B, T, T) matrix: column j is divided by the sum of *row* j."""
+    return (push(row, fused) + row) / (fused.sum(-1) + 1)
 
 
 class Rollout(AttentionExplainer):
@@ -233,7 +247,7 @@ class _GradientRollout(RowRollout):
         self.discard = discard
 
     def fuse(self, chunk: Chunk) -> torch.Tensor:
-        return chunk.product.mean(1).clamp(min=0)
+        return chunk.product_mean.clamp(min=0)
 
     def finish(self, matrix: torch.Tensor) -> torch.Tensor:
         return discard_smallest(matrix, self.discard, spare_first=False)
@@ -257,7 +271,6 @@ class GradientRollout(AttentionExplainer):
         reverse order), and columns are scaled by row sums."""
         trace = run.trace
         row = trace.readout
-        everything = slice(0, trace.token_count)
         for block in reversed(range(trace.depth)):
             run.report(trace.depth - 1 - block, trace.depth)
             mirrored = trace.depth - 1 - block
@@ -266,7 +279,7 @@ class GradientRollout(AttentionExplainer):
             scores = weighted - attention * weighted.sum(-1, keepdim=True)
             fused = (trace.attention(block) * scores).mean(1).clamp(min=0)
             fused = discard_smallest(fused, self.param("discard_ratio"), spare_first=False)
-            row = (row[:, None].to(fused.dtype) @ column_quirk(fused, everything))[:, 0]
+            row = push_with_quirk(row, fused)
         return row
 
 
@@ -313,10 +326,10 @@ class _AttentionGradient(RowRollout):
         super().__init__(run)
 
     def fuse(self, chunk: Chunk) -> torch.Tensor:
-        return chunk.product.clamp(min=0).mean(1)
+        return chunk.positive_product_mean
 
     def propagate(self, fused: torch.Tensor, rows: slice) -> torch.Tensor:
-        return fused
+        return push(self.row[:, rows], fused)
 
     def block_done(self, block: int) -> None:
         if self._sum is not None:

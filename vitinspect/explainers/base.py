@@ -165,13 +165,11 @@ class Explainer:
 
 def need_tappable_attention(explainer: Explainer, model: ViT) -> None:
     """Refuse models whose attention is not one softmax per head over the tokens."""
-    for block in model.blocks:
-        for part in block.modules():
-            name = type(part).__name__
-            if name.startswith("Diff"):
-                raise explainer.refuse(
-                    f"{name} subtracts one attention from another, so a head has no attention probabilities"
-                )
+    if model.differential_attention:
+        raise explainer.refuse(
+            f"{model.differential_attention} subtracts one attention from another, so a head has no attention "
+            "probabilities"
+        )
 
 
 def need_block_index(explainer: Explainer, model: ViT, name: str, *, optional: bool = True) -> None:

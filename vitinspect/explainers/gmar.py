@@ -138,7 +138,7 @@ class GmarV2(_Gmar):
                 run.report(block, run.trace.depth)
                 result: Any = 0
                 for chunk in run.trace.attention_rows(block, gradient=True):
-                    mixed = (chunk.product.clamp(min=0) * weights[block][:, :, None, None]).sum(1)
+                    mixed = (chunk.product.relu_() * weights[block][:, :, None, None]).sum(1)
                     total = mixed.sum(-1) + alpha
                     dead = total == 0
                     part = row[:, chunk.rows].to(mixed.dtype)

@@ -174,7 +174,7 @@ class _TransformedRollout(Sweep):
     def rows(self, chunk: Chunk) -> None:
         if self._sum is None:
             self._enter(chunk.block)
-        positive = chunk.product.clamp(min=0)
+        positive = chunk.product.relu_()
         # (B, 1, 1, R) @ (B, H, R, T): the row through each head, weighted afterwards.
         self._sum = self._sum + (self.row[:, None, None, chunk.rows].to(positive.dtype) @ positive)[:, :, 0]
 

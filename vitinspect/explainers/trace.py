@@ -63,11 +63,22 @@ class Chunk:
         """(B, R, T): attention averaged over heads."""
         return self.attention.mean(1)
 
-    @cached_property
+    @property
     def product(self) -> torch.Tensor:
-        """(B, H, R, T): gradient times attention."""
+        """(B, H, R, T): gradient times attention. Made anew for each caller, who may change it in place: to keep it
+        would cost more than to make it again."""
         assert self.gradient is not None
         return self.gradient * self.attention
+
+    @cached_property
+    def product_mean(self) -> torch.Tensor:
+        """(B, R, T): gradient times attention, averaged over heads."""
+        return self.product.mean(1)
+
+    @cached_property
+    def positive_product_mean(self) -> torch.Tensor:
+        """(B, R, T): the same of its positive part."""
+        return self.product.relu_().mean(1)
 
 
 @dataclass
@@ -196,13 +207,13 @@ class _Recording:
             for index, block in enumerate(self.model.blocks):
                 handles.append(block.register_forward_pre_hook(self._enter(index), with_kwargs=True))
                 handles.append(block.register_forward_hook(self._leave(index)))
-            names = dict(self.model.module.named_modules())
+            part = self.model.module.get_submodule
             for name in (*self.needs.outputs, *self.needs.output_gradients):
-                handles.append(names[name].register_forward_hook(self._keep_output(name)))
+                handles.append(part(name).register_forward_hook(self._keep_output(name)))
             for name in self.needs.inputs:
-                handles.append(names[name].register_forward_pre_hook(self._keep_input(name)))
+                handles.append(part(name).register_forward_pre_hook(self._keep_input(name)))
             if self.model.pooling in ("max", "avgmax"):
-                handles.append(names["norm"].register_forward_hook(self._keep_features))
+                handles.append(part("norm").register_forward_hook(self._keep_features))
             with contextlib.ExitStack() as stack:
                 stack.enter_context(tap_attention(self.attention_called))
                 if self.needs.switches:

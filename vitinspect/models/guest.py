@@ -14,6 +14,10 @@ from torch import nn
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
+_held = threading.local()
+
+_UNWANTED = {"training": True, "fused_attn": False, "grad_checkpointing": True}
+"""Flags of modules that are turned for the length of a stay, and the value that they must not have."""
 
 
 def lock_of(module: nn.Module) -> threading.RLock:
@@ -33,29 +37,46 @@ def as_guest(module: nn.Module) -> Iterator[nn.Module]:
     would run the forward pass, and so the hooks, twice. All flags return to what they were.
     """
     with lock_of(module):
-        modes = [(m, m.training) for m in module.modules() if m.training]
-        gradients = [p for p in module.parameters() if p.requires_grad]
-        flags = [
-            (m, name, value)
-            for m in module.modules()
-            for name, value in (
-                ("fused_attn", getattr(m, "fused_attn", None)),
-                ("grad_checkpointing", getattr(m, "grad_checkpointing", None)),
-            )
-            if (name == "fused_attn" and value is False) or (name == "grad_checkpointing" and value is True)
-        ]
+        if id(module) in _guests():  # held further out by this thread: everything is as it should be
+            yield module
+            return
+        changed: list[tuple[nn.Module, str, bool]] = []
+        gradients: list[nn.Parameter] = []
+        for part in _parts(module):
+            flags = vars(part)
+            for name, unwanted in _UNWANTED.items():
+                if flags.get(name, getattr(type(part), name, None)) is unwanted:
+                    changed.append((part, name, unwanted))
+            gradients += [p for p in part._parameters.values() if p is not None and p.requires_grad]
         try:
-            for m, _ in modes:
-                m.training = False
-            for p in gradients:
-                p.requires_grad_(False)
-            for m, name, value in flags:
-                setattr(m, name, not value)
+            for part, name, value in changed:
+                setattr(part, name, not value)
+            for parameter in gradients:
+                parameter.requires_grad_(False)
+            _guests().add(id(module))
             yield module
         finally:
-            for m, mode in modes:
-                m.training = mode
-            for p in gradients:
-                p.requires_grad_(True)
-            for m, name, value in flags:
-                setattr(m, name, value)
+            _guests().discard(id(module))
+            for part, name, value in changed:
+                setattr(part, name, value)
+            for parameter in gradients:
+                parameter.requires_grad_(True)
+
+
+def _guests() -> set[int]:
+    """The models that this thread holds."""
+    if not hasattr(_held, "models"):
+        _held.models = set()
+    return _held.models
+
+
+def _parts(module: nn.Module) -> Iterator[nn.Module]:
+    """All modules of a model, each once. ``modules()`` makes a name for each, which takes ten times as long."""
+    seen: set[int] = set()
+    waiting = [module]
+    while waiting:
+        part = waiting.pop()
+        if id(part) not in seen:
+            seen.add(id(part))
+            yield part
+            waiting.extend(child for child in part._modules.values() if child is not None)

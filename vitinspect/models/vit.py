@@ -77,6 +77,12 @@ class ViT:
                 return heads
         return 0
 
+    @cached_property
+    def differential_attention(self) -> str | None:
+        """The name of the attention class whose heads are differences of two softmaxes, if there is one."""
+        names = (type(part).__name__ for block in self.blocks for part in block.modules())
+        return next((name for name in names if name.startswith("Diff")), None)
+
     @property
     def dim(self) -> int:
         return int(self.module.embed_dim)  # type: ignore[arg-type]
