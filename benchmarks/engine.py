@@ -9,11 +9,17 @@ Rows whose package is not installed (extra ``bench``) are left out and named.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
+import sys
+import types
+import unittest.mock
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import vitinspect as vi
@@ -71,7 +77,7 @@ def comparisons(model: vi.ViT, device: str) -> Iterator[Comparison]:
     target = int(model.logits(x).argmax())
     plain = {"plain forward + backward": plain_pass(module, x)}
 
-    def ours(methods: list[str], precision: str = "float32") -> Callable[[], object]:
+    def ours(methods: list[str], precision: str = "float32") -> Callable[[], vi.Explanation]:
         return lambda: vi.explain(model, x[0], methods, target, precision)
 
     yield Comparison("12 single-trace methods", "at most 1.3", 9, {**plain, "ours": ours(SINGLE_TRACE)})
@@ -117,7 +123,11 @@ def comparisons(model: vi.ViT, device: str) -> Iterator[Comparison]:
 
 
 def package_rows(
-    model: vi.ViT, module: nn.Module, x: torch.Tensor, target: int, ours: Callable[[list[str]], Callable[[], object]]
+    model: vi.ViT,
+    module: nn.Module,
+    x: torch.Tensor,
+    target: int,
+    ours: Callable[[list[str]], Callable[[], vi.Explanation]],
 ) -> Iterator[Comparison]:
     """The same method by packages that people use today."""
     if importlib.util.find_spec("captum"):
@@ -158,6 +168,43 @@ def package_rows(
             yield Comparison(f"{name} against grad-cam", "at most 1", 5, {"grad-cam": theirs, "ours": ours([name])})
     else:
         print("grad-cam is not installed: its rows are left out")
+    if importlib.util.find_spec("lxt"):
+        theirs, mine = with_lxt(module, x, target), ours(["attnlrp(attention=attnlrp,resolution=pixel)"])
+        difference = np.abs(next(iter(mine().values())).values - theirs().detach().numpy(force=True)).max()
+        yield Comparison(
+            f"attnlrp against lxt (largest difference {difference / theirs().abs().max():.0e})", "at most 1", 7,
+            {"lxt": theirs, "ours": mine},
+        )  # fmt: skip
+    else:
+        print("lxt is not installed: its row is left out")
+
+
+def with_lxt(module: nn.Module, x: torch.Tensor, target: int) -> Callable[[], torch.Tensor]:
+    """AttnLRP by lxt's own patches, put around timm's classes for the length of a call and taken off again."""
+    # lxt imports every model of transformers that it knows, and some are gone from transformers 5.
+    stand_in = types.ModuleType("lxt.efficient.models")
+    stand_in.get_default_map = None  # type: ignore[attr-defined]
+    sys.modules.setdefault("lxt.efficient.models", stand_in)
+    from lxt.efficient import patches
+
+    norm, activation, attention = type(module.norm), type(module.blocks[0].mlp.act), F.scaled_dot_product_attention
+    patched = patches.wrap_attention_forward(lambda _, *args, **kwargs: attention(*args, **kwargs))
+    exchanged = [
+        (norm, "forward", patches.layer_norm_forward),
+        (activation, "original_forward", activation.forward),
+        (activation, "forward", patches.non_linear_forward),
+        (F, "scaled_dot_product_attention", lambda *args, **kwargs: patched(None, *args, **kwargs)),
+    ]
+
+    def run() -> torch.Tensor:
+        with contextlib.ExitStack() as stack:
+            for owner, name, new in exchanged:
+                stack.enter_context(unittest.mock.patch.object(owner, name, new, create=True))
+            inputs = x.clone().requires_grad_(True)
+            module(inputs)[0, target].backward()
+            return (inputs * inputs.grad).sum(1)[0]
+
+    return run
 
 
 def models(names: list[str], device: str) -> Iterator[vi.ViT]:
@@ -175,6 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", action="append", help="demo or a timm name (default: both of the table)")
     parser.add_argument("--only", help="rows whose name holds this text")
+    parser.add_argument("--without", default="\0", help="rows and competitors whose name holds this text are left out")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, help="counted rounds of each row")
     arguments = parser.parse_args()
@@ -186,7 +234,10 @@ def main() -> None:
         for row in comparisons(model, arguments.device):
             if arguments.only and arguments.only not in row.name:
                 continue
-            timings = list(alternate(row.competitors, rounds=arguments.rounds or row.rounds, warm_up=1).values())
+            if arguments.without in row.name:
+                continue
+            competitors = {name: run for name, run in row.competitors.items() if arguments.without not in name}
+            timings = list(alternate(competitors, rounds=arguments.rounds or row.rounds, warm_up=1).values())
             first, *others = timings
             for timing in others:
                 label = row.name if len(others) == 1 else f"{row.name}: {timing.name}"
