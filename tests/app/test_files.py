@@ -15,7 +15,7 @@ from vitinspect.app import caches, pictures, thumbnails
 from vitinspect.app.background import DECODE, THUMBNAIL, Background, Job
 from vitinspect.app.geometry import Placed
 from vitinspect.app.jobs import Mapped, Predicted
-from vitinspect.app.listing import ImageList, scan
+from vitinspect.app.listing import ImageList, Order, scan
 from vitinspect.app.masks import MaskFinder
 from vitinspect.app.panels.grid import ThumbnailGrid
 from vitinspect.app.results import Prediction
@@ -65,6 +65,22 @@ def test_the_order_can_be_by_size_and_turned_round(listing, tmp_path, qtbot):
     qtbot.waitUntil(lambda: names(listing) == ["0.png", "2.png", "1.png"], timeout=5000)
 
 
+def test_the_order_can_be_by_a_score_and_what_has_none_comes_last(listing, tmp_path, qtbot):
+    for name in "abcd":
+        (tmp_path / f"{name}.png").write_bytes(b"")
+    found = {"a": 0.5, "b": 0.125, "d": 0.75}
+    scores = lambda path: found.get(os.path.basename(path)[:1])  # noqa: E731
+    open_and_wait(listing, tmp_path, qtbot)
+    listing.order_by("score", True, scores)
+    qtbot.waitUntil(lambda: names(listing) == ["d.png", "a.png", "b.png", "c.png"], timeout=5000)
+    assert [listing.data(listing.index(i, 0)) for i in (0, 3)] == ["0.750  d.png", "c.png"]
+    listing.order_by("score", False, scores)
+    qtbot.waitUntil(lambda: names(listing) == ["b.png", "a.png", "d.png", "c.png"], timeout=5000)
+    listing.order_by("name", False)
+    qtbot.waitUntil(lambda: names(listing) == ["a.png", "b.png", "c.png", "d.png"], timeout=5000)
+    assert listing.data(listing.index(0, 0)) == "a.png"
+
+
 def test_a_new_file_appears_by_itself(listing, pictures, qtbot):
     open_and_wait(listing, pictures, qtbot)
     (pictures / "picture 7.png").write_bytes((pictures / "picture 1.png").read_bytes())
@@ -79,7 +95,7 @@ def test_listing_opens_no_file(tmp_path, monkeypatch):
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr("builtins.open", refuse)
-    assert len(scan(str(tmp_path), False, "name", False, CancelToken()).paths) == 50
+    assert len(scan(str(tmp_path), False, Order(), CancelToken()).paths) == 50
 
 
 def test_the_first_names_show_before_the_rest_is_read(tmp_path, monkeypatch):
@@ -89,7 +105,7 @@ def test_the_first_names_show_before_the_rest_is_read(tmp_path, monkeypatch):
         (tmp_path / f"{i}.png").write_bytes(b"")
     monkeypatch.setattr(listing, "_FIRST_AFTER", 0.0)
     shown = []
-    found = scan(str(tmp_path), False, "name", False, CancelToken(), shown.append)
+    found = scan(str(tmp_path), False, Order(), CancelToken(), shown.append)
     assert not shown[0].complete
     assert 0 < len(shown[0].paths) < 1500
     assert found.complete
@@ -184,6 +200,7 @@ def test_the_oldest_files_go_when_the_cache_is_over_its_bound(tmp_path):
 
 def test_the_grid_asks_only_for_what_is_in_sight(home, qapp, background, listing, tmp_path, qtbot):
     listing.open_files([str(tmp_path / f"{i}.png") for i in range(100_000)])
+    qtbot.waitUntil(lambda: listing.complete, timeout=10_000)
     asked = []
 
     class Store(Thumbnails):

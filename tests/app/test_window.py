@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
 from vitinspect.app.actions import ACTIONS, MENUS
 from vitinspect.app.window import MainWindow
@@ -212,10 +213,53 @@ def test_the_filter_narrows_the_list(shown, desk, qtbot):
     assert shown.browser.count.text() == "1 of 6 pictures"
 
 
-def test_dropping_a_picture_shows_it_in_its_folder(window, desk, pictures, qtbot, settle):
-    desk.coordinator.start()
+@pytest.fixture
+def run_folder(pictures, tiny, tmp_path):
+    """An evaluation run over the pictures that the browser shows."""
+    from vitinspect.evaluation.plan import Plan
+    from vitinspect.evaluation.store import FILE, ImageResult, Score, Store
+
+    folder = tmp_path / "run"
+    with Store(folder / FILE) as store:
+        store.claim(Plan(data=str(pictures)))
+        for i, iou in enumerate((0.2, 0.6, 0.4, 0.1, 0.5)):
+            scores = [Score("rollout", "iou", iou), Score("rollout", "f1", 1 - iou)]
+            store.add(ImageResult(f"picture {i + 1}.png", i, scores=scores))
+    return folder
+
+
+def shown_names(desk):
+    return [os.path.basename(desk.listing.path_at(i)) for i in range(desk.listing.rowCount())]
+
+
+def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, desk, run_folder, qtbot, settle, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(run_folder))
+    assert not shown.browser.column.isVisibleTo(shown)
+    shown.actions_["sort_by_run"].trigger()
+    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 4.png", timeout=5000)
+    assert shown_names(desk) == [f"picture {i}.png" for i in (4, 1, 3, 5, 2, 6)]
+    settle()
+    column = shown.browser.column
+    assert column.isVisibleTo(shown)
+    assert [column.itemText(i) for i in range(column.count())] == ["f1 · rollout", "iou · rollout"]
+    assert column.currentText() == "iou · rollout"
+    column.setCurrentIndex(0)
+    column.activated.emit(0)
+    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 2.png", timeout=5000)
+    desk.state.set(sort="name")
+    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 1.png", timeout=5000)
+
+
+def test_a_folder_without_a_run_says_so_and_the_list_stays(shown, desk, tmp_path, qtbot):
+    desk.state.set(run=str(tmp_path), sort="score")
+    qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
+    assert "no run folder" in shown.message.text.text()
+    assert shown_names(desk)[0] == "picture 1.png"
+
+
+def drop(window, *paths):
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(pictures / "picture 4.png"))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     window.dropEvent(
         QDropEvent(
             QPointF(5, 5),
@@ -225,6 +269,27 @@ def test_dropping_a_picture_shows_it_in_its_folder(window, desk, pictures, qtbot
             Qt.KeyboardModifier.NoModifier,
         )
     )
+
+
+def test_dropping_several_pictures_shows_those_alone(shown, desk, pictures, tmp_path, qtbot, settle):
+    other = tmp_path / "elsewhere.png"
+    other.write_bytes((pictures / "picture 3.png").read_bytes())
+    drop(shown, pictures / "picture 5.png", other)
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == 2, timeout=5000)
+    settle()
+    assert shown_names(desk) == ["elsewhere.png", "picture 5.png"]
+    assert desk.results.picture.path == str(pictures / "picture 5.png")
+    assert shown.browser.count.text() == "2 pictures"
+    desk.state.set(image=str(other))
+    settle()
+    assert desk.results.maps
+    drop(shown, pictures)
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == 6, timeout=5000)
+
+
+def test_dropping_a_picture_shows_it_in_its_folder(window, desk, pictures, qtbot, settle):
+    desk.coordinator.start()
+    drop(window, pictures / "picture 4.png")
     settle()
     assert desk.state.folder == str(pictures)
     assert desk.results.picture.path.endswith("picture 4.png")

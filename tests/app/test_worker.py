@@ -48,6 +48,18 @@ def test_work_runs_in_another_thread_and_its_result_comes_back(worker, qtbot):
     assert finished[0][1] != threading.get_ident()
 
 
+def test_every_request_ends_also_one_that_never_began(worker, qtbot):
+    log, ended = [], collect(worker.ended)
+    running = worker.submit("explain", slow(log, "runs"), "runs")
+    qtbot.waitUntil(lambda: log == ["runs"])
+    replaced = worker.submit("scores", quick(1), "waits")
+    waiting = worker.submit("scores", quick(2), "waits")
+    assert ended == []
+    worker.cancel()
+    qtbot.waitUntil(lambda: sorted(i for (i,) in ended) == [running, replaced, waiting], timeout=5000)
+    assert log == ["runs"]
+
+
 def test_the_newest_request_of_a_kind_wins(worker, qtbot):
     log = []
     finished = collect(worker.finished)

@@ -311,3 +311,36 @@ def test_predictions_come_best_first():
     assert [p.logit for p in top] == sorted((p.logit for p in top), reverse=True)
     assert top[0].index == targets_q("q1")[0]
     assert sum(p.probability for p in model.predict(inputs_q("q1", 0), top=10)) == pytest.approx(1)
+
+
+def test_a_model_that_computes_attention_by_itself_is_refused_by_name_or_gets_a_map():
+    import timm
+
+    torch.manual_seed(0)
+    cait = timm.create_model("cait_xxs24_224", img_size=32, depth=2, embed_dim=24, num_heads=2, num_classes=5)
+    model = vi.wrap_model(cait.eval())
+    x = torch.randn(3, 32, 32)
+    made = set()
+    for info in vi.methods():
+        try:
+            assert np.isfinite(vi.explain(model, x, [info])[info.id].values).all()
+            made.add(info.id)
+        except vi.MethodNotApplicable as refusal:
+            assert refusal.args[0].startswith(info.id)  # noqa: PT017
+    baselines = {"random", "centre", "edges"}
+    assert made == baselines | {
+        "saliency",
+        "input_x_gradient",
+        "integrated_gradients",
+        "smoothgrad",
+        "occlusion",
+        "rise",
+    }
+
+
+def test_patches_without_rows_and_columns_are_refused():
+    import timm
+
+    model = vi.wrap_model(timm.create_model("xcit_nano_12_p16_224", depth=1).eval())
+    with pytest.raises(vi.UnsupportedModelError, match="ConvPatchEmbed"):
+        vi.explain(model, torch.randn(3, 224, 224), ["saliency"])

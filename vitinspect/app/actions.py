@@ -65,6 +65,14 @@ ACTIONS: tuple[Declared, ...] = (
         (),
         state="recursive",
     ),
+    Declared(
+        "sort_by_run",
+        "Sort by an evaluation run…",
+        "&File",
+        "Sort the pictures by a score that an evaluation run gave them",
+        (),
+        "sort_by_run",
+    ),
     Declared("reload", "Read the folder again", "&File", "Read the folder and the picture again", ("F5",), "reload"),
     Declared(
         "save_view",

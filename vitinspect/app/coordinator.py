@@ -23,6 +23,7 @@ from vitinspect.app.listing import ImageList
 from vitinspect.app.masks import MaskFinder
 from vitinspect.app.pictures import Picture, PictureCache, decode
 from vitinspect.app.results import FAILED, LOADING, READY, Address, ModelCard, Progress, Results, ShownMap
+from vitinspect.app.runs import RunScores
 from vitinspect.app.state import State
 from vitinspect.app.thumbnails import prune
 from vitinspect.app.worker import Problem, Worker
@@ -84,13 +85,14 @@ class Coordinator(QObject):
         worker.ended.connect(self._on_ended)
         listing.listed.connect(self._on_listed)
         listing.failed.connect(self._on_list_failed)
+        self.runs = RunScores(state, results, listing, background, self)
+        self.runs.trouble.connect(self.trouble)
 
     def start(self) -> None:
         """Begin: read the folder, decode the picture, load the model. After the first paint."""
         self._started = True
-        if self.state.folder:
-            self.listing.order_by(self.state.sort, self.state.descending)
-            self.listing.open(self.state.folder, self.state.recursive)
+        self.runs.start()
+        self._open_listing()
         if self.state.image:
             self._open_picture()
         self._load_model()
@@ -108,10 +110,8 @@ class Coordinator(QObject):
     def _state_changed(self, names: frozenset[str]) -> None:
         if not self._started:
             return
-        if names & {"folder", "recursive"}:
-            self.listing.open(self.state.folder, self.state.recursive)
-        if names & {"sort", "descending"}:
-            self.listing.order_by(self.state.sort, self.state.descending)
+        if names & {"folder", "recursive", "files"}:
+            self._open_listing()
         if names & {"filter", "only_masked", "only_class"}:
             self.listing.filter_by(self.state.filter, self._accept())
         if "image" in names:
@@ -126,13 +126,22 @@ class Coordinator(QObject):
 
     # --- folder --------------------------------------------------------------------------------------------------
 
+    def _open_listing(self) -> None:
+        if self.state.files:
+            self.listing.open_files(self.state.files)
+        else:
+            self.listing.open(self.state.folder, self.state.recursive)
+
     @Slot(bool)
     def _on_listed(self, complete: bool) -> None:
         self.results.update(folder_size=self.listing.total)
         # The first picture of a folder shows by itself, but the filter does not take the shown one away.
-        inside = os.path.dirname(self.state.image) == self.state.folder or (
-            self.state.recursive and self.state.image.startswith(os.path.join(self.state.folder, ""))
-        )
+        if self.state.files:
+            inside = self.state.image in self.state.files
+        else:
+            inside = os.path.dirname(self.state.image) == self.state.folder or (
+                self.state.recursive and self.state.image.startswith(os.path.join(self.state.folder, ""))
+            )
         if self.listing.rowCount() and not (self.state.image and inside) and not self.state.filter:
             self.state.set(image=self.listing.path_at(0))
 

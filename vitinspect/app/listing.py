@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QFileSystemWatcher, QModelIndex, QObject, Qt, QTimer, Signal
@@ -24,6 +26,9 @@ _log = logging.getLogger(__name__)
 PATH_ROLE = int(Qt.ItemDataRole.UserRole)
 _FIRST_AFTER = 0.25
 """Seconds after which the first names are shown although more are to come."""
+
+ScoreOf = Callable[[str], float | None]
+"""From a picture's path to its score in some run."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +55,12 @@ class ImageList(QAbstractListModel):
         self.recursive = False
         self.sort = "name"
         self.descending = False
+        self.scores: ScoreOf | None = None
+        """What the pictures are sorted by where ``sort`` is "score"."""
         self.accept: Callable[[str], bool] | None = None
         """A further condition on a path, besides the text."""
         self.text = ""
+        self._files: tuple[str, ...] = ()
         self._everything: list[str] = []
         self._shown: list[str] = []
         self._rows: dict[str, int] = {}
@@ -75,7 +83,8 @@ class ImageList(QAbstractListModel):
             return None
         path = self._shown[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return os.path.basename(path)
+            score = self.score_of(path)
+            return os.path.basename(path) if score is None else f"{score:.3f}  {os.path.basename(path)}"
         if role == PATH_ROLE:
             return path
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -84,6 +93,10 @@ class ImageList(QAbstractListModel):
 
     def path_at(self, row: int) -> str:
         return self._shown[row] if 0 <= row < len(self._shown) else ""
+
+    def score_of(self, path: str) -> float | None:
+        """Its score, where the pictures are sorted by one and it has one."""
+        return self.scores(path) if self.sort == "score" and self.scores is not None else None
 
     def row_of(self, path: str) -> int:
         """-1 where it is not shown."""
@@ -107,7 +120,7 @@ class ImageList(QAbstractListModel):
     def open(self, folder: str, recursive: bool = False) -> None:
         """Show another folder."""
         same = folder == self.folder and recursive == self.recursive
-        self.folder, self.recursive = folder, recursive
+        self.folder, self.recursive, self._files = folder, recursive, ()
         watched = self._watcher.directories()
         if watched:
             self._watcher.removePaths(watched)
@@ -118,21 +131,22 @@ class ImageList(QAbstractListModel):
                 self._watcher.addPath(folder)
             self._scan()
 
-    def open_files(self, paths: list[str]) -> None:
+    def open_files(self, paths: Sequence[str]) -> None:
         """Show some files, wherever they lie."""
-        self.folder, self.recursive = "", False
+        self.folder, self.recursive, self._files = "", False, tuple(paths)
         if self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
-        self._take(Listed(list(paths), {path: i for i, path in enumerate(paths)}, True))
+        self._take(Listed([], {}, False))
+        self._scan()
 
     def refresh(self) -> None:
         """Read the folder again: it changed, or shall be sorted otherwise."""
-        if self.folder:
+        if self.folder or self._files:
             self._scan()
 
-    def order_by(self, sort: str, descending: bool) -> None:
-        if (sort, descending) != (self.sort, self.descending):
-            self.sort, self.descending = sort, descending
+    def order_by(self, sort: str, descending: bool, scores: ScoreOf | None = None) -> None:
+        if (sort, descending, scores) != (self.sort, self.descending, self.scores):
+            self.sort, self.descending, self.scores = sort, descending, scores
             self.refresh()
 
     def filter_by(self, text: str, accept: Callable[[str], bool] | None = None) -> None:
@@ -147,7 +161,8 @@ class ImageList(QAbstractListModel):
     def _scan(self) -> None:
         if self._job is not None:
             self._job.cancel.cancel()
-        folder, recursive, sort, descending = self.folder, self.recursive, self.sort, self.descending
+        folder, recursive, files = self.folder, self.recursive, self._files
+        order = Order(self.sort, self.descending, self.scores)
         token = CancelToken()
 
         def first(listed: Listed) -> None:
@@ -155,14 +170,9 @@ class ImageList(QAbstractListModel):
                 self._take(listed)
 
         def work(cancel: CancelToken) -> Listed:
-            return scan(
-                folder,
-                recursive,
-                sort,
-                descending,
-                cancel,
-                lambda listed: self._background.post(lambda: first(listed)),
-            )
+            if files:
+                return order.of([[Path(path) for path in files]], cancel)
+            return scan(folder, recursive, order, cancel, lambda listed: self._background.post(lambda: first(listed)))
 
         def done(result: Any, error: BaseException | None) -> None:
             if token.cancelled:
@@ -209,41 +219,68 @@ class ImageList(QAbstractListModel):
         self._again.start()
 
 
+@dataclass(frozen=True)
+class Order:
+    """How the pictures are sorted."""
+
+    sort: str = "name"
+    descending: bool = False
+    scores: ScoreOf | None = None
+
+    def of(self, batches: Iterable[Iterable[Path]], cancel: CancelToken) -> Listed:
+        """All pictures in order."""
+        return self.merged([self.run(batch) for batch in batches], True, cancel)
+
+    def run(self, batch: Iterable[Path]) -> list[Any]:
+        """Some of them, sorted, with what they are sorted by."""
+        key = self._key()
+        return sorted(((key(str(path)), str(path)) for path in batch), reverse=self.descending)
+
+    def merged(self, runs: list[list[Any]], complete: bool, cancel: CancelToken) -> Listed:
+        # Merged in steps and not sorted in one call: that would hold Python's lock, and the window, to its end.
+        paths: list[str] = []
+        rows: dict[str, int] = {}
+        for i, (_, path) in enumerate(heapq.merge(*runs, reverse=self.descending)):
+            if not i % 1000:
+                cancel.check()
+            rows[path] = i
+            paths.append(path)
+        return Listed(paths, rows, complete)
+
+    def _key(self) -> Callable[[str], Any]:
+        from vitinspect.images import natural_key
+
+        if self.sort == "score" and self.scores is not None:
+            scores = self.scores
+            last = -math.inf if self.descending else math.inf  # pictures without a score come last either way
+
+            def by_score(path: str) -> tuple[float, str]:
+                score = scores(path)
+                return (last if score is None else score), path
+
+            return by_score
+        return {"date": _by_date, "size": _by_size}.get(self.sort, natural_key)
+
+
 def scan(
     folder: str,
     recursive: bool,
-    sort: str,
-    descending: bool,
+    order: Order,
     cancel: CancelToken,
     show: Callable[[Listed], None] | None = None,
 ) -> Listed:
     """All pictures of ``folder`` in order. ``show`` gets the first ones when there are many."""
-    from vitinspect.images import natural_key, scan_images
+    from vitinspect.images import scan_images
 
-    key: Callable[[str], Any] = natural_key
-    if sort in ("date", "size"):
-        key = _by_date if sort == "date" else _by_size
     started = time.monotonic()
     shown = show is None
     runs = []
     for batch in scan_images(folder, recursive, cancel=cancel):
-        runs.append(sorted(((key(str(path)), str(path)) for path in batch), reverse=descending))
+        runs.append(order.run(batch))
         if not shown and time.monotonic() - started > _FIRST_AFTER:
             shown = True
-            show(_listed(runs, descending, False, cancel))  # type: ignore[misc]
-    return _listed(runs, descending, True, cancel)
-
-
-def _listed(runs: list[list[Any]], descending: bool, complete: bool, cancel: CancelToken) -> Listed:
-    # Merged in steps and not sorted in one call: that would hold Python's lock, and the window, to its end.
-    paths: list[str] = []
-    rows: dict[str, int] = {}
-    for i, (_, path) in enumerate(heapq.merge(*runs, reverse=descending)):
-        if not i % 1000:
-            cancel.check()
-        rows[path] = i
-        paths.append(path)
-    return Listed(paths, rows, complete)
+            show(order.merged(runs, False, cancel))  # type: ignore[misc]
+    return order.merged(runs, True, cancel)
 
 
 def _by_date(path: str) -> tuple[float, str]:

@@ -170,6 +170,8 @@ class Results(QObject):
         self.pending: frozenset[str] = frozenset()
         self.progress: Progress | None = None
         self.folder_size = 0
+        self.run: Any = None
+        """What the evaluation run of the state holds: a ``RunIndex``."""
         self.known_classes: dict[str, str] = {}
         """Path -> the class that the present model predicts, of the pictures that were looked at."""
         self.model_names: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from vitinspect.explainers.registry import Method, make_method, methods
 LAYOUTS = ("single", "grid", "swipe")
 SHOWS = ("overlay", "heat", "image")
 GROWS = ("uniform", "growing")
-SORTS = ("name", "date", "size")
+SORTS = ("name", "date", "size", "score")
 FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
 PLOTS = ("scores", "layers")
@@ -54,6 +54,12 @@ class Values:
     only_class: str = ""
     """Only images that were predicted as this class; empty for all."""
     recent_folders: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """Single pictures that are shown instead of a folder."""
+    run: str = ""
+    """The folder of the evaluation run whose scores the pictures can be sorted by."""
+    run_column: tuple[str, ...] = ()
+    """Method, annotator and score that they are sorted by."""
 
     # with what
     model: str = "demo"
@@ -151,7 +157,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_layer": (0, 1000),
     "network_arcs": (10, 20000),
 }
-_SESSION_ONLY = frozenset({"brushing", "pinned", "filter", "only_masked", "only_class"})
+_SESSION_ONLY = frozenset({"brushing", "pinned", "filter", "only_masked", "only_class", "files"})
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 

@@ -32,7 +32,7 @@ from vitinspect.app.canvas.readout import Readout
 from vitinspect.app.desk import Desk
 from vitinspect.app.message import MessageBar
 from vitinspect.app.multiplex.dock import NetworkDock
-from vitinspect.app.panels.browser import Browser, open_folder
+from vitinspect.app.panels.browser import Browser, open_files, open_folder
 from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
@@ -69,6 +69,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(_column(self.message, self.canvas, self.readout))
         self.browser = Browser(state, results, desk.listing, desk.thumbnails)
         self.browser.wants_folder.connect(self.open_folder)
+        self.browser.wants_run.connect(self.sort_by_run)
         self.model_panel = ModelPanel(state, results)
         self.methods_panel = MethodsPanel(state, results)
         self.display_panel = DisplayPanel(state)
@@ -233,7 +234,7 @@ class MainWindow(QMainWindow):
         self.open_paths(paths)
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a picture is shown in its folder."""
+        """A folder is shown; a picture is shown in its folder; several pictures are shown alone."""
         from vitinspect.images import is_image_name
 
         for path in paths:
@@ -241,7 +242,9 @@ class MainWindow(QMainWindow):
                 open_folder(self.desk.state, path)
                 return
         pictures = [p for p in paths if is_image_name(os.path.basename(p))]
-        if pictures:
+        if len(pictures) > 1:
+            open_files(self.desk.state, pictures)
+        elif pictures:
             open_folder(self.desk.state, os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
         elif paths:
             self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture.", "", True))
@@ -276,6 +279,15 @@ class MainWindow(QMainWindow):
         folder = QFileDialog.getExistingDirectory(self, "Open a folder of pictures", self.desk.state.folder)
         if folder:
             open_folder(self.desk.state, folder)
+
+    def sort_by_run(self) -> None:
+        """Ask for the folder of an evaluation run, and sort the pictures by a score of it."""
+        state = self.desk.state
+        folder = QFileDialog.getExistingDirectory(self, "Open the folder of an evaluation run", state.run)
+        if folder:
+            state.set(run=folder, sort="score")
+        elif not state.run:
+            state.set(sort="name")
 
     def open_gallery(self) -> None:
         folder = resources.gallery_folder() / "images"

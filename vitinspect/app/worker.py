@@ -141,13 +141,15 @@ class _Queue:
         self._closed = False
         self._last_id = 0
 
-    def put(self, request: Request) -> int:
+    def put(self, request: Request) -> int | None:
+        """Give a request its id and let it wait. Returns the id of the one whose place it took."""
         with self._lock:
             self._last_id += 1
             request.id = self._last_id
             if self._closed:
                 request.cancel.cancel()
-                return request.id
+                return None
+            replaced = self._waiting.get(request.kind)
             self._waiting[request.kind] = request
             current = self._current
             if current is not None:
@@ -156,7 +158,7 @@ class _Queue:
                     current.cancel.cancel()
                 elif RANKS[current.kind] > RANKS[request.kind]:
                     current.cancel.cancel()
-            return request.id
+            return None if replaced is None else replaced.id
 
     def take(self) -> Request | None:
         with self._lock:
@@ -174,14 +176,16 @@ class _Queue:
                 request.cancel = CancelToken()
                 self._waiting[request.kind] = request
 
-    def cancel(self, kind: str | None = None) -> None:
+    def cancel(self, kind: str | None = None) -> list[int]:
+        """Returns the ids of those that waited and now never run."""
         with self._lock:
-            for waiting in list(self._waiting):
-                if kind is None or waiting == kind:
-                    self._waiting.pop(waiting).cancel.cancel()
+            forgotten = [self._waiting.pop(name) for name in list(self._waiting) if kind in (None, name)]
+            for request in forgotten:
+                request.cancel.cancel()
             if self._current is not None and kind in (None, self._current.kind):
                 self._current.wanted = False
                 self._current.cancel.cancel()
+            return [request.id for request in forgotten]
 
     def close(self) -> None:
         with self._lock:
@@ -208,8 +212,9 @@ class Worker(QObject):
     finished = Signal(int, object)
     failed = Signal(int, object)
     ended = Signal(int)
-    """A request is over in whatever way: finished, failed or cancelled."""
+    """A request is over in whatever way: finished, failed or cancelled, also before it began."""
     _wake = Signal()
+    _forgotten = Signal(int)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -221,17 +226,23 @@ class Worker(QObject):
         self._wake.connect(self._runner.run, Qt.ConnectionType.QueuedConnection)
         for name in ("started", "progressed", "part", "finished", "failed", "ended"):
             getattr(self._runner, name).connect(getattr(self, name), Qt.ConnectionType.QueuedConnection)
+        # Later: whoever asks for something newer learns the new id before the end of the old one.
+        self._forgotten.connect(self.ended, Qt.ConnectionType.QueuedConnection)
         self._thread.start()
 
     def submit(self, kind: str, work: Callable[..., Any], doing: str) -> int:
         """Ask for ``work`` and get its id. It replaces what waits or runs of the same kind."""
-        request_id = self._queue.put(Request(kind, work, doing))
+        request = Request(kind, work, doing)
+        replaced = self._queue.put(request)
+        if replaced is not None:
+            self._forgotten.emit(replaced)
         self._wake.emit()
-        return request_id
+        return request.id
 
     def cancel(self, kind: str | None = None) -> None:
         """Forget what waits and stop what runs, of one kind or all."""
-        self._queue.cancel(kind)
+        for request_id in self._queue.cancel(kind):
+            self._forgotten.emit(request_id)
 
     def knows(self, request_id: int) -> bool:
         """Whether this request waits or runs and was not cancelled."""

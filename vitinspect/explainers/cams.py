@@ -71,10 +71,15 @@ class TokenCam(Explainer):
             return self._patches(run, trace.token_gradients[self.param("block") % run.model.depth])
         return self._patches(run, trace.output_gradients[layer])
 
-    @staticmethod
-    def _patches(run: Run, tokens: torch.Tensor) -> torch.Tensor:
+    def _patches(self, run: Run, tokens: torch.Tensor) -> torch.Tensor:
         from vitinspect.explainers.pixels import map_dtype
 
+        expected = run.prefix + run.grid[0] * run.grid[1]
+        if tokens.dim() != 3 or tokens.shape[1] != expected:
+            raise self.refuse(
+                f"block {self.param('block')} of {run.model.name} reads a tensor of shape {tuple(tokens.shape)}, not "
+                f"its {expected} tokens"
+            )
         return tokens[:, run.prefix :].to(map_dtype(run.model.dtype))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from vitinspect.errors import MethodFailed, ParameterError
+from vitinspect.explainers.attention_calls import AttentionCall
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
 from vitinspect.explainers.inputs import as_batch
 from vitinspect.explainers.registry import Method, make_method, parse_methods
@@ -219,7 +220,10 @@ def _run(
                     EarlyRun(model, inputs, targets, grid, live, details, cancel), logits
                 )
 
-    trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early)
+    def check_calls(calls: list[list[AttentionCall]]) -> None:
+        _need_attention(model, calls, explainers)
+
+    trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early, check_calls=check_calls)
     run = Run(model, inputs, targets, trace, grid, details, None, cancel)
     with torch.no_grad():
         sweeps = {explainer.method.key: explainer.sweep(run) for explainer in explainers}
@@ -240,6 +244,19 @@ def _run(
             for i, attribution in enumerate(results[key]):
                 on_map(i, attribution)
     return results, trace.logits, targets.items
+
+
+def _need_attention(model: ViT, calls: list[list[AttentionCall]], explainers: Sequence[Explainer]) -> None:
+    """Refuse methods that read attention where some block's attention was not seen."""
+    for index in (i for i, seen in enumerate(calls) if not seen):
+        for explainer in explainers:
+            needs = explainer.needs(model)
+            if needs.attention or needs.attention_gradient:
+                kind = type(model.blocks[index]).__name__
+                raise explainer.refuse(
+                    f"block {index} of {model.name} ({kind}) computes attention by itself and not through torch's "
+                    "function, so it cannot be read"
+                )
 
 
 @dataclass

@@ -160,9 +160,11 @@ def methods() -> MethodTable:
 
 
 def make_method(spec: Any, params: Mapping[str, Any] | None = None) -> Method:
-    """A ``Method`` from an id, a string with parameters, an ``(id, dict)`` pair, or a ``Method``."""
+    """A ``Method`` from an id, a string with parameters, an ``(id, dict)`` pair, or what is one already."""
     if isinstance(spec, Method):
         return spec
+    if isinstance(spec, MethodInfo):
+        return make_method(spec.id, params)
     if isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str):
         return make_method(spec[0], {**(params or {}), **spec[1]})
     if not isinstance(spec, str):

@@ -281,11 +281,13 @@ def record(
     *,
     cancel: CancelToken | None = None,
     early: EarlyWork | None = None,
+    check_calls: Callable[[list[list[AttentionCall]]], None] | None = None,
 ) -> tuple[Trace, Targets]:
     """Run the model once forward and, where a method needs it, once back from the score of the targets.
 
     ``choose_targets`` gets the logits and returns one target per image (a prediction is known only now), or None
-    if nothing depends on it.
+    if nothing depends on it. ``check_calls`` gets the attention calls of each block before anything is made of them,
+    and may raise.
     """
     recording = _Recording(model, needs, cancel)
     with as_guest(model.module):
@@ -300,6 +302,8 @@ def record(
                 f"{model.name} returns an output of shape {tuple(logits.shape)}: it has no pooling, and so no single "
                 "score to explain."
             )
+        if check_calls is not None:
+            check_calls(recording.calls)
         targets = Targets(choose_targets(logits.detach()) or [])
         if early is not None and with_graph:
             with torch.enable_grad():

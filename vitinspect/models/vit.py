@@ -90,7 +90,8 @@ class ViT:
     @property
     def patch_size(self) -> tuple[int, int]:
         """Height and width of a patch in pixels."""
-        height, width = self.module.patch_embed.patch_size  # type: ignore[union-attr,misc]
+        size: Any = self.module.patch_embed.patch_size  # type: ignore[union-attr]
+        height, width = (size, size) if isinstance(size, int) else size
         return int(height), int(width)
 
     @property
@@ -108,8 +109,12 @@ class ViT:
         embed = self.module.patch_embed
         if hasattr(embed, "dynamic_feat_size"):
             rows, columns = embed.dynamic_feat_size((height, width))  # type: ignore[operator]
+        elif hasattr(embed, "grid_size"):
+            rows, columns = embed.grid_size
         else:
-            rows, columns = embed.grid_size  # type: ignore[attr-defined]
+            raise UnsupportedModelError(
+                f"{self.name} makes its patches by {type(embed).__name__}, which does not tell their rows and columns."
+            )
         return int(rows), int(columns)
 
     @property

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
@@ -15,11 +17,14 @@ from vitinspect.app.results import Results
 from vitinspect.app.state import State
 from vitinspect.app.thumbnails import Thumbnails
 
+_UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_class": ""}
+
 
 class Browser(QWidget):
     """Path bar, filter, order and the grid of thumbnails."""
 
     wants_folder = Signal()
+    wants_run = Signal()
 
     def __init__(
         self, state: State, results: Results, listing: ImageList, thumbnails: Thumbnails, parent: QWidget | None = None
@@ -49,7 +54,7 @@ class Browser(QWidget):
         self.sort = Choice(
             state,
             "sort",
-            [("name", "Name"), ("date", "Date"), ("size", "Size")],
+            [("name", "Name"), ("date", "Date"), ("size", "Size"), ("score", "Score")],
             "What the pictures are sorted by",
         )
         self.sort.setMinimumContentsLength(5)
@@ -57,6 +62,16 @@ class Browser(QWidget):
         self.kind.setToolTip("Which pictures are shown; classes are those of the pictures that were looked at")
         self.kind.setAccessibleName("Which pictures are shown")
         self.kind.activated.connect(self._chose_kind)
+        self.column = QComboBox()
+        self.column.setToolTip("The score of the run that the pictures are sorted by; those without one come last")
+        self.column.setAccessibleName("Score to sort by")
+        self.column.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.column.setMinimumContentsLength(8)
+        self.column.activated.connect(lambda row: state.set(run_column=self.column.itemData(row)))
+        self.run = QToolButton()
+        self.run.setText("Run…")
+        self.run.setToolTip("Choose the folder of another evaluation run")
+        self.run.clicked.connect(self.wants_run)
         self.direction = QToolButton()
         self.direction.setToolTip("Turn the order round")
         self.direction.clicked.connect(lambda: state.toggle("descending"))
@@ -70,6 +85,7 @@ class Browser(QWidget):
         second = _row(self.filter, self.sort, self.direction)
         layout.addLayout(first)
         layout.addLayout(second)
+        layout.addLayout(_row(self.column, self.run))
         layout.addWidget(self.kind)
         layout.addWidget(self.grid, 1)
         layout.addWidget(self.count)
@@ -85,7 +101,10 @@ class Browser(QWidget):
         listing.listed.connect(self._listed)
         state.changed.connect(self._state_changed)
         results.changed.connect(lambda names: self._follow_kinds() if "known_classes" in names else None)
+        results.changed.connect(lambda names: self._follow_run() if "run" in names else None)
+        self.sort.activated.connect(lambda: self.wants_run.emit() if state.sort == "score" and not state.run else None)
         self._follow_kinds()
+        self._follow_run()
         self._follow_folder()
         self._follow_direction()
         self._listed(True)
@@ -94,7 +113,7 @@ class Browser(QWidget):
     def _listed(self, complete: bool) -> None:
         self._follow_image()
         shown, total = self._listing.rowCount(), self._listing.total
-        if not self._state.folder and not total:
+        if not self._state.folder and not self._state.files and not total:
             text = "Drop a folder here"
         elif shown != total:
             text = f"{shown:,} of {total:,} pictures"
@@ -117,6 +136,23 @@ class Browser(QWidget):
         self.kind.setCurrentIndex(rows.index(wanted) if wanted in rows else 0)
         self.kind.blockSignals(False)
 
+    def _follow_run(self) -> None:
+        """The row with the score to sort by, which is there only where it is sorted by one."""
+        index, wanted = self._results.run, self._state.run_column
+        for widget in (self.column, self.run):
+            widget.setVisible(self._state.sort == "score")
+        self.column.blockSignals(True)
+        self.column.clear()
+        for column in index.columns if index is not None else ():
+            method, annotator, score = column
+            self.column.addItem(" · ".join(part for part in (score, method, annotator) if part), column)
+        if index is None:
+            self.column.addItem("No run is open" if not self._state.run else "Reading the run…", ())
+        self.column.setEnabled(index is not None)
+        row = next((i for i in range(self.column.count()) if tuple(self.column.itemData(i)) == wanted), 0)
+        self.column.setCurrentIndex(row)
+        self.column.blockSignals(False)
+
     def _chose_kind(self, row: int) -> None:
         label, masked = self.kind.itemData(row)
         self._state.set(only_class=label, only_masked=masked)
@@ -134,6 +170,8 @@ class Browser(QWidget):
             self._follow_kinds()
         if "descending" in names:
             self._follow_direction()
+        if names & {"sort", "run", "run_column"}:
+            self._follow_run()
         if "filter" in names and self.filter.text() != self._state.filter:
             self.filter.setText(self._state.filter)
 
@@ -176,7 +214,13 @@ def open_folder(state: State, folder: str, image: str = "") -> None:
     """Show ``folder`` and remember it among the recent ones."""
     folder = os.path.abspath(folder)
     recent = (folder, *(f for f in state.recent_folders if f != folder))[:12]
-    state.set(folder=folder, recent_folders=recent, image=image, filter="", only_masked=False, only_class="")
+    state.set(folder=folder, recent_folders=recent, image=image, files=(), **_UNFILTERED)
+
+
+def open_files(state: State, paths: Sequence[str]) -> None:
+    """Show some pictures, wherever they lie, instead of a folder."""
+    files = tuple(dict.fromkeys(os.path.abspath(path) for path in paths))
+    state.set(folder="", files=files, image=files[0], **_UNFILTERED)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

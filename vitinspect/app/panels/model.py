@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -54,7 +56,9 @@ class ModelPanel(QWidget):
         first.addWidget(self.source, 1)
         first.addWidget(more)
         self.status = quiet()
-        devices = [("auto", "Automatic"), ("cpu", "CPU"), ("cuda", "CUDA"), ("mps", "MPS")]
+        # Which of these there are is known when torch is there; which there cannot be, at once.
+        accelerator = ("mps", "MPS") if sys.platform == "darwin" else ("cuda", "CUDA")
+        devices = [("auto", "Automatic"), ("cpu", "CPU"), accelerator]
         self.device = Choice(state, "device", devices, "Where the model runs")
         self.precision = Choice(
             state,

@@ -1,0 +1,79 @@
+"""Reading single scores out of a run folder, without writing to it: for whoever wants to sort pictures by them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vitinspect.errors import DataError
+from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.store import FILE
+from vitinspect.resources import gallery_folder
+
+Column = tuple[str, str, str]
+"""Method, annotator ("" for the only one), score."""
+
+
+@dataclass(frozen=True)
+class RunIndex:
+    """What a run holds: its columns, and where its pictures were."""
+
+    folder: Path
+    root: Path
+    """The data set's folder; the run names its pictures relative to it."""
+    columns: tuple[Column, ...] = field(repr=False)
+
+
+def open_run(folder: Path) -> RunIndex:
+    """Look at a run folder, also while the run is going on."""
+    rows, plan = _read(folder, "SELECT DISTINCT method, annotator, score FROM scores ORDER BY 1, 2, 3", ())
+    if not rows:
+        raise DataError(f"The run in {folder} holds no scores yet.")
+    root = gallery_folder() if plan.data == "demo" and not Path("demo").exists() else Path(plan.data)
+    return RunIndex(folder, root.absolute(), tuple((str(m), str(a), str(s)) for m, a, s in rows))
+
+
+def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
+    """A function from a picture's path to its score; None where it has none.
+
+    Pictures are found where the run found them; where the data set has moved since, by their names, as far as a name
+    occurs once. A picture that counts several times (once per class in it) gets the mean.
+    """
+    rows, _ = _read(
+        run.folder, "SELECT image, value FROM scores WHERE method = ? AND annotator = ? AND score = ?", column
+    )
+    gathered: dict[str, list[float]] = defaultdict(list)
+    for image, score in rows:
+        gathered[str(image).partition("#")[0]].append(float(score))
+    by_path: dict[str, float] = {}
+    by_name: dict[str, float | None] = {}
+    for image, values in gathered.items():
+        mean, name = sum(values) / len(values), os.path.basename(image)
+        by_path[os.path.normpath(os.path.join(run.root, image))] = mean
+        by_name[name] = None if name in by_name else mean
+
+    def value(path: str) -> float | None:
+        path = os.path.abspath(path)
+        return by_path[path] if path in by_path else by_name.get(os.path.basename(path))
+
+    return value
+
+
+def _read(folder: Path, query: str, values: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Plan]:
+    path = folder / FILE
+    if not path.is_file():
+        raise DataError(f"{folder} is no run folder: there is no {FILE} in it.")
+    try:
+        # Read-only: a folder that belongs to somebody else can be looked at, and a run is never disturbed.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
+            facts = database.execute("SELECT value FROM facts WHERE name = 'plan'").fetchone()
+            if facts is None:
+                raise DataError(f"{path} holds no run.")
+            return database.execute(query, values).fetchall(), Plan.from_json(facts[0])
+    except sqlite3.Error as error:
+        raise DataError(f"The run file {path} cannot be read: {error}.") from error
