@@ -8,21 +8,14 @@ import torch
 import vitinspect as vi
 from tests.families import FAMILIES, family_input, family_model
 from tests.goldens import golden_module
-from vitinspect.explainers.base import Run
 from vitinspect.explainers.passes import Passes
-from vitinspect.explainers.targets import Targets
-from vitinspect.explainers.trace import Trace
-
-
-def run_of(model: vi.ViT, x: torch.Tensor) -> Run:
-    return Run(model, x, Targets([0] * len(x)), Trace(logits=torch.empty(0)), model.grid_for(*x.shape[-2:]))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_and_input_gradients_are_the_models(name):
     model = family_model(name)
     x = family_input(model, 3)
-    with Passes(run_of(model, x)).held() as passes:
+    with Passes(model).held() as passes:
         assert passes.in_parts
         inputs = x.clone().requires_grad_(True)
         logits = passes(inputs)
@@ -43,6 +36,6 @@ def test_a_class_that_goes_its_own_way_is_called_as_a_whole():
     module.__class__ = Doubled
     model = vi.wrap_model(module)
     x = torch.randn(1, 3, 64, 64)
-    with torch.no_grad(), Passes(run_of(model, x)).held() as passes:
+    with torch.no_grad(), Passes(model).held() as passes:
         assert not passes.in_parts
         assert torch.equal(passes(x), module(x))

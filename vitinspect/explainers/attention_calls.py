@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-CHUNK_BYTES = {"cpu": 16 << 20, "cuda": 256 << 20}
+CHUNK_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 """How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
 _LESSON_BYTES = 31 << 20
 

@@ -166,7 +166,7 @@ class ScoreCam(TokenCam):
         from vitinspect.explainers.passes import Passes
         from vitinspect.explainers.targets import Targets
 
-        passes = Passes(run)
+        passes = Passes(run.model, run.cancel)
         features = self.features(run)
         width = features.shape[-1]
         maps = run.to_grid(features.mT).flatten(0, 1)

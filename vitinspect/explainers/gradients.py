@@ -97,7 +97,7 @@ def sum_of_gradients(
     from vitinspect.explainers.pixels import map_dtype, summing_dtype
     from vitinspect.explainers.targets import Targets
 
-    passes = Passes(run)
+    passes = Passes(run.model, run.cancel)
     summing = summing_dtype(run.inputs.device)
     total = torch.zeros(run.inputs.shape, dtype=summing, device=run.inputs.device)
     factors = torch.tensor(list(weights), dtype=summing, device=run.inputs.device)

@@ -1,4 +1,4 @@
-"""Many passes of altered images through the model of a run, at less than the price of as many plain calls.
+"""Many passes of altered images through a model, at less than the price of as many plain calls.
 
 What the head does not read of the last block is not computed (``partial``), in the pass back neither; and on a CPU
 that only emulates bfloat16 a float32 copy of the model stands in. Equal to calls of the model up to rounding.
@@ -16,7 +16,8 @@ from vitinspect.explainers import partial
 from vitinspect.models.guest import as_guest
 
 if TYPE_CHECKING:
-    from vitinspect.explainers.base import Run
+    from vitinspect.models.vit import ViT
+    from vitinspect.progress import CancelToken
 
 _TIMMS_OWN = ("timm.models.vision_transformer", "timm.models.eva", "timm.models.deit")
 
@@ -24,26 +25,30 @@ _TIMMS_OWN = ("timm.models.vision_transformer", "timm.models.eva", "timm.models.
 class Passes:
     """Call it with (n, 3, H, W) for logits (n, C); gradients flow where they are switched on."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.model = partial.arithmetic(run.model)
+    def __init__(self, model: ViT, cancel: CancelToken | None = None) -> None:
+        self.model = partial.arithmetic(model)
+        self.cancel = cancel
         self.in_parts = partial.why_not(self.model) is None and _is_timms_own(self.model.module)
-        self._rope: Any = None
+        self._ropes: dict[tuple[int, int], Any] = {}
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Passes]:
         """While the passes run: the model is a guest here too, where it is a copy."""
         with as_guest(self.model.module):
-            if self.in_parts:
-                with torch.no_grad():
-                    self._rope = partial.rotary_table(self.model, self.run.grid)
             yield self
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         images = images.to(self.model.dtype)
         if not self.in_parts:
             return self.model.module(images)
-        return partial.logits_from(self.model, 0, self._tokens(images), rope=self._rope, cancel=self.run.cancel)
+        return partial.logits_from(self.model, 0, self._tokens(images), rope=self._rope(images), cancel=self.cancel)
+
+    def _rope(self, images: torch.Tensor) -> torch.Tensor | None:
+        grid = self.model.grid_for(*images.shape[-2:])
+        if grid not in self._ropes:
+            with torch.no_grad():
+                self._ropes[grid] = partial.rotary_table(self.model, grid)
+        return self._ropes[grid]
 
     def _tokens(self, images: torch.Tensor) -> torch.Tensor:
         """What enters the first block."""

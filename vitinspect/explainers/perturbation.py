@@ -80,7 +80,7 @@ def perturbed_scores(
     from vitinspect.explainers.pixels import map_dtype
     from vitinspect.explainers.targets import Targets
 
-    passes = Passes(run)
+    passes = Passes(run.model, run.cancel)
     score = scores_of(run, kind)
     wide = map_dtype(run.model.dtype)
     scores = torch.zeros(run.batch * variants, dtype=wide, device=run.inputs.device)

@@ -176,8 +176,8 @@ def score_pictures(
     import torch
 
     from vitinspect.explainers.chunks import run_chunks
+    from vitinspect.explainers.passes import Passes
     from vitinspect.explainers.targets import Targets
-    from vitinspect.models.guest import as_guest
 
     if use not in ("probability", "logit", "score"):
         raise ParameterError(f"A curve uses the probability, the logit or the score, not {use!r}.")
@@ -187,14 +187,14 @@ def score_pictures(
     def work(rows: slice) -> None:
         batch = pictures(rows).to(model.device, model.dtype)
         wanted = Targets(targets[rows])
-        logits = model.module(batch)
+        logits = passes(batch)
         logits = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
         found = wanted.probability(logits) if use == "probability" else wanted.score(logits)
         scores[rows] = found.double().cpu().numpy()
         best = logits.argmax(-1).tolist()
         hits[rows] = [float(b == t) for b, t in zip(best, targets[rows], strict=True)]
 
-    with as_guest(model.module), torch.no_grad():
+    with Passes(model, cancel).held() as passes, torch.no_grad():
         run_chunks(count, batch_size or default_batch(model), work, report=progress, cancel=cancel)
     return scores, hits
 
