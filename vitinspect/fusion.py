@@ -6,6 +6,7 @@ The idea of ViTmiX: methods err in different places, so what they agree on is wo
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,6 +151,8 @@ class Combination:
 
     methods: tuple[Any, ...]
     """``Method`` objects, in the order asked."""
+    names: tuple[str, ...]
+    """What each of them is called among those that were asked for."""
 
     @property
     def ways(self) -> int:
@@ -157,8 +160,8 @@ class Combination:
 
     @property
     def name(self) -> str:
-        """The methods' short names; parameters are added where the same method stands twice."""
-        return " + ".join(short_name(method) for method in self.methods)
+        """The methods' short names; parameters are added where the same method was asked for twice."""
+        return " + ".join(self.names)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -168,10 +171,14 @@ class Combination:
         return self.name
 
 
-def short_name(method: Any) -> str:
-    """The short name of a method, with the parameters that were changed."""
-    name = method.info.short or method.info.title
-    return name + method.key.removeprefix(method.id)
+def short_names(methods: Sequence[Any]) -> dict[str, str]:
+    """Key to short name, with the parameters that were changed where a method is there more than once."""
+    often = Counter(method.id for method in methods)
+    return {
+        method.key: (method.info.short or method.info.title)
+        + (method.key.removeprefix(method.id) if often[method.id] > 1 else "")
+        for method in methods
+    }
 
 
 def combinations(methods: Iterable[Any], ways: Sequence[int] = (1, 2, 3)) -> list[Combination]:
@@ -181,4 +188,9 @@ def combinations(methods: Iterable[Any], ways: Sequence[int] = (1, 2, 3)) -> lis
     chosen = [make_method(method) for method in methods]
     if any(way < 1 for way in ways):
         raise ParameterError("A combination has at least one method.")
-    return [Combination(group) for way in sorted(set(ways)) for group in itertools.combinations(chosen, way)]
+    names = short_names(chosen)
+    return [
+        Combination(group, tuple(names[method.key] for method in group))
+        for way in sorted(set(ways))
+        for group in itertools.combinations(chosen, way)
+    ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,11 @@ class Drawing:
     height: int
     shapes: list[tuple[str, tuple]] = field(default_factory=list)
 
-    def line(self, points: Sequence[tuple[float, float]], colour: str = INK, width: float = 1.0) -> None:
-        self.shapes.append(("line", (list(points), colour, width)))
+    def line(
+        self, points: Sequence[tuple[float, float]], colour: str = INK, width: float = 1.0, dash: float = 0.0
+    ) -> None:
+        """``dash``: the length of a dash and of a gap; 0 for none."""
+        self.shapes.append(("line", (list(points), colour, width, dash)))
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: str) -> None:
         self.shapes.append(("box", (left, top, right, bottom, colour)))
@@ -50,9 +54,12 @@ class Drawing:
         ]
         for kind, what in self.shapes:
             if kind == "line":
-                points, colour, width = what
+                points, colour, width, dash = what
                 joined = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
-                parts.append(f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="{width:g}"/>')
+                dashes = f' stroke-dasharray="{dash:g}"' if dash else ""
+                parts.append(
+                    f'<polyline points="{joined}" fill="none" stroke="{colour}" stroke-width="{width:g}"{dashes}/>'
+                )
             elif kind == "box":
                 left, top, right, bottom, colour = what
                 parts.append(
@@ -74,9 +81,10 @@ class Drawing:
         draw = ImageDraw.Draw(picture)
         for kind, what in self.shapes:
             if kind == "line":
-                points, colour, width = what
+                points, colour, width, dash = what
                 scaled = [(x * SCALE, y * SCALE) for x, y in points]
-                draw.line(scaled, fill=colour, width=max(1, round(width * SCALE)), joint="curve")
+                for piece in dashed(scaled, dash * SCALE) if dash else [scaled]:
+                    draw.line(piece, fill=colour, width=max(1, round(width * SCALE)), joint="curve")
             elif kind == "box":
                 left, top, right, bottom, colour = what
                 draw.rectangle([left * SCALE, top * SCALE, right * SCALE, bottom * SCALE], fill=colour)
@@ -93,6 +101,27 @@ class Drawing:
         write_atomic(paths[0], self.to_png())
         write_atomic(paths[1], self.to_svg().encode())
         return paths
+
+
+def dashed(points: Sequence[tuple[float, float]], dash: float) -> list[list[tuple[float, float]]]:
+    """A line cut into dashes with gaps of their length."""
+    pieces: list[list[tuple[float, float]]] = [[points[0]]]
+    drawing, left = True, dash
+    for (x, y), (to_x, to_y) in itertools.pairwise(points):
+        length = float(np.hypot(to_x - x, to_y - y))
+        done = 0.0
+        while length - done > left:
+            done += left
+            turn = (x + (to_x - x) * done / length, y + (to_y - y) * done / length)
+            if drawing:
+                pieces[-1].append(turn)
+            else:
+                pieces.append([turn])
+            drawing, left = not drawing, dash
+        left -= length - done
+        if drawing:
+            pieces[-1].append((to_x, to_y))
+    return [piece for piece in pieces if len(piece) > 1]
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -147,7 +176,7 @@ def bar_chart(title: str, names: Sequence[str], means: Sequence[Mean], *, percen
 
 
 def curve_chart(title: str, across_title: str, curves: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> Drawing:
-    """Lines over 0..1 with a legend at the right; colours repeat after eight, names do not."""
+    """Lines over 0..1 with a legend at the right; after eight colours the next eight lines are dashed."""
     width, height, left, top = 480, 320, 64, 48
     longest = max((len(name) for name, *_ in curves), default=0)
     drawing = Drawing(left + width + 64 + longest * 7, max(top + height + 56, top + 20 * len(curves) + 24))
@@ -166,10 +195,10 @@ def curve_chart(title: str, across_title: str, curves: Sequence[tuple[str, np.nd
         drawing.text(place(share, low)[0], top + height + 8, f"{100 * share:g}", anchor="mt", colour=FAINT)
     drawing.text(left + width / 2, top + height + 32, across_title, anchor="mt", colour=FAINT)
     for i, (name, places, points) in enumerate(curves):
-        colour = COLOURS[i % len(COLOURS)]
-        drawing.line([place(float(x), float(y)) for x, y in zip(places, points, strict=True)], colour, 1.5)
+        colour, dash = COLOURS[i % len(COLOURS)], 4.0 * (i // len(COLOURS))
+        drawing.line([place(float(x), float(y)) for x, y in zip(places, points, strict=True)], colour, 1.5, dash)
         y = top + 20 * i + 8
-        drawing.line([(left + width + 16, y), (left + width + 40, y)], colour, 3)
+        drawing.line([(left + width + 16, y), (left + width + 40, y)], colour, 3, dash)
         drawing.text(left + width + 48, y, name)
     drawing.line([place(0, low), place(1, low)], INK)
     return drawing

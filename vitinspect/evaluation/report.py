@@ -23,7 +23,7 @@ from vitinspect.scores.statistics import Mean
 PROTOCOL_NOTES = {
     "vitmix": "The ViTmiX script's protocol: raw products under a square root, Otsu on the 8-bit map, 100 deletion "
     "steps to the mean colour. Its pixel accuracy is recall; its deletion ranks the mask, in which the order is "
-    "arbitrary, so the deletion of the upsampled map stands beside it.",
+    "arbitrary. The scores `overlap,curves,deletion` add the deletion of the upsampled map.",
     "multiplex": "The multiplex notebook's protocol: twelve percentages, areas over 0 to 100; deletion begins at "
     "(0, 0).",
     "reciprocam": "The ReciproCAM authors' protocol; all in percent. The curves read the map's indices in a grid of "
@@ -132,6 +132,9 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
     ]
     if plan.protocol:
         lines += [PROTOCOL_NOTES[plan.protocol], ""]
+    changed = [f"{c.name} is `{c.keys[0]}`" for c in plan.combinations() if c.ways == 1 and "(" in c.keys[0]]
+    if changed:
+        lines += ["; ".join(changed) + "; the other methods have their defaults.", ""]
     for table in tables:
         if table.annotator:
             lines += [f"## Masks by {table.annotator}", ""]
@@ -249,4 +252,5 @@ def _drawings(
     for kind in kinds:
         shown = [(m, *curves[kind, m]) for m in results.methods if (kind, m) in curves]
         across = "picture brought in, %" if kind.startswith("insertion") else "picture taken away, %"
-        yield f"curve-{slug(kind)}", curve_chart(f"Mean {kind.replace('_', ' ')} curve", across, shown)
+        title = f"{kind.replace('_', ' of the ', 1).capitalize()}: {results.plan.use}, mean over images"
+        yield f"curve-{slug(kind)}", curve_chart(title, across, shown)
