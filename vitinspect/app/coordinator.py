@@ -114,6 +114,8 @@ class Coordinator(QObject):
             self._open_listing()
         if names & {"filter", "only_masked", "only_class"}:
             self.listing.filter_by(self.state.filter, self._accept())
+        if "plots" in names:
+            self._prepare_plots()
         if "image" in names:
             self._open_picture()
         if names & _MODEL:
@@ -260,11 +262,16 @@ class Coordinator(QObject):
         )
         self._soon.start()
 
+    def _prepare_plots(self) -> None:
+        """Only where plots are wanted: half a second of Python is felt, also from another thread."""
+        if self.state.plots:
+            self.background.submit(CHORES, Job(_load_plots))
+
     def _loaded(self, card: ModelCard) -> None:
         if self.state.precision != card.precision:
             card = replace(card, precision=self.state.precision)
         self.results.update(card=card, model_state=READY)
-        self.background.submit(CHORES, Job(_load_plots))
+        self._prepare_plots()
         if self.use_disk and self._loader is None:
             self.background.submit(CHORES, Job(lambda cancel: caches.remember_card(card)))
         recent = (card.source, *(s for s in self.state.recent_models if s != card.source))[:10]

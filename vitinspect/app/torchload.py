@@ -3,6 +3,9 @@
 Loading a shared library holds Python's lock for as long as the system needs to read and link it: seconds for torch,
 during which no window could paint. The libraries are therefore opened before, by a call that gives the lock away;
 ``import torch`` then finds them in memory.
+
+The system opens one library at a time. An import in another thread that wants one of its own would wait for torch's
+with Python's lock in its hand; what the other threads need at the start is therefore imported before.
 """
 
 from __future__ import annotations
@@ -20,8 +23,13 @@ from pathlib import Path
 from vitinspect.progress import CancelToken
 
 # As torch itself links them, so that each finds what it needs already open.
-_LIBRARIES = ("libc10.so", "libtorch_cpu.so", "libtorch.so", "libtorch_python.so")
+_LIBRARIES = {
+    "torch": ("lib/libc10.so", "lib/libtorch_cpu.so", "lib/libtorch.so", "lib/libtorch_python.so"),
+    "triton": ("_C/libtriton.so",),
+}
 _RTLD_NOW = 2
+_BEFORE = ("numpy", "PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageCms", "vitinspect.images")
+"""What pictures and thumbnails are made with."""
 _MODULES = ("torch", "timm", "vitinspect.models.sources", "vitinspect.explainers.engine")
 
 
@@ -30,6 +38,9 @@ def import_torch(progress: Callable[[int, int], None] | None = None, cancel: Can
     if "vitinspect.explainers.engine" in sys.modules:
         return
     if sys.platform.startswith("linux"):
+        for name in _BEFORE:
+            importlib.import_module(name)
+        sys.modules["PIL.Image"].init()  # the plug-ins of all formats
         _open_libraries(cancel)
     with _no_collecting():
         for name in _MODULES:
@@ -54,17 +65,18 @@ def _no_collecting() -> Iterator[None]:
 
 
 def _open_libraries(cancel: CancelToken | None) -> None:
-    spec = importlib.util.find_spec("torch")
-    if spec is None or not spec.submodule_search_locations:
-        return
-    folder = Path(next(iter(spec.submodule_search_locations))) / "lib"
+    paths = []
+    for package, libraries in _LIBRARIES.items():
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.submodule_search_locations:
+            folder = Path(next(iter(spec.submodule_search_locations)))
+            paths += [folder / library for library in libraries]
     with contextlib.suppress(OSError, AttributeError):
         # A function called through ctypes runs without Python's lock; ctypes.CDLL itself does not.
         dlopen = ctypes.CDLL(None).dlopen
         dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
-        for name in _LIBRARIES:
+        for path in paths:
             if cancel is not None:
                 cancel.check()
-            path = folder / name
             if path.exists():
                 dlopen(os.fsencode(path), _RTLD_NOW)
