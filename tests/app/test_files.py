@@ -262,6 +262,17 @@ def test_pictures_leave_the_memory_when_there_are_too_many(tmp_path):
     assert cache.get(str(tmp_path / "5.png")) is not None
 
 
+def test_small_pictures_are_not_gathered_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MOST_PICTURES", 4)
+    cache = pictures.PictureCache(1 << 30)
+    for i in range(6):
+        path = tmp_path / f"{i}.png"
+        Image.new("RGB", (8, 8), (i, i, i)).save(path)
+        cache.put(pictures.decode(str(path)))
+    assert len(cache) == 4
+    assert cache.get(str(tmp_path / "1.png")) is None
+
+
 # --- maps --------------------------------------------------------------------------------------------------------
 
 MAP = Mapped("rollout", "rollout(start_layer=1)", np.arange(12, dtype=np.float32).reshape(3, 4), False, "patch")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from vitinspect.app.actions import ACTIONS, MENUS
+from vitinspect.app.desk import Desk
 from vitinspect.app.window import MainWindow
 from vitinspect.app.worker import Problem
 from vitinspect.errors import ModelError
@@ -477,6 +480,26 @@ def test_a_map_that_was_computed_is_not_computed_again(shown, desk, settle):
     assert requests == []
 
 
+def test_overlap_with_a_mask_stays_when_the_model_comes_after_the_maps(window, desk, pictures, qtbot, settle):
+    images, masks = pictures.parent / "set" / "images", pictures.parent / "set" / "masks"
+    masks.mkdir(parents=True)
+    pictures.rename(images)
+    mask = np.zeros((64, 96), np.uint8)
+    mask[20:50, 30:70] = 255
+    Image.fromarray(mask).save(masks / "picture 1.png")
+    desk.state.set(folder=str(images), methods=("rollout",), plots=True)
+    desk.coordinator.start()
+    qtbot.waitUntil(lambda: "rollout" in desk.results.overlaps, timeout=30_000)
+    settle()
+    before = desk.results.overlaps["rollout"]
+    assert 0 < before.iou < 1
+    # What happens when maps were found on disk and the model is ready later.
+    desk.results.update(card=replace(desk.results.card))
+    assert desk.results.overlaps == {}
+    qtbot.waitUntil(lambda: "rollout" in desk.results.overlaps, timeout=10_000)
+    assert desk.results.overlaps["rollout"] == before
+
+
 def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, desk, settle, qtbot):
     first = desk.results.maps["rollout"].values
     settle()
@@ -496,7 +519,6 @@ def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, des
 
 
 def test_two_windows_can_follow_one_another(qapp, home, loader, pictures, qtbot):
-    from vitinspect.app.desk import Desk
 
     for _ in range(2):
         desk = Desk(loader=loader)

@@ -70,7 +70,7 @@ class Extras(QObject):
             alive = {id(m) for m in self.results.all_maps.values()}
             curves = {k: v for k, v in self.results.curves.items() if id(self._scored.get(k)) in alive}
             self.results.update(curves=curves)
-        if names & {"cuts", "picture"}:
+        if names & {"cuts", "picture", "card"}:  # maps from the disk are there before the model, and stay
             self._overlap()
         if names & {"picture", "card", "placed", "model_state"}:
             self._want_attention()

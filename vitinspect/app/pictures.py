@@ -115,6 +115,10 @@ def _qimage(image: Any) -> QImage:
     return QImage(data, width, height, 3 * width, _RGB).convertToFormat(QImage.Format.Format_RGB32)
 
 
+MOST_PICTURES = 64
+"""Nobody goes back farther than this in one breath; small pictures decode as fast as they are found."""
+
+
 class PictureCache:
     """Decoded pictures by path and file stamp, the least recently used ones given up first."""
 
@@ -138,7 +142,7 @@ class PictureCache:
             self._bytes -= self._kept.pop(key).nbytes
         self._kept[key] = picture
         self._bytes += picture.nbytes
-        while self._bytes > self.most_bytes and len(self._kept) > 1:
+        while (self._bytes > self.most_bytes and len(self._kept) > 1) or len(self._kept) > MOST_PICTURES:
             _, old = self._kept.popitem(last=False)
             self._bytes -= old.nbytes
 

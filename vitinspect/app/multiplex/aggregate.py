@@ -19,6 +19,8 @@ HEADER = 20
 LABELS = 52
 """Room at the left for the names of the rows."""
 NAMES = ("entropy", "max", "min", "sum", "std", "sum / std", "median", "skewness", "kurtosis")
+SHORT_NAMES = ("ent.", "max", "min", "sum", "std", "s/std", "med.", "skew", "kurt.")
+"""Where the columns are narrow."""
 OPERATORS = ("min", "max", "sum")
 DIRECTIONS = ("in", "out")
 
@@ -157,7 +159,7 @@ class AggregateView(QWidget):
         if not self.networks.aggregate_is_current:
             return f"Masks of the present ratio; their confidence in “{target}” is being computed"
         within = f"the method's map ± {found.difference:.0e}"
-        return f"A patch has the mean “{target}” confidence of its masks ({within})"
+        return f"Map: mean “{target}” confidence of a patch's masks ({within})"
 
     def _selected_patch(self) -> int | None:
         network = self.networks.network
@@ -209,9 +211,11 @@ class AggregateView(QWidget):
                     text = f"{100 * value:.1f} %" if current else "…"
                     painter.drawText(bar, int(Qt.AlignmentFlag.AlignCenter), text)
         painter.setPen(QColor(t.canvas_quiet))
-        for statistic, name in enumerate(NAMES):
+        left, right = self.cell_box((0, 0, 0), width, height)
+        roomy = max(metrics.horizontalAdvance(name) for name in NAMES) <= right.right() - left.left()
+        for statistic, name in enumerate(NAMES if roomy else SHORT_NAMES):
             left, right = self.cell_box((0, 0, statistic), width, height)
-            box = QRectF(left.left(), HEADER - 2, right.right() - left.left() + 8, 14)
+            box = QRectF(left.left(), HEADER - 2, right.right() - left.left() + 4, 14)
             painter.drawText(
                 box,
                 int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter),
