@@ -97,7 +97,7 @@ def main() -> None:
         f"{arguments.count} scenes with two classes, each class explained in turn: the share of maps whose highest "
         "point lies on the class that was asked for, and on the other one.",
         "",
-        "| method | follows the target | on the target | on the other |",
+        "| method | class-specific | on the target | on the other |",
         "|---|---|---:|---:|",
     ]
     for key, target, other in two_objects(model, methods, arguments.count, arguments.seed):
