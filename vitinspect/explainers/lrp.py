@@ -121,7 +121,7 @@ def one_side(relevance: torch.Tensor) -> torch.Tensor:
 METHODS = (
     MethodInfo(
         id="lrp",
-        title="Layer-wise relevance propagation (Chefer)",
+        title="LRP (Chefer et al.)",
         short="LRP",
         summary="Relevance is carried back from the target through every layer. In each block the relevance of "
         "attention is weighted with its gradient, clamped at zero and averaged over heads, and the blocks are rolled "
