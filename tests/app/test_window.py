@@ -14,6 +14,7 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from vitinspect.app import caches
 from vitinspect.app.actions import ACTIONS, MENUS
 from vitinspect.app.desk import Desk
 from vitinspect.app.window import MainWindow
@@ -422,6 +423,25 @@ def test_the_dialog_of_settings_sets_them(window, desk, qtbot):
     dialog.fields["map_memory"].setValue(64)
     dialog.close()
     assert json.loads(desk.settings.path.read_text())["map_memory"] == 64
+
+
+def test_limits_count_at_once(shown, desk, settle, home):
+    for i in range(1, 5):
+        desk.state.set(image=desk.state.image.replace(f"picture {i}.", f"picture {i + 1}."))
+        settle()
+    assert len(desk.coordinator.pictures) > 1
+    assert len(desk.coordinator.memory) > 2
+    assert list(caches.folder().rglob("*.*"))
+    desk.coordinator.pictures.bound(1)
+    assert len(desk.coordinator.pictures) == 1
+    desk.settings.set("picture_memory", 64)
+    assert desk.coordinator.pictures.most_bytes == 64 << 20
+    desk.settings.set("map_memory", 16)
+    assert desk.coordinator.memory.most_bytes == 16 << 20
+    desk.settings.set("map_disk", 0)
+    settle()
+    assert not desk.coordinator.use_disk
+    assert not [path for path in caches.folder().rglob("*.*") if path.is_file()]
 
 
 def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, desk):

@@ -43,6 +43,14 @@ class MemoryCache:
             self._bytes -= _size(self._kept.pop(key))
         self._kept[key] = value
         self._bytes += _size(value)
+        self._shrink()
+
+    def bound(self, most_bytes: int) -> None:
+        """Another bound, from now on."""
+        self.most_bytes = most_bytes
+        self._shrink()
+
+    def _shrink(self) -> None:
         while self._bytes > self.most_bytes and len(self._kept) > 1:
             _, old = self._kept.popitem(last=False)
             self._bytes -= _size(old)

@@ -62,7 +62,7 @@ class Coordinator(QObject):
         self.background, self.worker = background, worker
         self.pictures = PictureCache(picture_bytes)
         self.memory = caches.MemoryCache(map_bytes)
-        self.use_disk = use_disk
+        self._may_use_disk = use_disk
         self.map_disk_bytes = map_disk_bytes
         self._loader = loader
         self._looked: set[str] = set()
@@ -97,7 +97,20 @@ class Coordinator(QObject):
             self._open_picture()
         self._load_model()
         self.background.submit(CHORES, Job(_load_arithmetic))
-        if self.use_disk:
+        self._prune_disk()
+
+    @property
+    def use_disk(self) -> bool:
+        """Whether maps are kept on disk."""
+        return self._may_use_disk and self.map_disk_bytes > 0
+
+    def bound_disk(self, most_bytes: int) -> None:
+        """Another bound for the maps on disk; 0 keeps none."""
+        self.map_disk_bytes = most_bytes
+        self._prune_disk()
+
+    def _prune_disk(self) -> None:
+        if self._may_use_disk:
             self.background.submit(CHORES, Job(lambda cancel: prune(caches.folder(), self.map_disk_bytes, cancel)))
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Slot
 
 from vitinspect import paths
 from vitinspect.app.background import Background
@@ -48,7 +48,7 @@ class Desk(QObject):
             loader=loader,
             map_bytes=self.settings["map_memory"] * _MB,
             picture_bytes=self.settings["picture_memory"] * _MB,
-            use_disk=use_disk and self.settings["map_disk"] > 0,
+            use_disk=use_disk,
             map_disk_bytes=self.settings["map_disk"] * _MB,
             parent=self,
         )
@@ -56,10 +56,27 @@ class Desk(QObject):
         self.extras = Extras(self.state, self.results, self.background, self.worker, self.coordinator, parent=self)
         self.networks = Networks(self.state, self.results, self.worker, parent=self)
         self.networks.trouble.connect(self.coordinator.trouble)
+        self.settings.changed.connect(self._bound)
         self.window_layout: dict[str, Any] = {}
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
         self._closed = False
+
+    @Slot(str)
+    def _bound(self, setting: str) -> None:
+        """A limit was changed: it counts at once."""
+        if setting not in ("map_memory", "picture_memory", "map_disk", "thumbnail_disk"):
+            return
+        most = self.settings[setting] * _MB
+        if setting == "map_memory":
+            self.coordinator.memory.bound(most)
+        elif setting == "picture_memory":
+            self.coordinator.pictures.bound(most)
+        elif setting == "map_disk":
+            self.coordinator.bound_disk(most)
+        else:
+            self.thumbnails.most_bytes = most
+            self.thumbnails.prune()
 
     def state_file(self) -> Path:
         return paths.config_folder() / "window.json"

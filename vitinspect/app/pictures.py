@@ -142,6 +142,14 @@ class PictureCache:
             self._bytes -= self._kept.pop(key).nbytes
         self._kept[key] = picture
         self._bytes += picture.nbytes
+        self._shrink()
+
+    def bound(self, most_bytes: int) -> None:
+        """Another bound, from now on."""
+        self.most_bytes = most_bytes
+        self._shrink()
+
+    def _shrink(self) -> None:
         while (self._bytes > self.most_bytes and len(self._kept) > 1) or len(self._kept) > MOST_PICTURES:
             _, old = self._kept.popitem(last=False)
             self._bytes -= old.nbytes

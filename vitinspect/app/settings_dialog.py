@@ -58,7 +58,6 @@ class SettingsDialog(QDialog):
         empty.clicked.connect(clear_caches)
         row.addWidget(empty)
         layout.addLayout(row)
-        layout.addWidget(quiet("Memory limits count from the next start."))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout.addWidget(buttons)
