@@ -130,6 +130,17 @@ def drag(canvas, qtbot, start, stop):
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=stop)
 
 
+def test_only_devices_of_this_machine_can_be_chosen(shown, desk):
+    def offered():
+        box = shown.model_panel.device
+        return [(box.itemData(i), box.itemText(i)) for i in range(box.count())]
+
+    assert desk.results.devices[0] == "cpu"
+    desk.results.update(devices=("cpu", "cuda:0", "cuda:1"))
+    assert offered()[-2:] == [("cuda:0", "CUDA:0"), ("cuda:1", "CUDA:1")]
+    assert len({device for device, _ in offered()}) == len(offered())
+
+
 def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, desk, qtbot, settle):
     qtbot.keyClick(shown.canvas, Qt.Key.Key_B)
     middle = shown.canvas.panes()[0].picture.center()

@@ -465,7 +465,7 @@ class Coordinator(QObject):
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
         if isinstance(part, jobs.Names):
-            self.results.update(model_names=part.names)
+            self.results.update(model_names=part.models, devices=part.devices)
         if request_id != self._explain_id or self._explain_for is None:
             return
         picture, card, asked = self._explain_for

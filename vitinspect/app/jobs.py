@@ -53,9 +53,12 @@ class Refused:
 
 @dataclass(frozen=True)
 class Names:
-    """What timm knows, for the model picker."""
+    """What there is to choose from, for the model picker."""
 
-    names: tuple[str, ...]
+    models: tuple[str, ...]
+    """What timm knows."""
+    devices: tuple[str, ...]
+    """Where a model can run on this machine."""
 
 
 Loader = Callable[..., Any]
@@ -93,10 +96,10 @@ def load(
     cancel.check()
     card = card_of(context.model, source, precision)
     if not context.named:
-        from vitinspect.models.sources import list_models
+        from vitinspect.models.sources import list_devices, list_models
 
         context.named = True
-        hand_over(Names(tuple(list_models(""))))
+        hand_over(Names(tuple(list_models("")), tuple(list_devices())))
     return card
 
 

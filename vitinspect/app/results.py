@@ -174,6 +174,8 @@ class Results(QObject):
         """What the evaluation run of the state holds: a ``RunIndex``."""
         self.known_classes: dict[str, str] = {}
         """Path -> the class that the present model predicts, of the pictures that were looked at."""
+        self.devices: tuple[str, ...] = ()
+        """Where a model can run on this machine; empty as long as nobody has looked."""
         self.model_names: tuple[str, ...] = ()
         """What timm knows, for the model picker."""
 

@@ -167,6 +167,18 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
 # --- what there is -------------------------------------------------------------------------------------------------
 
 
+def list_devices() -> list[str]:
+    """Where a model can run on this machine, each GPU by its number where there are several."""
+    found = ["cpu"]
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    found += ["cuda"] if count == 1 else [f"cuda:{i}" for i in range(count)]
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        found.append("xpu")
+    return found
+
+
 def list_models(search: str = "") -> list[str]:
     """``demo`` and the names of timm that can be loaded, those that have all words of ``search``.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from PySide6.QtCore import QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
@@ -56,10 +54,7 @@ class ModelPanel(QWidget):
         first.addWidget(self.source, 1)
         first.addWidget(more)
         self.status = quiet()
-        # Which of these there are is known when torch is there; which there cannot be, at once.
-        accelerator = ("mps", "MPS") if sys.platform == "darwin" else ("cuda", "CUDA")
-        devices = [("auto", "Automatic"), ("cpu", "CPU"), accelerator]
-        self.device = Choice(state, "device", devices, "Where the model runs")
+        self.device = Choice(state, "device", [("auto", "Automatic"), ("cpu", "CPU")], "Where the model runs")
         self.precision = Choice(
             state,
             "precision",
@@ -142,6 +137,15 @@ class ModelPanel(QWidget):
         completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
         self.source.setCompleter(completer)
 
+    def _follow_devices(self) -> None:
+        """The accelerators of this machine, which are known when torch is there; and one that was wished for before."""
+        wished = self._state.device
+        for device in (*self._results.devices, wished):
+            if self.device.findData(device) < 0:
+                known = device in self._results.devices
+                self.device.addItem(device.upper() if known else f"{device.upper()} (not here)", device)
+        self.device.setCurrentIndex(self.device.findData(wished))
+
     def _follow_model(self) -> None:
         results, card = self._results, self._results.card
         if results.model_state == FAILED:
@@ -191,6 +195,8 @@ class ModelPanel(QWidget):
             self._follow_target()
         if "model_names" in names:
             self._follow_names()
+        if "devices" in names:
+            self._follow_devices()
 
 
 class TargetField(QLineEdit):
