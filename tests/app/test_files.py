@@ -66,18 +66,18 @@ def test_the_order_can_be_by_size_and_turned_round(listing, tmp_path, qtbot):
 
 
 def test_the_order_can_be_by_a_score_and_what_has_none_comes_last(listing, tmp_path, qtbot):
-    for name in "abcd":
+    for name in "abcde":
         (tmp_path / f"{name}.png").write_bytes(b"")
     found = {"a": 0.5, "b": 0.125, "d": 0.75}
     scores = lambda path: found.get(os.path.basename(path)[:1])  # noqa: E731
     open_and_wait(listing, tmp_path, qtbot)
     listing.order_by("score", True, scores)
-    qtbot.waitUntil(lambda: names(listing) == ["d.png", "a.png", "b.png", "c.png"], timeout=5000)
+    qtbot.waitUntil(lambda: names(listing) == ["d.png", "a.png", "b.png", "c.png", "e.png"], timeout=5000)
     assert [listing.data(listing.index(i, 0)) for i in (0, 3)] == ["0.750  d.png", "c.png"]
     listing.order_by("score", False, scores)
-    qtbot.waitUntil(lambda: names(listing) == ["b.png", "a.png", "d.png", "c.png"], timeout=5000)
+    qtbot.waitUntil(lambda: names(listing) == ["b.png", "a.png", "d.png", "c.png", "e.png"], timeout=5000)
     listing.order_by("name", False)
-    qtbot.waitUntil(lambda: names(listing) == ["a.png", "b.png", "c.png", "d.png"], timeout=5000)
+    qtbot.waitUntil(lambda: names(listing) == ["a.png", "b.png", "c.png", "d.png", "e.png"], timeout=5000)
     assert listing.data(listing.index(0, 0)) == "a.png"
 
 

@@ -234,29 +234,33 @@ class Order:
     def run(self, batch: Iterable[Path]) -> list[Any]:
         """Some of them, sorted, with what they are sorted by."""
         key = self._key()
-        return sorted(((key(str(path)), str(path)) for path in batch), reverse=self.descending)
+        return sorted(((key(str(path)), str(path)) for path in batch), reverse=self._reverse)
 
     def merged(self, runs: list[list[Any]], complete: bool, cancel: CancelToken) -> Listed:
         # Merged in steps and not sorted in one call: that would hold Python's lock, and the window, to its end.
         paths: list[str] = []
         rows: dict[str, int] = {}
-        for i, (_, path) in enumerate(heapq.merge(*runs, reverse=self.descending)):
+        for i, (_, path) in enumerate(heapq.merge(*runs, reverse=self._reverse)):
             if not i % 1000:
                 cancel.check()
             rows[path] = i
             paths.append(path)
         return Listed(paths, rows, complete)
 
+    @property
+    def _reverse(self) -> bool:
+        # Pictures without a score come last, by name, in either direction.
+        return self.descending and not (self.sort == "score" and self.scores is not None)
+
     def _key(self) -> Callable[[str], Any]:
         from vitinspect.images import natural_key
 
         if self.sort == "score" and self.scores is not None:
-            scores = self.scores
-            last = -math.inf if self.descending else math.inf  # pictures without a score come last either way
+            scores, sign = self.scores, -1 if self.descending else 1
 
-            def by_score(path: str) -> tuple[float, str]:
+            def by_score(path: str) -> tuple[float, Any]:
                 score = scores(path)
-                return (last if score is None else score), path
+                return (math.inf if score is None else sign * score), natural_key(path)
 
             return by_score
         return {"date": _by_date, "size": _by_size}.get(self.sort, natural_key)
