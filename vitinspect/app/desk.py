@@ -92,7 +92,8 @@ class Desk(QObject):
             return [f"What was shown the last time cannot be read ({error})."]
         if not isinstance(found, dict):
             return ["What was shown the last time cannot be read."]
-        self.window_layout = found.get("layout") if isinstance(found.get("layout"), dict) else {}
+        layout = found.get("layout")
+        self.window_layout = layout if isinstance(layout, dict) else {}
         return self.state.restore(json.dumps(found.get("state", {})))
 
     def save(self, layout: dict[str, Any] | None = None) -> None:

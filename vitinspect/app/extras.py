@@ -204,8 +204,9 @@ class Extras(QObject):
             self.results.update(probed=result)
         elif isinstance(result, probes.Attention) and request_id == self._ids["attention"]:
             picture, card = self.results.picture, self.results.card
-            fits = picture is not None and card is not None
-            if fits and (result.content, result.model) == (picture.content, card.fingerprint):
+            if picture is None or card is None:
+                return
+            if (result.content, result.model) == (picture.content, card.fingerprint):
                 self.results.update(attention=result)
 
     @Slot(int, object)

@@ -150,7 +150,7 @@ def tiles(count: int, width: float, height: float, size: tuple[int, int], header
     rows = math.ceil(count / columns)
     w = (width - gap * (columns - 1)) / columns
     h = (height - gap * (rows - 1)) / rows
-    boxes = []
+    boxes: list[Box] = []
     for i in range(count):
         row, column = divmod(i, columns)
         left, top = round(column * (w + gap)), round(row * (h + gap))

@@ -88,7 +88,8 @@ def table(name: str, *, signed: bool, opacity: float, grows: str) -> NDArray[np.
     """256 colours as Qt's ARGB numbers; ``auto`` is the colour map that fits the sign."""
     chosen = default_colormap(signed=signed) if name == "auto" else name
     rgba = rgba_table(chosen, opacity=opacity, grows=grows).astype(np.uint32)  # type: ignore[arg-type]
-    return (rgba[:, 3] << 24) | (rgba[:, 0] << 16) | (rgba[:, 1] << 8) | rgba[:, 2]
+    colours = (rgba[:, 3] << 24) | (rgba[:, 0] << 16) | (rgba[:, 1] << 8) | rgba[:, 2]
+    return colours.astype(np.uint32, copy=False)
 
 
 def is_centred(name: str) -> bool:

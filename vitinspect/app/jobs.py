@@ -209,8 +209,8 @@ def predict(model: Any, prepared: Any, target: tuple[int, ...]) -> Predicted:
     logits = model.logits(prepared.tensor[None])[0].double().cpu()
     probabilities = logits.softmax(-1).numpy().copy()
     scores = logits.numpy().copy()
-    best = np.argsort(-scores, kind="stable")[:TOP] if model.has_classifier else []
-    rows = tuple(Prediction(int(i), model.labels[i], float(probabilities[i]), float(scores[i])) for i in best)
+    best: list[int] = np.argsort(-scores, kind="stable")[:TOP].tolist() if model.has_classifier else []
+    rows = tuple(Prediction(i, model.labels[i], float(probabilities[i]), float(scores[i])) for i in best)
     if not target and rows:
         target = (rows[0].index,)
     return Predicted(rows, probabilities, target, Placed.of(prepared.placement))

@@ -15,11 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QFileSystemWatcher, QModelIndex, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QFileSystemWatcher,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
 
 from vitinspect.app.background import LIST, Background, Job
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.progress import CancelToken
+
+AnyIndex = QModelIndex | QPersistentModelIndex
 
 _log = logging.getLogger(__name__)
 
@@ -53,10 +64,10 @@ class ImageList(QAbstractListModel):
         self._background = background
         self.folder = ""
         self.recursive = False
-        self.sort = "name"
+        self.sort_by = "name"
         self.descending = False
         self.scores: ScoreOf | None = None
-        """What the pictures are sorted by where ``sort`` is "score"."""
+        """What the pictures are sorted by where ``sort_by`` is "score"."""
         self.accept: Callable[[str], bool] | None = None
         """A further condition on a path, besides the text."""
         self.text = ""
@@ -75,10 +86,10 @@ class ImageList(QAbstractListModel):
 
     # --- the model -----------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
+    def rowCount(self, parent: AnyIndex | None = None) -> int:  # noqa: N802
         return 0 if parent is not None and parent.isValid() else len(self._shown)
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: AnyIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or not 0 <= index.row() < len(self._shown):
             return None
         path = self._shown[index.row()]
@@ -96,7 +107,7 @@ class ImageList(QAbstractListModel):
 
     def score_of(self, path: str) -> float | None:
         """Its score, where the pictures are sorted by one and it has one."""
-        return self.scores(path) if self.sort == "score" and self.scores is not None else None
+        return self.scores(path) if self.sort_by == "score" and self.scores is not None else None
 
     def row_of(self, path: str) -> int:
         """-1 where it is not shown."""
@@ -145,8 +156,8 @@ class ImageList(QAbstractListModel):
             self._scan()
 
     def order_by(self, sort: str, descending: bool, scores: ScoreOf | None = None) -> None:
-        if (sort, descending, scores) != (self.sort, self.descending, self.scores):
-            self.sort, self.descending, self.scores = sort, descending, scores
+        if (sort, descending, scores) != (self.sort_by, self.descending, self.scores):
+            self.sort_by, self.descending, self.scores = sort, descending, scores
             self.refresh()
 
     def filter_by(self, text: str, accept: Callable[[str], bool] | None = None) -> None:
@@ -162,7 +173,7 @@ class ImageList(QAbstractListModel):
         if self._job is not None:
             self._job.cancel.cancel()
         folder, recursive, files = self.folder, self.recursive, self._files
-        order = Order(self.sort, self.descending, self.scores)
+        order = Order(self.sort_by, self.descending, self.scores)
         token = CancelToken()
 
         def first(listed: Listed) -> None:

@@ -76,12 +76,13 @@ class Palette(QDialog):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            step = {
+            steps: dict[int, int] = {
                 Qt.Key.Key_Down: 1,
                 Qt.Key.Key_Up: -1,
                 Qt.Key.Key_PageDown: 10,
                 Qt.Key.Key_PageUp: -10,
-            }.get(event.key())
+            }
+            step = steps.get(event.key())
             if step is not None and self.list.count():
                 self.list.setCurrentRow(min(max(0, self.list.currentRow() + step), self.list.count() - 1))
                 return True

@@ -26,6 +26,7 @@ def write_screenshot(
 
     ``values`` are further values of the window's state, such as ``layout="grid"``.
     """
+    from PySide6.QtGui import QImageWriter
     from PySide6.QtWidgets import QApplication
 
     if QApplication.instance() is None:
@@ -47,7 +48,7 @@ def write_screenshot(
         wait_until_settled(desk, timeout)
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not window.grab().toImage().save(str(target), "PNG"):
+        if not QImageWriter(str(target), b"png").write(window.grab().toImage()):
             raise DataError(f"{target} cannot be written.")
         return target
     finally:
@@ -64,6 +65,7 @@ def wait_until_settled(desk: Any, timeout: float = 120.0) -> None:
     from PySide6.QtWidgets import QApplication
 
     app = QApplication.instance()
+    assert app is not None
     end = time.monotonic() + timeout
     calm = 0
     while calm < 5:

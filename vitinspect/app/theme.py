@@ -114,9 +114,9 @@ def _palette(t: Theme) -> QPalette:
     ):
         palette.setColor(which, QColor(colour))
     for which in (role.WindowText, role.Text, role.ButtonText):
-        colour = QColor(t.quiet)
-        colour.setAlpha(150)
-        palette.setColor(QPalette.ColorGroup.Disabled, which, colour)
+        faint = QColor(t.quiet)
+        faint.setAlpha(150)
+        palette.setColor(QPalette.ColorGroup.Disabled, which, faint)
     return palette
 
 

@@ -60,10 +60,10 @@ class Thumbnails(QObject):
             self._background.submit(
                 THUMBNAIL,
                 Job(
-                    lambda cancel, p=path: make(p, cancel),
-                    done=lambda result, error, p=path: self._arrived(p, result, error),
+                    lambda cancel: make(path, cancel),
+                    done=lambda result, error: self._arrived(path, result, error),
                     # Asked for again when it is scrolled back to.
-                    dropped=lambda p=path: self._asked.discard(p),
+                    dropped=lambda: self._asked.discard(path),
                 ),
             )
         return None

@@ -66,7 +66,7 @@ class MainWindow(QMainWindow):
         self.message = MessageBar()
         self.canvas = Canvas(state, results)
         self.readout = Readout(self.canvas, results)
-        self.setCentralWidget(_column(self.message, self.canvas, self.readout))
+        self.setCentralWidget(_column(self.message, self.canvas, self.readout, grows=self.canvas))
         self.browser = Browser(state, results, desk.listing, desk.thumbnails)
         self.browser.wants_folder.connect(self.open_folder)
         self.browser.wants_run.connect(self.sort_by_run)
@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
         self.resizeDocks([self.browser_dock, self.controls_dock], [252, 316], Qt.Orientation.Horizontal)
         self.status = StatusBar(state, results, self.cancel)
         self.setStatusBar(self.status)
+        self.network_dock.said.connect(self.status.say)
         self.actions_ = Actions(self, state)
         self.actions_.fill_menus(self.menuBar())
         bar = QToolBar("Tools")
@@ -191,7 +192,9 @@ class MainWindow(QMainWindow):
             set_max_pixels(self.desk.settings["max_pixels"] * 1_000_000)
 
     def apply_theme(self) -> None:
-        theme.apply(QApplication.instance(), self.desk.settings["theme"])
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply(app, self.desk.settings["theme"])
         self.canvas.refresh_theme()
         self.plots.refresh_theme()
         self.network_dock.refresh_theme()
@@ -259,8 +262,8 @@ class MainWindow(QMainWindow):
 
     def _layout(self) -> dict[str, Any]:
         return {
-            "geometry": base64.b64encode(bytes(self.saveGeometry())).decode(),
-            "docks": base64.b64encode(bytes(self.saveState(_LAYOUT_VERSION))).decode(),
+            "geometry": base64.b64encode(self.saveGeometry().data()).decode(),
+            "docks": base64.b64encode(self.saveState(_LAYOUT_VERSION).data()).decode(),
         }
 
     def _restore_layout(self) -> None:
@@ -471,20 +474,21 @@ class MainWindow(QMainWindow):
         self.status.say(f"vitinspect {__version__}: shows where a Vision Transformer looks. MIT licence.")
 
 
-def _column(*widgets: QWidget) -> QWidget:
+def _column(*widgets: QWidget, grows: QWidget) -> QWidget:
+    """Widgets below each other, one of which takes the room that is left."""
     box = QWidget()
     layout = QVBoxLayout(box)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(0)
     for widget in widgets:
-        layout.addWidget(widget, 1 if isinstance(widget, Canvas) else 0)
+        layout.addWidget(widget, 1 if widget is grows else 0)
     return box
 
 
 def _scrolled(*widgets: QWidget) -> QScrollArea:
-    inside = _column(*widgets)
+    empty = QWidget()
+    inside = _column(*widgets, empty, grows=empty)
     inside.setObjectName("controls")
-    inside.layout().addStretch(1)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

@@ -226,8 +226,8 @@ class Canvas(QWidget):
         assert picture is not None
         ratio = self.devicePixelRatioF()
         levels = tuple(self.levels.get(m.id) for m in (pane.map, pane.second) if m is not None)
-        key = (id(pane.map), id(pane.second), pane.size, self.view, ratio, look, levels, id(picture))
-        key = (*key, self.state.swipe if pane.second is not None else 0.0)
+        swipe = self.state.swipe if pane.second is not None else 0.0
+        key = (id(pane.map), id(pane.second), pane.size, self.view, ratio, look, levels, id(picture), swipe)
         kept = self._composed.get(number)
         if kept is not None and kept[0] == key:
             return kept[1]
@@ -293,7 +293,8 @@ class Canvas(QWidget):
                 and self.state.pinned[0] < card.grid[0]
                 and (self.state.pinned[1] < card.grid[1])
             ):
-                cell = placed.cell_box(*self.state.pinned, card.grid)
+                row, column = self.state.pinned
+                cell = placed.cell_box(row, column, card.grid)
                 painting.draw_box(
                     painter, painting.to_pane(cell, self.view, pane.size, picture.size), painting.ACCENT, 2
                 )

@@ -322,7 +322,7 @@ class AggregateView(QWidget):
             self.networks.select(node)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        moves = {
+        moves: dict[int, int] = {
             Qt.Key.Key_Left: -1,
             Qt.Key.Key_Right: 1,
             Qt.Key.Key_Up: -9,

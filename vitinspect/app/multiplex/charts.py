@@ -110,7 +110,8 @@ class Chart(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.lines: list[Line] = []
-        self.title, self.mark = "", None
+        self.title = ""
+        self.mark: int | None = None
         self.setAccessibleName(name)
         self.setToolTip("Click to go to a layer")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QAbstractSlider, QCheckBox, QComboBox, QDockWidget, QMainWindow, QPushButton, QWidget
 
 
 class NetworkDock(QDockWidget):
     """Between the picture and the controls; its button floats it, for a second screen."""
+
+    said = Signal(str)
+    """Something that was done, for the status bar."""
 
     def __init__(self, window: QMainWindow, desk: Any, canvas: Any, beside: QDockWidget) -> None:
         super().__init__("Attention network", window)
@@ -40,7 +43,7 @@ class NetworkDock(QDockWidget):
                 widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         even_heights(self.panel)
         self.panel.hovered.connect(self._panel_hovered)
-        self.panel.said.connect(lambda text: self._window.statusBar().say(text))
+        self.panel.said.connect(self.said)
         self.setWidget(self.panel)
 
     def refresh_theme(self) -> None:

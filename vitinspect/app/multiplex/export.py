@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QMarginsF, QRect, QSize, QSizeF
-from PySide6.QtGui import QImage, QPageSize, QPainter, QPdfWriter
+from PySide6.QtGui import QImage, QImageWriter, QPageSize, QPainter, QPdfWriter
 
 from vitinspect.errors import DataError, ParameterError
 
@@ -25,7 +25,7 @@ def picture_bytes(view: Any, ending: str, size: QSize, title: str = "", scale: f
         image.setText("Software", "vitinspect")
         image.setText("Title", title)
         _paint(view, image, size)
-        image.save(buffer, "PNG")
+        QImageWriter(buffer, b"png").write(image)
     elif ending == ".svg":
         from PySide6.QtSvg import QSvgGenerator
 
@@ -80,4 +80,4 @@ def save_graph(network: Any, path: str | os.PathLike[str], min_cut: float, first
         graph: Any = layer_graph(network.layers, layer, min_cut)
     else:
         graph = multilayer_graph(network.layers, min_cut, first)
-    return write_graph(graph, path)
+    return write_graph(graph, Path(path))

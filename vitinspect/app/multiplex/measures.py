@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from vitinspect.app import theme
 from vitinspect.app.multiplex.charts import Line, draw_chart, figure
 from vitinspect.app.multiplex.networks import Networks
-from vitinspect.app.panels.section import quiet
+from vitinspect.app.panels.section import quiet, set_columns
 
 COLUMNS = (
     # name in LayerMeasures, heading, what it is
@@ -56,9 +56,7 @@ class MeasuresView(QWidget):
         self.button = QPushButton("Cancel")
         self.button.clicked.connect(self._pressed)
         self.table = QTableWidget(0, len(COLUMNS) + 1)
-        self.table.setHorizontalHeaderLabels(["Layer", *(heading for _, heading, _ in COLUMNS)])
-        for column, (_, _, tip) in enumerate(COLUMNS, 1):
-            self.table.horizontalHeaderItem(column).setToolTip(tip)
+        set_columns(self.table, [("Layer", ""), *((heading, tip) for _, heading, tip in COLUMNS)])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)

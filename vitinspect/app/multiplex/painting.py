@@ -188,7 +188,8 @@ def draw_heads(painter: QPainter, xy: np.ndarray, drawn: Drawn, radius: np.ndarr
 
 
 def _between(a: QColor, b: QColor, t: float) -> QColor:
-    return QColor(*(round(x + (y - x) * t) for x, y in zip(a.getRgb()[:3], b.getRgb()[:3], strict=True)))
+    ends = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
+    return QColor(*(round(x + (y - x) * t) for x, y in ends))
 
 
 # --- nodes -----------------------------------------------------------------------------------------------------------

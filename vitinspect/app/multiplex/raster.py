@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -134,7 +135,7 @@ class Shapes:
         step = np.floor(along).astype(np.int64)
         places, cover = [], []
         half = (t >= 0.5).astype(np.int64) * (self.width * self.height)
-        shared = ((0, 1 - share), (1, share))
+        shared: tuple[tuple[int, Any], ...] = ((0, 1 - share), (1, share))
         if not self.smooth:
             low = np.floor(across).astype(np.int64)
             shared = ((0, np.ones_like(share)),)

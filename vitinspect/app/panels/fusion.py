@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QRect, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -180,15 +182,15 @@ class AgreementMatrix(QWidget):
         foot = QRect(0, height * (len(ids) + 1), self.width(), 34)
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignTop) | Qt.TextFlag.TextWordWrap, self.footer())
 
-    def footer(self, pair: object = None) -> str:
+    def footer(self, pair: Any = None) -> str:
         """Of the pair that is bound hardest: what must overlap, what would by chance, what does."""
         pairs = self._results.agreements
         if not pairs:
             return ""
         p = pair or max(pairs, key=lambda q: q.overlap_at_least)
         return (
-            f"Overlap {100 * p.overlap_observed:.0f} % of the image; at least {100 * p.overlap_at_least:.0f} % "  # type: ignore[attr-defined]
-            f"by size, {100 * p.overlap_by_chance:.0f} % by chance"  # type: ignore[attr-defined]
+            f"Overlap {100 * p.overlap_observed:.0f} % of the image; at least {100 * p.overlap_at_least:.0f} % "
+            f"by size, {100 * p.overlap_by_chance:.0f} % by chance"
         )
 
     def mouseMoveEvent(self, event: object) -> None:  # noqa: N802

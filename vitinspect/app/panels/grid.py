@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView
+from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.listing import PATH_ROLE
+from vitinspect.app.listing import PATH_ROLE, AnyIndex
 from vitinspect.app.thumbnails import SIZE, Broken, Thumbnails
 
 PAD = 4
@@ -20,7 +20,7 @@ class ThumbnailGrid(QAbstractItemView):
 
     chosen = Signal(str)
 
-    def __init__(self, thumbnails: Thumbnails, parent: object = None) -> None:
+    def __init__(self, thumbnails: Thumbnails, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thumbnails = thumbnails
         self.badges: dict[str, str] = {}
@@ -67,7 +67,7 @@ class ThumbnailGrid(QAbstractItemView):
         last = (self.verticalOffset() + self.viewport().height()) // CELL.height() * self.columns + self.columns
         return range(first, min(last, self._count()))
 
-    def visualRect(self, index: QModelIndex) -> QRect:  # noqa: N802
+    def visualRect(self, index: AnyIndex) -> QRect:  # noqa: N802
         return self.cell(index.row()) if index.isValid() else QRect()
 
     def indexAt(self, point: QPoint) -> QModelIndex:  # noqa: N802
@@ -77,7 +77,7 @@ class ThumbnailGrid(QAbstractItemView):
             return QModelIndex()
         return self.model().index(row, 0)
 
-    def scrollTo(self, index: QModelIndex, hint: object = QAbstractItemView.ScrollHint.EnsureVisible) -> None:  # noqa: N802
+    def scrollTo(self, index: AnyIndex, hint: object = QAbstractItemView.ScrollHint.EnsureVisible) -> None:  # noqa: N802
         if not index.isValid():
             return
         top = index.row() // self.columns * CELL.height()
@@ -95,7 +95,7 @@ class ThumbnailGrid(QAbstractItemView):
     def verticalOffset(self) -> int:  # noqa: N802
         return self.verticalScrollBar().value()
 
-    def isIndexHidden(self, index: QModelIndex) -> bool:  # noqa: N802
+    def isIndexHidden(self, index: AnyIndex) -> bool:  # noqa: N802
         return False
 
     def moveCursor(self, action: QAbstractItemView.CursorAction, modifiers: object) -> QModelIndex:  # noqa: N802
@@ -160,7 +160,7 @@ class ThumbnailGrid(QAbstractItemView):
     def scrollContentsBy(self, dx: int, dy: int) -> None:  # noqa: N802
         self.viewport().update()
 
-    def currentChanged(self, current: QModelIndex, previous: QModelIndex) -> None:  # noqa: N802
+    def currentChanged(self, current: AnyIndex, previous: AnyIndex) -> None:  # noqa: N802
         super().currentChanged(current, previous)
         self.viewport().update()
         if current.isValid():

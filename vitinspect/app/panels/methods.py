@@ -123,7 +123,7 @@ class MethodRow(QWidget):
         self.note.hide()
         self.fields: dict[str, Field] = {}
         self._form: QWidget | None = None
-        layout = QVBoxLayout(self)
+        self._rows = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(head)
@@ -142,7 +142,7 @@ class MethodRow(QWidget):
         box = QWidget()
         box.setLayout(rows)
         even_heights(box)
-        self.layout().addWidget(box)
+        self._rows.addWidget(box)
         return box
 
     def follow(self, chosen: bool, refusal: str | None, pending: bool) -> None:

@@ -88,7 +88,9 @@ class ModelPanel(QWidget):
         layout.addSpacing(4)
         layout.addWidget(self.predictions)
         layout.addLayout(targets)
-        self.source.lineEdit().returnPressed.connect(self._typed)
+        typed = self.source.lineEdit()
+        assert typed is not None
+        typed.returnPressed.connect(self._typed)
         self.source.activated.connect(
             lambda index: self._load(self.source.itemData(index) or self.source.itemText(index))
         )
@@ -325,7 +327,8 @@ class Predictions(QWidget):
         self.pick(int(event.position().y() // ROW))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        step = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(event.key())
+        steps: dict[int, int] = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        step = steps.get(event.key())
         if step is not None:
             self._set_hover(min(max(0, self._hover + step), len(self._results.predictions[:5]) - 1))
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

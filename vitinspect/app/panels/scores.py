@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from vitinspect.app import theme
 from vitinspect.app.extras import Extras
-from vitinspect.app.panels.section import Choice, quiet
+from vitinspect.app.panels.section import Choice, quiet, set_columns
 from vitinspect.app.results import Results
 from vitinspect.app.state import State
 
@@ -54,18 +54,17 @@ class ScoresPanel(QWidget):
         self.steps.valueChanged.connect(lambda value: state.set(score_steps=value))
         self.about = quiet()
         self.table = QTableWidget(0, 6)
-        self.table.setHorizontalHeaderLabels(["Map", "Del.", "Ins.", "IoU", "AP", "Energy"])
-        for column, tip in enumerate(
-            (
-                "",
-                "Area under the deletion curve; lower is better",
-                "Area under the insertion curve; higher is better",
-                "Overlap of the cut map with the mask",
-                "Average precision of the raw map against the mask",
-                "Share of the map's positive mass inside of the mask",
-            )
-        ):
-            self.table.horizontalHeaderItem(column).setToolTip(tip)
+        set_columns(
+            self.table,
+            [
+                ("Map", ""),
+                ("Del.", "Area under the deletion curve; lower is better"),
+                ("Ins.", "Area under the insertion curve; higher is better"),
+                ("IoU", "Overlap of the cut map with the mask"),
+                ("AP", "Average precision of the raw map against the mask"),
+                ("Energy", "Share of the map's positive mass inside of the mask"),
+            ],
+        )
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -76,7 +75,6 @@ class ScoresPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.table.horizontalHeaderItem(0).setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.table.verticalHeader().setDefaultSectionSize(22)
         top = QHBoxLayout()
         top.setSpacing(8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSizePolicy,
     QSlider,
+    QTableWidget,
+    QTableWidgetItem,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -181,6 +183,16 @@ class Slide(QWidget):
 class _Slider(QSlider):
     def wheelEvent(self, event: object) -> None:  # noqa: N802
         event.ignore()  # type: ignore[attr-defined]
+
+
+def set_columns(table: QTableWidget, columns: Sequence[tuple[str, str]]) -> None:
+    """Headings with their tool tips; the first column is text, and its heading stands at the left."""
+    for number, (heading, tip) in enumerate(columns):
+        item = QTableWidgetItem(heading)
+        item.setToolTip(tip)
+        side = Qt.AlignmentFlag.AlignRight if number else Qt.AlignmentFlag.AlignLeft
+        item.setTextAlignment(side | Qt.AlignmentFlag.AlignVCenter)
+        table.setHorizontalHeaderItem(number, item)
 
 
 def even_heights(parent: QWidget) -> None:

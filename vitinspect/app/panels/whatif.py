@@ -30,9 +30,11 @@ class WhatIfPanel(QWidget):
             [("mean", "Mean colour"), ("blur", "Blur"), ("black", "Black")],
             "What stands where it was painted",
         )
-        self.size = Slide(1, 60, 59, lambda v: f"{v:.0f} %", "Width of the brush, of the picture's shorter side")
-        self.size.moved.connect(lambda value: state.set(brush_size=round(value)))
-        self.size.set_value(state.brush_size)
+        self.width_slider = Slide(
+            1, 60, 59, lambda v: f"{v:.0f} %", "Width of the brush, of the picture's shorter side"
+        )
+        self.width_slider.moved.connect(lambda value: state.set(brush_size=round(value)))
+        self.width_slider.set_value(state.brush_size)
         self.reset = QPushButton("Reset")
         self.reset.setToolTip("The picture as it is (X)")
         self.reset.clicked.connect(extras.reset_brush)
@@ -40,7 +42,7 @@ class WhatIfPanel(QWidget):
         self.note = quiet("Paint over the picture to see the probabilities change.")
         rows = form()
         rows.addRow("Fill", self.fill)
-        rows.addRow("Brush", self.size)
+        rows.addRow("Brush", self.width_slider)
         first = QHBoxLayout()
         first.addWidget(self.on, 1)
         first.addWidget(self.reset)
@@ -53,7 +55,9 @@ class WhatIfPanel(QWidget):
         layout.addWidget(self.bars)
         self._results = results
         results.changed.connect(self._changed)
-        state.changed.connect(lambda names: self.size.set_value(state.brush_size) if "brush_size" in names else None)
+        state.changed.connect(
+            lambda names: self.width_slider.set_value(state.brush_size) if "brush_size" in names else None
+        )
         self._follow()
 
     @Slot(object)
