@@ -10,7 +10,7 @@ from sklearn import metrics
 
 import vitinspect as vi
 from tests.goldens import arrays
-from vitinspect.scores.masks import average_precision, boundary, hausdorff95
+from vitinspect.scores.masks import average_precision, boundary, hausdorff95, outline
 
 RNG = np.random.default_rng(3)
 
@@ -107,6 +107,32 @@ def test_ignored_pixels_count_for_nothing():
     cut = vi.scores.overlap(predicted, labels, values, ignore=255, boundaries=False)
     small = vi.scores.overlap(predicted[:, :15], truth[:, :15], values[:, :15], boundaries=False)
     assert cut.as_dict() == pytest.approx(small.as_dict(), rel=1e-12)
+
+
+def test_the_rim_of_an_ignored_region_is_no_outline():
+    """With a padded picture, predicting everything must not find an outline where the padding begins."""
+    labels = np.zeros((60, 60), np.uint8)
+    labels[12:48, 12:48] = 1
+    labels[:10], labels[50:], labels[:, :10], labels[:, 50:] = 255, 255, 255, 255
+    everything = np.ones((60, 60), bool)
+    scores = vi.scores.overlap(everything, labels, ignore=255)
+    assert scores.boundary_f1 == 0
+    assert scores.hausdorff95 == pytest.approx(np.hypot(60, 60))
+    assert vi.scores.overlap(labels == 1, labels, ignore=255).boundary_f1 == 1
+
+
+def test_an_object_in_a_band_of_void_has_its_outline_in_the_band():
+    """Pascal VOC draws void around each object: its outline is somewhere in there, and predicting all has none."""
+    labels = np.zeros((80, 80), np.uint8)
+    labels[18:62, 18:62] = 255
+    labels[22:58, 22:58] = 1
+    found = vi.scores.overlap(labels == 1, labels, ignore=255)
+    assert (found.iou, found.boundary_f1, found.hausdorff95) == (1, 1, 0)
+    assert outline(labels == 1, labels != 255)[19:21, 40].any()
+    everything = vi.scores.overlap(np.ones((80, 80), bool), labels, ignore=255)
+    assert everything.boundary_f1 == 0
+    shifted = vi.scores.overlap(np.roll(labels == 1, 12, axis=1), labels, ignore=255)
+    assert 0 < shifted.boundary_f1 < 0.8
 
 
 def test_vitmix_metrics_equal_the_goldens_and_their_accuracy_is_recall():

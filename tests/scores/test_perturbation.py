@@ -85,6 +85,65 @@ def test_a_map_of_ones_drops_nothing_and_adcc_is_between_zero_and_one():
     assert found.complexity == pytest.approx(((ramp.values - ramp.values.min()) / np.ptp(ramp.values)).mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("fill", ["black", "true_black", "blur", "mean", "noise"])
+def test_adcc_uses_the_fill_that_was_asked_for_throughout(fill):
+    """Written out: the map of the picture dimmed towards the fill, and the answer that this same picture gets."""
+    model, x = golden_model("q1"), inputs_q("q1", 0)
+    target = int(model.logits(x).argmax())
+    first = vi.explain(model, x, ["rollout"], target)["rollout"]
+    found = vi.scores.faithfulness(model, x, first, target, metrics=("adcc",), fill=fill, seed=3)
+    heat = (first.values - first.values.min()) / np.ptp(first.values)
+    keep = torch.nn.functional.interpolate(torch.from_numpy(heat)[None, None], size=x.shape[-2:], mode="bilinear")
+    dimmed = x * keep.float() + fill_image(x, fill, model.preprocessing, seed=3) * (1 - keep.float())
+    second = vi.explain(model, dimmed, ["rollout"], target)["rollout"].values
+    whole, kept = (float(model.logits(p)[0].softmax(-1)[target]) for p in (x, dimmed))
+    drop = max(0.0, whole - kept) / whole
+    coherency = (1 + np.corrcoef(heat.ravel(), second.ravel())[0, 1]) / 2
+    expected = 3 / (1 / coherency + 1 / (1 - heat.mean()) + 1 / (1 - drop))
+    assert found.average_drop == pytest.approx(drop, abs=1e-5)
+    assert found.coherency == pytest.approx(coherency, abs=1e-5)
+    assert found.adcc == pytest.approx(expected, abs=1e-5)
+
+
+def counted_pictures(model, monkeypatch) -> list[int]:
+    from vitinspect.explainers.passes import Passes
+
+    seen: list[int] = []
+    forward = Passes.__call__
+
+    def counting(self, batch):
+        seen.append(len(batch))
+        return forward(self, batch)
+
+    monkeypatch.setattr(Passes, "__call__", counting)
+    return seen
+
+
+def test_lerf_is_the_insertion_curve_read_backwards_and_is_computed_once(monkeypatch):
+    model, x = golden_model("q1"), inputs_q("q1", 0)
+    values = RNG.uniform(size=(8, 8))
+    seen = counted_pictures(model, monkeypatch)
+    alone = vi.scores.faithfulness(model, x, values, steps=8, metrics=("srg",))
+    srg_only = sum(seen)
+    seen.clear()
+    both = vi.scores.faithfulness(model, x, values, steps=8, metrics=("deletion", "insertion", "srg"))
+    assert sum(seen) == 8 + 9 + 1
+    assert srg_only == 9 + 8
+    assert both.lerf_auc == both.insertion_auc
+    assert both.lerf_auc == pytest.approx(alone.lerf_auc, abs=1e-6)
+    assert both.srg == pytest.approx(alone.srg, abs=1e-6)
+
+
+def test_where_the_steps_differ_lerf_has_its_own_curve():
+    model, x = golden_model("q1"), inputs_q("q1", 0)
+    values = RNG.uniform(size=(8, 8))
+    options = {"percentages": [5, 50], "metrics": ("insertion", "srg")}
+    found = vi.scores.faithfulness(model, x, values, **options)
+    alone = vi.scores.faithfulness(model, x, values, percentages=[5, 50], metrics=("srg",))
+    assert found.lerf_auc == pytest.approx(alone.lerf_auc, abs=1e-6)
+    assert abs(found.lerf_auc - found.insertion_auc) > 1e-4
+
+
 def test_unknown_choices_get_a_sentence():
     model, x = golden_model("q1"), inputs_q("q1", 0)
     for wrong in ({"metrics": ("auc",)}, {"fill": "white"}, {"unit": "cell"}, {"percentages": [50, 10]}):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitinspect.scores.statistics import compare_paired, mean_with_interval
+import vitinspect as vi
+from vitinspect.scores.statistics import compare_paired, holm, mean_with_interval
 
 
 def test_the_interval_covers_the_true_mean_about_as_often_as_it_says():
@@ -46,3 +47,58 @@ def test_a_clear_difference_is_found():
     comparison = compare_paired(a + 0.5 + rng.normal(size=60) * 0.3, a)
     assert comparison.p_value < 0.01
     assert comparison.difference.low > 0
+
+
+def test_a_pair_with_a_missing_value_is_left_out_and_counted():
+    rng = np.random.default_rng(10)
+    a, b = rng.normal(size=20), rng.normal(size=20)
+    holed = a.copy()
+    holed[[3, 7]] = np.nan
+    known = np.isfinite(holed)
+    found = compare_paired(holed, b)
+    assert found.left_out == 2
+    assert (found.p_value, found.difference) == (
+        compare_paired(a[known], b[known]).p_value,
+        compare_paired(a[known], b[known]).difference,
+    )
+    assert compare_paired([np.nan], [1.0]).p_value == 1
+
+
+def test_a_mean_of_missing_values_is_refused():
+    with pytest.raises(vi.ParameterError, match=r"1 of 3 values"):
+        mean_with_interval([0.1, np.nan, 0.3])
+
+
+def test_lists_of_two_lengths_are_refused():
+    with pytest.raises(vi.ParameterError, match="one length"):
+        compare_paired([1.0, 2.0], [1.0])
+
+
+def test_holms_correction_equals_its_definition():
+    assert holm([]) == []
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    rng = np.random.default_rng(11)
+    for _ in range(20):
+        p = rng.uniform(size=7)
+        rank = {float(v): i for i, v in enumerate(np.sort(p))}
+        expected = [max(min(1.0, (7 - rank[float(q)]) * q) for q in p if q <= v) for v in p]
+        assert holm(p) == pytest.approx(expected)
+
+
+def test_values_of_one_picture_are_drawn_and_turned_together():
+    """Twelve copies of each picture's value are no more evidence than one."""
+    rng = np.random.default_rng(12)
+    values = rng.normal(0.3, 1, 15)
+    pictures = np.repeat(np.arange(15), 12).tolist()
+    once, repeated = mean_with_interval(values), mean_with_interval(np.repeat(values, 12), groups=pictures)
+    assert (repeated.value, repeated.low, repeated.high) == pytest.approx((once.value, once.low, once.high))
+    assert repeated.count == 180
+    alone = compare_paired(values, np.zeros(15)).p_value
+    assert compare_paired(np.repeat(values, 12), np.zeros(180), groups=pictures).p_value == pytest.approx(alone)
+
+
+def test_a_pooled_mean_weighs_each_value_the_same():
+    pooled = mean_with_interval([1.0, 1.0, 1.0, 0.0], groups=["a", "a", "a", "b"])
+    assert pooled.value == 0.75
+    assert (pooled.low, pooled.high) == (0.0, 1.0)

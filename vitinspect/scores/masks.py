@@ -96,8 +96,8 @@ def overlap(
         pixel_accuracy=ratio(tp + tn, tp + tn + fp + fn),
         pixel_accuracy_vitmix=recall,
         mean_iou=(iou + ratio(tn, tn + fp + fn)) / 2,
-        hausdorff95=hausdorff95(predicted, real) if boundaries else 0.0,
-        boundary_f1=boundary_f1(predicted, real) if boundaries else 0.0,
+        hausdorff95=hausdorff95(predicted, real, valid) if boundaries else 0.0,
+        boundary_f1=boundary_f1(predicted, real, valid=valid) if boundaries else 0.0,
         average_precision=None if ranked is None else ranked[0],
         best_iou=None if ranked is None else ranked[1],
         best_level=None if ranked is None else ranked[2],
@@ -167,9 +167,13 @@ def energy_inside(values: np.ndarray, real: np.ndarray, valid: np.ndarray | None
 # --- of the outlines -----------------------------------------------------------------------------------------
 
 
-def boundary(mask: np.ndarray) -> np.ndarray:
-    """The pixels of the mask that have a neighbour (of four) outside of it or of the picture."""
-    padded = np.pad(mask, 1)
+def boundary(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """The pixels of the mask that have a neighbour (of four) outside of it or of the picture.
+
+    ``valid``: where something is known. What borders on the unknown is no outline: nobody said that the object ends
+    there.
+    """
+    padded = np.pad(mask if valid is None else mask | ~valid, 1)
     core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
     return mask & ~core
 
@@ -189,24 +193,65 @@ def _nearest(of: np.ndarray, to: np.ndarray, chunk: int = 1 << 22) -> np.ndarray
     return result
 
 
-def _outline_distances(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    first, second = np.argwhere(boundary(a)).astype(np.float32), np.argwhere(boundary(b)).astype(np.float32)
+def _grown(mask: np.ndarray, valid: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mask, grown over ignored pixels from those beside them, and what is known then.
+
+    A narrow ignored band between object and background (the void of Pascal VOC) so gets the outline in its middle,
+    while the rim of a wide ignored region, or of one that lies wholly in the background, gets none.
+    """
+    mask, known = mask & valid, valid.copy()
+    for _ in range(reach):
+        if known.all():
+            break
+        inside, outside = _beside(mask), _beside(known & ~mask)
+        new = ~known & (inside | outside)
+        mask |= new & inside & ~outside
+        known |= new
+    return mask, known
+
+
+def _beside(mask: np.ndarray) -> np.ndarray:
+    padded = np.pad(mask, 1)
+    return padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+
+
+def outline(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """``boundary``, across narrow ignored bands: as far as ``boundary_f1`` is tolerant, and at least 3 pixels."""
+    if valid is None or valid.all():
+        return boundary(mask)
+    reach = max(3, round(BOUNDARY_TOLERANCE * float(np.hypot(*mask.shape))))
+    return boundary(*_grown(mask, valid, reach))
+
+
+def _outline_distances(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
+    first, second = (np.argwhere(outline(mask, valid)).astype(np.float32) for mask in (a, b))
     if len(first) == 0 or len(second) == 0:
         return None
     return _nearest(first, second), _nearest(second, first)
 
 
-def hausdorff95(a: np.ndarray, b: np.ndarray) -> float:
-    """The 95th percentile of the distances between the outlines, in both directions together, in pixels."""
-    distances = _outline_distances(a, b)
+def hausdorff95(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None = None) -> float:
+    """The 95th percentile of the distances between the outlines, in both directions together, in pixels.
+
+    0 for equal masks, also where neither has an outline; the picture's diagonal where only one of them has.
+    """
+    distances = _outline_distances(a, b, valid)
     if distances is None:
-        return 0.0 if not a.any() and not b.any() else float(np.hypot(*a.shape))
+        return 0.0 if np.array_equal(a, b) else float(np.hypot(*a.shape))
     return float(np.percentile(np.concatenate(distances), 95))
 
 
-def boundary_f1(predicted: np.ndarray, real: np.ndarray, tolerance: float = BOUNDARY_TOLERANCE) -> float:
-    """F1 of the outlines: a pixel of one counts as found if the other runs within the tolerance of it."""
-    distances = _outline_distances(predicted, real)
+def boundary_f1(
+    predicted: np.ndarray,
+    real: np.ndarray,
+    tolerance: float = BOUNDARY_TOLERANCE,
+    valid: np.ndarray | None = None,
+) -> float:
+    """F1 of the outlines: a pixel of one counts as found if the other runs within the tolerance of it.
+
+    Without an outline on either side there is nothing to find, and it is 0.
+    """
+    distances = _outline_distances(predicted, real, valid)
     if distances is None:
         return 0.0
     reach = tolerance * float(np.hypot(*predicted.shape))

@@ -51,7 +51,8 @@ class Faithfulness:
     insertion_auc: float | None = None
     """Higher is better."""
     lerf_auc: float | None = None
-    """Deletion with the least relevant first. Higher is better."""
+    """Deletion with the least relevant first. Higher is better. In equal steps this is the insertion curve read
+    backwards: the same pictures, and exactly the same area."""
     srg: float | None = None
     """Symmetric relevance gain: LeRF minus MoRF, in which the fill's own effect largely cancels."""
     average_drop: float | None = None
@@ -116,19 +117,27 @@ def faithfulness(
     plan = _Plan(model, x, wanted, steps, percentages, fill, unit, seed)
     results = {name: Faithfulness(shares=plan.shares) for name in named}
     curves: list[tuple[str, str, Curve]] = []
+    kinds = {kind for kind in ("deletion", "insertion") if kind in metrics}
+    shared = plan.symmetric and "insertion" in kinds and "srg" in metrics
+    if "srg" in metrics:
+        kinds |= {"deletion"} if shared else {"deletion", "lerf"}
     for name, attribution in named.items():
         order = plan.order(values_of(attribution))
         for kind in ("deletion", "insertion", "lerf"):
-            if kind in metrics or ("srg" in metrics and kind in ("deletion", "lerf")):
+            if kind in kinds:
                 curves.append((name, kind, plan.curve(order, kind)))
     score_curves(model, [c for *_, c in curves], use=use, batch_size=batch_size, progress=progress, cancel=cancel)
     for name, kind, curve in curves:
-        _note(results[name], kind, curve.scores, trapezoid(curve.scores, plan.shares))
+        area = trapezoid(curve.scores, plan.shares)
+        _note(results[name], kind, curve.scores, area)
+        if shared and kind == "insertion":
+            _note(results[name], "lerf", curve.scores[::-1], area)
     if "drop" in metrics or "adcc" in metrics:
         for name, attribution in named.items():
-            _drop(results[name], model, x, attribution, wanted, plan.fill_picture())
+            dimming = plan.fill_picture()
+            _drop(results[name], model, x, attribution, wanted, dimming)
             if "adcc" in metrics:
-                _adcc(results[name], model, x, attribution, wanted)
+                _adcc(results[name], model, x, attribution, wanted, dimming)
     return results[""] if single else results
 
 
@@ -164,6 +173,8 @@ class _Plan:
                 raise ParameterError(f"A curve has at least one step, not {steps}.")
             self.sizes = all_in_steps(self.count, min(wanted, self.count))
         self.shares = np.concatenate(([0.0], np.cumsum(self.sizes) / self.count))
+        self.symmetric = self.sizes == self.sizes[::-1] and sum(self.sizes) == self.count
+        """Whether taking the least relevant first passes through the pictures of insertion, in reverse."""
         self.imputes = fill == "road"
         self._fill = None if self.imputes else fill_image(x, fill, model.preprocessing, seed=seed)[0]
 
@@ -228,13 +239,16 @@ def _drop(
     result.average_gain = max(0.0, kept - whole) / (1 - whole) if whole < 1 else 0.0
 
 
-def _adcc(result: Faithfulness, model: ViT, x: torch.Tensor, attribution: Any, target: TargetLike) -> None:
+def _adcc(
+    result: Faithfulness, model: ViT, x: torch.Tensor, attribution: Any, target: TargetLike, fill: torch.Tensor
+) -> None:
+    """The parts of ADCC that need the map of the dimmed picture: dimmed towards the fill that its drop has too."""
     from vitinspect.explainers.engine import explain
 
     if not isinstance(attribution, AttributionMap) or not attribution.key:
         raise ParameterError("ADCC explains the dimmed picture again, so it needs maps that say their method.")
     first = minmax(values_of(attribution))
-    dimmed = _dimmed(x, first, fill_image(x, "black")[0])
+    dimmed = _dimmed(x, first, fill)
     again = explain(model, dimmed, [attribution.key], target)[attribution.key]
     second = minmax(again.values)
     a, b = first.reshape(-1) - first.mean(), second.reshape(-1) - second.mean()
