@@ -23,7 +23,7 @@ from vitinspect.evaluation.datasets import open_dataset
 from vitinspect.evaluation.plan import Plan, preset
 from vitinspect.evaluation.runner import run
 from vitinspect.evaluation.work import Worker, read_picture
-from vitinspect.explainers.passes import Passes
+from vitinspect.explainers.passes.forward import Passes
 from vitinspect.fusion import Combination
 from vitinspect.maps import minmax, resize
 from vitinspect.scores.masks import overlap

@@ -22,7 +22,7 @@ def made_up(side: int, seed: int = 0) -> Any:
     """Layers of side x side patches whose attention prefers what is near, and one token."""
     import numpy as np
 
-    from vitinspect.multiplex import AttentionLayers
+    from vitinspect.attention_network import AttentionLayers
 
     random = np.random.default_rng(seed)
     down, across = np.divmod(np.arange(side * side), side)

@@ -9,7 +9,8 @@ import pytest
 import vitinspect as vi
 from tests.goldens import arrays, golden_model, inputs_p, inputs_q
 from vitinspect import graphs
-from vitinspect.multiplex import AttentionLayers, attention_layers
+from vitinspect.attention_network import AttentionLayers
+from vitinspect.explainers.attention_layers import attention_layers
 
 
 def some_layers(depth: int = 3, grid: tuple[int, int] = (3, 4)) -> AttentionLayers:

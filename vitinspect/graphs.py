@@ -23,8 +23,8 @@ from vitinspect.files import write_atomic
 from vitinspect.progress import CancelToken, Progress, check
 
 if TYPE_CHECKING:
+    from vitinspect.attention_network import AttentionLayers
     from vitinspect.models.vit import ViT
-    from vitinspect.multiplex import AttentionLayers
 
 FORMATS = {
     ".graphml": "GraphML",
@@ -148,7 +148,7 @@ def attention_graph(
     ``x`` and ``y`` in patches. ``operator``: min, max or sum over heads, or ``"head 3"``. Arcs below ``min_cut`` times
     their layer's maximum are left out.
     """
-    from vitinspect.multiplex import attention_layers
+    from vitinspect.explainers.attention_layers import attention_layers
 
     layers = attention_layers(model, image, operator=operator, prefix=prefix, precision=precision, mode=mode)
     depth = len(layers.weights)

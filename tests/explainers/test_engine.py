@@ -18,7 +18,7 @@ SINGLE_TRACE = ["rollout", "raw_attention", "gradient_rollout", "attention_gradc
 
 
 def state_of(module: torch.nn.Module) -> dict:
-    """Everything about a module that a guest could have changed."""
+    """Everything about a module that a run could have changed."""
     return {
         "training": [m.training for m in module.modules()],
         "requires_grad": [p.requires_grad for p in module.parameters()],

@@ -27,9 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.errors import ParameterError
+    from vitinspect.explainers.attention_layers import attention_layers
     from vitinspect.graphs import FORMATS, layer_graph, measure_layers, multilayer_graph, write_graph
     from vitinspect.images import open_image
-    from vitinspect.multiplex import attention_layers
     from vitinspect.progress import ProgressLine
 
     if arguments.out.suffix.lower() not in FORMATS:

@@ -1,1 +1,1 @@
-"""Explainers: the registry, the shared trace, and one module per family of methods."""
+"""Explainers: the engine, the registry and the trace they share; methods, relevance propagation, repeated passes."""

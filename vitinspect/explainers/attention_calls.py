@@ -9,6 +9,7 @@ import torch
 
 CHUNK_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 """How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
+ALL_ROWS = slice(0, None)
 _LESSON_BYTES = 31 << 20
 
 
@@ -73,7 +74,11 @@ def wide(tensor: torch.Tensor) -> torch.Tensor:
 
 def rebuilt_attention(call: AttentionCall, rows: slice) -> torch.Tensor:
     """(B, H, R, T): some query rows of A = softmax(q k^T scale)."""
-    scores = (wide(call.q[..., rows, :]) * call.scale) @ wide(call.k).transpose(-2, -1)
+    return masked_softmax(call, (wide(call.q[..., rows, :]) * call.scale) @ wide(call.k).transpose(-2, -1), rows)
+
+
+def masked_softmax(call: AttentionCall, scores: torch.Tensor, rows: slice) -> torch.Tensor:
+    """Attention probabilities of some query rows from their scores (..., R, T), with the call's mask."""
     if call.mask is not None:
         mask = call.mask[..., rows, :] if call.mask.shape[-2] > 1 else call.mask
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
@@ -84,3 +89,13 @@ def rebuilt_gradient(call: AttentionCall, rows: slice) -> torch.Tensor:
     """(B, H, R, T): some query rows of dA = dO v^T."""
     assert call.output_gradient is not None
     return wide(call.output_gradient[..., rows, :]) @ wide(call.v).transpose(-2, -1)
+
+
+def split_heads(x: torch.Tensor, heads: int) -> torch.Tensor:
+    """(..., T, H d) to (..., H, T, d)."""
+    return x.unflatten(-1, (heads, -1)).transpose(-3, -2)
+
+
+def join_heads(x: torch.Tensor) -> torch.Tensor:
+    """(..., H, T, d) to (..., T, H d)."""
+    return x.transpose(-3, -2).flatten(-2)

@@ -63,7 +63,7 @@ class Run:
     """One call of the engine, as the methods see it."""
 
     model: ViT
-    """At the precision of the run, held as a guest: evaluation mode, no parameter gradients, fused attention."""
+    """At the precision of the run, in evaluation mode, without parameter gradients, fused attention."""
     inputs: torch.Tensor
     """(B, 3, H, W), in the model's precision and on its device."""
     targets: Targets
@@ -163,7 +163,7 @@ class Explainer:
         return MethodNotApplicable(self.method.id, reason)
 
 
-def need_tappable_attention(explainer: Explainer, model: ViT) -> None:
+def need_recordable_attention(explainer: Explainer, model: ViT) -> None:
     """Refuse models whose attention is not one softmax per head over the tokens."""
     if model.differential_attention:
         raise explainer.refuse(

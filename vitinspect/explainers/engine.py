@@ -18,12 +18,12 @@ import torch
 from vitinspect.errors import MethodFailed, ParameterError
 from vitinspect.explainers.attention_calls import AttentionCall
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
-from vitinspect.explainers.inputs import as_batch
 from vitinspect.explainers.registry import Method, make_method, parse_methods
 from vitinspect.explainers.targets import Contrast, TargetLike, Targets, resolve
 from vitinspect.explainers.trace import Live, record
 from vitinspect.maps import AttributionMap
-from vitinspect.models.guest import as_guest
+from vitinspect.models.evaluation_state import in_evaluation_state
+from vitinspect.models.inputs import as_batch
 from vitinspect.models.preprocess import Placement
 from vitinspect.models.vit import PRECISIONS, ViT
 from vitinspect.progress import CancelToken, Progress, check
@@ -150,7 +150,7 @@ def explain_batch(
     explainers = [method.explainer() for method in chosen]
     for explainer in explainers:
         explainer.check(working)
-    with as_guest(working.module):
+    with in_evaluation_state(working.module):
         results, logits, resolved = _run(working, batch, wanted, explainers, details, progress, cancel, on_map)
     return [
         Explanation(

@@ -6,7 +6,7 @@ layer gets a *switch* behind its output. Going forward a switch passes the outpu
 ``Switchboard`` which ``Rule`` holds: none, and the gradient takes the layer's own way; or one, and what the rule says
 is handed past the layer to its input. So a forward pass serves any number of rules, and the plain gradient besides.
 
-Switches are put in by forward hooks and by standing around torch's attention and linear functions (``taps``); no
+Switches are put in by forward hooks and by wrapping torch's attention and linear functions (``function_hooks``); no
 module is replaced, and nothing stays.
 """
 
@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from vitinspect.explainers.attention_calls import wide
-from vitinspect.explainers.gamma import conv_gamma, linear_gamma
-from vitinspect.explainers.taps import around_attention, around_linear
+from vitinspect.explainers.function_hooks import wrap_attention_calls, wrap_linear_calls
+from vitinspect.explainers.lrp.gamma_rule import conv_gamma, linear_gamma
 from vitinspect.explainers.targets import Targets, TextEmbedding
 from vitinspect.progress import CancelToken, check
 
@@ -103,10 +103,10 @@ class Switchboard:
             for part, layer in _layers(module, self.switches):
                 handle = part.register_forward_hook(self._hook(layer))
                 stack.callback(handle.remove)
-            stack.enter_context(around_attention(self._around_attention))
+            stack.enter_context(wrap_attention_calls(self._around_attention))
             if BIASES in self.switches or GAMMA in self.switches:
                 spots = _linear_spots(module)
-                stack.enter_context(around_linear(self._around_linear(spots)))
+                stack.enter_context(wrap_linear_calls(self._around_linear(spots)))
             yield
 
     def _hook(self, layer: _Layer) -> Callable[..., torch.Tensor | None]:

@@ -96,6 +96,12 @@ class Parameter:
         return text + (" or none" if self.optional else "")
 
 
+SEED = Parameter(
+    "seed", "int", 0, "Where the random numbers start; the same seed gives the same map.", minimum=0, maximum=2**31 - 1
+)
+"""The parameter of every method that draws random numbers."""
+
+
 def format_value(value: Any) -> str:
     """A value as it is written on the command line."""
     if value is None:

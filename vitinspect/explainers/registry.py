@@ -134,19 +134,19 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
 # Modules whose ``METHODS`` are gathered, in the order in which lists show them. A method is declared beside its code,
 # so these modules import torch only inside of functions.
 _MODULES: tuple[str, ...] = (
-    "vitinspect.explainers.attention",
-    "vitinspect.explainers.lrp",
-    "vitinspect.explainers.attnlrp",
-    "vitinspect.explainers.legrad",
-    "vitinspect.explainers.libragrad",
-    "vitinspect.explainers.gmar",
-    "vitinspect.explainers.token_tm",
-    "vitinspect.explainers.gradients",
-    "vitinspect.explainers.cams",
-    "vitinspect.explainers.multiplex",
-    "vitinspect.explainers.reciprocam",
-    "vitinspect.explainers.perturbation",
-    "vitinspect.explainers.baselines",
+    "vitinspect.explainers.methods.attention",
+    "vitinspect.explainers.methods.lrp",
+    "vitinspect.explainers.methods.attnlrp",
+    "vitinspect.explainers.methods.legrad",
+    "vitinspect.explainers.methods.libragrad",
+    "vitinspect.explainers.methods.gmar",
+    "vitinspect.explainers.methods.token_tm",
+    "vitinspect.explainers.methods.gradients",
+    "vitinspect.explainers.methods.cams",
+    "vitinspect.explainers.methods.multiplex",
+    "vitinspect.explainers.methods.reciprocam",
+    "vitinspect.explainers.methods.perturbation",
+    "vitinspect.explainers.methods.baselines",
 )
 _table: MethodTable | None = None
 

@@ -25,7 +25,6 @@ from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
 from vitinspect.explainers.attention_calls import (
-    CHUNK_BYTES,  # noqa: F401 - its users know it as the trace's
     AttentionCall,
     as_call,
     chunk_bytes,
@@ -33,10 +32,10 @@ from vitinspect.explainers.attention_calls import (
     rebuilt_gradient,
 )
 from vitinspect.explainers.base import Needs, Sweep
+from vitinspect.explainers.function_hooks import record_attention_calls
 from vitinspect.explainers.modified_backward import Switchboard
-from vitinspect.explainers.taps import tap_attention
 from vitinspect.explainers.targets import TargetLike, Targets
-from vitinspect.models.guest import as_guest
+from vitinspect.models.evaluation_state import in_evaluation_state
 from vitinspect.models.vit import ViT
 from vitinspect.progress import CancelToken, check
 
@@ -215,7 +214,7 @@ class _Recording:
             if self.model.pooling in ("max", "avgmax"):
                 handles.append(part("norm").register_forward_hook(self._keep_features))
             with contextlib.ExitStack() as stack:
-                stack.enter_context(tap_attention(self.attention_called))
+                stack.enter_context(record_attention_calls(self.attention_called))
                 if self.needs.switches:
                     stack.enter_context(self.board.installed(self.model.module))
                 yield
@@ -290,7 +289,7 @@ def record(
     and may raise.
     """
     recording = _Recording(model, needs, cancel)
-    with as_guest(model.module):
+    with in_evaluation_state(model.module):
         with_graph = needs.backward or needs.graph
         x = inputs.detach()
         if with_graph:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
-from vitinspect.models.guest import as_guest, lock_of
+from vitinspect.models.evaluation_state import in_evaluation_state, lock_of
 from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
 
 if TYPE_CHECKING:
@@ -250,12 +250,12 @@ class ViT:
 
     def logits(self, inputs: torch.Tensor) -> torch.Tensor:
         """The model's output for a batch (B, 3, H, W), without gradients."""
-        with as_guest(self.module), torch.no_grad():
+        with in_evaluation_state(self.module), torch.no_grad():
             return self.module(inputs.to(self.device, self.dtype))
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
-        from vitinspect.explainers.inputs import as_batch
+        from vitinspect.models.inputs import as_batch
 
         inputs, _ = as_batch(self, [image], mode=mode)
         logits = self.logits(inputs)[0].double().cpu()
@@ -294,7 +294,7 @@ FAMILIES = ("VisionTransformer", "VisionTransformerDistilled", "Eva")
 
 
 def family_of(module: nn.Module) -> str:
-    """The timm class that this model is, or ``other`` for one whose attention may be tapped all the same."""
+    """The timm class that this model is, or ``other`` for one whose attention may be recorded all the same."""
     names = [cls.__name__ for cls in type(module).__mro__]
     for family in ("VisionTransformerDistilled", "VisionTransformer", "Eva"):
         if family in names:

@@ -175,8 +175,8 @@ def score_pictures(
     """
     import torch
 
-    from vitinspect.explainers.chunks import run_chunks
-    from vitinspect.explainers.passes import Passes
+    from vitinspect.explainers.passes.chunks import run_chunks
+    from vitinspect.explainers.passes.forward import Passes
     from vitinspect.explainers.targets import Targets
 
     if use not in ("probability", "logit", "score"):

@@ -98,8 +98,8 @@ def faithfulness(
     noise (seeded), or road (noisy linear imputation). ``unit``: pixel (the map is upsampled bilinearly) or patch.
     ``use``: probability, logit or score.
     """
-    from vitinspect.explainers.inputs import as_batch
     from vitinspect.explainers.targets import resolve
+    from vitinspect.models.inputs import as_batch
 
     unknown = [m for m in metrics if m not in METRICS]
     if unknown:
@@ -305,9 +305,9 @@ def sanity(
     import torch
 
     from vitinspect.explainers.engine import explain, explain_batch
-    from vitinspect.explainers.inputs import as_batch
     from vitinspect.explainers.registry import make_method
     from vitinspect.explainers.targets import resolve
+    from vitinspect.models.inputs import as_batch
     from vitinspect.models.vit import wrap_model
 
     chosen = make_method(method)

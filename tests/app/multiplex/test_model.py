@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vitinspect.app.multiplex import geometry, measuring, model, raster
+from vitinspect.attention_network import AttentionLayers, centralities, cut, heat_map, masks, statistics
 from vitinspect.graphs import layer_graph, measure_layers, surviving_arcs
-from vitinspect.multiplex import AttentionLayers, centralities, cut, heat_map, masks, statistics
 
 
 @pytest.fixture

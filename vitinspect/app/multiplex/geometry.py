@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from vitinspect.multiplex import AttentionLayers
+    from vitinspect.attention_network import AttentionLayers
 
 STRIP = 2.0
 """Patches of room above the picture for the tokens before the patches."""

@@ -31,7 +31,8 @@ def network(
 ) -> Network:
     """The layers of a picture, with their arcs in order."""
     from vitinspect.app.multiplex.model import prepare
-    from vitinspect.multiplex import attention_layers, head_of
+    from vitinspect.attention_network import head_of
+    from vitinspect.explainers.attention_layers import attention_layers
 
     model = context.model
     head = head_of(operator)
@@ -63,7 +64,7 @@ def aggregate(
 
     import vitinspect as vi
     from vitinspect.app.multiplex.model import Aggregate
-    from vitinspect.multiplex import DIRECTIONS, OPERATORS, STATISTICS
+    from vitinspect.attention_network import DIRECTIONS, OPERATORS, STATISTICS
 
     tensor = prepared(context, pixels, content, fit).tensor
     explanation = vi.explain(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     import numpy as np
 
+    from vitinspect.attention_network import AttentionLayers
     from vitinspect.graphs import LayerMeasures
-    from vitinspect.multiplex import AttentionLayers
 
 
 def question(layers: AttentionLayers, min_cut: float, starting_layer: int, seed: int = 0) -> bytes:
@@ -48,8 +48,8 @@ def answer(line: bytes) -> tuple[LayerMeasures, np.ndarray]:
 def work(source: BinaryIO, sink: BinaryIO) -> None:
     import numpy as np
 
+    from vitinspect.attention_network import AttentionLayers
     from vitinspect.graphs import each_layer_measured
-    from vitinspect.multiplex import AttentionLayers
 
     header = json.loads(source.readline())
     weights = np.frombuffer(source.read(), np.float32).reshape(header["shape"])

@@ -15,7 +15,7 @@ import numpy as np
 from vitinspect.progress import CancelToken, Progress, check
 
 if TYPE_CHECKING:
-    from vitinspect.multiplex import AttentionLayers
+    from vitinspect.attention_network import AttentionLayers
 
 MOST_ARCS = 20_000
 """The strongest arcs of a layer that are kept in order; no more of them can be drawn."""
@@ -314,6 +314,6 @@ class Aggregate:
 
 def cut_masks(statistics: np.ndarray, token_ratio: float) -> np.ndarray:
     """The masks that another ``token_ratio`` cuts: known at once, unlike their confidences."""
-    from vitinspect.multiplex import masks
+    from vitinspect.attention_network import masks
 
     return masks(np.ascontiguousarray(statistics), token_ratio)

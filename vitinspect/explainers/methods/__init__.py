@@ -1,0 +1,1 @@
+"""The methods: one module per family, each declared beside its code."""

@@ -1,0 +1,208 @@
+"""GMAR and GMARv2: rollout in which each head counts as much as its gradient is large.
+
+Jo, Jang & Park, "GMAR: Gradient-Driven Multi-Head Attention Rollout", arXiv:2504.19414. The formulas here are those of
+the GMAR-Plus project, whose numbers ``tests/golden/q1_gmar_seed.npz`` holds. Two things in them are unusual and kept:
+new blocks are multiplied on the *right*, so that the row of the first block is pushed on through the keys of the
+later ones, and GMAR adds the identity *after* each product, so that rows are not normalised.
+
+Where the authors take row 0 of the result (their models read the class token), the read-out of the model's head is
+taken (``Trace.readout``), in the starting row and in the identity's row alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, Sweep, need_recordable_attention
+from vitinspect.explainers.parameters import Parameter
+from vitinspect.explainers.registry import MethodInfo
+
+if TYPE_CHECKING:
+    import torch
+
+    from vitinspect.explainers.trace import Chunk
+    from vitinspect.models.vit import ViT
+
+_SMALLEST_TOTAL = 1e-12
+"""The authors' guard for a block without any gradient."""
+
+
+def _sizes(gradient: torch.Tensor, norm: str) -> torch.Tensor:
+    """(B, H): what a chunk adds to the sum of magnitudes (l1) or of squares (l2) of each head's gradient."""
+    import torch
+
+    if norm == "l1":
+        return torch.linalg.vector_norm(gradient, ord=1, dim=(-2, -1))
+    return torch.linalg.vector_norm(gradient, ord=2, dim=(-2, -1)).square()
+
+
+def _shares(sizes: torch.Tensor, norm: str) -> torch.Tensor:
+    """(B, H): the head weights; they sum to one, or are zero where there is no gradient at all."""
+    norms = sizes.sqrt() if norm == "l2" else sizes
+    return norms / norms.sum(-1, keepdim=True).clamp(min=_SMALLEST_TOTAL)
+
+
+class _HeadwiseRollout(Sweep):
+    """r_l = r_{l-1} B^l + alpha r_0 with B^l = sum_k w_k A_k, streamed over chunks of rows.
+
+    The weights of a block are known only after its last row, so the row is multiplied with each head on its own; the
+    products are mixed when the block is complete.
+    """
+
+    last_to_first = False
+    gradient = True
+
+    def __init__(self, run: Run, norm: str, alpha: float) -> None:
+        self.norm, self.alpha = norm, alpha
+        self.start = self.row = run.trace.readout
+        self.weights: list[torch.Tensor] = []
+        self._sizes: Any = 0
+        self._products: Any = 0
+
+    def rows(self, chunk: Chunk) -> None:
+        assert chunk.gradient is not None
+        self._sizes = self._sizes + _sizes(chunk.gradient, self.norm)
+        row = self.row[:, None, None, chunk.rows].to(chunk.attention.dtype)
+        self._products = self._products + (row @ chunk.attention)[:, :, 0]
+
+    def block_done(self, block: int) -> None:
+        weights = _shares(self._sizes, self.norm)
+        self.weights.append(weights)
+        mixed = (weights[:, :, None] * self._products).sum(1)
+        self.row = mixed + self.alpha * self.start.to(mixed.dtype)
+        self._sizes = self._products = 0
+
+
+class _PositiveSizes(Sweep):
+    """The head weights of GMARv2, from the positive part of the gradient."""
+
+    gradient = True
+
+    def __init__(self, run: Run, norm: str) -> None:
+        self.norm = norm
+        self._sizes: list[Any] = [0] * run.trace.depth
+
+    def rows(self, chunk: Chunk) -> None:
+        assert chunk.gradient is not None
+        self._sizes[chunk.block] = self._sizes[chunk.block] + _sizes(chunk.gradient.clamp(min=0), self.norm)
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        return [_shares(sizes, self.norm) for sizes in self._sizes]
+
+
+class _Gmar(Explainer):
+    def check(self, model: ViT) -> None:
+        need_recordable_attention(self, model)
+
+    def needs(self, model: ViT) -> Needs:
+        return Needs(attention=True, attention_gradient=True)
+
+    @staticmethod
+    def result(run: Run, row: torch.Tensor, weights: list[torch.Tensor]) -> MapBatch:
+        """The map, and the head weights (L, H) of each image in its details."""
+        import torch
+
+        stacked = torch.stack(weights, dim=1)
+        return MapBatch(run.to_grid(row), [{"head_weights": stacked[i]} for i in range(run.batch)])
+
+
+class Gmar(_Gmar):
+    """R_l = R_{l-1} (sum_k w_k A_k) + alpha I, with w_k the head's share of the block's gradient (L1 or L2)."""
+
+    def sweep(self, run: Run) -> Sweep:
+        return _HeadwiseRollout(run, self.param("norm"), self.param("alpha"))
+
+    def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        return self.result(run, sweep.row, sweep.weights)
+
+
+class GmarV2(_Gmar):
+    """R_l = R_{l-1} C^l, C^l = sum_k w_k (Q_k * A_k) + alpha I with rows scaled to sum one, Q the positive gradient.
+
+    A block in which no gradient is positive has Q = 0, hence C^l = I whatever its weights are: it passes the row on
+    as it is, and its head weights are given as zeros. The authors' code divides zero by zero there. With alpha = 0
+    the same is said of single rows without a positive product: the limit of alpha towards zero.
+    """
+
+    def sweep(self, run: Run) -> Sweep:
+        return _PositiveSizes(run, self.param("norm"))
+
+    def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        # The rows' divisors need the weights, so this walks over the blocks once more, with the weights known.
+        import torch
+
+        alpha, weights, row = self.param("alpha"), sweep.weights, run.trace.readout
+        with torch.no_grad():
+            for block in range(run.trace.depth):
+                run.report(block, run.trace.depth)
+                result: Any = 0
+                for chunk in run.trace.attention_rows(block, gradient=True):
+                    mixed = (chunk.product.relu_() * weights[block][:, :, None, None]).sum(1)
+                    total = mixed.sum(-1) + alpha
+                    dead = total == 0
+                    part = row[:, chunk.rows].to(mixed.dtype)
+                    scaled = torch.where(dead, 0.0, part / total)
+                    result = result + (scaled[:, None] @ mixed)[:, 0]
+                    result[:, chunk.rows] += torch.where(dead, part, alpha * scaled)
+                row = result
+        return self.result(run, row, weights)
+
+
+def _norm(default: str) -> Parameter:
+    return Parameter(
+        "norm",
+        "choice",
+        default,
+        "How large a head's gradient is: the sum of magnitudes (l1) or the root of the sum of squares (l2).",
+        choices=("l1", "l2"),
+    )
+
+
+_CITATION = "Jo, Jang & Park, GMAR: Gradient-Driven Multi-Head Attention Rollout, 2025, arXiv:2504.19414"
+
+METHODS = (
+    MethodInfo(
+        id="gmar",
+        title="GMAR",
+        summary="Rollout whose heads are weighted by how large their gradient is, in either direction. Blocks are "
+        "multiplied from the first to the last, as the GMAR-Plus project does.",
+        citation=_CITATION,
+        implementation="vitinspect.explainers.methods.gmar:Gmar",
+        cost="one forward and backward",
+        parameters=(
+            _norm("l2"),
+            Parameter(
+                "alpha",
+                "float",
+                1.0,
+                "How much of the identity is added after each block.",
+                minimum=0.0,
+                maximum=10.0,
+            ),
+        ),
+        group="attention",
+    ),
+    MethodInfo(
+        id="gmarv2",
+        title="GMAR v2",
+        summary="GMAR over positive gradient times attention instead of attention alone, with the identity mixed in "
+        "before the rows are normalised. The variant of the GMAR-Plus project; a block without any positive gradient "
+        "passes the row on unchanged.",
+        citation=_CITATION,
+        implementation="vitinspect.explainers.methods.gmar:GmarV2",
+        cost="one forward and backward",
+        parameters=(
+            _norm("l1"),
+            Parameter(
+                "alpha",
+                "float",
+                1.0,
+                "How much of the identity is mixed into each block.",
+                minimum=0.0,
+                maximum=10.0,
+            ),
+        ),
+        group="attention",
+    ),
+)

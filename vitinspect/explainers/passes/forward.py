@@ -1,0 +1,63 @@
+"""Many passes of altered images through a model, at less than the price of as many plain calls.
+
+What the head does not read of the last block is not computed (``truncated``), in the pass back neither; and on a CPU
+that only emulates bfloat16 a float32 copy of the model stands in. Equal to calls of the model up to rounding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vitinspect.explainers.passes import bfloat16, block_parts, truncated
+from vitinspect.models.evaluation_state import in_evaluation_state
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import ViT
+    from vitinspect.progress import CancelToken
+
+_TIMMS_OWN = ("timm.models.vision_transformer", "timm.models.eva", "timm.models.deit")
+
+
+class Passes:
+    """Call it with (n, 3, H, W) for logits (n, C); gradients flow where they are switched on."""
+
+    def __init__(self, model: ViT, cancel: CancelToken | None = None) -> None:
+        self.model = bfloat16.without_emulation(model)
+        self.cancel = cancel
+        self.in_parts = truncated.why_not(self.model) is None and _is_timms_own(self.model.module)
+        self._ropes: dict[tuple[int, int], Any] = {}
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[Passes]:
+        """While the passes run: the model is held in evaluation mode, here too where it is a copy."""
+        with in_evaluation_state(self.model.module):
+            yield self
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        images = images.to(self.model.dtype)
+        if not self.in_parts:
+            return self.model.module(images)
+        return truncated.logits_from(self.model, 0, self._tokens(images), rope=self._rope(images), cancel=self.cancel)
+
+    def _rope(self, images: torch.Tensor) -> torch.Tensor | None:
+        grid = self.model.grid_for(*images.shape[-2:])
+        if grid not in self._ropes:
+            with torch.no_grad():
+                self._ropes[grid] = block_parts.rotary_table(self.model, grid)
+        return self._ropes[grid]
+
+    def _tokens(self, images: torch.Tensor) -> torch.Tensor:
+        """What enters the first block."""
+        module: Any = self.model.module
+        tokens = module._pos_embed(module.patch_embed(images))
+        return module.norm_pre(tokens[0] if isinstance(tokens, tuple) else tokens)
+
+
+def _is_timms_own(module: Any) -> bool:
+    """Whether the way from image to logits is one that timm wrote, and not one of a class derived from its classes."""
+    names = ("forward", "forward_features", "_pos_embed")
+    return all(getattr(type(module), name).__module__ in _TIMMS_OWN and name not in vars(module) for name in names)
