@@ -8,7 +8,9 @@ from PIL import Image
 
 import vitinspect as vi
 from tests.evaluation.small import mask, masked_set, picture
-from vitinspect.evaluation.datasets import open_dataset, read_indices, read_mask
+from vitinspect.evaluation.datasets import open_dataset
+from vitinspect.evaluation.index_lists import read_indices
+from vitinspect.evaluation.mask_codings import MaskCoding
 
 
 def test_images_beside_masks(tmp_path):
@@ -123,7 +125,7 @@ def test_indices_choose_by_number_or_name_and_say_what_is_missing(tmp_path):
 
 @pytest.mark.parametrize(("top", "suffix"), [(1, "png"), (255, "png"), (255, "jpg")])
 def test_masks_saved_in_the_ways_of_people(tmp_path, top, suffix):
-    found = read_mask(mask(tmp_path / f"m.{suffix}", 5, top=top))
+    found = MaskCoding().read(mask(tmp_path / f"m.{suffix}", 5, top=top))
     assert found.dtype == np.uint8
     assert abs(int(found.sum()) - 500) <= 60
     assert set(np.unique(found)) == {0, 1}
@@ -144,3 +146,66 @@ def test_the_bundled_gallery_is_a_data_set_with_three_annotators():
     assert len(found) >= 25
     assert set(found.annotators) >= {"generous", "tight", "sloppy"}
     assert all(item.label for item in found.items)
+
+
+def test_annotators_may_hold_underscores_and_the_picture_decides_where_a_name_ends(tmp_path):
+    for name in ("dog", "dog_2"):
+        picture(tmp_path / "images" / f"{name}.jpg", 1)
+    for name in ("dog_student_3", "dog_2_student_3", "dog_2", "student_4/dog_2"):
+        mask(tmp_path / "masks" / f"{name}.png", 1)
+    found = {item.path.stem: item.masks for item in open_dataset(tmp_path).items}
+    assert {who: path.name for who, path in found["dog"].items()} == {"student_3": "dog_student_3.png"}
+    assert set(found["dog_2"]) == {"", "student_3", "student_4"}
+    assert found["dog_2"][""].name == "dog_2.png"
+
+
+def test_masks_that_belong_to_no_picture_are_reported_by_name(tmp_path):
+    masked_set(tmp_path, 2)
+    for name in ("q9_student_1", "p0x"):
+        mask(tmp_path / "masks" / f"{name}.png", 1)
+    mask(tmp_path / "masks" / "p1.bmp", 1)
+    (tmp_path / "masks" / "p1.npy").write_bytes(b"")
+    found = open_dataset(tmp_path)
+    notes = "\n".join(found.notes)
+    for name in ("q9_student_1.png", "p0x.png", "p1.npy"):
+        assert name in notes
+    assert "is the same annotator's for this picture" in notes
+    assert [len(item.masks) for item in found.items] == [1, 1]
+
+
+def ilsvrc(root, numbers=(3, 5, 293)):
+    for number in numbers:
+        picture(root / f"ILSVRC2012_val_{number:08d}.JPEG", number)
+    return root
+
+
+def test_numbers_mean_file_numbers_where_pictures_carry_ilsvrcs_names(tmp_path):
+    root = ilsvrc(tmp_path / "val")
+    path = tmp_path / "imgs_idx.yaml"
+    path.write_text("val_imgs_idx: [293, 3]\n")
+    assert [i.path.stem[-4:] for i in open_dataset(root, indices=path).items] == ["0293", "0003"]
+    path.write_text("[292]\n")
+    assert [i.path.stem[-4:] for i in open_dataset(root, indices=path, index_base=0).items] == ["0293"]
+    with pytest.raises(vi.DataError, match=r"file number 292.*--index-base"):
+        open_dataset(root, indices=path)
+    path.write_text("ILSVRC2012_val_00000005\n")
+    assert len(open_dataset(root, indices=path)) == 1
+
+
+def test_an_index_list_may_count_from_one(tmp_path):
+    root = masked_set(tmp_path / "set", 3)
+    path = tmp_path / "list"
+    path.write_text("1\n")
+    assert [i.path.stem for i in open_dataset(root, indices=path).items] == ["p1"]
+    assert [i.path.stem for i in open_dataset(root, indices=path, index_base=1).items] == ["p0"]
+    path.write_text("0\n")
+    with pytest.raises(vi.DataError, match="counted from 1"):
+        open_dataset(root, indices=path, index_base=1)
+
+
+def test_one_broken_mask_of_voc_classes_marks_that_item_and_the_others_are_listed(tmp_path):
+    root = voc(tmp_path)
+    (root / "SegmentationClass" / "2007_000000.png").write_bytes(b"broken")
+    found = open_dataset(root, "voc-classes")
+    assert [bool(item.problem) for item in found.items] == [True, False, False]
+    assert "2007_000000.png" in found.items[0].problem

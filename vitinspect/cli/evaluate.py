@@ -17,6 +17,7 @@ DEFAULT_METHODS = "lrp,saliency(resolution=grid),rollout,attention_gradcam"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from vitinspect.evaluation.datasets import LAYOUTS
+    from vitinspect.evaluation.mask_codings import CODING_HELP
     from vitinspect.fusion import MODES as FUSION
     from vitinspect.maps import NORMALISATIONS
     from vitinspect.thresholds import MODES as THRESHOLDS
@@ -34,6 +35,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--indices", metavar="FILE", help="the pictures to take: an index or a name per line, or a YAML list"
     )
+    data.add_argument(
+        "--index-base",
+        type=int,
+        choices=(0, 1),
+        help="what the numbers in --indices count from (default: 1, the number in the name, where the pictures carry "
+        "ILSVRC's names; otherwise 0)",
+    )
+    data.add_argument(
+        "--labels",
+        metavar="FILE",
+        help="the pictures' classes, for --target label: a CSV file with the columns image and label, a name and a "
+        "label per line, or an ILSVRC devkit's ground truth (default: labels.csv in the folder)",
+    )
+    data.add_argument("--mask-coding", metavar="C", help=f"how masks are read: {CODING_HELP}")
     data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
     data.add_argument(
         "--min-confidence", type=fraction, metavar="P", help="skip pictures whose best class is less probable than this"
@@ -59,7 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--use", choices=("probability", "logit", "score"), help="what the curves read (default: probability)"
     )
-    what.add_argument("--target", metavar="T", help="predicted, label, or a class (default: predicted)")
+    what.add_argument(
+        "--target", metavar="T", help="predicted, label, or a class: name, index or WordNet id (default: predicted)"
+    )
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
     what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
     what.add_argument(
@@ -75,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.cli.frame import complain
     from vitinspect.evaluation.report import write_report
-    from vitinspect.evaluation.runner import Ranks, stopping_on_interrupt
+    from vitinspect.evaluation.runner import Ranks, open_plan_dataset, stopping_on_interrupt
     from vitinspect.evaluation.runner import run as evaluate
     from vitinspect.models.sources import load_model
     from vitinspect.progress import CancelToken, ProgressLine
@@ -84,9 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_model(arguments.model or "demo", device=_device(arguments, ranks.local), **wishes(arguments))
     plan = make_plan(arguments, model)
     folder = arguments.out or default_folder(plan)
+    dataset = open_plan_dataset(plan)
+    if ranks.first:
+        for note in dataset.notes:
+            complain(note)
     cancel = CancelToken()
     with stopping_on_interrupt(cancel), ProgressLine("evaluating", unit="images") as line:
-        summary = evaluate(plan, model, folder, progress=line, cancel=cancel, ranks=ranks)
+        summary = evaluate(plan, model, folder, dataset=dataset, progress=line, cancel=cancel, ranks=ranks)
     if not ranks.first:
         return 0
     files = write_report(folder)
@@ -127,6 +148,9 @@ def make_plan(arguments: argparse.Namespace, model: ViT) -> Plan:
         "layout": arguments.layout,
         "split": arguments.split,
         "indices": None if arguments.indices is None else str(Path(arguments.indices).resolve()),
+        "index_base": arguments.index_base,
+        "mask_coding": arguments.mask_coding,
+        "labels": None if arguments.labels is None else str(Path(arguments.labels).resolve()),
         "limit": arguments.limit,
         "model": model.source,
         "fingerprint": model.fingerprint,

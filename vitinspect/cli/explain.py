@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"(default: {DEFAULT_METHODS}; `vitinspect methods` lists them)",
     )
     parser.add_argument(
-        "--target", metavar="CLASS", help='a class by name or index, or "a - b"; without it, the predicted class'
+        "--target",
+        metavar="CLASS",
+        help='a class by name, index or WordNet id, or "a - b"; without it, the predicted class',
     )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUTPUT})"

@@ -3,8 +3,8 @@
 A layout is recognised by what lies in the folder, or named. Listing opens no picture.
 
 ``masks``    ``images/`` and ``masks/`` with the same base names (the GMAR and LeGrad comparison). Several annotators:
-             ``masks/ANNOTATOR/NAME.png``, or ``masks/NAME_ANNOTATOR.png`` beside each other (ViTmiX). ``labels.csv``
-             gives classes where it is there.
+             ``masks/ANNOTATOR/NAME.png``, or ``masks/NAME_ANNOTATOR.png`` beside each other (ViTmiX). NAME is what
+             there is a picture of; ANNOTATOR may hold underscores.
 ``voc``      a Pascal VOC devkit: JPEGImages, SegmentationClass, ImageSets/Segmentation.
 ``voc-classes``  the same, one item per class in a picture, whose mask is that class alone; the label is its name. The
              only layout for which listing reads the masks.
@@ -12,26 +12,31 @@ A layout is recognised by what lies in the folder, or named. Listing opens no pi
 ``classes``  one folder of pictures per class.
 ``plain``    pictures, and nothing else: faithfulness only.
 ``demo``     the bundled gallery.
+
+Classes come from the folders' names, from ``labels.csv``, or from the ground truth of an ILSVRC devkit.
 """
 
 from __future__ import annotations
 
-import csv
 import os
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from vitinspect.errors import DataError
+from vitinspect.errors import DataError, ImageError
+from vitinspect.evaluation.index_lists import choose, read_indices
+from vitinspect.evaluation.label_files import Labels, find_labels, no_labels, read_labels
+from vitinspect.evaluation.mask_codings import AUTO, IMAGENET_S, PALETTE, MaskCoding, check, parse_coding
 from vitinspect.images import is_image_name, list_images, natural_key, open_mask
 
 LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "classes", "plain", "demo")
 ONE_ANNOTATOR = ""
 """The name of the annotator where there is only one set of masks."""
 VOC_VOID = 255
+MASKS_CHECKED = 64
+"""So many masks are opened before a run begins, to see whether their coding must be asked for."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class Item:
     """Annotator to file."""
     label: str | None = None
     only: int | None = None
-    """The one label of the mask that is foreground; None: all above zero."""
+    """The one label of the mask that is foreground; None: what the coding says."""
+    problem: str = ""
+    """Why it cannot be used, where listing has found out."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +62,10 @@ class Dataset:
     root: Path
     layout: str
     items: tuple[Item, ...]
-    coding: str = "binary"
-    """How mask files are read: ``binary`` (0 and something), ``indexed`` (a class per value) or ``imagenet-s``."""
-    ignore: int | None = None
-    """The value of indexed masks that is left out of all scores."""
+    coding: MaskCoding = field(default_factory=MaskCoding)
+    """How mask files are read."""
+    notes: tuple[str, ...] = ()
+    """What was found in the folder and not used, in words."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -70,32 +77,7 @@ class Dataset:
 
     def read_mask(self, item: Item, annotator: str) -> np.ndarray:
         """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
-        return read_mask(item.masks[annotator], self.coding, ignore=self.ignore, only=item.only)
-
-
-def read_mask(path: Path, coding: str = "binary", *, ignore: int | None = None, only: int | None = None) -> np.ndarray:
-    """A mask file as 0, 1 and 255 (counts for nothing).
-
-    Of a binary mask everything above half of the range is foreground: people save masks as 0 and 1 or as 0 and 255,
-    some of them with soft edges.
-    """
-    if coding == "imagenet-s":
-        # Class = red + 256 * green; 1000 is its ignore label.
-        from vitinspect.images import open_image
-
-        colours = np.asarray(open_image(path)).astype(np.int32)
-        classes = colours[..., 0] + 256 * colours[..., 1]
-        return np.where(classes == 1000, VOC_VOID, (classes > 0).astype(np.int32)).astype(np.uint8)
-    labels = np.asarray(open_mask(path))
-    if coding == "indexed":
-        real = labels > 0 if only is None else labels == only
-        return (
-            np.where(labels == ignore, VOC_VOID, real).astype(np.uint8) if ignore is not None else real.astype(np.uint8)
-        )
-    top = int(labels.max()) if labels.size else 0
-    if top > 127 and len(np.unique(labels)) > 2:
-        return (labels > 127).astype(np.uint8)
-    return (labels > 0).astype(np.uint8)
+        return self.coding.read(item.masks[annotator], item.only)
 
 
 def open_dataset(
@@ -106,18 +88,23 @@ def open_dataset(
     limit: int | None = None,
     split: str = "val",
     voc_void_is_foreground: bool = False,
+    index_base: int | None = None,
+    mask_coding: str | MaskCoding | None = None,
+    labels: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """The data set in this folder.
 
-    ``indices``: a file of indices (from 0) or names to keep, one per line, or a YAML list. ``limit``: the first so
-    many. ``split``: for layouts that have splits. ``voc_void_is_foreground``: the ViTmiX script counts the void label.
+    ``indices``: a file of indices or names to keep, one per line, or a YAML list; ``index_base``: what it counts from
+    (from 1, and by the numbers in the names, where the pictures carry ILSVRC's names; otherwise from 0). ``limit``: the
+    first so many. ``split``: for layouts that have splits. ``voc_void_is_foreground``: the ViTmiX script counts the
+    void label. ``mask_coding``: how masks are read, where that is not plain. ``labels``: a file of classes.
     """
     if layout not in LAYOUTS:
         raise DataError(f"A layout is one of {', '.join(LAYOUTS)}, not {layout!r}.")
     if layout == "demo" or (layout == "auto" and str(root) == "demo" and not Path("demo").exists()):
         from vitinspect.resources import gallery_folder
 
-        return _cut(_with_masks(gallery_folder(), "demo"), indices, limit)
+        return _cut(_with_masks(gallery_folder(), "demo"), indices, limit, index_base)
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(
@@ -132,10 +119,31 @@ def open_dataset(
         "classes": lambda: _classes(folder),
         "plain": lambda: _plain(folder),
     }
-    dataset = _cut(readers[chosen](), indices, limit)
+    dataset = _cut(readers[chosen](), indices, limit, index_base)
     if not dataset.items:
         raise DataError(f"{folder} holds no pictures in the layout {chosen!r}.")
+    if labels is not None or chosen in ("masks", "plain"):
+        dataset = _labelled(dataset, find_labels(folder) if labels is None else read_labels(Path(labels)))
+    if mask_coding is not None:
+        dataset = replace(dataset, coding=_asked_coding(mask_coding, dataset))
+    _check_masks(dataset)
     return dataset
+
+
+def _asked_coding(coding: str | MaskCoding, dataset: Dataset) -> MaskCoding:
+    asked = parse_coding(coding) if isinstance(coding, str) else coding
+    if asked.kind == AUTO:
+        return dataset.coding
+    if dataset.layout in ("imagenet-s", "voc-classes"):
+        raise DataError(f"The layout {dataset.layout} has a mask coding of its own; it cannot be read as {asked}.")
+    return asked
+
+
+def _labelled(dataset: Dataset, label_of: Labels) -> Dataset:
+    """The file's labels; where it has none the folders' remain."""
+    return replace(
+        dataset, items=tuple(replace(item, label=label_of(item.key) or item.label) for item in dataset.items)
+    )
 
 
 def _recognise(folder: Path) -> str:
@@ -160,57 +168,60 @@ def _with_masks(folder: Path, layout: str) -> Dataset:
     images = folder / "images"
     if not images.is_dir():
         raise DataError(f"{folder} has no folder images/.")
-    labels = _labels_file(folder / "labels.csv")
-    masks = _masks_by_name(folder / "masks")
-    items = []
-    for path in list_images(images, recursive=True):
-        key = path.relative_to(folder).as_posix()
-        inside = path.relative_to(images).with_suffix("").as_posix()
-        found = dict(masks.get(inside, {}))
-        for name, files in masks.get(None, {}).items():
-            annotator = _annotator_of(name, inside)
-            if annotator is not None:
-                found.setdefault(annotator, files)
-        items.append(Item(key, path, found, labels.get(key) or labels.get(path.name)))
-    return Dataset(folder, layout, tuple(items))
+    pictures = list_images(images, recursive=True)
+    names = [path.relative_to(images).with_suffix("").as_posix() for path in pictures]
+    found, notes = _match_masks(folder / "masks", set(names))
+    label_of = find_labels(folder) if layout == "demo" else no_labels
+    items = [
+        Item(key := path.relative_to(folder).as_posix(), path, found.get(name, {}), label_of(key) or _folder_of(name))
+        for path, name in zip(pictures, names, strict=True)
+    ]
+    return Dataset(folder, layout, tuple(items), notes=notes)
 
 
-def _labels_file(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.DictReader(lines)
-        if not rows.fieldnames or not {"image", "label"} <= set(rows.fieldnames):
-            raise DataError(f"{path} must have the columns image and label; it has {', '.join(rows.fieldnames or [])}.")
-        return {row["image"]: row["label"] for row in rows}
+def _folder_of(name: str) -> str | None:
+    """The class of ``images/CLASS/NAME``."""
+    return name.split("/")[0] if "/" in name else None
 
 
-def _masks_by_name(folder: Path) -> dict[str | None, dict[str, Path]]:
-    """Base name to annotator to file; under None the files at the top by their base name, whose annotator (if any) is
-    in that name and can be told only beside a picture's name."""
-    result: dict[str | None, dict[str, Path]] = {}
-    if not folder.is_dir():
-        return result
-    top: dict[str, Path] = {}
-    for path in list_images(folder, recursive=True):
+def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Path]], tuple[str, ...]]:
+    """Picture to annotator to mask, and a note on each mask that belongs to no picture or to one that has it already.
+
+    A mask's file is called after its picture, or lies under its annotator's name, or has it behind an underscore.
+    """
+    result: dict[str, dict[str, Path]] = {}
+    notes: list[str] = []
+    for path in list_images(folder, recursive=True) if folder.is_dir() else []:
         inside = path.relative_to(folder)
-        name = inside.with_suffix("").as_posix()
-        top[name] = path
-        if len(inside.parts) > 1:
-            annotator, rest = inside.parts[0], Path(*inside.parts[1:]).with_suffix("").as_posix()
-            result.setdefault(rest, {})[annotator] = path
-    for name, path in top.items():
-        result.setdefault(name, {})[ONE_ANNOTATOR] = path
-    # Names with an annotator behind the last underscore, found by the part before it.
-    for name, path in top.items():
-        base, underscore, annotator = name.rpartition("_")
-        if underscore and annotator:
-            result.setdefault(base, {}).setdefault(annotator, path)
-    return result
+        owner = _owner(inside.with_suffix("").as_posix(), names)
+        if owner is None:
+            notes.append(f"The mask {inside.as_posix()} matches no picture in images/.")
+            continue
+        picture, annotator = owner
+        other = result.setdefault(picture, {}).setdefault(annotator, path)
+        if other != path:
+            taken = other.relative_to(folder).as_posix()
+            notes.append(f"The mask {inside.as_posix()} is not used: {taken} is the same annotator's for this picture.")
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        if path.is_file() and not path.name.startswith(".") and not is_image_name(path.name):
+            notes.append(f"The file {path.relative_to(folder).as_posix()} in masks/ is no picture and is not read.")
+    return result, tuple(notes)
 
 
-def _annotator_of(name: str, base: str) -> str | None:
-    return name[len(base) + 1 :] if name.startswith(base + "_") else None
+def _owner(mask: str, names: set[str]) -> tuple[str, str] | None:
+    """The picture that a mask belongs to, and whose it is."""
+    if mask in names:
+        return mask, ONE_ANNOTATOR
+    folder, _, rest = mask.partition("/")
+    if rest in names:
+        return rest, folder
+    # The longest picture's name that the mask's begins with: what follows the underscore is the annotator.
+    end = mask.rfind("_")
+    while end > 0:
+        if mask[:end] in names and "/" not in mask[end + 1 :] and mask[end + 1 :]:
+            return mask[:end], mask[end + 1 :]
+        end = mask.rfind("_", 0, end)
+    return None
 
 
 # --- Pascal VOC ------------------------------------------------------------------------------------------------
@@ -242,7 +253,8 @@ def _voc(folder: Path, split: str, void_is_foreground: bool) -> Dataset:
         Item(f"JPEGImages/{name}", pictures.get(name, root / "JPEGImages" / f"{name}.jpg"), _one(masks.get(name)))
         for name in names
     ]
-    return Dataset(root, "voc", tuple(items), "indexed", None if void_is_foreground else VOC_VOID)
+    coding = MaskCoding(PALETTE, ignore=None if void_is_foreground else VOC_VOID)
+    return Dataset(root, "voc", tuple(items), coding)
 
 
 VOC_CLASSES = (
@@ -255,13 +267,17 @@ def _per_class(dataset: Dataset) -> Dataset:
     items = []
     for item in dataset.items:
         path = item.masks.get(ONE_ANNOTATOR)
-        present = [] if path is None else np.unique(open_mask(path)).tolist()
+        try:
+            present = [] if path is None else np.unique(open_mask(path)).tolist()
+        except ImageError as error:
+            items.append(replace(item, problem=str(error)))
+            continue
         items += [
             Item(f"{item.key}#{VOC_CLASSES[k - 1]}", item.path, item.masks, VOC_CLASSES[k - 1], k)
             for k in present
             if 0 < k <= len(VOC_CLASSES)
         ]
-    return Dataset(dataset.root, "voc-classes", tuple(items), dataset.coding, dataset.ignore)
+    return replace(dataset, layout="voc-classes", items=tuple(items))
 
 
 def _one(path: Path | None) -> dict[str, Path]:
@@ -291,7 +307,7 @@ def _imagenet_s(folder: Path, split: str) -> Dataset:
         name = path.relative_to(pictures).with_suffix("").as_posix()
         label = path.parent.name if path.parent != pictures else None
         items.append(Item(path.relative_to(folder).as_posix(), path, _one(drawn.get(name)), label))
-    return Dataset(folder, "imagenet-s", tuple(items), "imagenet-s")
+    return Dataset(folder, "imagenet-s", tuple(items), MaskCoding(IMAGENET_S))
 
 
 # --- folders of classes, plain folders -------------------------------------------------------------------------
@@ -314,54 +330,26 @@ def _plain(folder: Path) -> Dataset:
 # --- choosing some ---------------------------------------------------------------------------------------------
 
 
-def _cut(dataset: Dataset, indices: str | os.PathLike[str] | None, limit: int | None) -> Dataset:
+def _cut(
+    dataset: Dataset, indices: str | os.PathLike[str] | None, limit: int | None, index_base: int | None = None
+) -> Dataset:
     items: Sequence[Item] = dataset.items
     if indices is not None:
-        items = _chosen(dataset.items, read_indices(indices), Path(indices))
+        items = choose(dataset.items, read_indices(indices), indices, index_base)
     if limit is not None:
         items = items[:limit]
-    return Dataset(dataset.root, dataset.layout, tuple(items), dataset.coding, dataset.ignore)
+    return replace(dataset, items=tuple(items))
 
 
-def read_indices(path: str | os.PathLike[str]) -> list[int | str]:
-    """Indices or names: one per line, or a YAML list (``- 3``, ``[3, 7]``, also under a key), with # comments.
-
-    Plain lists are all that such files hold, so they are read here and no YAML library is needed.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The index file {path} cannot be read: {error}.") from error
-    found: list[int | str] = []
-    for raw in text.splitlines():
-        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
-        if not line or re.fullmatch(r"[\w.-]+:", line) or line in ("---", "[", "]"):
+def _check_masks(dataset: Dataset) -> None:
+    """Ask for the coding before a long run begins, if one of the first masks can be read in several ways. A later one
+    that can is found when its turn comes, and marks its picture."""
+    if dataset.layout != "masks" or dataset.coding.kind != AUTO:
+        return
+    files = [path for item in dataset.items for path in item.masks.values()]
+    for path in files[:MASKS_CHECKED]:
+        try:
+            check(path)
+        except ImageError:
+            # A broken file marks its picture, and the others are scored.
             continue
-        line = re.sub(r"^[\w.-]+:\s*(?=\[)", "", line)
-        line = line.removeprefix("- ").strip().strip("[],")
-        for part in line.split(",") if "," in line else [line]:
-            entry = part.strip().strip("[]").strip("\"'")
-            if entry:
-                found.append(int(entry) if re.fullmatch(r"\d+", entry) else entry)
-    if not found:
-        raise DataError(f"The index file {path} names nothing.")
-    return found
-
-
-def _chosen(items: Sequence[Item], wanted: Iterable[int | str], path: Path) -> list[Item]:
-    by_name: dict[str, Item] = {}
-    for item in items:
-        for name in (item.key, Path(item.key).name, Path(item.key).stem):
-            by_name.setdefault(name, item)
-    result: dict[str, Item] = {}
-    for entry in wanted:
-        # A number that is also a file's name means the file: ImageNet names are numbers to some.
-        found = by_name.get(str(entry))
-        if found is None and isinstance(entry, int) and entry < len(items):
-            found = items[entry]
-        if found is None:
-            raise DataError(
-                f"{path} names {entry!r}, but the data set has {len(items)} pictures and none of that name."
-            )
-        result[found.key] = found
-    return list(result.values())

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from vitinspect.errors import ParameterError
+from vitinspect.evaluation.mask_codings import parse_coding
 from vitinspect.explainers.parameters import split_calls
 from vitinspect.explainers.registry import make_method
 from vitinspect.fusion import MODES as FUSION_MODES
@@ -32,6 +33,11 @@ class Plan:
     layout: str = "auto"
     split: str = "val"
     indices: str | None = None
+    index_base: int | None = None
+    """What the list of indices counts from; None: told from the pictures' names."""
+    mask_coding: str = "auto"
+    labels: str | None = None
+    """A file of the pictures' classes."""
     limit: int | None = None
     model: str = "demo"
     fingerprint: str = ""
@@ -67,6 +73,7 @@ class Plan:
         _one_of("threshold", self.threshold, THRESHOLD_MODES)
         for score in self.scores:
             _one_of("score", score, SCORES)
+        parse_coding(self.mask_coding)
         if self.protocol is not None:
             _one_of("protocol", self.protocol, PROTOCOLS)
         if not 0 <= self.min_confidence <= 1:

@@ -160,6 +160,8 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
     failed = [image for image in results.images if image.state == "failed"]
     if failed:
         lines += ["## Not evaluated", "", *(f"- `{image.image}`: {image.reason}" for image in failed), ""]
+    if results.data_notes:
+        lines += ["## Found in the data's folder and not used", "", *(f"- {note}" for note in results.data_notes), ""]
     lines += [
         "## The run",
         "",

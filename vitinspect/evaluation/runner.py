@@ -11,6 +11,7 @@ or one of them died in between; the first rank merges at the end.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -161,6 +162,9 @@ def open_plan_dataset(plan: Plan) -> Dataset:
         limit=plan.limit,
         split=plan.split,
         voc_void_is_foreground=plan.voc_void_is_foreground,
+        index_base=plan.index_base,
+        mask_coding=plan.mask_coding,
+        labels=plan.labels,
     )
 
 
@@ -169,6 +173,8 @@ def _todo(plan: Plan, dataset: Dataset, folder: Path) -> list[int] | str:
     try:
         with Store(folder / FILE) as store:
             store.claim(plan)
+            store.set_fact("data_notes", json.dumps(dataset.notes))
+            store.set_fact("data_images", str(len(dataset)))
         merge(folder)
         with Store(folder / FILE) as store:
             finished = store.finished()

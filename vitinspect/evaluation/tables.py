@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,6 +113,7 @@ class Results:
     def __init__(self, store: Store) -> None:
         self.plan: Plan = store.plan
         self.images = list(store.images())
+        self.data_notes: list[str] = json.loads(store.fact("data_notes") or "[]")
         self.values: dict[tuple[str, str, str], dict[str, float]] = {}
         """(annotator, method, score) to image to value."""
         for image, method, annotator, score, value in store.scores():

@@ -50,7 +50,9 @@ def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: 
     """Decode and prepare one item; a broken one says why instead of raising."""
     from vitinspect.images import open_image
 
-    result = Picture(item, position)
+    result = Picture(item, position, problem=item.problem)
+    if item.problem:
+        return result
     try:
         image = open_image(item.path)
         prepared = model.preprocess(image, plan.mode)

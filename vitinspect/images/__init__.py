@@ -17,7 +17,7 @@ from vitinspect.images.listing import (
     natural_key,
     scan_images,
 )
-from vitinspect.images.masks import open_mask
+from vitinspect.images.masks import mask_palette, open_mask
 from vitinspect.images.opening import (
     DEFAULT_MAX_PIXELS,
     max_pixels,
@@ -32,6 +32,7 @@ __all__ = [
     "SUFFIXES",
     "is_image_name",
     "list_images",
+    "mask_palette",
     "max_pixels",
     "natural_key",
     "open_image",

@@ -14,14 +14,14 @@ from vitinspect.images.opening import Source, _name, _opened, _orientation, _upr
 _MAX_COLOURS = 256
 
 
-def open_mask(source: Source, *, max_pixels: int | None = None) -> NDArray[Any]:
+def open_mask(source: Source, *, max_pixels: int | None = None, greys: bool = False) -> NDArray[Any]:
     """The labels in a mask file, height x width, ``uint8`` or ``int32``; zero is the background.
 
     - palette (Pascal VOC): the palette's indices, whatever colours it gives them; grey of 8 or 16 bits: the
       values; one bit: 0 and 1;
     - colours: each colour is a label, counted from 1 in the order of their values, and black is 0;
     - one colour with transparency: opaque is 1;
-    - JPEG blurs the edges of a mask: its grey values are rounded to 0 and 255.
+    - JPEG blurs the edges of a mask: its grey values are rounded to 0 and 255, unless ``greys`` are asked for.
 
     The orientation tag is applied, as it is to pictures.
     """
@@ -31,10 +31,19 @@ def open_mask(source: Source, *, max_pixels: int | None = None) -> NDArray[Any]:
         lossy = image.format in ("JPEG", "MPO")
         orientation = _orientation(image)
         upright = _upright(image, orientation)
-        labels = _labels(upright, name, lossy)
+        labels = _labels(upright, name, lossy and not greys)
     if labels.size and labels.max() < 256 and labels.min() >= 0:
         return labels.astype(np.uint8)
     return labels.astype(np.int32)
+
+
+def mask_palette(source: Source, *, max_pixels: int | None = None) -> list[tuple[int, int, int]] | None:
+    """The colours of a palette picture by their index; None for every other kind. No pixel is decoded."""
+    with _opened(source, max_pixels) as image:
+        if image.mode not in ("P", "PA"):
+            return None
+        flat = image.getpalette("RGB") or []
+    return [(flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3)]
 
 
 def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:

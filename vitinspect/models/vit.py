@@ -16,6 +16,7 @@ from torch import nn
 from vitinspect.errors import UnsupportedModelError
 from vitinspect.models.evaluation_state import in_evaluation_state, lock_of
 from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
+from vitinspect.models.wnids import class_of_wnid, is_wnid
 
 if TYPE_CHECKING:
     from vitinspect.explainers.registry import Method
@@ -194,10 +195,15 @@ class ViT:
     # --- labels ----------------------------------------------------------------------------------------------
 
     def find_label(self, text: str) -> int | None:
-        """The class of this name: exact, or ignoring case, or one of its synonyms (``"tabby, tabby cat"``)."""
+        """The class of this name: exact, or ignoring case, or one of its synonyms (``"tabby, tabby cat"``), also with
+        underscores for spaces; or of this WordNet id (``n02123045``)."""
         if text in self._label_index:
             return self._label_index[text]
-        return self._label_index_folded.get(text.casefold())
+        if is_wnid(text):
+            return class_of_wnid(text, self.labels, self.find_label)
+        folded = text.casefold()
+        found = self._label_index_folded.get(folded)
+        return self._label_index_folded.get(folded.replace("_", " ")) if found is None else found
 
     @cached_property
     def _label_index(self) -> dict[str, int]:

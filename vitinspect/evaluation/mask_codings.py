@@ -1,0 +1,148 @@
+"""How the values of a mask file are read: which of them are foreground, and which count for nothing.
+
+People save masks in many ways, and the same file can mean several things: of a palette picture with the values 0, 15
+and 255, the 255 is the border that Pascal VOC leaves out, or the only object there is. Where a file has one reading it
+is taken; where it has several, the user is asked for ``--mask-coding`` and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vitinspect.errors import DataError, ParameterError
+from vitinspect.images import mask_palette, open_mask
+
+AUTO, BINARY, PALETTE, THRESHOLD, INDEX, IMAGENET_S = "auto", "binary", "palette", "threshold", "index", "imagenet-s"
+CODING_HELP = (
+    "binary (every value but 0), palette (as Pascal VOC: every index but 0, and 255 counts for nothing), threshold=N "
+    "(values above N) or index=A,B (these values; 255 counts for nothing)"
+)
+IGNORED = 255
+GREY_LEVEL = 127
+"""Where a grey picture with soft edges is cut, if nothing else is said: in the middle of its range."""
+FEWEST_GREYS = 33
+"""A picture with fewer values may be a label image: Pascal VOC has 22."""
+
+
+@dataclass(frozen=True)
+class MaskCoding:
+    """One reading of mask files."""
+
+    kind: str = AUTO
+    values: tuple[int, ...] = ()
+    """The level of ``threshold``, the foreground of ``index``."""
+    ignore: int | None = None
+    """The value that is left out of all scores."""
+
+    def __str__(self) -> str:
+        if self.kind in (THRESHOLD, INDEX):
+            return f"{self.kind}={','.join(map(str, self.values))}"
+        return self.kind
+
+    @property
+    def words(self) -> str:
+        """What is foreground, for captions; empty where the files leave no choice."""
+        left_out = f"; {self.ignore} is left out" if self.ignore is not None else ""
+        return {
+            AUTO: "",
+            BINARY: "masks: every value but 0",
+            PALETTE: f"masks: every index but 0{left_out}",
+            THRESHOLD: f"masks: values above {self.values[0] if self.values else 0}",
+            INDEX: f"masks: index {', '.join(map(str, self.values))}{left_out}",
+            IMAGENET_S: "",
+        }[self.kind]
+
+    def read(self, path: Path, only: int | None = None) -> np.ndarray:
+        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing. ``only``: the one foreground."""
+        if self.kind == IMAGENET_S:
+            return _imagenet_s(path)
+        labels = open_mask(path, greys=self.kind == THRESHOLD)
+        if only is not None:
+            return self._bytes(labels == only, labels)
+        if self.kind == AUTO:
+            return _one_reading(path, labels)
+        if self.kind == THRESHOLD:
+            return (labels > self.values[0]).astype(np.uint8)
+        if self.kind == INDEX:
+            return self._bytes(np.isin(labels, self.values), labels)
+        return self._bytes(labels > 0, labels)
+
+    def _bytes(self, real: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        found = real.astype(np.uint8)
+        if self.ignore is not None:
+            found[labels == self.ignore] = IGNORED
+        return found
+
+
+def parse_coding(text: str) -> MaskCoding:
+    """``--mask-coding`` as typed."""
+    kind, equals, rest = (part.strip() for part in text.partition("="))
+    if kind in (BINARY, AUTO) and not equals:
+        return MaskCoding(kind)
+    if kind == PALETTE and not equals:
+        return MaskCoding(PALETTE, ignore=IGNORED)
+    numbers = [part.strip() for part in rest.split(",") if part.strip()]
+    if all(part.isdigit() for part in numbers):
+        values = tuple(int(part) for part in numbers)
+        if kind == THRESHOLD and len(values) == 1:
+            return MaskCoding(THRESHOLD, values)
+        if kind == INDEX and values:
+            return MaskCoding(INDEX, values, None if IGNORED in values else IGNORED)
+    raise ParameterError(f"A mask coding is {CODING_HELP}; not {text!r}.")
+
+
+def check(path: Path) -> None:
+    """Complain if the file can be read in several ways."""
+    _one_reading(path, open_mask(path))
+
+
+def is_grey(labels: np.ndarray) -> bool:
+    """Whether this is a black and white picture with soft edges: many values, and most pixels at one of the ends."""
+    counts = np.bincount(labels.reshape(-1), minlength=256)
+    if len(counts) > 256 or labels.max() <= GREY_LEVEL:
+        return False
+    return int((counts > 0).sum()) >= FEWEST_GREYS and int(counts[0] + counts[labels.max()]) * 2 >= labels.size
+
+
+def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
+    found = [int(v) for v in np.unique(labels)]
+    palette = mask_palette(path)
+    if palette is not None:
+        if all(len(set(palette[v])) == 1 for v in found if v < len(palette)) and _same_order(palette, found):
+            # A grey picture that was saved with a palette: black, white and what is between.
+            grey = np.array([palette[min(v, len(palette) - 1)][0] for v in range(max(found) + 1)], dtype=np.uint8)
+            labels, found = grey[labels], sorted({int(grey[v]) for v in found})
+        elif len(found) > 2 or IGNORED in found or found[0] != 0:
+            raise _ambiguous(path, found, "a palette picture")
+    if len(found) == 1 or (len(found) == 2 and found[0] == 0):
+        return (labels > 0).astype(np.uint8)
+    if is_grey(labels):
+        return (labels > GREY_LEVEL).astype(np.uint8)
+    raise _ambiguous(path, found, "a picture")
+
+
+def _same_order(palette: list[tuple[int, ...]], found: list[int]) -> bool:
+    """Whether a larger index is a lighter grey: otherwise indices and greys would give opposite masks."""
+    greys = [palette[v][0] for v in found if v < len(palette)]
+    return len(greys) == len(found) and all(a < b for a, b in itertools.pairwise(greys))
+
+
+def _ambiguous(path: Path, found: list[int], what: str) -> DataError:
+    shown = ", ".join(map(str, found[:12])) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
+    return DataError(
+        f"The mask {path} is {what} with the values {shown}, which can be read in several ways. Say with "
+        f"`--mask-coding` which of them are foreground: {CODING_HELP}."
+    )
+
+
+def _imagenet_s(path: Path) -> np.ndarray:
+    """Class = red + 256 * green; 1000 is its ignore label."""
+    from vitinspect.images import open_image
+
+    colours = np.asarray(open_image(path)).astype(np.int32)
+    classes = colours[..., 0] + 256 * colours[..., 1]
+    return np.where(classes == 1000, IGNORED, (classes > 0).astype(np.int32)).astype(np.uint8)
