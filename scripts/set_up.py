@@ -191,7 +191,7 @@ def missing_system_packages(*, testing: bool, windowed: bool, new_environment: b
     if testing or windowed:
         libraries.update(system.X11_LIBRARIES)
     packages = set(system.missing_libraries(libraries).values())
-    if not system.has_fonts():
+    if not system.has_fonts() or (testing and system.font_file(system.TEST_FONT) is None):
         packages.add(system.FONT_PACKAGE)
     if testing:
         packages.update(package for program, package in TEST_PROGRAMS.items() if not shutil.which(program))

@@ -92,6 +92,8 @@ def test_fonts_are_looked_for_in_every_folder_below(tmp_path: Path) -> None:
     (tmp_path / "truetype" / "deep").mkdir(parents=True)
     (tmp_path / "truetype" / "deep" / "Sans.TTF").write_bytes(b"")
     assert system.has_fonts([tmp_path])
+    assert system.font_file("Sans.TTF", [tmp_path]) == tmp_path / "truetype" / "deep" / "Sans.TTF"
+    assert system.font_file("Other.ttf", [tmp_path]) is None
 
 
 @linux_only

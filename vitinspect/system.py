@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 # Shared library -> the Debian and Ubuntu package that has it.
@@ -54,6 +54,8 @@ WAYLAND_LIBRARIES = {
 }
 
 FONT_PACKAGE = "fonts-dejavu-core"
+TEST_FONT = "DejaVuSans.ttf"
+"""In that package; the kept pictures of the tests are painted with it."""
 _FONT_SUFFIXES = {".ttf", ".otf", ".ttc", ".pfb"}
 
 
@@ -94,6 +96,15 @@ def has_fonts(folders: Iterable[Path] | None = None) -> bool:
     """Whether there is any font at all; without one, Qt and its offscreen pictures show empty boxes."""
     if not sys.platform.startswith("linux"):
         return True
+    return any(path.suffix.lower() in _FONT_SUFFIXES for path in _font_files(folders))
+
+
+def font_file(name: str, folders: Iterable[Path] | None = None) -> Path | None:
+    """Where the font file of that name is installed."""
+    return next((path for path in _font_files(folders) if path.name == name), None)
+
+
+def _font_files(folders: Iterable[Path] | None) -> Iterator[Path]:
     if folders is None:
         home = Path.home()
         folders = (
@@ -103,10 +114,8 @@ def has_fonts(folders: Iterable[Path] | None = None) -> bool:
             home / ".local" / "share" / "fonts",
         )
     for folder in folders:
-        for _, _, names in os.walk(folder):
-            if any(os.path.splitext(name)[1].lower() in _FONT_SUFFIXES for name in names):
-                return True
-    return False
+        for where, _, names in os.walk(folder):
+            yield from (Path(where) / name for name in names)
 
 
 def display_problem(environment: Mapping[str, str] | None = None) -> str | None:

@@ -198,9 +198,21 @@ def test_the_tests_need_a_virtual_screen_besides(bare_machine: ModuleType) -> No
 def test_a_machine_that_has_everything_needs_nothing(set_up: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(set_up.system, "missing_libraries", lambda libraries: {})
     monkeypatch.setattr(set_up.system, "has_fonts", lambda: True)
+    monkeypatch.setattr(set_up.system, "font_file", lambda name: Path(name))
     monkeypatch.setattr(set_up.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(set_up, "can_make_environments", lambda: True)
     assert set_up.missing_system_packages(testing=True, windowed=True, new_environment=True) == []
+
+
+def test_the_tests_need_the_font_of_the_kept_pictures_whatever_other_fonts_there_are(
+    bare_machine: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bare_machine.system, "has_fonts", lambda: True)
+    monkeypatch.setattr(bare_machine.system, "font_file", lambda name: None)
+    needed = bare_machine.missing_system_packages(testing=True, windowed=False, new_environment=False)
+    assert "fonts-dejavu-core" in needed
+    needed = bare_machine.missing_system_packages(testing=False, windowed=True, new_environment=False)
+    assert "fonts-dejavu-core" not in needed
 
 
 def test_an_ordinary_user_is_told_the_packages_in_one_line_and_nothing_is_installed(
