@@ -227,7 +227,8 @@ class Canvas(QWidget):
         ratio = self.devicePixelRatioF()
         levels = tuple(self.levels.get(m.id) for m in (pane.map, pane.second) if m is not None)
         swipe = self.state.swipe if pane.second is not None else 0.0
-        key = (id(pane.map), id(pane.second), pane.size, self.view, ratio, look, levels, id(picture), swipe)
+        # The objects themselves, which are compared by identity and stay alive as long as the key does.
+        key = (pane.map, pane.second, pane.size, self.view, ratio, look, levels, picture, swipe)
         kept = self._composed.get(number)
         if kept is not None and kept[0] == key:
             return kept[1]

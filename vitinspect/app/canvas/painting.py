@@ -15,6 +15,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from vitinspect.app import heat as heating
 from vitinspect.app.geometry import View
+from vitinspect.app.identity import Same
 from vitinspect.app.pictures import Picture
 from vitinspect.app.results import ShownMap
 
@@ -42,8 +43,8 @@ class Composer:
     def __init__(self) -> None:
         self._base_key: Any = None
         self._base: QImage | None = None
-        self._heats: dict[int, tuple[ShownMap, QImage, QImage]] = {}
-        self._lines: dict[int, tuple[Any, list[QLineF]]] = {}
+        self._heats: dict[ShownMap, tuple[QImage, QImage]] = {}
+        self._lines: dict[ShownMap, tuple[Any, list[QLineF]]] = {}
         self._region: Any = None
 
     def clear(self) -> None:
@@ -53,15 +54,14 @@ class Composer:
 
     def keep_only(self, maps: list[ShownMap]) -> None:
         """Forget maps that are no longer shown."""
-        alive = {id(m) for m in maps}
-        self._heats = {k: v for k, v in self._heats.items() if k in alive}
-        self._lines = {k: v for k, v in self._lines.items() if k in alive}
+        self._heats = {shown: kept for shown, kept in self._heats.items() if shown in maps}
+        self._lines = {shown: kept for shown, kept in self._lines.items() if shown in maps}
 
     # --- the picture -------------------------------------------------------------------------------------------
 
     def base(self, picture: Picture, view: View, pane: tuple[int, int], ratio: float, look: Look) -> QImage:
         """The picture as this view shows it, in a pane of ``pane`` (width, height) logical pixels."""
-        key = (id(picture), picture.content, view, pane, ratio, look.ground, look.show == "heat")
+        key = (picture, view, pane, ratio, look.ground, look.show == "heat")
         if key == self._base_key and self._base is not None:
             return self._base
         image = QImage(max(1, round(pane[0] * ratio)), max(1, round(pane[1] * ratio)), QImage.Format.Format_RGB32)
@@ -77,11 +77,10 @@ class Composer:
     # --- the map -----------------------------------------------------------------------------------------------
 
     def _levels(self, shown: ShownMap, smooth: bool) -> QImage:
-        kept = self._heats.get(id(shown))
-        if kept is None or kept[0] is not shown:
-            kept = (shown, indexed(shown.heat.smooth), indexed(shown.heat.patches))
-            self._heats[id(shown)] = kept
-        return kept[1] if smooth else kept[2]
+        kept = self._heats.get(shown)
+        if kept is None:
+            kept = self._heats[shown] = (indexed(shown.heat.smooth), indexed(shown.heat.patches))
+        return kept[0] if smooth else kept[1]
 
     def paint_heat(self, painter: QPainter, shown: ShownMap, view: View, pane: tuple[float, float], look: Look) -> None:
         """Lay a map over the picture, exactly where the model looked."""
@@ -106,7 +105,7 @@ class Composer:
         """What was painted out: as the model sees it, or in one colour until that is known."""
         probed = results.probed
         mask = results.painted
-        key = (id(mask), id(probed))
+        key = (Same(mask), Same(probed))
         if self._region is None or self._region[0] != key:
             height, width = mask.shape
             pixels = np.zeros((height, width, 4), np.uint8)
@@ -116,11 +115,11 @@ class Composer:
             waiting = mask if probed is None else mask & ~probed.mask
             pixels[waiting] = (128, 128, 128, 255)
             image = QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32).copy()
-            self._region = (key, mask, probed, image)
+            self._region = (key, image)
         painter.save()
         painter.setClipRect(to_pane(placed.visible, view, pane, placed.original_size), Qt.ClipOperation.IntersectClip)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        painter.drawImage(to_pane(placed.box, view, pane, placed.original_size), self._region[3])
+        painter.drawImage(to_pane(placed.box, view, pane, placed.original_size), self._region[1])
         painter.restore()
 
     def paint_outline(
@@ -134,10 +133,10 @@ class Composer:
     ) -> None:
         """The rim of the part of the map that is above ``level``."""
         key = (level, smooth)
-        kept = self._lines.get(id(shown))
+        kept = self._lines.get(shown)
         if kept is None or kept[0] != key:
             kept = (key, outline_of(shown, level, smooth))
-            self._lines[id(shown)] = kept
+            self._lines[shown] = kept
         size = shown.placed.original_size
         scale = view.scale(pane, size)
         left, top = view.origin(pane, size)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.painting import ACCENT
+from vitinspect.app.identity import Same
 from vitinspect.app.multiplex import geometry, painting
 from vitinspect.app.multiplex.model import Aggregate, cut_masks
 from vitinspect.app.multiplex.networks import Networks
@@ -74,7 +75,7 @@ class AggregateView(QWidget):
         if self.networks.aggregate_is_current:
             return found.masks
         ratio = float(self.networks.parameter("token_ratio"))
-        key = (id(found), ratio)
+        key = (Same(found), ratio)
         if self._masks is None or self._masks[0] != key:
             self._masks = (key, cut_masks(found.statistics, ratio))
         return self._masks[1]
@@ -190,10 +191,10 @@ class AggregateView(QWidget):
                     left, right = self.cell_box(cell, width, height)
                     values = found.statistics[cell].reshape(found.grid)
                     painter.drawImage(
-                        left, self._image(("map", id(found), cell), lambda v=values: painting.heat_image(v))
+                        left, self._image(("map", Same(found), cell), lambda v=values: painting.heat_image(v))
                     )
                     mask = masks[cell]
-                    key = ("mask", id(masks), cell)
+                    key = ("mask", Same(masks), cell)
                     made = self._image(key, lambda m=mask: painting.mask_image(m.reshape(found.grid), on, off))
                     painter.drawImage(right, made)
                     held = patch is not None and bool(mask[patch])

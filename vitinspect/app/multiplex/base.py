@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.painting import ACCENT
+from vitinspect.app.identity import Same
 from vitinspect.app.multiplex import geometry, painting, raster
 from vitinspect.app.multiplex.geometry import Plane
 from vitinspect.app.multiplex.model import Drawn, Network
@@ -65,15 +66,15 @@ class NetworkView(QWidget):
         n, s = self.networks, self.state
         picture, placed = n.results.picture, n.results.placed
         return (
-            id(n.network),
+            Same(n.network),
             n.min_cut,
             n.first_layer,
             n.layer,
             s.network_arcs,
             s.network_direction,
             s.network_colour,
-            id(n.communities) if s.network_colour == "communities" else 0,
-            id(picture),
+            Same(n.communities if s.network_colour == "communities" else None),
+            Same(picture),
             placed,
             theme.current().name,
             n.is_current,
