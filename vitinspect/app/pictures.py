@@ -66,8 +66,9 @@ def decode(path: str, cancel: CancelToken | None = None) -> Picture:
     """Open ``path``; an ``ImageError`` names it and the reason."""
     import numpy as np
 
-    # The canvas needs it for the first picture: loaded here, the window does not wait for it.
-    import vitinspect.app.canvas.painting  # noqa: F401
+    # What the picture is painted with: loaded here, in a thread of its own, the window does not wait for it.
+    import vitinspect.figures.overlay
+    import vitinspect.maps  # noqa: F401
     from vitinspect.images import open_image
 
     source: Any = path
