@@ -1,0 +1,85 @@
+"""The looks of the window: a table of colours (``tokens``), and the palette and style sheet made from it once."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from vitinspect.app.theme import tokens
+from vitinspect.app.theme.sheet import style_sheet
+from vitinspect.app.theme.tokens import DARK, GRID, LIGHT, Theme
+
+__all__ = ["DARK", "GRID", "LIGHT", "Theme", "apply", "current", "fixed", "font", "tabular"]
+
+_current = LIGHT
+
+
+def current() -> Theme:
+    return _current
+
+
+def apply(app: QApplication, choice: str) -> Theme:
+    """``choice`` is system, light or dark."""
+    global _current
+    hints = QGuiApplication.styleHints()
+    if choice == "system":
+        _current = DARK if hints.colorScheme() == Qt.ColorScheme.Dark else LIGHT
+    else:
+        _current = DARK if choice == "dark" else LIGHT
+    if app.style().objectName() != "fusion":
+        app.setStyle("Fusion")
+    app.setFont(font(tokens.TEXT_SIZE))
+    app.setPalette(_palette(_current))
+    app.setStyleSheet(style_sheet(_current))
+    return _current
+
+
+def _palette(t: Theme) -> QPalette:
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for which, colour in (
+        (role.Window, t.window),
+        (role.WindowText, t.text),
+        (role.Base, t.field),
+        (role.AlternateBase, t.panel),
+        (role.ToolTipBase, t.field),
+        (role.ToolTipText, t.text),
+        (role.Text, t.text),
+        (role.Button, t.field),
+        (role.ButtonText, t.text),
+        (role.BrightText, t.accent),
+        (role.Link, t.accent),
+        (role.Highlight, t.chosen),
+        (role.HighlightedText, t.on_chosen),
+        (role.PlaceholderText, t.quiet),
+        (role.Mid, t.line),
+        (role.Midlight, t.hover),
+        (role.Dark, t.line),
+        (role.Accent, t.accent),
+    ):
+        palette.setColor(which, QColor(colour))
+    for which in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, which, QColor(t.quiet))
+    return palette
+
+
+def font(pixels: int = tokens.TEXT_SIZE, *, bold: bool = False) -> QFont:
+    """The system's font at a size of the design, with figures of one width."""
+    chosen = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    chosen.setPixelSize(pixels)
+    chosen.setBold(bold)
+    return tabular(chosen)
+
+
+def tabular(font: QFont) -> QFont:
+    """The same font with all figures of one width, so that numbers do not move as they change."""
+    copy = QFont(font)
+    set_feature = getattr(copy, "setFeature", None)
+    if set_feature is not None:
+        set_feature(QFont.Tag("tnum"), 1)
+    return copy
+
+
+def fixed() -> QFont:
+    return QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
