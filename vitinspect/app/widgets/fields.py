@@ -105,7 +105,7 @@ class NumberField(QDoubleSpinBox):
         found = numbers.parse(bare)
         return found / 100 if found is not None and self._percent else found
 
-    def validate(self, text: str, position: int) -> object:
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         rest = text.strip().removesuffix(self._unit.strip()) if self._unit else text
         if not set(rest) <= _ALLOWED:
             return QValidator.State.Invalid, text, position

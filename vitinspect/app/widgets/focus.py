@@ -30,6 +30,7 @@ class FocusRing(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._window = window
         self._target: QWidget | None = None
         self.hide()
         app = QApplication.instance()
@@ -39,7 +40,7 @@ class FocusRing(QWidget):
     @property
     def target(self) -> QWidget | None:
         """The control that it is drawn around; None while it is not shown."""
-        return self._target if self.isVisibleTo(self.parentWidget()) else None
+        return self._target if self.isVisibleTo(self._window) else None
 
     @Slot(QWidget, QWidget)
     def _focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
@@ -47,7 +48,7 @@ class FocusRing(QWidget):
             self._target.removeEventFilter(self)
             self._target = None
         self.hide()
-        if new is None or new is self or new.window() is not self.parentWidget() or not self._wanted(new):
+        if new is None or new is self or new.window() is not self._window or not self._wanted(new):
             return
         self._target = new
         new.installEventFilter(self)
@@ -75,7 +76,7 @@ class FocusRing(QWidget):
     def _follow(self) -> None:
         if self._target is None or not self._target.isVisible():
             return
-        corner = self._target.mapTo(self.parentWidget(), QPoint(0, 0))
+        corner = self._target.mapTo(self._window, QPoint(0, 0))
         self.setGeometry(QRect(corner, self._target.size()).adjusted(-_OUTSIDE, -_OUTSIDE, _OUTSIDE, _OUTSIDE))
         self.show()
         self.raise_()
