@@ -6,9 +6,18 @@ The command line prints it as one line; the window shows it with the traceback b
 
 from __future__ import annotations
 
+from vitinspect.names import readable
+
 
 class VitInspectError(Exception):
-    """Anything that vitinspect reports to its user on purpose."""
+    """Anything that vitinspect reports to its user on purpose.
+
+    Names of files in a message may hold bytes that are no text: these are replaced, so that every message can be
+    printed, shown and stored.
+    """
+
+    def __init__(self, *details: object) -> None:
+        super().__init__(*(readable(one) if isinstance(one, str) else one for one in details))
 
 
 class ImageError(VitInspectError):
@@ -51,6 +60,10 @@ class MethodFailed(VitInspectError):  # noqa: N818 - reads as a statement
 
 class DataError(VitInspectError):
     """A data set, a mask or a run folder is not what it should be."""
+
+
+class StorageFull(DataError):  # noqa: N818 - reads as a statement
+    """Nothing more can be written: no space is left, or the person's share of it is used up."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it

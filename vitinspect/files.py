@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -16,21 +18,24 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from vitinspect import __version__
-from vitinspect.errors import DataError
+from vitinspect.errors import DataError, StorageFull
+from vitinspect.names import stored
 
 SOFTWARE = f"vitinspect {__version__}"
 _MARK = "vitinspect "
 _SOURCE_KEY = "vitinspect:image"
 _LONGEST_NAME = 96
+"""In bytes: file systems take 255, and two such parts and an ending make a name."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path``: all of it, or nothing and the old file stays."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{slug(path.name)[:40]}.", suffix=".part")
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise _not_written(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -40,10 +45,15 @@ def write_atomic(path: Path, data: bytes) -> None:
         os.chmod(beside, 0o666 & ~_umask())
         os.replace(beside, path)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise _not_written(path, error) from error
     finally:
-        if os.path.exists(beside):
+        with contextlib.suppress(OSError):
             os.unlink(beside)
+
+
+def _not_written(path: Path, error: OSError) -> DataError:
+    kind = StorageFull if error.errno in _FULL else DataError
+    return kind(f"{path} cannot be written: {error.strerror or error}.")
 
 
 def _umask() -> int:
@@ -55,9 +65,10 @@ def _umask() -> int:
 def slug(text: str) -> str:
     """``text`` as a part of a file name on every system: ``rollout(start_layer=1)`` -> ``rollout-start_layer=1``."""
     plain = re.sub(r"[^\w.=+-]+", "-", text).strip("-.")
-    if plain and len(plain) <= _LONGEST_NAME:
+    if plain and len(plain.encode()) <= _LONGEST_NAME:
         return plain
-    return f"{plain[: _LONGEST_NAME - 9]}-{short_hash(text)}".lstrip("-")
+    start = plain.encode()[: _LONGEST_NAME - 9].decode("utf-8", "ignore")
+    return f"{start}-{short_hash(text)}".lstrip("-")
 
 
 def short_hash(text: str) -> str:
@@ -65,11 +76,11 @@ def short_hash(text: str) -> str:
 
 
 def png_bytes(picture: Image.Image, texts: Mapping[str, str]) -> bytes:
-    """A PNG that says what made it, and from which image (key ``image`` of ``texts``)."""
+    """A PNG that says what made it, and from which image (key ``image`` of ``texts``: its path as ``stored``)."""
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", SOFTWARE)
     for key, text in texts.items():
-        info.add_itxt(f"vitinspect:{key}", text)
+        info.add_itxt(f"vitinspect:{key}", text.encode("utf-8", "replace").decode())
     buffer = BytesIO()
     picture.save(buffer, "PNG", pnginfo=info)
     return buffer.getvalue()
@@ -130,7 +141,7 @@ class OutputNames:
 
     def stem(self, image: Path, endings: tuple[str, ...], subfolder: Path = Path()) -> Path:
         """The path without its ending, such that each of ``stem + ending`` may be written."""
-        source = str(image.absolute())
+        source = stored(image.absolute())
         plain = self.folder / subfolder / slug(image.stem)
         hashed = plain.with_name(f"{plain.name}-{short_hash(source)}")
         candidates = [plain, hashed] + [hashed.with_name(f"{hashed.name}-{n}") for n in range(2, 1000)]

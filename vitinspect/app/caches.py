@@ -129,7 +129,7 @@ def pack(key: str, value: Mapped | Predicted) -> bytes:
             "target": value.target,
             "placed": (placed.input_size, placed.original_size, placed.box),
         }
-    text = json.dumps(header, ensure_ascii=False).encode()
+    text = json.dumps(header).encode()
     return _MAGIC + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes()
 
 
@@ -197,7 +197,7 @@ def remember_card(card: ModelCard) -> None:
         known[card.source] = {"stamp": stamp, "card": card.__dict__}
         while len(known) > 12:
             known.pop(next(iter(known)))
-        write_atomic(_cards_file(), json.dumps(known, ensure_ascii=False).encode())
+        write_atomic(_cards_file(), json.dumps(known).encode())
     except Exception as error:
         _log.info("The model could not be remembered: %s", error)
 

@@ -104,7 +104,8 @@ class Desk(QObject):
 
         document = {"state": json.loads(self.state.to_json()), "layout": layout or self.window_layout}
         try:
-            write_atomic(self.state_file(), json.dumps(document, ensure_ascii=False, indent=1).encode())
+            # Names of files may hold bytes that are no text: plain JSON keeps them, as \udce9.
+            write_atomic(self.state_file(), json.dumps(document, indent=1).encode())
         except Exception as error:
             _log.warning("What is shown could not be saved: %s", error)
 

@@ -128,7 +128,7 @@ class Settings(QObject):
     def save(self) -> None:
         from vitinspect.files import write_atomic
 
-        write_atomic(self.path, (json.dumps(self._own, indent=1, ensure_ascii=False) + os.linesep).encode())
+        write_atomic(self.path, (json.dumps(self._own, indent=1) + os.linesep).encode())
 
 
 def fits(setting: Setting, value: Any) -> bool:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.errors import ImageError, VitInspectError
+from vitinspect.errors import (
+    Cancelled,
+    ImageError,
+    MethodNotApplicable,
+    ModelError,
+    ParameterError,
+    StorageFull,
+    TargetError,
+)
+from vitinspect.names import shown
 
 if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
@@ -150,9 +160,38 @@ def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Iterat
         yield "  ".join(cells).rstrip()
 
 
-def report_failures(failures: Sequence[tuple[Path, VitInspectError]], total: int) -> None:
-    """The last word of a command that went on after pictures that could not be used."""
-    from vitinspect.cli.frame import complain
+NOT_THE_PICTURES = (
+    *(Cancelled, BrokenPipeError, StorageFull),
+    *(ModelError, ParameterError, TargetError, MethodNotApplicable),
+)
+"""What is wrong with the command or with the disk, and would be with every picture."""
 
-    if failures and total > 1:
-        complain(f"{len(failures)} of {total} pictures could not be used.")
+
+class Failures:
+    """The pictures that could not be used: whatever goes wrong with one of them, the others are worked on."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.paths: list[Path] = []
+
+    @contextmanager
+    def of(self, path: Path) -> Iterator[None]:
+        """What is raised within is said in one line and is this picture's failure."""
+        from vitinspect.cli.frame import complain, sentence
+
+        try:
+            yield
+        except NOT_THE_PICTURES:
+            raise
+        except Exception as error:
+            self.paths.append(path)
+            said, name = sentence(error), " ".join(shown(path).split())
+            complain(said if name in said else f"{name}: {said}")
+
+    def report(self) -> int:
+        """The last word of the command, and its exit code."""
+        from vitinspect.cli.frame import ERROR, complain
+
+        if self.paths and self.total > 1:
+            complain(f"{len(self.paths)} of {self.total} pictures could not be used.")
+        return ERROR if self.paths else 0

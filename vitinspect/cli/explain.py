@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitinspect.cli.common import (
     DEFAULT_OUTPUT,
+    Failures,
     Found,
     add_image_arguments,
     add_mode_option,
@@ -17,10 +18,10 @@ from vitinspect.cli.common import (
     gather,
     load_chosen_model,
     percent,
-    report_failures,
 )
-from vitinspect.errors import ImageError, MethodNotApplicable, VitInspectError
+from vitinspect.errors import MethodNotApplicable
 from vitinspect.figures.colormaps import colormap_names, default_colormap
+from vitinspect.names import shown, stored
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -80,7 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from vitinspect.cli.frame import complain, sentence
     from vitinspect.files import OutputNames
     from vitinspect.images import open_image
 
@@ -92,19 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         check_methods(model, methods)
     names = OutputNames(arguments.out)
-    failures: list[tuple[Path, VitInspectError]] = []
+    failures = Failures(len(found))
     with progress_over(found) as progress:
         for position, one in enumerate(found):
-            try:
+            with failures.of(one.path):
                 picture = open_image(one.path)
                 explanation = explain_one(model, picture, methods, arguments, progress, position)
-            except ImageError as error:
-                failures.append((one.path, error))
-                complain(sentence(error))
-                continue
-            write_results(names, one, picture, model, explanation, arguments)
-    report_failures(failures, len(found))
-    return 2 if failures else 0
+                write_results(names, one, picture, model, explanation, arguments)
+    return failures.report()
 
 
 def chosen_methods(text: str) -> list[Method]:
@@ -208,10 +203,10 @@ def write_results(
         )
         write_atomic(with_ending(stem, endings[key] + ".npz"), npz_bytes({"values": attribution.values}, metadata))
         if not quiet:
-            print(with_ending(stem, endings[key] + ".png"))
+            print(shown(with_ending(stem, endings[key] + ".png")))
     best = about.get("predicted")
     if best is not None and not quiet:
-        print(f"  {one.path.name}: {best['label']} {percent(best['probability']).strip()}", flush=True)
+        print(f"  {shown(one.path.name)}: {shown(best['label'])} {percent(best['probability']).strip()}", flush=True)
 
 
 def paint(
@@ -240,7 +235,7 @@ def describe(
     placement = explanation.placement
     assert placement is not None
     about: dict[str, Any] = {
-        "image": str(path.absolute()),
+        "image": stored(path.absolute()),
         "image_size": [picture.height, picture.width],
         "model": model.name,
         "source": model.source,

@@ -16,6 +16,7 @@ from typing import NoReturn, TextIO
 
 from vitinspect import __version__
 from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.names import readable
 
 ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 """Exit codes: 130 and 141 are what a shell reports for SIGINT and SIGPIPE."""
@@ -106,7 +107,7 @@ def sentence(error: Exception) -> str:
             f"unexpected {type(error).__name__}: {error} (this is a mistake in vitinspect; `--debug` shows "
             "where it happened)"
         )
-    return " ".join(text.split())
+    return " ".join(readable(text).split())
 
 
 def complain(text: str, newline: bool = False) -> None:

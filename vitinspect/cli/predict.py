@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vitinspect.cli.common import (
+    Failures,
+    Found,
     add_image_arguments,
     add_mode_option,
     add_model_options,
@@ -14,9 +17,11 @@ from vitinspect.cli.common import (
     gather,
     load_chosen_model,
     percent,
-    report_failures,
 )
-from vitinspect.errors import ImageError, VitInspectError
+from vitinspect.names import shown, stored
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import Prediction, ViT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,28 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from vitinspect.cli.frame import complain, sentence
-
     found = gather(arguments)
     model = load_chosen_model(arguments)
-    failures: list[tuple[Path, VitInspectError]] = []
+    failures = Failures(len(found))
     for one in found:
-        try:
+        with failures.of(one.path):
             predictions = model.predict(one.path, top=arguments.top, mode=arguments.mode)
-        except ImageError as error:
-            failures.append((one.path, error))
-            complain(sentence(error))
-            continue
-        if arguments.json:
-            rows = [
-                {"index": p.index, "label": p.label, "probability": p.probability, "logit": p.logit}
-                for p in predictions
-            ]
-            document = {"image": str(one.path), "model": model.name, "predictions": rows}
-            print(json.dumps(document, ensure_ascii=False), flush=True)
-        else:
-            print(one.path)
-            for p in predictions:
-                print(f"  {percent(p.probability)}  {p.label}  (class {p.index}, logit {p.logit:.3f})", flush=True)
-    report_failures(failures, len(found))
-    return 2 if failures else 0
+            write(one, predictions, model, arguments)
+    return failures.report()
+
+
+def write(one: Found, predictions: Sequence[Prediction], model: ViT, arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        rows = [
+            {"index": p.index, "label": p.label, "probability": p.probability, "logit": p.logit} for p in predictions
+        ]
+        document = {"image": stored(one.path), "model": model.name, "predictions": rows}
+        print(json.dumps(document, ensure_ascii=False), flush=True)
+    else:
+        print(shown(one.path))
+        for p in predictions:
+            print(f"  {percent(p.probability)}  {shown(p.label)}  (class {p.index}, logit {p.logit:.3f})", flush=True)

@@ -30,6 +30,7 @@ from vitinspect.evaluation.index_lists import choose, read_indices
 from vitinspect.evaluation.label_files import Labels, find_labels, no_labels, read_labels
 from vitinspect.evaluation.mask_codings import AUTO, IMAGENET_S, PALETTE, MaskCoding, check, parse_coding
 from vitinspect.images import is_image_name, list_images, natural_key, open_mask
+from vitinspect.names import stored
 
 LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "classes", "plain", "demo")
 ONE_ANNOTATOR = ""
@@ -44,7 +45,7 @@ class Item:
     """One picture of a data set."""
 
     key: str
-    """Its path relative to the data set: by this it is known in the run folder."""
+    """Its path relative to the data set, as ``names.stored`` keeps it: by this it is known in the run folder."""
     path: Path
     masks: dict[str, Path] = field(default_factory=dict)
     """Annotator to file."""
@@ -173,7 +174,7 @@ def _with_masks(folder: Path, layout: str) -> Dataset:
     found, notes = _match_masks(folder / "masks", set(names))
     label_of = find_labels(folder) if layout == "demo" else no_labels
     items = [
-        Item(key := path.relative_to(folder).as_posix(), path, found.get(name, {}), label_of(key) or _folder_of(name))
+        Item(key := _key(path, folder), path, found.get(name, {}), label_of(key) or _folder_of(name))
         for path, name in zip(pictures, names, strict=True)
     ]
     return Dataset(folder, layout, tuple(items), notes=notes)
@@ -181,7 +182,7 @@ def _with_masks(folder: Path, layout: str) -> Dataset:
 
 def _folder_of(name: str) -> str | None:
     """The class of ``images/CLASS/NAME``."""
-    return name.split("/")[0] if "/" in name else None
+    return stored(name.split("/")[0]) if "/" in name else None
 
 
 def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Path]], tuple[str, ...]]:
@@ -195,16 +196,16 @@ def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Pat
         inside = path.relative_to(folder)
         owner = _owner(inside.with_suffix("").as_posix(), names)
         if owner is None:
-            notes.append(f"The mask {inside.as_posix()} matches no picture in images/.")
+            notes.append(f"The mask {stored(inside)} matches no picture in images/.")
             continue
         picture, annotator = owner
         other = result.setdefault(picture, {}).setdefault(annotator, path)
         if other != path:
-            taken = other.relative_to(folder).as_posix()
-            notes.append(f"The mask {inside.as_posix()} is not used: {taken} is the same annotator's for this picture.")
+            taken = stored(other.relative_to(folder))
+            notes.append(f"The mask {stored(inside)} is not used: {taken} is the same annotator's for this picture.")
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         if path.is_file() and not path.name.startswith(".") and not is_image_name(path.name):
-            notes.append(f"The file {path.relative_to(folder).as_posix()} in masks/ is no picture and is not read.")
+            notes.append(f"The file {stored(path.relative_to(folder))} in masks/ is no picture and is not read.")
     return result, tuple(notes)
 
 
@@ -214,12 +215,12 @@ def _owner(mask: str, names: set[str]) -> tuple[str, str] | None:
         return mask, ONE_ANNOTATOR
     folder, _, rest = mask.partition("/")
     if rest in names:
-        return rest, folder
+        return rest, stored(folder)
     # The longest picture's name that the mask's begins with: what follows the underscore is the annotator.
     end = mask.rfind("_")
     while end > 0:
         if mask[:end] in names and "/" not in mask[end + 1 :] and mask[end + 1 :]:
-            return mask[:end], mask[end + 1 :]
+            return mask[:end], stored(mask[end + 1 :])
         end = mask.rfind("_", 0, end)
     return None
 
@@ -241,7 +242,7 @@ def _voc(folder: Path, split: str, void_is_foreground: bool) -> Dataset:
     listing = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     masks = {p.stem: p for p in list_images(root / "SegmentationClass")}
     if listing.is_file():
-        names = listing.read_text(encoding="utf-8").split()
+        names = listing.read_text(encoding="utf-8", errors="surrogateescape").split()
     elif (listing.parent).is_dir() and split != "val":
         raise DataError(
             f"{listing} does not exist; there are {', '.join(sorted(p.stem for p in listing.parent.iterdir()))}."
@@ -250,7 +251,9 @@ def _voc(folder: Path, split: str, void_is_foreground: bool) -> Dataset:
         names = sorted(masks, key=natural_key)
     pictures = {p.stem: p for p in list_images(root / "JPEGImages")}
     items = [
-        Item(f"JPEGImages/{name}", pictures.get(name, root / "JPEGImages" / f"{name}.jpg"), _one(masks.get(name)))
+        Item(
+            stored(f"JPEGImages/{name}"), pictures.get(name, root / "JPEGImages" / f"{name}.jpg"), _one(masks.get(name))
+        )
         for name in names
     ]
     coding = MaskCoding(PALETTE, ignore=None if void_is_foreground else VOC_VOID)
@@ -280,6 +283,10 @@ def _per_class(dataset: Dataset) -> Dataset:
     return replace(dataset, layout="voc-classes", items=tuple(items))
 
 
+def _key(path: Path, folder: Path) -> str:
+    return stored(path.relative_to(folder).as_posix())
+
+
 def _one(path: Path | None) -> dict[str, Path]:
     return {} if path is None else {ONE_ANNOTATOR: path}
 
@@ -305,8 +312,8 @@ def _imagenet_s(folder: Path, split: str) -> Dataset:
     items = []
     for path in list_images(pictures, recursive=True):
         name = path.relative_to(pictures).with_suffix("").as_posix()
-        label = path.parent.name if path.parent != pictures else None
-        items.append(Item(path.relative_to(folder).as_posix(), path, _one(drawn.get(name)), label))
+        label = stored(path.parent.name) if path.parent != pictures else None
+        items.append(Item(_key(path, folder), path, _one(drawn.get(name)), label))
     return Dataset(folder, "imagenet-s", tuple(items), MaskCoding(IMAGENET_S))
 
 
@@ -315,7 +322,7 @@ def _imagenet_s(folder: Path, split: str) -> Dataset:
 
 def _classes(folder: Path) -> Dataset:
     items = [
-        Item(path.relative_to(folder).as_posix(), path, {}, path.relative_to(folder).parts[0])
+        Item(_key(path, folder), path, {}, stored(path.relative_to(folder).parts[0]))
         for path in list_images(folder, recursive=True)
         if len(path.relative_to(folder).parts) > 1
     ]
@@ -323,7 +330,7 @@ def _classes(folder: Path) -> Dataset:
 
 
 def _plain(folder: Path) -> Dataset:
-    items = [Item(p.relative_to(folder).as_posix(), p) for p in list_images(folder, recursive=True)]
+    items = [Item(_key(p, folder), p) for p in list_images(folder, recursive=True)]
     return Dataset(folder, "plain", tuple(items))
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from vitinspect.errors import DataError
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.store import FILE
+from vitinspect.images import is_image_name
+from vitinspect.names import restored
 from vitinspect.resources import gallery_folder
 
 Column = tuple[str, str, str]
@@ -49,12 +51,14 @@ def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
     )
     gathered: dict[str, list[float]] = defaultdict(list)
     for image, score in rows:
-        gathered[str(image).partition("#")[0]].append(float(score))
+        gathered[_picture(str(image))].append(float(score))
     by_path: dict[str, float] = {}
     by_name: dict[str, float | None] = {}
     for image, values in gathered.items():
-        mean, name = sum(values) / len(values), os.path.basename(image)
+        mean = sum(values) / len(values)
+        image = restored(image)
         by_path[os.path.normpath(os.path.join(run.root, image))] = mean
+        name = os.path.basename(image)
         by_name[name] = None if name in by_name else mean
 
     def value(path: str) -> float | None:
@@ -62,6 +66,11 @@ def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
         return by_path[path] if path in by_path else by_name.get(os.path.basename(path))
 
     return value
+
+
+def _picture(key: str) -> str:
+    """The picture of an item: items that stand for one class of a picture are named picture#class."""
+    return key if is_image_name(os.path.basename(key)) else key.rpartition("#")[0] or key
 
 
 def _read(folder: Path, query: str, values: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Plan]:

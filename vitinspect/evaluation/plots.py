@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from vitinspect.files import write_atomic
+from vitinspect.names import shown
 from vitinspect.scores.statistics import Mean
 
 INK, FAINT, GRID = "#222222", "#666666", "#dddddd"
@@ -72,7 +73,7 @@ class Drawing:
                 down = {"t": "hanging", "m": "central", "b": "auto"}[anchor[1]]
                 parts.append(
                     f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size}" fill="{colour}" text-anchor="{across}" '
-                    f'dominant-baseline="{down}">{html.escape(words)}</text>'
+                    f'dominant-baseline="{down}">{html.escape(shown(words))}</text>'
                 )
         return "\n".join([*parts, "</svg>"]) + "\n"
 

@@ -18,6 +18,7 @@ from vitinspect.evaluation.plots import bar_chart, curve_chart
 from vitinspect.evaluation.store import FILE, Store
 from vitinspect.evaluation.tables import Column, Results, Row, Table, main_column
 from vitinspect.files import slug, write_atomic
+from vitinspect.names import csv_cell, markdown, shown
 from vitinspect.scores.statistics import Mean
 
 PROTOCOL_NOTES = {
@@ -78,11 +79,21 @@ def markdown_table(table: Table, *, interval: bool = True) -> str:
     return "\n".join(lines)
 
 
-_TEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}"}
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "_": r"\_",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, c) for c in text.replace("\\", "/"))
+    return "".join(_TEX.get(c, c) for c in shown(text).replace("\\", "/"))
 
 
 def latex_table(results: Results, table: Table) -> str:
@@ -124,7 +135,7 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
     plan = results.plan
     states = {s: sum(image.state == s for image in results.images) for s in ("done", "skipped", "failed")}
     lines = [
-        f"# {plan.model} on {Path(plan.data).name}",
+        f"# {markdown(plan.model)} on {markdown(Path(plan.data).name)}",
         "",
         f"{states['done']} images evaluated, {states['skipped']} skipped, {states['failed']} failed. "
         "Numbers are means over images with their bootstrap 95 % interval; the best of each column is bold.",
@@ -137,7 +148,7 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
         lines += ["; ".join(changed) + "; the other methods have their defaults.", ""]
     for table in tables:
         if table.annotator:
-            lines += [f"## Masks by {table.annotator}", ""]
+            lines += [f"## Masks by {markdown(table.annotator)}", ""]
         lines += [markdown_table(table), ""]
         column = main_column(table.columns)
         comparisons = results.compare_with_best(table, column) if column else []
@@ -159,9 +170,19 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
         lines += ["## Plots", "", *(f"![{p.stem}]({p.name})" for p in pictures), ""]
     failed = [image for image in results.images if image.state == "failed"]
     if failed:
-        lines += ["## Not evaluated", "", *(f"- `{image.image}`: {image.reason}" for image in failed), ""]
+        lines += [
+            "## Not evaluated",
+            "",
+            *(f"- {markdown(image.image)}: {markdown(image.reason)}" for image in failed),
+            "",
+        ]
     if results.data_notes:
-        lines += ["## Found in the data's folder and not used", "", *(f"- {note}" for note in results.data_notes), ""]
+        lines += [
+            "## Found in the data's folder and not used",
+            "",
+            *(f"- {markdown(note)}" for note in results.data_notes),
+            "",
+        ]
     lines += [
         "## The run",
         "",
@@ -204,13 +225,15 @@ def _csv(results: Results) -> str:
             by_image[name][method, annotator][score] = value
     for image in results.images:
         rows = by_image.get(image.image)
-        start = [image.image, image.state, image.target, image.reason]
+        start = [csv_cell(text) for text in (image.image, image.state, image.target, image.reason)]
         if not rows:
             writer.writerow([*start, "", "", *[""] * len(scores)])
             continue
         for (method, annotator), found in sorted(rows.items()):
             # repr keeps every digit, so that two runs can be compared exactly.
-            writer.writerow([*start, method, annotator, *(repr(found[s]) if s in found else "" for s in scores)])
+            writer.writerow(
+                [*start, method, csv_cell(annotator), *(repr(found[s]) if s in found else "" for s in scores)]
+            )
     return stream.getvalue()
 
 
@@ -246,13 +269,13 @@ def _drawings(
         column = main_column(table.columns)
         rows = [row for row in table.rows if column and column.score in row.means]
         if column and rows:
-            whose = f", masks by {table.annotator}" if table.annotator else ""
+            whose = f", masks by {shown(table.annotator)}" if table.annotator else ""
             stem = f"bars-{slug(table.annotator)}" if table.annotator else "bars"
             names, means = [r.method for r in rows], [r.means[column.score] for r in rows]
             yield stem, bar_chart(f"{column.title}{whose}", names, means, percent=column.percent)
     kinds = sorted({kind for kind, _ in curves})
     for kind in kinds:
-        shown = [(m, *curves[kind, m]) for m in results.methods if (kind, m) in curves]
+        drawn = [(m, *curves[kind, m]) for m in results.methods if (kind, m) in curves]
         across = "picture brought in, %" if kind.startswith("insertion") else "picture taken away, %"
         title = f"{kind.replace('_', ' of the ', 1).capitalize()}: {results.plan.use}, mean over images"
-        yield f"curve-{slug(kind)}", curve_chart(title, across, shown)
+        yield f"curve-{slug(kind)}", curve_chart(title, across, drawn)

@@ -5,6 +5,7 @@ All methods share one trace, and all curves of the image share one queue of mask
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitinspect.errors import DataError, VitInspectError
+from vitinspect.errors import Cancelled, DataError, VitInspectError
 from vitinspect.evaluation.datasets import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.store import ImageResult, Score, StoredCurve
 from vitinspect.fusion import Combination, fuse
 from vitinspect.maps import AttributionMap, minmax, resize
+from vitinspect.names import readable
 from vitinspect.progress import CancelToken
 from vitinspect.scores import protocols
 from vitinspect.scores.curves import Curve, score_curves, trapezoid
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from vitinspect.explainers.targets import TargetLike
     from vitinspect.models.preprocess import Placement
     from vitinspect.models.vit import ViT
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -47,7 +52,7 @@ class Picture:
 
 
 def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: Plan) -> Picture:
-    """Decode and prepare one item; a broken one says why instead of raising."""
+    """Decode and prepare one item; one that cannot be used, whatever the reason, says why instead of raising."""
     from vitinspect.images import open_image
 
     result = Picture(item, position, problem=item.problem)
@@ -68,9 +73,19 @@ def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: 
                     )
                 # Padding is no background: nobody said anything of it.
                 result.masks[annotator] = np.where(shown, prepared.placement.mask_to_input(mask), 255)
-    except VitInspectError as error:
-        result.problem = str(error)
+    except Exception as error:
+        result.problem = _reason(error, item.key)
     return result
+
+
+def _reason(error: Exception, key: str) -> str:
+    """Why a picture failed, in words that can be stored. What nobody foresaw goes to the log with its place."""
+    if isinstance(error, VitInspectError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There was not enough memory for it."
+    _log.warning("Evaluating %r failed unexpectedly", key, exc_info=error)
+    return readable(f"unexpected {type(error).__name__}: {error}")
 
 
 @dataclass
@@ -96,8 +111,11 @@ class Worker:
             return result
         try:
             self._evaluate(picture, result)
-        except VitInspectError as error:
-            result.state, result.reason, result.scores, result.curves = "failed", str(error), None, None
+        except Cancelled:
+            raise
+        except Exception as error:
+            reason = _reason(error, picture.item.key)
+            result.state, result.reason, result.scores, result.curves = "failed", reason, None, None
         result.seconds = time.perf_counter() - start
         return result
 
