@@ -39,7 +39,7 @@ def test_maps_and_head_weights_equal_the_goldens(alpha, precision, bound):
 def test_the_defaults_are_the_authors():
     table = vi.methods()
     defaults = {p.name: p.default for p in table["gmar"].parameters}
-    assert defaults == {"norm": "l2", "alpha": 1.0}
+    assert defaults == {"norm": "l2", "alpha": 1.0, "variant": "plus"}
     assert {p.name: p.default for p in table["gmarv2"].parameters} == {"norm": "l1", "alpha": 1.0}
 
 

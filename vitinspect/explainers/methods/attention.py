@@ -204,9 +204,11 @@ class RawAttention(AttentionExplainer):
 
 
 class _Rollout(RowRollout):
-    def __init__(self, run: Run, start_layer: int, fusion: str, discard: float, authors: bool) -> None:
-        super().__init__(run, start_layer, whole=discard > 0 or authors)
-        self.fusion, self.discard, self.authors = fusion, discard, authors
+    def __init__(self, run: Run, start_layer: int, fusion: str, discard: float, variant: str) -> None:
+        super().__init__(run, start_layer, whole=discard > 0 or variant == "vit_explain")
+        self.fusion, self.discard, self.authors = fusion, discard, variant == "vit_explain"
+        # R = E_1 E_2 ... E_L: the row of the first block is pushed on through the keys of the later ones.
+        self.last_to_first = variant != "comparison"
 
     def fuse(self, chunk: Chunk) -> torch.Tensor:
         return fuse_heads(chunk, self.fusion)
@@ -232,7 +234,7 @@ class Rollout(AttentionExplainer):
             self.param("start_layer"),
             self.param("head_fusion"),
             self.param("discard_ratio"),
-            self.param("variant") == "vit_explain",
+            self.param("variant"),
         )
 
 
@@ -372,7 +374,8 @@ METHODS = (
         title="Attention rollout",
         summary="The product of all blocks' attention with the residual connection mixed in half and half. "
         "variant=vit_explain is that project's own scaling (column j divided by the sum of row j), which differs from "
-        "the paper's as soon as rows do not sum to one.",
+        "the paper's as soon as rows do not sum to one. variant=comparison multiplies the blocks in the other order, "
+        "which gives another map.",
         citation="Abnar & Zuidema, Quantifying Attention Flow in Transformers, ACL 2020, arXiv:2005.00928",
         implementation="vitinspect.explainers.methods.attention:Rollout",
         cost="one forward",
@@ -384,8 +387,9 @@ METHODS = (
                 "variant",
                 "choice",
                 "standard",
-                "standard: the paper's row normalisation; vit_explain: that script's scaling.",
-                choices=("standard", "vit_explain"),
+                "standard: the paper's; vit_explain: that script's scaling; comparison: blocks multiplied from the "
+                "first to the last, as the LeGrad and GMAR comparison and GMAR-Plus do.",
+                choices=("standard", "vit_explain", "comparison"),
             ),
         ),
         class_specific=False,

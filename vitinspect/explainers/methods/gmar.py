@@ -52,8 +52,8 @@ class _HeadwiseRollout(Sweep):
     last_to_first = False
     gradient = True
 
-    def __init__(self, run: Run, norm: str, alpha: float) -> None:
-        self.norm, self.alpha = norm, alpha
+    def __init__(self, run: Run, norm: str, alpha: float, before: bool) -> None:
+        self.norm, self.alpha, self.before = norm, alpha, before
         self.start = self.row = run.trace.readout
         self.weights: list[torch.Tensor] = []
         self._sizes: Any = 0
@@ -69,7 +69,14 @@ class _HeadwiseRollout(Sweep):
         weights = _shares(self._sizes, self.norm)
         self.weights.append(weights)
         mixed = (weights[:, :, None] * self._products).sum(1)
-        self.row = mixed + self.alpha * self.start.to(mixed.dtype)
+        if self.before:
+            # Their weighted heads are averaged instead of added up, so that a row sums to the weights' mean.
+            heads = weights.shape[1]
+            total = weights.sum(1, keepdim=True) / heads + self.alpha
+            row = mixed / heads + self.alpha * self.row.to(mixed.dtype)
+            self.row = row / total.clamp(min=_SMALLEST_TOTAL)
+        else:
+            self.row = mixed + self.alpha * self.start.to(mixed.dtype)
         self._sizes = self._products = 0
 
 
@@ -108,10 +115,15 @@ class _Gmar(Explainer):
 
 
 class Gmar(_Gmar):
-    """R_l = R_{l-1} (sum_k w_k A_k) + alpha I, with w_k the head's share of the block's gradient (L1 or L2)."""
+    """R_l = R_{l-1} (sum_k w_k A_k) + alpha I, with w_k the head's share of the block's gradient (L1 or L2).
+
+    variant=comparison: R_l = R_{l-1} C_l, C_l = mean_k(w_k A_k) + alpha I with rows scaled to sum one.
+    """
 
     def sweep(self, run: Run) -> Sweep:
-        return _HeadwiseRollout(run, self.param("norm"), self.param("alpha"))
+        return _HeadwiseRollout(
+            run, self.param("norm"), self.param("alpha"), before=self.param("variant") == "comparison"
+        )
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
         return self.result(run, sweep.row, sweep.weights)
@@ -179,6 +191,14 @@ METHODS = (
                 "How much of the identity is added after each block.",
                 minimum=0.0,
                 maximum=10.0,
+            ),
+            Parameter(
+                "variant",
+                "choice",
+                "plus",
+                "plus: the GMAR-Plus project, identity added after each product; comparison: the LeGrad and GMAR "
+                "comparison before it, identity added to the mean of the weighted heads, rows normalised.",
+                choices=("plus", "comparison"),
             ),
         ),
         group="attention",

@@ -157,13 +157,14 @@ def mean_positive_gradient(calls: list[AttentionCall], gradients: tuple[torch.Te
 class _LeGradSeed(Sweep):
     gradient = True
 
-    def __init__(self, run: Run) -> None:
-        self.prefix = run.prefix
+    def __init__(self, run: Run, times_attention: bool) -> None:
+        self.prefix, self.times_attention = run.prefix, times_attention
         self.blocks: dict[int, list[torch.Tensor]] = {}
 
     def rows(self, chunk: Chunk) -> None:
         assert chunk.gradient is not None
-        positive = chunk.gradient.clamp(min=0).mean(1)
+        # Attention is positive, so that the positive part of the product is that of the gradient times attention.
+        positive = chunk.positive_product_mean if self.times_attention else chunk.gradient.clamp(min=0).mean(1)
         self.blocks.setdefault(chunk.block, []).append(positive[..., self.prefix :].mean(-1))
 
     def layers(self) -> torch.Tensor:
@@ -180,6 +181,7 @@ class LeGradSeed(Explainer):
     One backward pass from the logit through the whole model; the positive gradient of each block's attention,
     averaged over heads and over keys, so that there is a value per *query* patch; the mean over blocks. Rows and
     columns of all prefix tokens are dropped. With class-token pooling the last block contributes zeros.
+    variant=comparison multiplies that gradient with the attention first.
 
     Details: ``layers`` (L, rows, columns).
     """
@@ -188,10 +190,10 @@ class LeGradSeed(Explainer):
         need_recordable_attention(self, model)
 
     def needs(self, model: ViT) -> Needs:
-        return Needs(attention_gradient=True)
+        return Needs(attention=self.param("variant") == "comparison", attention_gradient=True)
 
     def sweep(self, run: Run) -> Sweep:
-        return _LeGradSeed(run)
+        return _LeGradSeed(run, self.param("variant") == "comparison")
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
         layers = run.to_grid(sweep.layers().transpose(0, 1))
@@ -236,6 +238,16 @@ METHODS = (
         citation="The GMAR-Plus project's own; after Bousselham et al., LeGrad, ICCV 2025, arXiv:2404.03214",
         implementation="vitinspect.explainers.methods.legrad:LeGradSeed",
         cost="one forward and backward",
+        parameters=(
+            Parameter(
+                "variant",
+                "choice",
+                "plus",
+                "plus: the GMAR-Plus project, the gradient alone; comparison: the LeGrad and GMAR comparison before "
+                "it, gradient times attention.",
+                choices=("plus", "comparison"),
+            ),
+        ),
         group="attention",
     ),
 )
