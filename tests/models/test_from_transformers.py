@@ -369,7 +369,7 @@ def test_impossible_configurations_are_refused(tmp_path):
         ({"num_attention_heads": 5}, "no possible model"),
         ({"num_channels": 4}, "channels"),
         ({"patch_size": "large"}, "patch_size"),
-        ({"hidden_size": None}, "cannot be followed"),
+        ({"hidden_size": None}, "hidden_size must be a whole number"),
     ):
         (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
         assert words in refusal(tmp_path)

@@ -264,7 +264,7 @@ def test_broken_folders_are_refused_in_words(tmp_path):
     assert "no architecture" in with_config("{}")
     assert "no model named" in with_config(json.dumps({**good, "architecture": "vit_huge_patch99"}))
     assert "resnet18 is a ResNet" in with_config(json.dumps({**good, "architecture": "resnet18"}))
-    assert "unexpected keyword" in with_config(json.dumps({**good, "model_args": {"magic": 1}}))
+    assert "not a setting of a Vision Transformer" in with_config(json.dumps({**good, "model_args": {"magic": 1}}))
     assert "not a list of settings" in with_config(json.dumps({**good, "model_args": [1]}))
     assert "do not fit" in with_config(json.dumps({**good, "model_args": {"depth": 2}}))
     nine = json.dumps({**good, "model_args": {**good.get("model_args", {}), "depth": 1, "num_classes": 9}})

@@ -15,19 +15,24 @@ from timm.models import is_model, is_model_in_modules
 from torch import nn
 
 from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models import limits
+from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import WHAT_WORKS, State
 
 SUPPORTED_MODULES = ("vision_transformer", "deit", "eva")
 """timm's source files all of whose models are of the supported classes."""
 
 
-def parse_architecture(text: str) -> tuple[str, dict[str, Any]]:
-    """``vit_tiny_patch16_224(depth=6)`` as timm's name and the arguments that change it."""
+def parse_architecture(text: str, where: str | None = None) -> tuple[str, dict[str, Any]]:
+    """``vit_tiny_patch16_224(depth=6)`` as timm's name and the arguments that change it.
+
+    ``where`` is the file that says so, for errors.
+    """
     match = re.fullmatch(r"\s*(?:timm:)?([\w.\-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     if match is None:
         raise ModelError(
-            f"{text!r} is not an architecture. Write a name of timm's, such as vit_base_patch16_224, and what differs"
-            " from it in brackets: vit_tiny_patch16_224(depth=6, num_heads=6)."
+            f"{plain_text(text)!r} is not an architecture. Write a name of timm's, such as vit_base_patch16_224, and"
+            " what differs from it in brackets: vit_tiny_patch16_224(depth=6, num_heads=6)."
         )
     name, arguments = match.groups()
     if not arguments:
@@ -37,11 +42,13 @@ def parse_architecture(text: str) -> tuple[str, dict[str, Any]]:
         assert isinstance(call, ast.Call)
         if call.args:
             raise ValueError("each value needs a name")
-        return name, {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError, AssertionError) as error:
+        changes = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError, TypeError, AssertionError, MemoryError, RecursionError) as error:
         raise ModelError(
-            f"The changes to {name} could not be read: ({arguments}). Write them like (depth=6, num_heads=6)."
+            f"The changes to {name} could not be read: ({plain_text(arguments)}). Write them like"
+            " (depth=6, num_heads=6)."
         ) from error
+    return name, limits.check_arguments(changes, where or f"The architecture {name}")
 
 
 def timm_names(pretrained: bool) -> list[str]:
@@ -77,22 +84,59 @@ def check_architecture(name: str) -> None:
         raise UnsupportedModelError(f"{name} is a {kind}, a relative that vitinspect does not know. {WHAT_WORKS}")
 
 
-def build(name: str, *, device: str | None = None, **arguments: Any) -> nn.Module:
-    """timm's module of this name, untrained."""
+def build(
+    name: str,
+    *,
+    device: str | None = None,
+    held: int | None = None,
+    where: str | None = None,
+    pretrained_cfg: Mapping[str, Any] | None = None,
+    **arguments: Any,
+) -> nn.Module:
+    """timm's module of this name, untrained.
+
+    ``held`` is how many numbers its weight file has; a model that would be much larger is refused before its
+    memory is taken. ``where`` is what asks for it, for errors.
+    """
+    where = where or f"The architecture {name}"
     arguments = {key: value for key, value in arguments.items() if value is not None}
+    arguments = limits.check_arguments(arguments, where)
+    if pretrained_cfg is not None:
+        arguments["pretrained_cfg"] = dict(pretrained_cfg)
     try:
-        if device is None:
-            return timm.create_model(name, pretrained=False, **arguments)
-        with torch.device(device):
-            return timm.create_model(name, pretrained=False, **arguments)
+        with torch.device("meta"):  # its shapes, without its memory
+            shape = timm.create_model(name, pretrained=False, **arguments)
+        patch = _patch_of(shape)
+        limits.check_size(_size_of(shape, patch), patch, where)
+        limits.check_parameters(sum(p.numel() for p in shape.parameters()), held, where)
+        return shape if device == "meta" else timm.create_model(name, pretrained=False, **arguments)
+    except ModelError:
+        raise
     except Exception as error:  # whatever the constructor of a module may raise about its arguments
         shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "pretrained_cfg")
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"timm could not make {name}({shown}): {reason}.") from error
 
 
-def convert(state: State, module: nn.Module) -> State:
-    """Weights in older or official names in those of ``module``, as timm does it, in float32."""
+def _patch_of(module: nn.Module) -> tuple[int, int] | None:
+    size: Any = getattr(getattr(module, "patch_embed", None), "patch_size", None)
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)
+
+
+def _size_of(module: nn.Module, patch: tuple[int, int] | None) -> tuple[int, int]:
+    size = getattr(getattr(module, "patch_embed", None), "img_size", None) or patch or (1, 1)
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)
+
+
+def convert(state: State, module: nn.Module, name: str) -> State:
+    """Weights in older or official names in those of ``module``, as timm does it, in float32.
+
+    ``name`` is where the weights come from, for errors.
+    """
     state = {
         key: value.float() if value.is_floating_point() else value
         for key, value in state.items()
@@ -106,7 +150,9 @@ def convert(state: State, module: nn.Module) -> State:
         try:
             state = rename(dict(state), module)
         except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, AssertionError) as error:
-            raise ModelError(f"The weights could not be fitted to {type(module).__name__}: {error}.") from error
+            raise ModelError(
+                f"The weights in {name} could not be fitted to {type(module).__name__}: {error}."
+            ) from error
     # Learned only for pre-training, or computed and not learned.
     return {k: v for k, v in state.items() if k in names or not re.search(r"(^|\.)(mask_token|rope\..*)$", k)}
 
@@ -160,7 +206,8 @@ def resize(module: nn.Module, size: tuple[int, int]) -> None:
     current = getattr(module.patch_embed, "img_size", None)
     if current is not None and tuple(current) == size:
         return
-    patch = tuple(module.patch_embed.patch_size)  # type: ignore[union-attr,arg-type]
+    patch: Any = _patch_of(module)
+    limits.check_size(size, patch, f"The {type(module).__name__}")
     if size[0] < patch[0] or size[1] < patch[1]:
         raise ModelError(f"An input of {size[1]} x {size[0]} is smaller than one patch ({patch[1]} x {patch[0]}).")
     try:

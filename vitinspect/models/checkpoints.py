@@ -11,8 +11,11 @@ from __future__ import annotations
 import argparse
 import codecs
 import errno
+import json
+import os
 import pathlib
 import pickletools
+import stat
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -23,6 +26,8 @@ import numpy as np
 import torch
 
 from vitinspect.errors import ModelError
+from vitinspect.models import limits
+from vitinspect.models.archives import check_archive
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 """Endings of weight files. All but the first are pickles."""
@@ -45,14 +50,45 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} holds a single tensor and not the weights of a model.")
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds a {type(content).__name__} and not the weights of a model.")
+    return {key: value for key, value in content.items() if isinstance(key, str)}
+
+
+def require_regular(path: Path, what: str = "a weight file") -> None:
+    """Refuse a folder, a device, a pipe: reading one may wait for ever, or never end."""
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"))
+    kind = next((name for is_kind, name in kinds if is_kind(mode)), "a device")
+    raise ModelError(f"{path} is {kind}; {what} was expected.")
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    # What was a file a moment ago may be a pipe now, which would wait for its other end.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The settings in a JSON file: a regular file, not too long, a mapping on top."""
+    try:
+        require_regular(path, "a configuration")
+        if path.stat().st_size > limits.MAX_JSON:
+            raise ModelError(f"{path} is not a model's configuration: it has {path.stat().st_size:,} bytes.")
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
+        raise ModelError(f"{path} is damaged: {reason}.") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} is not a model's configuration: it holds a {type(content).__name__}.")
     return content
 
 
 def _first_bytes(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            raise ModelError(f"{path} is a folder; a weight file was expected.")
-        with path.open("rb") as file:
+        require_regular(path)
+        with open(path, "rb", opener=_open_without_waiting) as file:
             start = file.read(64)
     except FileNotFoundError as error:
         raise ModelError(f"{path}: there is no such file.") from error
@@ -99,6 +135,7 @@ def _read_pickle(path: Path) -> Any:
             f"{path} is a TorchScript program, which is code; it was not executed. vitinspect needs the"
             " weights alone: save model.state_dict() instead."
         )
+    check_archive(path)
     try:
         # The list of what is let in belongs to the process: two readers would take it from each other.
         with _lock, torch.serialization.safe_globals(_HARMLESS):
@@ -200,17 +237,32 @@ def _globals_in(file: Any) -> Iterator[str]:
 
 
 def _harmless() -> list[Any]:
-    allowed: list[Any] = [argparse.Namespace, np.dtype, np.ndarray, codecs.encode]
+    allowed: list[Any] = [argparse.Namespace, np.dtype, np.ndarray]
     allowed += [value for name, value in vars(np.dtypes).items() if name.endswith("DType")]
     allowed += [np.float64, np.float32, np.int64, np.int32, np.bool_]
-    scalar, reconstruct = np.float64(1).__reduce__()[0], np.zeros(1).__reduce__()[0]
+    allowed.append(_named(_encode, "_codecs.encode"))
+    scalar = np.float64(1).__reduce__()[0]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # before and since numpy 2
-        allowed += [_named(scalar, f"{module}.scalar"), _named(reconstruct, f"{module}._reconstruct")]
+        allowed += [_named(scalar, f"{module}.scalar"), _named(_empty_array, f"{module}._reconstruct")]
     # A path is kept as text would be, and so that one from another system can be read.
     for module in ("pathlib", "pathlib._local"):
         for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
             allowed.append(_named(pathlib.PurePath, f"{module}.{name}"))
     return allowed
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    """Bytes that an old pickle wrote as text. Other encodings, some of which compress, are not written by it."""
+    if encoding not in ("latin1", "latin-1"):
+        raise ValueError(f"a text encoded as {encoding[:20]}")
+    return codecs.encode(text, "latin1")
+
+
+def _empty_array(_kind: Any, shape: Any, _letter: Any) -> Any:
+    """What numpy begins an array with; its shape and numbers follow. A shape here would be taken without numbers."""
+    if tuple(shape) != (0,):
+        raise ValueError("an array without its numbers")
+    return np.ndarray((0,), np.int8)
 
 
 def _named(function: Any, name: str) -> Any:

@@ -8,7 +8,6 @@ writes the old names; both are understood.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -24,9 +23,11 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models import limits
 from vitinspect.models.building import load_into
-from vitinspect.models.checkpoints import read_checkpoint
+from vitinspect.models.checkpoints import read_checkpoint, read_json
 from vitinspect.models.heads import ClassAndMeanVisionTransformer
+from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import WHAT_WORKS, State
 from vitinspect.models.preprocess import Preprocessing
 
@@ -60,14 +61,15 @@ def build_from_config(
     state: State | None,
     name: str,
     img_size: tuple[int, int] | None = None,
+    weights: str | None = None,
 ) -> tuple[nn.Module, Preprocessing]:
     """A timm module like the one that ``config`` describes, and its preparation of pictures.
 
-    ``state`` is what the weight file holds, in the names of the transformers library; without one the module
+    ``state`` is what the file ``weights`` holds, in the names of the transformers library; without one the module
     stays untrained. ``img_size`` is an input size other than the model's own. Errors speak of ``name``.
     """
     kind = _supported_kind(config, name)
-    native = _pair(config.get("image_size", 224), f"{name}: image_size")
+    native = limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, name)
     preprocessing = _preprocessing(kind, preprocessor, native, name)
     # DINOv2 takes whatever size its preprocessor makes, the others only their own.
     size = img_size or (preprocessing.input_size if kind.startswith("dinov2") else native)
@@ -77,7 +79,7 @@ def build_from_config(
     module = _make(kind, config, mapped, size, name)
     if mapped is not None:
         _fit_positions(mapped, module, kind, native)
-        load_into(module, mapped, name, f"the {type(module).__name__} that its config.json describes")
+        load_into(module, mapped, weights or name, f"the {type(module).__name__} that its config.json describes")
     classes = module.num_classes
     module.pretrained_cfg = module.default_cfg = {
         "architecture": f"transformers {kind}",
@@ -108,19 +110,12 @@ def _supported_kind(config: Mapping[str, Any], name: str) -> str:
             f"{name} holds a {what} of the transformers library. Of that library, image classifiers of the kinds ViT,"
             f" DeiT and DINOv2 can be read. {WHAT_WORKS}"
         )
-    if int(config.get("num_channels", 3)) != 3:
+    channels = limits.whole(config.get("num_channels", 3), "num_channels", 1, 64, name)
+    if channels != 3:
         raise UnsupportedModelError(
-            f"{name} takes pictures of {config['num_channels']} channels; only those of 3 can be looked into."
+            f"{name} takes pictures of {channels} channels; only those of 3 can be looked into."
         )
     return kind
-
-
-def _pair(value: Any, what: str) -> tuple[int, int]:
-    if isinstance(value, int):
-        return value, value
-    if isinstance(value, list | tuple) and len(value) == 2:
-        return int(value[0]), int(value[1])
-    raise ModelError(f"{what} must be a number or two, not {value!r}.")
 
 
 # --- the module ------------------------------------------------------------------------------------------------
@@ -130,8 +125,13 @@ def _make(
     kind: str, config: Mapping[str, Any], state: State | None, size: tuple[int, int], name: str
 ) -> VisionTransformer:
     dino = kind.startswith("dinov2")
-    dim = int(config.get("hidden_size", 768))
-    hidden = int(dim * config.get("mlp_ratio", 4)) if dino else int(config.get("intermediate_size", 3072))
+    dim = limits.whole(config.get("hidden_size", 768), "hidden_size", 1, limits.MAX_WIDTH, name)
+    if dino:
+        hidden = int(dim * limits.number(config.get("mlp_ratio", 4), "mlp_ratio", 0.01, 64, name))
+    else:
+        hidden = limits.whole(
+            config.get("intermediate_size", 3072), "intermediate_size", 1, 16 * limits.MAX_WIDTH, name
+        )
     activation = str(config.get("hidden_act", "gelu"))
     if activation not in _ACTIVATIONS:
         raise ModelError(
@@ -139,23 +139,30 @@ def _make(
         )
     arguments: dict[str, Any] = {
         "img_size": size,
-        "patch_size": _pair(config.get("patch_size", 14 if dino else 16), f"{name}: patch_size"),
+        "patch_size": limits.pair(config.get("patch_size", 14 if dino else 16), "patch_size", 4096, name),
         "embed_dim": dim,
-        "depth": int(config.get("num_hidden_layers", 12)),
-        "num_heads": int(config.get("num_attention_heads", 12)),
+        "depth": limits.whole(config.get("num_hidden_layers", 12), "num_hidden_layers", 1, limits.MAX_DEPTH, name),
+        "num_heads": limits.whole(
+            config.get("num_attention_heads", 12), "num_attention_heads", 1, limits.MAX_HEADS, name
+        ),
         "qkv_bias": bool(config.get("qkv_bias", True)),
-        "norm_layer": partial(LayerNorm, eps=float(config.get("layer_norm_eps", 1e-6 if dino else 1e-12))),
+        "norm_layer": partial(LayerNorm, eps=_epsilon(config, 1e-6 if dino else 1e-12, name)),
         "act_layer": _ACTIVATIONS[activation],
-        "num_classes": _num_classes(config, state),
+        "num_classes": limits.whole(_num_classes(config, state), "the number of classes", 0, limits.MAX_CLASSES, name),
         "global_pool": "token",
     }
     cls: type[VisionTransformer] = VisionTransformer
     if dino:
-        arguments["init_values"] = float(config.get("layerscale_value", 1.0))
+        arguments["init_values"] = limits.number(
+            config.get("layerscale_value", 1.0), "layerscale_value", -1e6, 1e6, name
+        )
         if arguments["num_classes"]:
             cls = ClassAndMeanVisionTransformer
         if kind == "dinov2_with_registers":
-            arguments.update(reg_tokens=int(config.get("num_register_tokens", 4)), no_embed_class=True)
+            registers = limits.whole(
+                config.get("num_register_tokens", 4), "num_register_tokens", 0, limits.MAX_PREFIX, name
+            )
+            arguments.update(reg_tokens=registers, no_embed_class=True)
         if config.get("use_swiglu_ffn", False):
             hidden = 2 * ((int(hidden * 2 / 3) + 7) // 8 * 8)
             arguments.update(mlp_layer=SwiGLUPacked, act_layer=nn.SiLU)
@@ -166,13 +173,24 @@ def _make(
             # The distillation token is there and is attended to, but no head reads it: what timm calls a register.
             arguments["reg_tokens"] = 1
     arguments["mlp_ratio"] = _ratio(hidden, dim)
+    limits.check_size(size, arguments["patch_size"], name)
     try:
+        with torch.device("meta"):  # its shapes, without its memory
+            count = sum(parameter.numel() for parameter in cls(**arguments).parameters())
+        held = None if state is None else sum(tensor.numel() for tensor in state.values())
+        limits.check_parameters(count, held, f"{name}: its config.json")
         module = cls(**arguments)
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(f"{name}: its config.json describes no possible model: {error}.") from error
     if kind == "deit" and cls is VisionTransformer:
         module.vitinspect_prefix_names = ("class", "distillation")
     return module
+
+
+def _epsilon(config: Mapping[str, Any], default: float, name: str) -> float:
+    return limits.number(config.get("layer_norm_eps", default), "layer_norm_eps", 0, 1, name)
 
 
 def _has_teacher(config: Mapping[str, Any], state: State | None) -> bool:
@@ -308,14 +326,14 @@ def read_weights(path: Path) -> dict[str, Any]:
     """What a weight file holds, or all the files together that an ``.index.json`` lists."""
     if not path.name.endswith(".index.json"):
         return read_checkpoint(path)
-    try:
-        pieces = sorted(set(json.loads(path.read_text("utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(f"{path} is not a list of weight files, or it is damaged: {error}.") from error
+    listed = read_json(path).get("weight_map")
+    if not isinstance(listed, dict) or not all(isinstance(piece, str) for piece in listed.values()):
+        raise ModelError(f"{path} is not a list of weight files, or it is damaged: it has no 'weight_map' of names.")
+    pieces = sorted(set(listed.values()))
     content: dict[str, Any] = {}
     for piece in pieces:
-        if Path(str(piece)).name != piece:
-            raise ModelError(f"{path} names a weight file outside of its folder: {piece}.")
+        if Path(piece).name != piece:
+            raise ModelError(f"{path} names a weight file outside of its folder: {plain_text(piece)}.")
         content.update(read_checkpoint(path.parent / piece))
     return content
 
@@ -339,12 +357,17 @@ def _preprocessing(
     mean, std = settings.get("image_mean") or mean, settings.get("image_std") or std
     if settings.get("do_normalize") is False:
         mean, std = (0.0,) * 3, (1.0,) * 3
-    size, squash = _target(settings.get("size"), settings.get("default_to_square", not kind.startswith("dinov2")))
+    if not isinstance(settings, Mapping):
+        raise ModelError(f"{name}: its preprocessor_config.json cannot be followed: it holds no settings.")
+    square = bool(settings.get("default_to_square", not kind.startswith("dinov2")))
+    size, squash = _target(settings.get("size"), square, name)
     crop = settings.get("crop_size") if settings.get("do_center_crop") else None
     final = native
     crop_pct = 1.0
     if crop is not None:
-        final = (int(crop["height"]), int(crop["width"])) if isinstance(crop, Mapping) else _pair(crop, name)
+        final = limits.pair(
+            [crop["height"], crop["width"]] if isinstance(crop, Mapping) else crop, "crop_size", limits.MAX_SIDE, name
+        )
         if size is not None:
             crop_pct = _crop_pct(final[0], size[0])
     elif size is not None and squash:
@@ -368,18 +391,18 @@ def _colour(values: Any) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _target(size: Any, square: bool) -> tuple[tuple[int, int] | None, bool]:
+def _target(size: Any, square: bool, name: str) -> tuple[tuple[int, int] | None, bool]:
     """The size that a picture is brought to, and whether its aspect ratio is given up for it."""
     if isinstance(size, Mapping):
         if "shortest_edge" in size:
-            return (int(size["shortest_edge"]), int(size["shortest_edge"])), False
+            return limits.pair(size["shortest_edge"], "shortest_edge", limits.MAX_SIDE, name), False
         if "height" in size and "width" in size:
-            return (int(size["height"]), int(size["width"])), True
+            return limits.pair([size["height"], size["width"]], "size", limits.MAX_SIDE, name), True
         return None, square
     if isinstance(size, int):
-        return (size, size), square
+        return limits.pair(size, "size", limits.MAX_SIDE, name), square
     if isinstance(size, list | tuple) and len(size) == 2:
-        return (int(size[0]), int(size[1])), True
+        return limits.pair(size, "size", limits.MAX_SIDE, name), True
     return None, square
 
 

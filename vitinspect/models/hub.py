@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vitinspect.errors import ModelError
+from vitinspect.models.checkpoints import read_json
 
 TIMEOUT = 5.0
 """Seconds that the hub may take to answer at all."""
@@ -57,19 +58,16 @@ def fetch(repo: str, filename: str, revision: str | None = None, *, asked: str) 
 
 def fetch_weights(repo: str, revision: str | None = None, *, asked: str) -> Path:
     """The weight file of ``repo`` (the index where it is in pieces, with all of these fetched)."""
-    import json
-
     for filename in WEIGHT_FILES:
         path = fetch(repo, filename, revision, asked=asked)
         if path is None:
             continue
         if filename.endswith(".index.json"):
-            try:
-                pieces = set(json.loads(path.read_text("utf-8"))["weight_map"].values())
-            except (OSError, ValueError, KeyError, AttributeError) as error:
-                raise ModelError(f"{asked}: its {filename} is damaged: {error}.") from error
-            for piece in sorted(pieces):
-                if fetch(repo, str(piece), revision, asked=asked) is None:
+            listed = read_json(path).get("weight_map")
+            if not isinstance(listed, dict) or not all(isinstance(piece, str) for piece in listed.values()):
+                raise ModelError(f"{asked}: its {filename} is damaged: it has no 'weight_map' of names.")
+            for piece in sorted(set(listed.values())):
+                if fetch(repo, piece, revision, asked=asked) is None:
                     raise ModelError(f"{asked}: {piece}, a part of its weights, is missing on the hub.")
         return path
     raise ModelError(f"{asked}: the hub has no weights for it that can be read ({', '.join(WEIGHT_FILES[::2])}).")

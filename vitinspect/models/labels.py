@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -20,6 +21,31 @@ def imagenet_labels(num_classes: int, module: Any = None) -> list[str] | None:
     if own is not None:
         return own
     return list(labels) if (labels := _imagenet(num_classes)) is not None else None
+
+
+LONGEST = 200
+"""Characters of a class's name that are kept."""
+
+# Marks that make the following letters run the other way, also beyond the name.
+_DIRECTIONS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def plain_text(text: str, longest: int = LONGEST) -> str:
+    """Text from a file in one line of visible characters, cut at ``longest``.
+
+    Control characters, line ends and marks of direction become blanks, halves of characters the replacement
+    character. Markup stays what it is, text; whoever shows it shows it as text.
+    """
+    if not text.isprintable():
+        text = " ".join("".join(_plain(letter) for letter in text[: 4 * longest]).split())
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _plain(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if category == "Cs":
+        return "\ufffd"
+    return " " if category in ("Cc", "Zl", "Zp") or letter in _DIRECTIONS else letter
 
 
 @lru_cache(maxsize=4)

@@ -7,14 +7,18 @@ timm uses.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models.labels import plain_text
+from vitinspect.models.tensors import check_tensors
 
 State = dict[str, torch.Tensor]
 
@@ -43,21 +47,29 @@ class Checkpoint:
     std: tuple[float, ...] | None = None
 
 
-def unwrap(content: Mapping[str, Any], name: str) -> Checkpoint:
-    """The weights in what a file holds; ``name`` is the file's, for errors."""
+def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
+    """The weights in what the file at ``path`` holds."""
+    name = str(path)
     found = _find_weights(content)
     if found is None:
-        keys = ", ".join(repr(key) for key in list(content)[:5])
-        raise ModelError(f"{name} holds no weights that could be recognised; it has {keys}.")
+        keys = ", ".join(_described(key, content[key]) for key in list(content)[:5])
+        raise ModelError(f"{name} holds no weights that could be recognised; it has {keys or 'nothing'}.")
     layout, state = found
+    check_tensors(state, path)
     checkpoint = Checkpoint(_clean(state), layout)
     _read_facts(content, checkpoint)
     _refuse_foreign(checkpoint.state, name)
     return checkpoint
 
 
-def _find_weights(content: Mapping[str, Any], depth: int = 0) -> tuple[str, State] | None:
-    tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+def _described(key: str, value: Any) -> str:
+    """An entry of a file that holds no weights, for the error: its name, and its kind where weights should be."""
+    shown = repr(plain_text(key, 40))
+    return f"{shown} (a {type(value).__name__} and not a dict)" if key in (*_AVERAGES, *_WEIGHTS) else shown
+
+
+def _find_weights(content: Mapping[Any, Any], depth: int = 0) -> tuple[str, State] | None:
+    tensors = {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
     if len(tensors) > 3:
         return "state_dict", tensors
     if depth < 3:
@@ -161,21 +173,22 @@ def _read_facts(content: Mapping[str, Any], checkpoint: Checkpoint) -> None:
         if checkpoint.img_size is None and (pair := _pair(size)) is not None:
             checkpoint.img_size = pair
         for key in ("mean", "std"):
-            value = settings.get(key)
-            if getattr(checkpoint, key) is None and _is_colour(value):
-                setattr(checkpoint, key, tuple(float(v) for v in value))  # type: ignore[union-attr]
+            colour: Any = settings.get(key)
+            if getattr(checkpoint, key) is None and _is_colour(colour) and (key == "mean" or min(colour) > 0):
+                setattr(checkpoint, key, tuple(float(v) for v in colour))
 
 
 def _pair(size: Any) -> tuple[int, int] | None:
     if isinstance(size, int) and size > 0:
         return size, size
-    if isinstance(size, list | tuple) and len(size) >= 2 and all(isinstance(n, int) for n in size):
+    if isinstance(size, list | tuple) and len(size) in (2, 3) and all(isinstance(n, int) and n > 0 for n in size):
         return size[-2], size[-1]
     return None
 
 
 def _is_colour(value: Any) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+    good = isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(v, int | float) for v in value)
+    return good and all(math.isfinite(v) for v in value)
 
 
 def _timm_name(value: str, patch_size: Any) -> str:
@@ -213,7 +226,7 @@ def _refuse_foreign(state: State, name: str) -> None:
             raise UnsupportedModelError(
                 f"{name} holds the weights of {what}, not of a Vision Transformer. {WHAT_WORKS}"
             )
-    shown = ", ".join(list(state)[:4])
+    shown = ", ".join(plain_text(key, 60) for key in list(state)[:4])
     raise UnsupportedModelError(
         f"{name} does not hold a Vision Transformer in names that are known: there are no {_PATCHES!r} and"
         f" 'blocks.0.norm1.weight', but {shown}."

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import logging
 import math
 from collections.abc import Mapping
@@ -14,8 +12,9 @@ from typing import Any
 from torch import nn
 
 from vitinspect.errors import ModelError
-from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts
+from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts, limits
 from vitinspect.models.preprocess import Preprocessing
+from vitinspect.models.tensors import check_tensors
 
 _log = logging.getLogger(__name__)
 
@@ -111,11 +110,11 @@ def from_hub(text: str, wishes: Wishes, asked: str) -> Loaded:
     config_path = hub.fetch(repo, "config.json", revision, asked=asked)
     if config_path is None:
         raise ModelError(f"{asked}: {repo} on the hub has no config.json, so it was not saved by timm or transformers.")
-    config = _read_json(config_path)
+    config = checkpoints.read_json(config_path)
     preprocessor: dict[str, Any] | None = None
     if from_transformers.is_transformers_config(config):
         found = hub.fetch(repo, "preprocessor_config.json", revision, asked=asked)
-        preprocessor = _read_json(found) if found else None
+        preprocessor = checkpoints.read_json(found) if found else None
     weights = None if wishes.random else hub.fetch_weights(repo, revision, asked=asked)
     return _from_config(config, preprocessor, weights, repo.split("/")[-1], asked, wishes)
 
@@ -133,11 +132,11 @@ def from_folder(folder: Path, wishes: Wishes) -> Loaded:
         else:
             hint = "A folder saved by timm or by the transformers library has one, beside model.safetensors."
         raise ModelError(f"{folder} has no config.json. {hint}")
-    config = _read_json(config_path)
+    config = checkpoints.read_json(config_path)
     preprocessor = None
     for name in ("preprocessor_config.json", "processor_config.json"):
         if preprocessor is None and (folder / name).is_file():
-            preprocessor = _read_json(folder / name)
+            preprocessor = checkpoints.read_json(folder / name)
     weights = None if wishes.random else _weights_in(folder)
     return _from_config(config, preprocessor, weights, folder.resolve().name, str(folder), wishes)
 
@@ -156,18 +155,6 @@ def _weights_in(folder: Path) -> Path:
     raise ModelError(f"{folder} has a config.json but no weights: there is no {' and no '.join(_WEIGHT_NAMES[::3])}.")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise ModelError(f"{path} is damaged: it is not JSON ({error}).") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{path} is not a model's configuration: it holds a {type(content).__name__}.")
-    return content
-
-
 def _from_config(
     config: dict[str, Any],
     preprocessor: dict[str, Any] | None,
@@ -179,11 +166,13 @@ def _from_config(
     source = f"{where} (untrained)" if weights is None else where
     if from_transformers.is_transformers_config(config):
         state = None if weights is None else from_transformers.read_weights(weights)
+        if state is not None and weights is not None:
+            check_tensors(state, weights)
         try:
             module, preprocessing = from_transformers.build_from_config(
-                config, preprocessor, state, where, wishes.img_size
+                config, preprocessor, state, where, wishes.img_size, str(weights)
             )
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
             raise ModelError(f"{where}: its configuration cannot be followed ({error}).") from error
         names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)  # type: ignore[arg-type]
         return Loaded(module, name, source, names, preprocessing)
@@ -207,20 +196,21 @@ def _from_timm_config(
     model_args = config.get("model_args") or {}
     if not isinstance(model_args, dict):
         raise ModelError(f"{where}: the model_args in its config.json are not a list of settings.")
+    arguments = {
+        "num_classes": pretrained.get("num_classes"),
+        "global_pool": config.get("global_pool") if _is_vit(arch) else None,
+        **limits.check_arguments(model_args, f"{where}: its config.json"),
+    }
+    settings = _known_fields(pretrained, arch, where)
+    state = None if weights is None else layouts.unwrap(from_transformers.read_weights(weights), weights).state
+    held = None if state is None else sum(tensor.numel() for tensor in state.values())
     module = building.build(
-        arch.split(".")[0],
-        **{
-            "num_classes": pretrained.get("num_classes"),
-            "global_pool": config.get("global_pool") if _is_vit(arch) else None,
-            **model_args,
-            "pretrained_cfg": _known_fields(pretrained, arch),
-        },
+        arch.split(".")[0], held=held, where=f"{where}: its config.json", pretrained_cfg=settings, **arguments
     )
-    if weights is not None:
-        state = layouts.unwrap(from_transformers.read_weights(weights), str(weights)).state
+    if state is not None:
         _check_patches(state, module, str(weights))
         _use_own_size(module)
-        building.load_into(module, building.convert(state, module), str(weights), arch)
+        building.load_into(module, building.convert(state, module, str(weights)), str(weights), arch)
     if wishes.img_size is not None:
         building.resize(module, wishes.img_size)
     classes = int(getattr(module, "num_classes", 0) or 0)
@@ -234,13 +224,23 @@ def _is_vit(arch: str) -> bool:
     return arch.split(".")[0] in timm.list_models(module=["vision_transformer", "eva"])
 
 
-def _known_fields(pretrained: Mapping[str, Any], arch: str) -> dict[str, Any]:
-    from timm.models import PretrainedCfg
+_SETTINGS = (
+    *("num_classes", "input_size", "min_input_size", "fixed_input_size", "interpolation", "crop_pct", "crop_mode"),
+    *("mean", "std", "pool_size", "first_conv", "classifier", "label_names", "label_descriptions", "license"),
+)
+"""What is taken over of the ``pretrained_cfg`` of a folder; where its weights come from is not."""
 
-    known = {field.name for field in dataclasses.fields(PretrainedCfg)}
-    kept = {key: value for key, value in pretrained.items() if key in known and value is not None}
-    for key in ("url", "file", "state_dict", "hf_hub_id", "source"):
-        kept.pop(key, None)
+
+def _known_fields(pretrained: Mapping[str, Any], arch: str, where: str) -> dict[str, Any]:
+    kept = {key: pretrained[key] for key in _SETTINGS if pretrained.get(key) is not None}
+    if "num_classes" in kept:
+        kept["num_classes"] = limits.whole(kept["num_classes"], "num_classes", 0, limits.MAX_CLASSES, where)
+    for key in ("input_size", "min_input_size"):
+        if key in kept:
+            size = kept[key]
+            if not isinstance(size, list | tuple) or len(size) != 3:
+                raise ModelError(f"{where}: {key} must be three numbers (channels, height, width).")
+            kept[key] = (limits.whole(size[0], key, 1, 64, where), *limits.pair(size[1:], key, limits.MAX_SIDE, where))
     return {**kept, "architecture": arch}
 
 
@@ -257,8 +257,9 @@ def _use_own_size(module: nn.Module) -> None:
 
 def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
     content = checkpoints.read_checkpoint(path)
-    found = layouts.unwrap(content, str(path))
+    found = layouts.unwrap(content, path)
     state = found.state
+    held = sum(tensor.numel() for tensor in state.values())
     arch = wishes.arch
     guessed = False
     if arch is None:
@@ -270,14 +271,14 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
             path,
             arch,
         )
-    name, changes = building.parse_architecture(arch)
+    name, changes = building.parse_architecture(arch, None if wishes.arch else str(path))
     building.check_architecture(name)
     arguments: dict[str, Any] = {"num_classes": layouts.classes_of(state), **changes}
-    probe = building.build(name.split(".")[0], device="meta", **arguments)
+    probe = building.build(name.split(".")[0], device="meta", held=held, where=str(path), **arguments)
     if _averages(state) and getattr(probe, "global_pool", None) == "token":
         arguments.setdefault("global_pool", "avg")
     arguments.setdefault("img_size", _trained_size(state, probe, found.img_size, wishes.img_size))
-    module = building.build(name.split(".")[0] if guessed else name, **arguments)
+    module = building.build(name.split(".")[0] if guessed else name, held=held, where=str(path), **arguments)
     config = getattr(module, "pretrained_cfg", None)
     if isinstance(config, dict):
         config.update({key: getattr(found, key) for key in ("mean", "std") if getattr(found, key)})
@@ -287,7 +288,7 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
     if not wishes.random:
         _check_patches(state, module, str(path))
         _use_own_size(module)
-        building.load_into(module, building.convert(state, module), str(path), arch)
+        building.load_into(module, building.convert(state, module, str(path)), str(path), arch)
     if wishes.img_size is not None:
         building.resize(module, wishes.img_size)
     return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path))

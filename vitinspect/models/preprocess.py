@@ -56,7 +56,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if len(self.input_size) != 2 or min(self.input_size) < 1:
             raise ParameterError(f"The input size must be (height, width), not {self.input_size!r}.")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+        finite = all(math.isfinite(value) for value in (*self.mean, *self.std))
+        if len(self.mean) != 3 or len(self.std) != 3 or not finite or min(self.std) <= 0:
             raise ParameterError(
                 f"Mean and standard deviation must be three numbers each, the latter above zero;"
                 f" got {self.mean!r} and {self.std!r}."
@@ -65,7 +66,7 @@ class Preprocessing:
             raise ParameterError(f"The interpolation {self.interpolation!r} is not one of {', '.join(_RESAMPLING)}.")
         if self.crop_mode not in _CROP_MODES:
             raise ParameterError(f"The crop mode {self.crop_mode!r} is not one of {', '.join(_CROP_MODES)}.")
-        if not self.crop_pct > 0:
+        if not 0 < self.crop_pct < math.inf:
             raise ParameterError(f"The crop fraction must be above zero, not {self.crop_pct!r}.")
 
     @classmethod

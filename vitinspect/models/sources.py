@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vitinspect.errors import ModelError
-from vitinspect.models import building, checkpoints
+from vitinspect.errors import ModelError, VitInspectError
+from vitinspect.models import building, checkpoints, limits
 from vitinspect.models.labels import imagenet_labels
 from vitinspect.models.loading import Loaded, Wishes, from_checkpoint, from_folder, from_hub, from_timm, is_timm_name
 from vitinspect.models.preprocess import Preprocessing
@@ -64,7 +64,7 @@ def load_model(
         module.eval().to(chosen),
         labels=names if outputs else None,
         device=chosen,
-        preprocessing=loaded.preprocessing or Preprocessing.from_module(module),
+        preprocessing=loaded.preprocessing or _preparation(module, loaded.source),
         name=loaded.name,
         source=loaded.source,
     )
@@ -111,6 +111,13 @@ def _from_path(path: Path, wishes: Wishes) -> Loaded:
     return from_folder(path, wishes)
 
 
+def _preparation(module: nn.Module, source: str) -> Preprocessing:
+    try:
+        return Preprocessing.from_module(module)
+    except (VitInspectError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise ModelError(f"{source}: its preparation of pictures cannot be followed ({error}).") from error
+
+
 # --- classes, size, device -----------------------------------------------------------------------------------------
 
 
@@ -129,10 +136,7 @@ def _set_classes(module: nn.Module, wanted: int, source: str, *, trained: bool) 
 def _as_size(size: Size | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
-    if height < 1 or width < 1:
-        raise ModelError(f"The input size must be above zero, not {size}.")
-    return height, width
+    return limits.pair(size, "img_size", limits.MAX_SIDE, "The input")
 
 
 def choose_device(device: str | torch.device = "auto") -> torch.device:

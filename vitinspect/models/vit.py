@@ -15,6 +15,7 @@ from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
 from vitinspect.models.evaluation_state import in_evaluation_state, lock_of
+from vitinspect.models.labels import plain_text
 from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
 from vitinspect.models.wnids import class_of_wnid, is_wnid
 
@@ -60,7 +61,8 @@ class ViT:
         self.outputs = _output_width(module)
         if labels is not None and len(labels) != self.outputs:
             raise UnsupportedModelError(f"{self.name} has {self.outputs} classes, but {len(labels)} labels were given.")
-        self.labels: list[str] = list(labels) if labels is not None else [f"class {i}" for i in range(self.outputs)]
+        names = labels if labels is not None else [""] * self.outputs
+        self.labels: list[str] = [plain_text(str(name)) or f"class {i}" for i, name in enumerate(names)]
         self.has_labels = labels is not None
 
     # --- structure -------------------------------------------------------------------------------------------
