@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
@@ -20,10 +23,32 @@ from PySide6.QtWidgets import (
 from vitinspect.app.actions import ACTIONS, MENUS, Actions, Declared, show_keys
 
 
-def matches(text: str, declared: Declared) -> bool:
-    """Whether each word that was typed begins a word of the action, or stands in it."""
-    about = f"{declared.menu.replace('&', '')} {declared.text} {declared.tip}".casefold()
-    return all(word in about for word in text.casefold().split())
+def ranked(text: str, actions: Sequence[Declared]) -> list[Declared]:
+    """The actions with every typed word in them: by the name first, then by menu, then by the explanation."""
+    found = []
+    for declared in actions:
+        rank = _rank(text.casefold(), declared)
+        if rank is not None and declared.id != "palette":
+            found.append((rank, declared))
+    return [declared for _, declared in sorted(found, key=lambda pair: pair[0])]
+
+
+def _rank(text: str, declared: Declared) -> int | None:
+    """How well an action fits, 0 being best; None where a word is nowhere in it."""
+    words = text.split()
+    if not words:
+        return 0
+    name = declared.text.casefold()
+    if name.startswith(" ".join(words)):
+        return 0
+    if all(re.search(rf"\b{re.escape(word)}", name) for word in words):
+        return 1
+    if all(word in name for word in words):
+        return 2
+    titled = f"{declared.menu.replace('&', '')} {name}".casefold()
+    if all(word in titled for word in words):
+        return 3
+    return 4 if all(word in f"{titled} {declared.tip.casefold()}" for word in words) else None
 
 
 class Palette(QDialog):
@@ -40,10 +65,14 @@ class Palette(QDialog):
         self.list = QListWidget()
         self.list.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.list.setUniformItemSizes(True)
+        self.nothing = QLabel()
+        self.nothing.setObjectName("quiet")
+        self.nothing.setWordWrap(True)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(8)
         layout.addWidget(self.field)
+        layout.addWidget(self.nothing)
         layout.addWidget(self.list)
         self.resize(520, 420)
         self.field.textChanged.connect(self._fill)
@@ -53,9 +82,8 @@ class Palette(QDialog):
 
     def _fill(self, text: str) -> None:
         self.list.clear()
-        for declared in ACTIONS:
-            if not matches(text, declared) or declared.id == "palette":
-                continue
+        chosen = -1
+        for declared in ranked(text, ACTIONS):
             keys = ", ".join(show_keys(declared))
             where = declared.menu.replace("&", "")
             item = QListWidgetItem(f"{where}: {declared.text.rstrip('…')}" + (f"\t{keys}" if keys else ""))
@@ -63,8 +91,12 @@ class Palette(QDialog):
             item.setToolTip(declared.tip)
             if not self._actions[declared.id].isEnabled():
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
+            elif chosen < 0:
+                chosen = self.list.count()
             self.list.addItem(item)
-        self.list.setCurrentRow(0)
+        self.list.setCurrentRow(chosen)
+        self.nothing.setText(f"No command has “{text.strip()}” in its name or explanation.")
+        self.nothing.setVisible(not self.list.count())
 
     def _run(self) -> None:
         item = self.list.currentItem()

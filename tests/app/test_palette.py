@@ -1,0 +1,62 @@
+"""Finding a command by what is typed."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+
+from vitinspect.app.actions import ACTIONS
+from vitinspect.app.palette import Palette, ranked
+
+
+def names(text: str) -> list[str]:
+    return [declared.id for declared in ranked(text, ACTIONS)]
+
+
+def test_a_word_of_the_name_comes_before_a_word_of_an_explanation():
+    assert names("dark")[0] == "theme_dark"
+    assert names("light")[0] == "theme_light"
+    assert names("scores")[0] == "show_scores"
+
+
+def test_a_name_that_begins_with_the_words_comes_first():
+    assert names("gr")[0] == "grid"
+    assert names("next")[:2] == ["next_map", "next"]
+
+
+def test_every_word_must_be_found_somewhere():
+    assert "grid" in names("grid side by side")
+    assert names("grid xyzzy") == []
+
+
+def test_nothing_typed_lists_everything_in_the_order_of_the_menus():
+    assert names("") == [d.id for d in ACTIONS if d.id != "palette"]
+
+
+@pytest.fixture
+def palette(window):
+    window.actions_["palette"].trigger()
+    return window.findChild(Palette)
+
+
+def test_dark_and_enter_give_the_dark_theme(window, palette, desk, qtbot):
+    qtbot.keyClicks(palette.field, "dark")
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert desk.settings["theme"] == "dark"
+    window.actions_["theme_light"].trigger()
+
+
+def test_it_says_when_nothing_fits(palette, qtbot):
+    assert not palette.nothing.isVisible()
+    qtbot.keyClicks(palette.field, "xyzzy")
+    assert palette.nothing.isVisible()
+    assert "xyzzy" in palette.nothing.text()
+    palette.field.clear()
+    assert not palette.nothing.isVisible()
+
+
+def test_a_command_that_cannot_run_now_is_not_the_one_that_enter_takes(window, palette, qtbot):
+    qtbot.keyClicks(palette.field, "cancel")
+    assert not window.actions_["cancel"].isEnabled()
+    current = palette.list.currentItem()
+    assert current is None or current.data(Qt.ItemDataRole.UserRole) != "cancel"
