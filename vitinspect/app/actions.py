@@ -290,7 +290,7 @@ ACTIONS: tuple[Declared, ...] = (
         ("Ctrl+D",),
         "compute_scores",
     ),
-    Declared("unpin", "Let the pinned patch go", "&Maps", "No patch is pinned", ("Escape",), "unpin"),
+    Declared("unpin", "Unpin patch", "&Maps", "No patch is pinned any more", (), "unpin", soft=("Escape",)),
     Declared("cancel", "Cancel what runs", "&Maps", "Stop the computation", ("Ctrl+.",), "cancel", break_before=True),
     Declared("retry", "Try again", "&Maps", "Compute again what failed or was cancelled", ("Ctrl+R",), "retry"),
     Declared(

@@ -56,12 +56,14 @@ class SettingsDialog(QDialog):
         empty = QPushButton("Empty the caches")
         empty.setToolTip("Delete kept thumbnails and maps; they are made again when they are needed")
         empty.clicked.connect(clear_caches)
+        empty.setAutoDefault(False)  # a dialog's Return key would press it from any field
         row.addWidget(empty)
         layout.addLayout(row)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.close)
         layout.addWidget(buttons)
         even_heights(self)
+        next(iter(self.fields.values())).setFocus()
         self.resize(520, self.sizeHint().height())
 
     def _field(self, setting: Setting) -> QWidget:

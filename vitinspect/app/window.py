@@ -70,6 +70,7 @@ class MainWindow(QMainWindow):
         self.browser = Browser(state, results, desk.listing, desk.thumbnails)
         self.browser.wants_folder.connect(self.open_folder)
         self.browser.wants_run.connect(self.sort_by_run)
+        self.browser.done.connect(self.canvas.setFocus)
         self.model_panel = ModelPanel(state, results)
         self.methods_panel = MethodsPanel(state, results)
         self.display_panel = DisplayPanel(state)
@@ -214,8 +215,18 @@ class MainWindow(QMainWindow):
         if event.key() == Qt.Key.Key_H and not event.modifiers():
             if not event.isAutoRepeat():
                 self.canvas.hide_overlay(True)
+        elif event.key() == Qt.Key.Key_Escape and self._leave_field():
+            event.accept()
         elif not self.actions_.press(event):
             super().keyPressEvent(event)
+
+    def _leave_field(self) -> bool:
+        """Give the keys back to the canvas; False where it has them, or a view that is used like it."""
+        focused = QApplication.focusWidget()
+        if focused is None or focused in (self, self.canvas) or self.network_dock.isAncestorOf(focused):
+            return False
+        self.canvas.setFocus()
+        return True
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() == Qt.Key.Key_H and not event.isAutoRepeat():

@@ -25,6 +25,8 @@ class Browser(QWidget):
 
     wants_folder = Signal()
     wants_run = Signal()
+    done = Signal()
+    """A folder was typed: the keys belong to the picture again."""
 
     def __init__(
         self, state: State, results: Results, listing: ImageList, thumbnails: Thumbnails, parent: QWidget | None = None
@@ -98,7 +100,7 @@ class Browser(QWidget):
         self._typed.timeout.connect(lambda: state.set(filter=self.filter.text()))
         self.filter.textChanged.connect(lambda: self._typed.start())
         self.path.activated.connect(lambda: self._go(self.path.currentText()))
-        self.path_field.returnPressed.connect(lambda: self._go(self.path.currentText()))
+        self.path_field.returnPressed.connect(self._entered)
         self.grid.chosen.connect(self._chosen)
         listing.listed.connect(self._listed)
         state.changed.connect(self._state_changed)
@@ -198,6 +200,10 @@ class Browser(QWidget):
 
     def _follow_direction(self) -> None:
         self.direction.setText("↓" if self._state.descending else "↑")
+
+    def _entered(self) -> None:
+        self._go(self.path.currentText())
+        self.done.emit()
 
     def _go(self, text: str) -> None:
         text = os.path.expanduser(text.strip())

@@ -1,0 +1,76 @@
+"""Where the keys go: text fields give them back to the picture."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
+
+
+@pytest.fixture
+def active(shown, qtbot):
+    shown.activateWindow()
+    qtbot.waitUntil(shown.isActiveWindow)
+    return shown
+
+
+def fields(window):
+    return {
+        "folder": window.browser.path,
+        "filter": window.browser.filter,
+        "methods": window.methods_panel.search,
+    }
+
+
+@pytest.mark.parametrize("name", ["folder", "filter", "methods"])
+def test_escape_in_a_text_field_returns_to_the_canvas_and_the_arrows_work_again(active, desk, qtbot, settle, name):
+    field = fields(active)[name]
+    field.setFocus()
+    qtbot.keyClicks(QApplication.focusWidget(), "pi")
+    desk.state.set(pinned=(1, 1))
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert QApplication.focusWidget() is active.canvas
+    assert desk.state.pinned == (1, 1), "leaving a field does more than it says"
+    settle()
+    before = desk.state.image
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Right)
+    settle()
+    assert desk.state.image != before
+
+
+def test_escape_on_the_canvas_unpins_the_patch(active, desk, qtbot):
+    active.canvas.setFocus()
+    desk.state.set(pinned=(1, 1))
+    qtbot.keyClick(active.canvas, Qt.Key.Key_Escape)
+    assert desk.state.pinned == ()
+
+
+def test_a_folder_that_was_typed_gives_the_keys_back(active, desk, pictures, qtbot, settle, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    path = active.browser.path
+    path.setFocus()
+    path.lineEdit().selectAll()
+    qtbot.keyClicks(QApplication.focusWidget(), str(other))
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    assert desk.state.folder == str(other)
+    assert QApplication.focusWidget() is active.canvas
+    settle()
+
+
+def test_settings_open_with_the_first_field_ready_and_return_empties_no_cache(active, desk, qtbot, monkeypatch):
+    emptied = []
+    monkeypatch.setattr(active, "clear_caches", lambda: emptied.append(True))
+    active.open_settings()
+    from vitinspect.app.settings_dialog import SettingsDialog
+
+    dialog = active.findChild(SettingsDialog)
+    qtbot.waitUntil(dialog.isActiveWindow)
+    focused = dialog.focusWidget()
+    assert focused is next(iter(dialog.fields.values()))
+    assert not any(button.isDefault() and "Empty" in button.text() for button in dialog.findChildren(QPushButton))
+    line = dialog.findChildren(QLineEdit)[0]
+    line.setFocus()
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert emptied == []
+    dialog.close()
