@@ -1,14 +1,16 @@
-"""What may import what: the engine knows nothing of Qt, and nothing waits for torch that does not need it."""
+"""What may import what: layers, no circles, no Qt below the window, and no waiting for torch where it is not needed."""
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 import vitinspect
@@ -94,14 +96,9 @@ def test_importing_the_package_is_quick() -> None:
     assert min(times) < 0.2
 
 
-def test_no_file_outside_of_the_app_imports_qt_or_the_app_at_its_top() -> None:
+def test_no_file_outside_of_the_app_imports_qt() -> None:
     for path in engine_files():
         assert not imported_in(path) & QT, path
-        tree = ast.parse(path.read_text("utf-8"))
-        tops = [node for node in tree.body if isinstance(node, ast.ImportFrom | ast.Import)]
-        for node in tops:
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-            assert not any(name.startswith("vitinspect.app") for name in names), path
 
 
 def test_the_whole_engine_loads_without_qt() -> None:
@@ -121,3 +118,92 @@ def test_every_public_name_is_there() -> None:
 def test_a_name_that_does_not_exist_is_an_ordinary_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'explian'"):
         vitinspect.explian  # noqa: B018
+
+
+# --- layers and circles --------------------------------------------------------------------------------------
+
+
+def modules() -> dict[str, Path]:
+    return {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports_of(source: str, known: Collection[str], package: str = "") -> set[str]:
+    """The modules of ours that a source imports at run time, inside of functions too; not those for types alone.
+
+    ``package``: where its relative imports start.
+    """
+    found = set()
+    waiting: list[ast.AST] = [ast.parse(source)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting.extend(node.orelse)
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            found |= {f"{base}.{a.name}" if f"{base}.{a.name}" in known else base for a in node.names}
+        waiting.extend(ast.iter_child_nodes(node))
+    return found & set(known)
+
+
+@pytest.fixture(scope="module")
+def graph() -> nx.DiGraph:
+    """An arc from each module to each that it imports."""
+    known = modules()
+    arcs = nx.DiGraph()
+    arcs.add_nodes_from(known)
+    for name, path in known.items():
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        arcs.add_edges_from((name, other) for other in imports_of(path.read_text("utf-8"), known, package) - {name})
+    return arcs
+
+
+def layers(package: str) -> dict[str, int]:
+    """Each room of a package with its height, as docs/architecture.md lists them; the lowest is 0."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    block = text.split(f"```layers {package}\n")[1].split("```")[0]
+    lines = block.strip().splitlines()
+    return {room.strip(): len(lines) - at for at, line in enumerate(lines, 1) for room in line.split(",")}
+
+
+def room_of(module: str, package: str) -> str:
+    return module.removeprefix(package).lstrip(".").partition(".")[0] or "__init__"
+
+
+def test_imports_inside_of_functions_count_and_those_for_types_do_not() -> None:
+    source = (
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    import a.typed\nelse:\n    import a.real\n"
+        "def work():\n    from a import inner, name\n    from .near import it\n"
+    )
+    known = {"a", "a.typed", "a.real", "a.inner", "b.near"}
+    assert imports_of(source, known, "b") == known - {"a.typed"}
+
+
+def test_no_modules_import_each_other_in_a_circle(graph: nx.DiGraph) -> None:
+    assert [sorted(c) for c in nx.strongly_connected_components(graph) if len(c) > 1] == []
+
+
+@pytest.mark.parametrize("package", ["vitinspect", "vitinspect.explainers"])
+def test_no_module_imports_upward(graph: nx.DiGraph, package: str) -> None:
+    height = layers(package)
+    inside = [name for name in graph if name == package or name.startswith(package + ".")]
+    if package != "vitinspect":
+        inside.remove(package)
+    missing = {room_of(name, package) for name in inside} - set(height)
+    assert not missing, f"give these a layer in docs/architecture.md: {sorted(missing)}"
+    wrong = []
+    for name, other in graph.subgraph(inside).edges:
+        above, below = room_of(name, package), room_of(other, package)
+        if above != below and height[above] <= height[below]:
+            wrong.append(f"{name} imports {other}")
+    assert wrong == []
+
+
+def test_no_method_imports_another(graph: nx.DiGraph) -> None:
+    package = "vitinspect.explainers.methods"
+    modules = [name for name in graph if name.startswith(package + ".")]
+    assert len(modules) > 10
+    assert list(graph.subgraph(modules).edges) == []

@@ -15,7 +15,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from vitinspect.models import method_support
+from vitinspect.version import __version__
 
 # public name -> (module, attribute in it; None for the module itself)
 _PUBLIC: dict[str, tuple[str, str | None]] = {
@@ -97,3 +98,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_PUBLIC})
+
+
+def _method_support() -> method_support.MethodSupport:
+    from vitinspect.explainers import applicability
+
+    return applicability
+
+
+# Models know no methods; here both are known.
+method_support.answered_by(_method_support)

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from vitinspect import __version__
 from vitinspect.errors import DataError, StorageFull
 from vitinspect.names import stored
+from vitinspect.version import __version__
 
 SOFTWARE = f"vitinspect {__version__}"
 _MARK = "vitinspect "

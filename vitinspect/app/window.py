@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vitinspect import __version__, resources
+from vitinspect import resources
 from vitinspect.app import logs, theme
 from vitinspect.app.actions import Actions
 from vitinspect.app.canvas.canvas import Canvas
@@ -44,6 +44,7 @@ from vitinspect.app.panels.whatif import WhatIfPanel
 from vitinspect.app.status import StatusBar
 from vitinspect.app.worker import Problem
 from vitinspect.errors import DataError
+from vitinspect.version import __version__
 
 _LAYOUT_VERSION = 1
 

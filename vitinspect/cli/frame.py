@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from vitinspect import __version__
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.names import readable
+from vitinspect.version import __version__
 
 ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
 """Exit codes: 130 and 141 are what a shell reports for SIGINT and SIGPIPE."""

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from vitinspect import __version__
 from vitinspect.evaluation.plots import bar_chart, curve_chart
 from vitinspect.evaluation.store import FILE, Store
 from vitinspect.evaluation.tables import Column, Results, Row, Table, main_column
 from vitinspect.files import slug, write_atomic
 from vitinspect.names import csv_cell, markdown, shown
 from vitinspect.scores.statistics import Mean
+from vitinspect.version import __version__
 
 PROTOCOL_NOTES = {
     "vitmix": "The ViTmiX script's protocol: raw products under a square root, Otsu on the 8-bit map, 100 deletion "

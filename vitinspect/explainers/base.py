@@ -15,8 +15,8 @@ from vitinspect.progress import CancelToken, Progress
 if TYPE_CHECKING:
     import torch
 
+    from vitinspect.explainers.declaration import Method
     from vitinspect.explainers.engine import EarlyRun
-    from vitinspect.explainers.registry import Method
     from vitinspect.explainers.targets import Targets
     from vitinspect.explainers.trace import Chunk, Trace
     from vitinspect.models.vit import ViT

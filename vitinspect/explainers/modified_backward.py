@@ -22,7 +22,7 @@ from torch import nn
 
 from vitinspect.explainers.attention_calls import wide
 from vitinspect.explainers.function_hooks import wrap_attention_calls, wrap_linear_calls
-from vitinspect.explainers.lrp.gamma_rule import conv_gamma, linear_gamma
+from vitinspect.explainers.gamma_rule import conv_gamma, linear_gamma
 from vitinspect.explainers.targets import Targets, TextEmbedding
 from vitinspect.progress import CancelToken, check
 

@@ -1,93 +1,15 @@
-"""The registry of methods: each is declared once, in its own module, and found here by its id.
-
-Neither this module nor those that declare methods import torch before a method runs, so that ``vitinspect
-methods`` and the window's list appear at once.
-"""
+"""The registry of methods: each is declared once, in its own module, and found here by its id."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, overload
 
 from vitinspect.errors import ParameterError
-from vitinspect.explainers.parameters import Parameter, canonical, parse_call, split_calls, validate_all
+from vitinspect.explainers.declaration import Method, MethodInfo
+from vitinspect.explainers.parameters import parse_call, split_calls, validate_all
 
-if TYPE_CHECKING:
-    from vitinspect.explainers.base import Explainer
-
-Cost = Literal["none", "one forward", "one forward and backward", "several passes", "many passes"]
-MethodSpec = "str | tuple[str, Mapping[str, Any]] | Method"
-
-LRP_NOTICE = (
-    "Layer-wise relevance propagation is covered by patents of its inventors; commercial use may need their "
-    "licence. Research use is what this is meant for."
-)
-
-
-@dataclass(frozen=True)
-class MethodInfo:
-    """What is known of a method without loading torch."""
-
-    id: str
-    title: str
-    summary: str
-    citation: str
-    implementation: str
-    """``module:class`` of the ``Explainer``, loaded when the method is first run."""
-    cost: Cost
-    parameters: tuple[Parameter, ...] = ()
-    signed: bool = False
-    """Whether values below zero mean evidence against the target."""
-    class_specific: bool = True
-    """Whether the map depends on the target."""
-    group: str = "other"
-    """Under which heading lists show it."""
-    notice: str = ""
-    short: str = ""
-    """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
-
-    def help(self) -> str:
-        """The help text: what it is, its paper, its parameters, its notice."""
-        lines = [f"{self.title} ({self.id})", "", self.summary, "", f"Reference: {self.citation}"]
-        traits = [
-            f"cost: {self.cost}",
-            "signed" if self.signed else "not signed",
-            "follows the target" if self.class_specific else "the same for every target",
-        ]
-        lines.append("; ".join(traits))
-        if self.parameters:
-            from vitinspect.explainers.parameters import format_value
-
-            lines.append("")
-            lines.append("Parameters:")
-            lines += [f"  {p.name} = {format_value(p.default)}  ({p.describe()})  {p.help}" for p in self.parameters]
-        if self.notice:
-            lines += ["", self.notice]
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class Method:
-    """A method with its parameters set."""
-
-    info: MethodInfo
-    params: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        return self.info.id
-
-    @property
-    def key(self) -> str:
-        """The canonical string, by which results are addressed."""
-        return canonical(self.info.id, self.info.parameters, self.params)
-
-    def explainer(self) -> Explainer:
-        """The object that computes it."""
-        module_name, _, attribute = self.info.implementation.partition(":")
-        return getattr(importlib.import_module(module_name), attribute)(self)
+__all__ = ["Method", "MethodInfo", "MethodTable", "make_method", "methods", "parse_methods", "unknown_method"]
 
 
 class MethodTable(Sequence[MethodInfo]):
@@ -131,23 +53,6 @@ def unknown_method(name: str, known: Iterable[str]) -> str:
     return f"There is no method {name!r}.{hint} `vitinspect methods` lists them all."
 
 
-# Modules whose ``METHODS`` are gathered, in the order in which lists show them. A method is declared beside its code,
-# so these modules import torch only inside of functions.
-_MODULES: tuple[str, ...] = (
-    "vitinspect.explainers.methods.attention",
-    "vitinspect.explainers.methods.lrp",
-    "vitinspect.explainers.methods.attnlrp",
-    "vitinspect.explainers.methods.legrad",
-    "vitinspect.explainers.methods.libragrad",
-    "vitinspect.explainers.methods.gmar",
-    "vitinspect.explainers.methods.token_tm",
-    "vitinspect.explainers.methods.gradients",
-    "vitinspect.explainers.methods.cams",
-    "vitinspect.explainers.methods.multiplex",
-    "vitinspect.explainers.methods.reciprocam",
-    "vitinspect.explainers.methods.perturbation",
-    "vitinspect.explainers.methods.baselines",
-)
 _table: MethodTable | None = None
 
 
@@ -155,8 +60,46 @@ def methods() -> MethodTable:
     """Every method that vitinspect knows."""
     global _table
     if _table is None:
-        _table = MethodTable(info for name in _MODULES for info in importlib.import_module(name).METHODS)
+        _table = MethodTable(info for module in _declaring_modules() for info in module.METHODS)
     return _table
+
+
+def _declaring_modules() -> tuple[Any, ...]:
+    """The modules whose ``METHODS`` are gathered, in the order in which lists show them.
+
+    A method is declared beside its code, so these modules import torch only inside of functions.
+    """
+    from vitinspect.explainers.methods import (
+        attention,
+        attnlrp,
+        baselines,
+        cams,
+        gmar,
+        gradients,
+        legrad,
+        libragrad,
+        lrp,
+        multiplex,
+        perturbation,
+        reciprocam,
+        token_tm,
+    )
+
+    return (
+        attention,
+        lrp,
+        attnlrp,
+        legrad,
+        libragrad,
+        gmar,
+        token_tm,
+        gradients,
+        cams,
+        multiplex,
+        reciprocam,
+        perturbation,
+        baselines,
+    )
 
 
 def make_method(spec: Any, params: Mapping[str, Any] | None = None) -> Method:

@@ -9,12 +9,16 @@ A person's hand is a function of the scene's seed and index: the same scene give
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from .paint import noise
-from .scene import Mask, Scene
+
+if TYPE_CHECKING:
+    from .scene import Mask, Scene
 
 ANNOTATORS: tuple[str, ...] = ("generous", "tight", "sloppy")
 

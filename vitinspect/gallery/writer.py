@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vitinspect import __version__
 from vitinspect.errors import DataError
 from vitinspect.files import write_atomic
 from vitinspect.progress import CancelToken, Progress
+from vitinspect.version import __version__
 
 from .annotators import ANNOTATORS
 from .parallel import run_jobs

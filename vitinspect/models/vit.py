@@ -15,12 +15,14 @@ from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
 from vitinspect.models.evaluation_state import in_evaluation_state, lock_of
+from vitinspect.models.inputs import as_batch
 from vitinspect.models.labels import plain_text
+from vitinspect.models.method_support import method_support
 from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
 from vitinspect.models.wnids import class_of_wnid, is_wnid
 
 if TYPE_CHECKING:
-    from vitinspect.explainers.registry import Method
+    from vitinspect.explainers.declaration import Method
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
@@ -263,8 +265,6 @@ class ViT:
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
-        from vitinspect.models.inputs import as_batch
-
         inputs, _ = as_batch(self, [image], mode=mode)
         logits = self.logits(inputs)[0].double().cpu()
         probabilities = logits.softmax(-1)
@@ -275,20 +275,11 @@ class ViT:
 
     def why_not(self, method: str | Method) -> str | None:
         """None if the method applies to this model, otherwise the sentence that says why it does not."""
-        from vitinspect.errors import MethodNotApplicable
-        from vitinspect.explainers.registry import make_method
-
-        try:
-            make_method(method).explainer().check(self)
-        except MethodNotApplicable as error:
-            return error.reason
-        return None
+        return method_support().why_not(self, method)
 
     def supported_methods(self) -> list[str]:
         """The ids of all methods that apply to this model."""
-        from vitinspect.explainers.registry import methods
-
-        return [info.id for info in methods() if self.why_not(info.id) is None]
+        return method_support().supported_methods(self)
 
     def __repr__(self) -> str:
         rows, columns = self.grid

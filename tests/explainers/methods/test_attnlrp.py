@@ -16,7 +16,7 @@ import vitinspect as vi
 from tests.explainers.families import FAMILIES, family, images
 from tests.explainers.unusual_families import DIFFERENTIAL, UNUSUAL, unusual
 from tests.goldens import arrays, assert_close, golden_model, golden_module, inputs_q, targets_q
-from vitinspect.explainers.lrp.gamma_rule import conv_gamma, linear_gamma
+from vitinspect.explainers.gamma_rule import conv_gamma, linear_gamma
 from vitinspect.explainers.targets import Contrast
 
 PRECISIONS = ["float64", "float32"]

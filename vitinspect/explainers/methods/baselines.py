@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vitinspect.explainers.base import Explainer, MapBatch, Run
+from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import SEED, Parameter
-from vitinspect.explainers.registry import MethodInfo
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ from vitinspect.explainers.base import (
     need_block_index,
     need_recordable_attention,
 )
+from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import Parameter
-from vitinspect.explainers.registry import MethodInfo
 
 if TYPE_CHECKING:
     import torch

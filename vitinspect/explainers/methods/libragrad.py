@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import MethodFailed
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
-from vitinspect.explainers.registry import MethodInfo
+from vitinspect.explainers.declaration import MethodInfo
 
 if TYPE_CHECKING:
     import torch

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import ParameterError
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, need_recordable_attention
+from vitinspect.explainers.declaration import LRP_NOTICE, MethodInfo
 from vitinspect.explainers.parameters import Parameter
-from vitinspect.explainers.registry import LRP_NOTICE, MethodInfo
 
 if TYPE_CHECKING:
     from vitinspect.explainers.lrp.plan import Plan

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from vitinspect.attention_network import OPERATORS, centralities, cut, fuse_heads, heat_map, masks, statistics
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, Sweep, need_recordable_attention
+from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import Parameter
-from vitinspect.explainers.registry import MethodInfo
 
 if TYPE_CHECKING:
     import torch

@@ -13,8 +13,8 @@ import numpy as np
 
 from vitinspect.errors import ParameterError
 from vitinspect.explainers.base import Explainer, MapBatch, Run
+from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import SEED, Parameter
-from vitinspect.explainers.registry import MethodInfo
 
 if TYPE_CHECKING:
     import torch

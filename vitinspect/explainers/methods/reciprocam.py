@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
+from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import Parameter
-from vitinspect.explainers.registry import MethodInfo
 
 if TYPE_CHECKING:
     import torch

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, Sweep, need_recordable_attention
-from vitinspect.explainers.registry import MethodInfo
+from vitinspect.explainers.declaration import MethodInfo
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,86 @@
+"""How a method is declared: its names, paper, cost and parameters, without its code.
+
+Neither this module nor those that declare methods import torch before a method runs, so that ``vitinspect
+methods`` and the window's list appear at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from vitinspect.explainers.parameters import Parameter, canonical, format_value
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.base import Explainer
+
+Cost = Literal["none", "one forward", "one forward and backward", "several passes", "many passes"]
+
+LRP_NOTICE = (
+    "Layer-wise relevance propagation is covered by patents of its inventors; commercial use may need their "
+    "licence. Research use is what this is meant for."
+)
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """What is known of a method without loading torch."""
+
+    id: str
+    title: str
+    summary: str
+    citation: str
+    implementation: str
+    """``module:class`` of the ``Explainer``, loaded when the method is first run."""
+    cost: Cost
+    parameters: tuple[Parameter, ...] = ()
+    signed: bool = False
+    """Whether values below zero mean evidence against the target."""
+    class_specific: bool = True
+    """Whether the map depends on the target."""
+    group: str = "other"
+    """Under which heading lists show it."""
+    notice: str = ""
+    short: str = ""
+    """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
+
+    def help(self) -> str:
+        """The help text: what it is, its paper, its parameters, its notice."""
+        lines = [f"{self.title} ({self.id})", "", self.summary, "", f"Reference: {self.citation}"]
+        traits = [
+            f"cost: {self.cost}",
+            "signed" if self.signed else "not signed",
+            "follows the target" if self.class_specific else "the same for every target",
+        ]
+        lines.append("; ".join(traits))
+        if self.parameters:
+            lines.append("")
+            lines.append("Parameters:")
+            lines += [f"  {p.name} = {format_value(p.default)}  ({p.describe()})  {p.help}" for p in self.parameters]
+        if self.notice:
+            lines += ["", self.notice]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method with its parameters set."""
+
+    info: MethodInfo
+    params: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def key(self) -> str:
+        """The canonical string, by which results are addressed."""
+        return canonical(self.info.id, self.info.parameters, self.params)
+
+    def explainer(self) -> Explainer:
+        """The object that computes it."""
+        module_name, _, attribute = self.info.implementation.partition(":")
+        return getattr(importlib.import_module(module_name), attribute)(self)
