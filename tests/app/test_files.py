@@ -1,4 +1,4 @@
-"""What is kept of pictures and maps: listing, thumbnails, decoded pictures, caches."""
+"""What is kept of pictures and maps: listing, thumbnails, decoded pictures, map_cache."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
-from vitinspect.app import caches, pictures, thumbnails
-from vitinspect.app.background import DECODE, THUMBNAIL, Background, Job
+from vitinspect.app import pictures, thumbnails
+from vitinspect.app.compute import map_cache
+from vitinspect.app.compute.explaining import Mapped, Predicted
+from vitinspect.app.compute.thread_pool import DECODE, THUMBNAIL, Background, Job
 from vitinspect.app.geometry import Placed
-from vitinspect.app.jobs import Mapped, Predicted
 from vitinspect.app.listing import ImageList, Order, scan
-from vitinspect.app.masks import MaskFinder
 from vitinspect.app.panels.grid import ThumbnailGrid
-from vitinspect.app.results import Prediction
+from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.session.results import Prediction
 from vitinspect.app.thumbnails import Broken, Thumbnails
 from vitinspect.errors import ImageError
 from vitinspect.progress import CancelToken
@@ -279,19 +280,19 @@ MAP = Mapped("rollout", "rollout(start_layer=1)", np.arange(12, dtype=np.float32
 
 
 def test_a_map_comes_back_from_disk_as_it_was(home):
-    caches.write("an address", MAP)
-    found = caches.read("an address")
+    map_cache.write("an address", MAP)
+    found = map_cache.read("an address")
     assert (found.method, found.key, found.signed, found.resolution) == ("rollout", MAP.key, False, "patch")
     assert found.values.dtype == np.float32
     assert np.array_equal(found.values, MAP.values)
-    assert caches.read("another address") is None
+    assert map_cache.read("another address") is None
 
 
 def test_a_prediction_comes_back_with_its_place(home):
     placed = Placed((224, 224), (300, 400), (50.0, 0.0, 350.0, 300.0))
     value = Predicted((Prediction(1, "bee", 0.9, 3.5),), np.array([0.1, 0.9]), (1,), placed)
-    caches.write("a prediction", value)
-    found = caches.read("a prediction")
+    map_cache.write("a prediction", value)
+    found = map_cache.read("a prediction")
     assert found.predictions == value.predictions
     assert found.placed == placed
     assert found.target == (1,)
@@ -299,14 +300,14 @@ def test_a_prediction_comes_back_with_its_place(home):
 
 @pytest.mark.parametrize("damage", [lambda d: d[:20], lambda d: b"", lambda d: d[:-3], lambda d: b"x" * len(d)])
 def test_a_damaged_map_is_left_out(home, damage):
-    caches.write("an address", MAP)
-    (path,) = caches.folder().rglob("*.map")
+    map_cache.write("an address", MAP)
+    (path,) = map_cache.folder().rglob("*.map")
     path.write_bytes(damage(path.read_bytes()))
-    assert caches.read("an address") is None
+    assert map_cache.read("an address") is None
 
 
 def test_maps_leave_the_memory_when_they_take_too_much():
-    cache = caches.MemoryCache(10_000)
+    cache = map_cache.MemoryCache(10_000)
     for i in range(20):
         cache.put(f"{i}", Mapped("m", "m", np.zeros((8, 8)), False, "patch"))
     assert cache.nbytes <= 10_000

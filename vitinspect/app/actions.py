@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QMenuBar, QToolBar
 
-from vitinspect.app.state import State
+from vitinspect.app.session.state import State
 
 
 @dataclass(frozen=True)

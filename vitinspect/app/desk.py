@@ -11,17 +11,17 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 
 from vitinspect import paths
-from vitinspect.app.background import Background
-from vitinspect.app.coordinator import Coordinator
-from vitinspect.app.derived import Derived
-from vitinspect.app.extras import Extras
+from vitinspect.app.compute.thread_pool import Background
+from vitinspect.app.compute.worker import Worker
 from vitinspect.app.listing import ImageList
 from vitinspect.app.multiplex.networks import Networks
-from vitinspect.app.results import Results
+from vitinspect.app.services.coordinator import Coordinator
+from vitinspect.app.services.derived_maps import Derived
+from vitinspect.app.services.extras import Extras
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 from vitinspect.app.settings import Settings
-from vitinspect.app.state import State
 from vitinspect.app.thumbnails import Thumbnails
-from vitinspect.app.worker import Worker
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20

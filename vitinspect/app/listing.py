@@ -26,7 +26,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from vitinspect.app.background import LIST, Background, Job
+from vitinspect.app.compute.thread_pool import LIST, Background, Job
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.progress import CancelToken
 

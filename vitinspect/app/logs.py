@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from vitinspect import paths
-from vitinspect.app.worker import Problem
+from vitinspect.app.compute.worker import Problem
 from vitinspect.errors import DataError
 
 NAME = "vitinspect.log"

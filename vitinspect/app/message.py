@@ -9,7 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.worker import Problem
+from vitinspect.app.compute.worker import Problem
 
 _log = logging.getLogger(__name__)
 MOST = 50

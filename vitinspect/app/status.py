@@ -8,8 +8,8 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QStatusBar, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.results import READY, Results
-from vitinspect.app.state import State
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
 
 
 class StatusBar(QStatusBar):

@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from vitinspect import paths
-from vitinspect.app.background import CHORES, THUMBNAIL, Background, Job
+from vitinspect.app.compute.thread_pool import CHORES, THUMBNAIL, Background, Job
 from vitinspect.errors import ImageError
 from vitinspect.progress import CancelToken
 

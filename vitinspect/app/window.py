@@ -29,6 +29,7 @@ from vitinspect.app import logs, theme
 from vitinspect.app.actions import Actions
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.readout import Readout
+from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
 from vitinspect.app.message import MessageBar
 from vitinspect.app.multiplex.dock import NetworkDock
@@ -42,7 +43,6 @@ from vitinspect.app.panels.section import Section, even_heights
 from vitinspect.app.panels.threshold import ThresholdPanel
 from vitinspect.app.panels.whatif import WhatIfPanel
 from vitinspect.app.status import StatusBar
-from vitinspect.app.worker import Problem
 from vitinspect.errors import DataError
 from vitinspect.version import __version__
 

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import GAP, HEADER, NARROW, TALL_HEADER, Labels, Pane, format_value, value_at
 from vitinspect.app.geometry import View, fit, tiles
-from vitinspect.app.results import Results, ShownMap
-from vitinspect.app.state import State
+from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
 
 from vitinspect.app import theme
-from vitinspect.app.results import FAILED, LOADING, ShownMap
+from vitinspect.app.session.results import FAILED, LOADING, ShownMap
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas

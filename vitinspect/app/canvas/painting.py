@@ -17,7 +17,7 @@ from vitinspect.app import heat as heating
 from vitinspect.app.geometry import View
 from vitinspect.app.identity import Same
 from vitinspect.app.pictures import Picture
-from vitinspect.app.results import ShownMap
+from vitinspect.app.session.results import ShownMap
 
 ACCENT = QColor(255, 214, 10)
 EDGE = QColor(0, 0, 0, 190)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from vitinspect.app import theme
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.labels import format_value, value_at
-from vitinspect.app.results import Results
+from vitinspect.app.session.results import Results
 
 HEIGHT = 24
 

@@ -19,7 +19,7 @@ from vitinspect.app.multiplex.model import Drawn, Network
 from vitinspect.app.multiplex.networks import Networks
 
 if TYPE_CHECKING:
-    from vitinspect.app.state import State
+    from vitinspect.app.session.state import State
 
 HEADER = 22
 LEGEND = 34

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.app.jobs import HandOver, Report, as_engine_target
-from vitinspect.app.probes import prepared
-from vitinspect.app.worker import Context
+from vitinspect.app.compute.explaining import HandOver, Report, as_engine_target
+from vitinspect.app.compute.probing import prepared
+from vitinspect.app.compute.worker import Context
 from vitinspect.progress import CancelToken
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
+from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.multiplex import jobs
-from vitinspect.app.results import READY, Results
-from vitinspect.app.state import State
-from vitinspect.app.worker import Problem, Worker
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vitinspect.app.background import CHORES, Background, Job
+from vitinspect.app.compute.thread_pool import CHORES, Background, Job
+from vitinspect.app.compute.worker import problem_of
 from vitinspect.app.multiplex import export
 from vitinspect.app.multiplex.aggregate import AggregateView
 from vitinspect.app.multiplex.controls import Controls
@@ -27,8 +28,7 @@ from vitinspect.app.multiplex.inspector import Inspector
 from vitinspect.app.multiplex.measures import MeasuresView
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.multiplex.views import LayerView, MultiplesView, StackView
-from vitinspect.app.state import NETWORK_VIEWS
-from vitinspect.app.worker import problem_of
+from vitinspect.app.session.state import NETWORK_VIEWS
 
 TITLES = {
     "layer": "Layer",

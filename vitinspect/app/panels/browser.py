@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QV
 from vitinspect.app.listing import ImageList
 from vitinspect.app.panels.grid import ThumbnailGrid
 from vitinspect.app.panels.section import Choice, quiet
-from vitinspect.app.results import Results
-from vitinspect.app.state import State
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import Thumbnails
 
 _UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_class": ""}

@@ -6,7 +6,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from vitinspect.app.panels.section import Choice, Slide, form
-from vitinspect.app.state import State
+from vitinspect.app.session.state import State
 from vitinspect.figures.names import colormap_names
 
 

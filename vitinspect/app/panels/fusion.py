@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QSizePolicy, QVBoxLayout, QWidg
 
 from vitinspect.app import theme
 from vitinspect.app.panels.section import Choice, Slide, form, quiet
-from vitinspect.app.results import Results
-from vitinspect.app.state import State
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 from vitinspect.explainers.registry import methods
 
 MODES = (

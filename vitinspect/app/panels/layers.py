@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVB
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import format_value
 from vitinspect.app.panels.section import quiet
-from vitinspect.app.results import READY, Results
-from vitinspect.app.state import State
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
 
 LEFT, TOP, GAP = 44, 20, 4
 LARGE = 136

@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app.panels.section import even_heights, form, quiet
-from vitinspect.app.results import Results
-from vitinspect.app.state import State
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 from vitinspect.explainers.parameters import Parameter, format_value
 from vitinspect.explainers.registry import MethodInfo, methods
 

@@ -18,10 +18,10 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
-from vitinspect.app.coordinator import short_source
 from vitinspect.app.panels.section import Choice, form, quiet
-from vitinspect.app.results import FAILED, LOADING, READY, Results
-from vitinspect.app.state import State
+from vitinspect.app.services.coordinator import short_source
+from vitinspect.app.session.results import FAILED, LOADING, READY, Results
+from vitinspect.app.session.state import State
 
 ROW = 22
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Slot
 from PySide6.QtWidgets import QTabWidget, QWidget
 
-from vitinspect.app.extras import Extras
 from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.scores import ScoresPanel
-from vitinspect.app.results import Results
-from vitinspect.app.state import PLOTS, State
+from vitinspect.app.services.extras import Extras
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import PLOTS, State
 
 
 class PlotTabs(QTabWidget):

@@ -20,10 +20,10 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
-from vitinspect.app.extras import Extras
 from vitinspect.app.panels.section import Choice, quiet, set_columns
-from vitinspect.app.results import Results
-from vitinspect.app.state import State
+from vitinspect.app.services.extras import Extras
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 
 # Okabe and Ito's colours, which are told apart with every common kind of colour blindness.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")

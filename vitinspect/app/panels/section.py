@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
-from vitinspect.app.state import State
+from vitinspect.app.session.state import State
 
 FIELD = 26
 

@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import format_value
-from vitinspect.app.derived import CUTS
 from vitinspect.app.panels.display import bound_check
 from vitinspect.app.panels.section import Choice, Slide, form, quiet
-from vitinspect.app.results import Results, ShownMap
-from vitinspect.app.state import State
+from vitinspect.app.services.derived_maps import CUTS
+from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.state import State
 
 MODES = (
     ("otsu", "Otsu"),

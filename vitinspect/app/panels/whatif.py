@@ -7,11 +7,11 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.extras import Extras
 from vitinspect.app.panels.display import bound_check
 from vitinspect.app.panels.section import Choice, Slide, form, quiet
-from vitinspect.app.results import Results
-from vitinspect.app.state import State
+from vitinspect.app.services.extras import Extras
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
 
 ROW = 22
 

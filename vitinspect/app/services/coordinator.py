@@ -16,17 +16,17 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from vitinspect.app import caches, jobs
-from vitinspect.app.background import AHEAD, CHORES, DECODE, LOOKUP, Background, Job
-from vitinspect.app.jobs import Mapped, Predicted, Refused
+from vitinspect.app.compute import explaining, map_cache
+from vitinspect.app.compute.explaining import Mapped, Predicted, Refused
+from vitinspect.app.compute.thread_pool import AHEAD, CHORES, DECODE, LOOKUP, Background, Job
+from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.listing import ImageList
-from vitinspect.app.masks import MaskFinder
 from vitinspect.app.pictures import Picture, PictureCache, decode
-from vitinspect.app.results import FAILED, LOADING, READY, Address, ModelCard, Progress, Results, ShownMap
-from vitinspect.app.runs import RunScores
-from vitinspect.app.state import State
+from vitinspect.app.services.evaluation_run import RunScores
+from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.session.results import FAILED, LOADING, READY, Address, ModelCard, Progress, Results, ShownMap
+from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import prune
-from vitinspect.app.worker import Problem, Worker
 from vitinspect.errors import ImageError
 from vitinspect.explainers.registry import Method
 
@@ -50,7 +50,7 @@ class Coordinator(QObject):
         background: Background,
         worker: Worker,
         *,
-        loader: jobs.Loader | None = None,
+        loader: explaining.Loader | None = None,
         map_bytes: int = 128 << 20,
         picture_bytes: int = 512 << 20,
         use_disk: bool = True,
@@ -61,7 +61,7 @@ class Coordinator(QObject):
         self.state, self.results, self.listing = state, results, listing
         self.background, self.worker = background, worker
         self.pictures = PictureCache(picture_bytes)
-        self.memory = caches.MemoryCache(map_bytes)
+        self.memory = map_cache.MemoryCache(map_bytes)
         self._may_use_disk = use_disk
         self.map_disk_bytes = map_disk_bytes
         self._loader = loader
@@ -111,7 +111,7 @@ class Coordinator(QObject):
 
     def _prune_disk(self) -> None:
         if self._may_use_disk:
-            self.background.submit(CHORES, Job(lambda cancel: prune(caches.folder(), self.map_disk_bytes, cancel)))
+            self.background.submit(CHORES, Job(lambda cancel: prune(map_cache.folder(), self.map_disk_bytes, cancel)))
 
     def close(self) -> None:
         self._soon.stop()
@@ -263,14 +263,16 @@ class Coordinator(QObject):
         state = self.state
         self.worker.cancel("explain")
         self._failed_for = None
-        known = caches.recall_card(state.model, state.precision) if self.use_disk and self._loader is None else None
+        known = map_cache.recall_card(state.model, state.precision) if self.use_disk and self._loader is None else None
         self.results.update(
             model_state=LOADING, model_error="", card=known, maps={}, predictions=(), refusals={}, known_classes={}
         )
         self.state.set(only_class="")
         self._load_id = self.worker.submit(
             "load",
-            partial(jobs.load, source=state.model, device=state.device, precision=state.precision, loader=self._loader),
+            partial(
+                explaining.load, source=state.model, device=state.device, precision=state.precision, loader=self._loader
+            ),
             f"Loading {short_source(state.model)}",
         )
         self._soon.start()
@@ -286,7 +288,7 @@ class Coordinator(QObject):
         self.results.update(card=card, model_state=READY)
         self._prepare_plots()
         if self.use_disk and self._loader is None:
-            self.background.submit(CHORES, Job(lambda cancel: caches.remember_card(card)))
+            self.background.submit(CHORES, Job(lambda cancel: map_cache.remember_card(card)))
         recent = (card.source, *(s for s in self.state.recent_models if s != card.source))[:10]
         changes: dict[str, Any] = {"recent_models": recent}
         if any(index >= len(card.labels) for index in self.state.target):
@@ -304,7 +306,9 @@ class Coordinator(QObject):
         if picture is None or card is None or picture.path != state.image:
             return
         chosen = state.chosen()
-        predicted = self._recall(caches.prediction_key(picture.content, card.fingerprint, state.precision, state.fit))
+        predicted = self._recall(
+            map_cache.prediction_key(picture.content, card.fingerprint, state.precision, state.fit)
+        )
         target: tuple[int, ...] = state.target
         if isinstance(predicted, Predicted):
             target = target or predicted.target
@@ -357,7 +361,7 @@ class Coordinator(QObject):
         self._explain_id = self.worker.submit(
             "explain",
             partial(
-                jobs.explain,
+                explaining.explain,
                 pixels=picture.pixels,
                 wanted=wanted,
                 target=state.target,
@@ -390,7 +394,7 @@ class Coordinator(QObject):
         keys = (
             []
             if predicted
-            else [caches.prediction_key(picture.content, card.fingerprint, self.state.precision, self.state.fit)]
+            else [map_cache.prediction_key(picture.content, card.fingerprint, self.state.precision, self.state.fit)]
         )
         keys += [
             self._address(method, picture, card, target).text
@@ -410,7 +414,7 @@ class Coordinator(QObject):
             self.refresh()
 
         def look(cancel: Any) -> dict[str, Any]:
-            found = {key: caches.read(key) for key in keys}
+            found = {key: map_cache.read(key) for key in keys}
             return {key: value for key, value in found.items() if value is not None}
 
         self.background.submit(LOOKUP, Job(look, done, dropped=lambda: self._looked.difference_update(keys)))
@@ -419,7 +423,7 @@ class Coordinator(QObject):
     def _keep(self, key: str, value: Mapped | Predicted) -> None:
         self.memory.put(key, value)
         if self.use_disk:
-            self.background.submit(CHORES, Job(lambda cancel: caches.write(key, value)))
+            self.background.submit(CHORES, Job(lambda cancel: map_cache.write(key, value)))
 
     def _shown(self, mapped: Mapped, address: Address, picture: Picture, card: ModelCard) -> ShownMap:
         from vitinspect.explainers.registry import methods
@@ -464,7 +468,7 @@ class Coordinator(QObject):
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
-        if isinstance(part, jobs.Names):
+        if isinstance(part, explaining.Names):
             self.results.update(model_names=part.models, devices=part.devices)
         if request_id != self._explain_id or self._explain_for is None:
             return
@@ -473,7 +477,7 @@ class Coordinator(QObject):
             return
         state = self.state
         if isinstance(part, Predicted):
-            key = caches.prediction_key(picture.content, card.fingerprint, state.precision, state.fit)
+            key = map_cache.prediction_key(picture.content, card.fingerprint, state.precision, state.fit)
             plain = (
                 part if not asked else replace(part, target=(part.predictions[0].index,) if part.predictions else ())
             )
@@ -546,7 +550,7 @@ class Coordinator(QObject):
 
         def work(cancel: Any) -> None:
             thumbnails.prune(thumbnails.folder(), 0, cancel)
-            thumbnails.prune(caches.folder(), 0, cancel)
+            thumbnails.prune(map_cache.folder(), 0, cancel)
 
         self.background.submit(CHORES, Job(work))
 

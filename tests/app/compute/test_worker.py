@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from vitinspect.app.worker import Worker, problem_of
+from vitinspect.app.compute.worker import Worker, problem_of
 from vitinspect.errors import ModelError
 
 

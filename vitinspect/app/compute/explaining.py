@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitinspect.app.compute.worker import Context, problem_of
 from vitinspect.app.geometry import Placed
-from vitinspect.app.results import ModelCard, Prediction
-from vitinspect.app.worker import Context, problem_of
+from vitinspect.app.session.results import ModelCard, Prediction
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.explainers.registry import Method, methods
 from vitinspect.progress import CancelToken

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from vitinspect.app.results import Address, Results, ShownMap
-from vitinspect.app.state import FUSED, State
+from vitinspect.app.session.results import Address, Results, ShownMap
+from vitinspect.app.session.state import FUSED, State
 from vitinspect.errors import ParameterError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.app.jobs import HandOver, Report, as_engine_target
-from vitinspect.app.worker import Context
+from vitinspect.app.compute.explaining import HandOver, Report, as_engine_target
+from vitinspect.app.compute.worker import Context
 from vitinspect.progress import CancelToken
 
 if TYPE_CHECKING:

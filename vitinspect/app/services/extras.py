@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
 
-from vitinspect.app import probes
-from vitinspect.app.background import OVERLAP, Background, Job
-from vitinspect.app.masks import MaskFinder
-from vitinspect.app.results import READY, Results, ShownMap
-from vitinspect.app.state import State
-from vitinspect.app.worker import Problem, Worker
+from vitinspect.app.compute import probing
+from vitinspect.app.compute.thread_pool import OVERLAP, Background, Job
+from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.session.results import READY, Results, ShownMap
+from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
-    from vitinspect.app.coordinator import Coordinator
+    from vitinspect.app.services.coordinator import Coordinator
 
 _CHANGES_MODEL = frozenset({"picture", "card"})
 
@@ -100,7 +100,7 @@ class Extras(QObject):
         self._ids["scores"] = self.worker.submit(
             "scores",
             partial(
-                probes.scores,
+                probing.scores,
                 **common,
                 target=self.results.target,
                 maps={key: shown.values for key, shown in maps.items()},
@@ -158,7 +158,7 @@ class Extras(QObject):
         common = self._common()
         if common is None or self.results.painted is None:
             return
-        work = partial(probes.probe, **common, mask=self.results.painted, fill=self.state.brush_fill)
+        work = partial(probing.probe, **common, mask=self.results.painted, fill=self.state.brush_fill)
         self._ids["probe"] = self.worker.submit("probe", work, "Predicting without the painted region")
 
     def reset_brush(self) -> None:
@@ -186,7 +186,7 @@ class Extras(QObject):
         self._attention_for = wanted
         self._ids["attention"] = self.worker.submit(
             "attention",
-            partial(probes.attention, **common, token=token, fingerprint=card.fingerprint),
+            partial(probing.attention, **common, token=token, fingerprint=card.fingerprint),
             "Reading the attention of all heads",
         )
 
@@ -194,15 +194,15 @@ class Extras(QObject):
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
-        wanted = request_id == self._ids["scores"] and isinstance(part, probes.Curves)
+        wanted = request_id == self._ids["scores"] and isinstance(part, probing.Curves)
         if wanted and self._scored.get(part.id) is self.results.all_maps.get(part.id):
             self.results.update(curves={**self.results.curves, part.id: part})
 
     @Slot(int, object)
     def _on_finished(self, request_id: int, result: Any) -> None:
-        if isinstance(result, probes.Probed) and request_id == self._ids["probe"]:
+        if isinstance(result, probing.Probed) and request_id == self._ids["probe"]:
             self.results.update(probed=result)
-        elif isinstance(result, probes.Attention) and request_id == self._ids["attention"]:
+        elif isinstance(result, probing.Attention) and request_id == self._ids["attention"]:
             picture, card = self.results.picture, self.results.card
             if picture is None or card is None:
                 return

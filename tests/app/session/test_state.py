@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from vitinspect.app.state import NAMES, State, Values
+from vitinspect.app.session.state import NAMES, State, Values
 from vitinspect.errors import ParameterError
 
 

@@ -1,0 +1,240 @@
+"""Maps that were computed before: in memory with a bound in bytes, and on disk for the next day.
+
+On disk one small file holds one map, named by the hash of its address (content of the image, fingerprint of the
+model, method with parameters, target, precision, fit). Whoever finds it knows that it is right, so nothing in there
+is ever out of date; it is only deleted when the folder grows over its bound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+from vitinspect import paths
+from vitinspect.app.compute.explaining import Mapped, Predicted
+from vitinspect.app.geometry import Placed
+from vitinspect.app.session.results import Address, ModelCard, Prediction
+
+_log = logging.getLogger(__name__)
+_MAGIC = b"vitinspect map 1\n"
+
+
+class MemoryCache:
+    """Least recently used entries go when the arrays take more than ``most_bytes``."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._kept: OrderedDict[str, Mapped | Predicted] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: str) -> Any:
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: str, value: Mapped | Predicted) -> None:
+        if key in self._kept:
+            self._bytes -= _size(self._kept.pop(key))
+        self._kept[key] = value
+        self._bytes += _size(value)
+        self._shrink()
+
+    def bound(self, most_bytes: int) -> None:
+        """Another bound, from now on."""
+        self.most_bytes = most_bytes
+        self._shrink()
+
+    def _shrink(self) -> None:
+        while self._bytes > self.most_bytes and len(self._kept) > 1:
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= _size(old)
+
+    @property
+    def nbytes(self) -> int:
+        return self._bytes
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def items(self) -> list[tuple[str, Mapped | Predicted]]:
+        """All entries with their keys, the one used last at the end."""
+        return list(self._kept.items())
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._bytes = 0
+
+
+def _size(value: Mapped | Predicted) -> int:
+    array = value.values if isinstance(value, Mapped) else value.probabilities
+    return int(array.nbytes) + 1024  # the objects around it
+
+
+def prediction_key(content: str, model: str, precision: str, fit: str) -> str:
+    return Address(content, model, "prediction", (), precision, fit).text
+
+
+def folder() -> Path:
+    return paths.cache_folder() / "maps"
+
+
+def _file_for(key: str) -> Path:
+    digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    return folder() / digest[:2] / f"{digest[2:]}.map"
+
+
+def write(key: str, value: Mapped | Predicted) -> None:
+    """Put one entry on disk. A disk that cannot be written costs the entry only."""
+    from vitinspect.files import write_atomic
+
+    try:
+        write_atomic(_file_for(key), pack(key, value))
+    except Exception as error:
+        _log.info("The map cache cannot be written: %s", error)
+
+
+def read(key: str) -> Mapped | Predicted | None:
+    try:
+        path = _file_for(key)
+        data = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        return unpack(key, data)
+    except (ValueError, KeyError, TypeError) as error:
+        _log.info("%s is damaged (%s) and is left out", path, error)
+        return None
+
+
+def pack(key: str, value: Mapped | Predicted) -> bytes:
+    import numpy as np
+
+    array = value.values if isinstance(value, Mapped) else value.probabilities
+    header: dict[str, Any] = {"key": key, "dtype": array.dtype.str, "shape": array.shape}
+    if isinstance(value, Mapped):
+        header |= {
+            "kind": "map",
+            "method": value.method,
+            "method_key": value.key,
+            "signed": value.signed,
+            "resolution": value.resolution,
+        }
+    else:
+        placed = value.placed
+        header |= {
+            "kind": "prediction",
+            "predictions": [(p.index, p.label, p.probability, p.logit) for p in value.predictions],
+            "target": value.target,
+            "placed": (placed.input_size, placed.original_size, placed.box),
+        }
+    text = json.dumps(header).encode()
+    return _MAGIC + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes()
+
+
+def key_of(data: bytes) -> str:
+    """The key that a file was written under."""
+    return str(_header(data)[0]["key"])
+
+
+def _header(data: bytes) -> tuple[dict[str, Any], int]:
+    """What stands before the numbers, and where they begin."""
+    start = len(_MAGIC)
+    if data[:start] != _MAGIC:
+        raise ValueError("it does not begin like a map")
+    length = int.from_bytes(data[start : start + 4], "little")
+    return json.loads(data[start + 4 : start + 4 + length]), start + 4 + length
+
+
+def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
+    import numpy as np
+
+    header, start = _header(data)
+    if header["key"] != key:
+        return None  # another entry of the same hash
+    array = np.frombuffer(data, np.dtype(header["dtype"]), offset=start)
+    array = array.reshape(header["shape"]).copy()
+    if header["kind"] == "map":
+        return Mapped(header["method"], header["method_key"], array, header["signed"], header["resolution"])
+    input_size, original_size, box = header["placed"]
+    return Predicted(
+        tuple(Prediction(*row) for row in header["predictions"]),
+        array,
+        tuple(header["target"]),
+        Placed(tuple(input_size), tuple(original_size), tuple(box)),
+    )
+
+
+# --- what is known of models that are not loaded yet -------------------------------------------------------------
+
+
+def _cards_file() -> Path:
+    return paths.cache_folder() / "models.json"
+
+
+def model_stamp(source: str) -> str:
+    """What changes when the files behind a model's name do; empty where that cannot be told."""
+    from vitinspect import resources
+
+    if source == "demo":
+        places = [resources.demo_model_folder()]
+    else:
+        places = [Path(source)]
+    files: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            files += sorted(p for p in place.iterdir() if p.is_file())
+        elif place.is_file():
+            files.append(place)
+    parts = []
+    for path in files:
+        status = os.stat(path)
+        parts.append(f"{path}:{status.st_size}:{status.st_mtime_ns}")
+    return "|".join(parts)
+
+
+def remember_card(card: ModelCard) -> None:
+    """So that at the next start its maps are found before it is loaded."""
+    from vitinspect.files import write_atomic
+
+    try:
+        stamp = model_stamp(card.source)
+        if not stamp:
+            return
+        known = _read_cards()
+        known.pop(card.source, None)
+        known[card.source] = {"stamp": stamp, "card": card.__dict__}
+        while len(known) > 12:
+            known.pop(next(iter(known)))
+        write_atomic(_cards_file(), json.dumps(known).encode())
+    except Exception as error:
+        _log.info("The model could not be remembered: %s", error)
+
+
+def recall_card(source: str, precision: str) -> ModelCard | None:
+    """What is known of ``source`` from an earlier time, if its files are the same still."""
+    try:
+        found = _read_cards().get(source)
+        if found is None or found["stamp"] != model_stamp(source):
+            return None
+        values = dict(found["card"])
+        for name in ("labels", "grid", "patch_size", "input_size", "prefix_names"):
+            values[name] = tuple(values[name])
+        values["precision"] = precision
+        return ModelCard(**values)
+    except Exception as error:
+        _log.info("The remembered model %s cannot be used: %s", source, error)
+        return None
+
+
+def _read_cards() -> dict[str, Any]:
+    try:
+        found = json.loads(_cards_file().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

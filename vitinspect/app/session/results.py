@@ -1,0 +1,211 @@
+"""What has been computed for what the state shows. Filled by the coordinator, read by everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from vitinspect.app.geometry import Placed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vitinspect.app.heat import Heat
+    from vitinspect.app.pictures import Picture
+
+LOADING, READY, FAILED, NONE = "loading", "ready", "failed", "none"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the window knows of the model that lives in the worker."""
+
+    source: str
+    name: str
+    fingerprint: str
+    labels: tuple[str, ...]
+    grid: tuple[int, int]
+    patch_size: tuple[int, int]
+    input_size: tuple[int, int]
+    prefix_names: tuple[str, ...]
+    depth: int
+    heads: int
+    parameters: int
+    device: str
+    precision: str
+    has_classifier: bool
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    """Method id -> why it does not apply to this model."""
+
+    def label(self, index: int) -> str:
+        return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"
+
+    def target_text(self, target: tuple[int, ...]) -> str:
+        return " − ".join(self.label(index) for index in target)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    index: int
+    label: str
+    probability: float
+    logit: float
+
+
+@dataclass(frozen=True)
+class Address:
+    """What a map is the map of: by this it is cached, and by this it is known whether it is still right."""
+
+    content: str
+    model: str
+    method: str
+    target: tuple[int, ...]
+    """() where the method follows no target."""
+    precision: str
+    fit: str
+
+    @property
+    def text(self) -> str:
+        target = ",".join(map(str, self.target))
+        return "\n".join((self.content, self.model, self.method, target, self.precision, self.fit))
+
+
+@dataclass(frozen=True, eq=False)
+class ShownMap:
+    """A map with what it belongs to."""
+
+    id: str
+    """The method's id, or ``fused``."""
+    title: str
+    address: Address
+    values: np.ndarray
+    signed: bool
+    resolution: str
+    placed: Placed
+    grid: tuple[int, int]
+    prefix: int
+    image: str
+    model: str
+    target_text: str
+    """The class in words; empty where the method follows none."""
+
+    @cached_property
+    def heat(self) -> Heat:
+        from vitinspect.app.heat import Heat
+
+        return Heat(self.values, self.signed, self.placed.input_size)
+
+    @property
+    def key(self) -> str:
+        return self.address.method
+
+    @property
+    def short(self) -> str:
+        """The method's short name where it has one."""
+        from vitinspect.explainers.registry import methods
+
+        known = methods()
+        return (known[self.id].short if self.id in known else "") or self.title
+
+    @property
+    def owner(self) -> str:
+        """Everything that a value of this map belongs to, for tooltips and files."""
+        parts = [self.image, self.model, self.key]
+        if self.target_text:
+            parts.append(self.target_text)
+        return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the worker is busy with."""
+
+    text: str
+    done: int = 0
+    total: int = 0
+
+
+class Results(QObject):
+    """What there is to show now. ``changed`` carries the names of what differs from before."""
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.picture: Picture | None = None
+        self.picture_path = ""
+        self.picture_error = ""
+        self.card: ModelCard | None = None
+        self.model_state = NONE
+        self.model_error = ""
+        self.predictions: tuple[Prediction, ...] = ()
+        self.probabilities: Any = None
+        self.target: tuple[int, ...] = ()
+        """The target in force: the predicted class where the state asks for none."""
+        self.placed: Placed | None = None
+        self.maps: dict[str, ShownMap] = {}
+        self.fused: ShownMap | None = None
+        self.cuts: dict[str, Any] = {}
+        """Map id -> where it is cut into a mask."""
+        self.agreements: tuple[Any, ...] = ()
+        self.curves: dict[str, Any] = {}
+        """Map id -> its deletion and insertion curves."""
+        self.scoring = False
+        self.mask_path = ""
+        self.mask_error = ""
+        self.overlaps: dict[str, Any] = {}
+        self.painted: Any = None
+        """Over the model's input, what was painted out; None for nothing."""
+        self.probed: Any = None
+        """What the model says of the painted picture."""
+        self.attention: Any = None
+        self.kept: ShownMap | None = None
+        """A map that was kept for comparison; it may be another model's."""
+        self.refusals: dict[str, str] = {}
+        """Method id -> why there is no map of it for this image."""
+        self.pending: frozenset[str] = frozenset()
+        self.progress: Progress | None = None
+        self.folder_size = 0
+        self.run: Any = None
+        """What the evaluation run of the state holds: a ``RunIndex``."""
+        self.known_classes: dict[str, str] = {}
+        """Path -> the class that the present model predicts, of the pictures that were looked at."""
+        self.devices: tuple[str, ...] = ()
+        """Where a model can run on this machine; empty as long as nobody has looked."""
+        self.model_names: tuple[str, ...] = ()
+        """What timm knows, for the model picker."""
+
+    def update(self, **changes: Any) -> None:
+        differing = []
+        for name, value in changes.items():
+            if not hasattr(self, name):
+                raise AttributeError(name)
+            old = getattr(self, name)
+            if old is not value and not _same(old, value):
+                setattr(self, name, value)
+                differing.append(name)
+        if differing:
+            self.changed.emit(frozenset(differing))
+
+    @property
+    def all_maps(self) -> dict[str, ShownMap]:
+        """Those of the methods, and the fused one after them."""
+        return {**self.maps, self.fused.id: self.fused} if self.fused is not None else dict(self.maps)
+
+    def active_map(self, wanted: str) -> ShownMap | None:
+        """The wanted one if it is there, else the first."""
+        maps = self.all_maps
+        return maps.get(wanted) or next(iter(maps.values()), None)
+
+
+def _same(old: Any, new: Any) -> bool:
+    # Arrays and pictures are compared by identity alone: == would look at each number.
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(old[k] is new[k] for k in old) and list(old) == list(new)
+    if isinstance(old, str | int | float | tuple | frozenset | type(None) | Placed | Progress):
+        return type(old) is type(new) and old == new
+    return False
