@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PySide6.QtGui import QFont, QFontDatabase
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtWidgets import QApplication
 
 from vitinspect import system
@@ -27,15 +27,12 @@ FONT = system.TEST_FONT
 
 
 def use_font(app: QApplication) -> bool:
-    """Letters of the same shape everywhere; False where the font is missing."""
+    """Letters of the same shape everywhere; False where the font is missing. ``theme.use_family("")`` ends it."""
     path = system.font_file(FONT)
     if path is None:
         return False
     families = QFontDatabase.applicationFontFamilies(QFontDatabase.addApplicationFont(os.fspath(path)))
-    font = QFont(families[0])
-    font.setPointSizeF(9)
-    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
-    app.setFont(font)
+    theme.use_family(families[0])
     return True
 
 

@@ -11,15 +11,15 @@ from PIL import Image
 from PySide6.QtWidgets import QApplication
 
 from tests.app.canvas import kept, scenes
+from vitinspect.app import theme
 
 
 @pytest.fixture
 def app(qapp: QApplication) -> Iterator[QApplication]:
-    before = qapp.font()
     if not scenes.use_font(qapp):
         pytest.skip(f"{scenes.FONT} is not installed: the kept pictures were painted with it")
     yield qapp
-    qapp.setFont(before)
+    theme.use_family("")
 
 
 @pytest.mark.parametrize("name", scenes.SCENES)

@@ -13,6 +13,7 @@ from vitinspect.app.canvas.labels import GAP, HEADER, NARROW, TALL_HEADER, Label
 from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
+from vitinspect.app.theme.tokens import SMALL_SIZE
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting
@@ -348,7 +349,7 @@ class Canvas(QWidget):
             return
         text = f"{format_value(value)}   {shown.heat.percentile(value):.0f} %"
         font = theme.tabular(self.font())
-        font.setPointSizeF(font.pointSizeF() * 0.92)
+        font.setPixelSize(SMALL_SIZE)
         metrics = QFontMetrics(font)
         width, height = metrics.horizontalAdvance(text) + 12, metrics.height() + 4
         # Beside the patch, and on its other side near the pane's edge.

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
 
 from vitinspect.app import theme
 from vitinspect.app.session.results import FAILED, LOADING, ShownMap
+from vitinspect.app.theme.tokens import LARGE_SIZE, SMALL_SIZE
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas
@@ -94,7 +95,7 @@ class Labels:
     def _range(self, painter: QPainter, rect: QRect, shown: ShownMap, *, left: bool) -> int:
         """The colours with the raw values at their ends; how wide that is."""
         font = theme.tabular(self._canvas.font())
-        font.setPointSizeF(font.pointSizeF() * 0.92)
+        font.setPixelSize(SMALL_SIZE)
         painter.setFont(font)
         painter.setPen(QColor(theme.current().canvas_text))
         metrics = QFontMetrics(font)
@@ -167,7 +168,7 @@ class Labels:
         middle = QRect(0, 0, min(560, area.width() - 32), 240)
         middle.moveCenter(area.center())
         font = self._canvas.font()
-        font.setPointSizeF(font.pointSizeF() * 1.4)
+        font.setPixelSize(LARGE_SIZE)
         painter.setFont(font)
         painter.setPen(QColor(t.canvas_text))
         upper = QRect(middle.left(), middle.top(), middle.width(), middle.height() // 2 - 4)

@@ -15,6 +15,7 @@ from vitinspect.app.identity import Same
 from vitinspect.app.multiplex import geometry, painting
 from vitinspect.app.multiplex.model import Aggregate, cut_masks
 from vitinspect.app.multiplex.networks import Networks
+from vitinspect.app.theme.tokens import AXIS_SIZE
 
 HEADER = 20
 LABELS = 52
@@ -170,7 +171,7 @@ class AggregateView(QWidget):
     def _table(self, painter: QPainter, found: Aggregate, width: int, height: int) -> None:
         t = theme.current()
         font = theme.tabular(self.font())
-        font.setPointSizeF(font.pointSizeF() * 0.8)
+        font.setPixelSize(AXIS_SIZE)
         painter.setFont(font)
         metrics = QFontMetrics(font)
         masks = self.masks(found)

@@ -17,6 +17,7 @@ from vitinspect.app.multiplex import geometry, painting, raster
 from vitinspect.app.multiplex.geometry import Plane
 from vitinspect.app.multiplex.model import Drawn, Network
 from vitinspect.app.multiplex.networks import Networks
+from vitinspect.app.theme.tokens import AXIS_SIZE, SMALL_SIZE
 
 if TYPE_CHECKING:
     from vitinspect.app.session.state import State
@@ -238,7 +239,7 @@ class NetworkView(QWidget):
         t = theme.current()
         painter.save()
         font = theme.tabular(self.font())
-        font.setPointSizeF(font.pointSizeF() * 0.9)
+        font.setPixelSize(SMALL_SIZE)
         painter.setFont(font)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         middle = top + 9
@@ -348,7 +349,7 @@ def header(painter: QPainter, font: Any, text: str, box: QRectF, small: bool = F
     t = theme.current()
     font = theme.tabular(font)
     if small:
-        font.setPointSizeF(font.pointSizeF() * 0.85)
+        font.setPixelSize(AXIS_SIZE)
     painter.save()
     painter.setFont(font)
     painter.setPen(QColor(t.canvas_quiet if small else t.canvas_text))

@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEve
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
+from vitinspect.app.theme.tokens import AXIS_SIZE
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def draw_chart(
     """Lines in one box with a common scale that begins at zero, or lower where a value does."""
     t = theme.current()
     small = theme.tabular(font)
-    small.setPointSizeF(small.pointSizeF() * 0.85)
+    small.setPixelSize(AXIS_SIZE)
     metrics = QFontMetrics(small)
     painter.save()
     painter.setFont(small)

@@ -17,6 +17,7 @@ from vitinspect.app.multiplex.base import HEADER, LEGEND, NetworkView, header
 from vitinspect.app.multiplex.geometry import Plane
 from vitinspect.app.multiplex.model import Network
 from vitinspect.app.multiplex.networks import Networks
+from vitinspect.app.theme.tokens import AXIS_SIZE
 
 TIES = 12
 """Arcs of the chosen node that are drawn over the others, of each direction."""
@@ -54,7 +55,7 @@ class LayerView(NetworkView):
             painter.setPen(QColor(theme.current().canvas_quiet))
             font = painter.font()
             small = theme.tabular(self.font())
-            small.setPointSizeF(small.pointSizeF() * 0.8)
+            small.setPixelSize(AXIS_SIZE)
             painter.setFont(small)
             for name, (x, y) in zip(network.layers.prefix_names, xy.tolist(), strict=True):
                 box = QRectF(x - 60, y - 0.5 * plane.cell - 14, 120, 13)

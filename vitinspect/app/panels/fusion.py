@@ -12,6 +12,7 @@ from vitinspect.app import theme
 from vitinspect.app.panels.section import Choice, Slide, form, quiet
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
+from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.explainers.registry import methods
 
 MODES = (
@@ -146,7 +147,7 @@ class AgreementMatrix(QWidget):
         t = theme.current()
         painter = QPainter(self)
         small = self.font()
-        small.setPointSizeF(small.pointSizeF() * 0.88)
+        small.setPixelSize(SMALL_SIZE)
         painter.setFont(small)
         metrics = QFontMetrics(small)
         ids, (width, height) = self.ids, self._cell

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QAbstractItemView, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.listing import PATH_ROLE, AnyIndex
+from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.thumbnails import SIZE, Broken, Thumbnails
 
 PAD = 4
@@ -184,7 +185,7 @@ class ThumbnailGrid(QAbstractItemView):
         if model is None:
             return
         font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 0.92)
+        font.setPixelSize(SMALL_SIZE)
         painter.setFont(font)
         metrics = painter.fontMetrics()
         for row in self.rows_in_sight():

@@ -13,6 +13,7 @@ from vitinspect.app.canvas.labels import format_value
 from vitinspect.app.panels.section import quiet
 from vitinspect.app.session.results import READY, Results
 from vitinspect.app.session.state import State
+from vitinspect.app.theme.tokens import SMALL_SIZE
 
 LEFT, TOP, GAP = 44, 20, 4
 LARGE = 136
@@ -161,7 +162,7 @@ class HeadGrid(QWidget):
         t = theme.current()
         painter = QPainter(self)
         small = theme.tabular(self.font())
-        small.setPointSizeF(small.pointSizeF() * 0.88)
+        small.setPixelSize(SMALL_SIZE)
         painter.setFont(small)
         painter.setPen(QColor(t.quiet))
         if self._maps:

@@ -13,6 +13,7 @@ from vitinspect.app.panels.section import Choice, Slide, form, quiet
 from vitinspect.app.services.derived_maps import CUTS
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
+from vitinspect.app.theme.tokens import SMALL_SIZE
 
 MODES = (
     ("otsu", "Otsu"),
@@ -161,7 +162,7 @@ class Histogram(QWidget):
         plot = QRectF(0, 0, self.width(), self.height() - 18)
         painter.fillRect(plot, QColor(t.panel))
         small = theme.tabular(self.font())
-        small.setPointSizeF(small.pointSizeF() * 0.88)
+        small.setPixelSize(SMALL_SIZE)
         painter.setFont(small)
         foot = QRectF(0, plot.bottom() + 2, self.width(), 16)
         if not self._counts:

@@ -10,9 +10,10 @@ from vitinspect.app.theme import tokens
 from vitinspect.app.theme.sheet import style_sheet
 from vitinspect.app.theme.tokens import DARK, GRID, LIGHT, Theme
 
-__all__ = ["DARK", "GRID", "LIGHT", "Theme", "apply", "current", "fixed", "font", "tabular"]
+__all__ = ["DARK", "GRID", "LIGHT", "Theme", "apply", "current", "fixed", "font", "tabular", "use_family"]
 
 _current = LIGHT
+_family = ""
 
 
 def current() -> Theme:
@@ -33,6 +34,12 @@ def apply(app: QApplication, choice: str) -> Theme:
     app.setPalette(_palette(_current))
     app.setStyleSheet(style_sheet(_current))
     return _current
+
+
+def use_family(family: str) -> None:
+    """Another font than the system's, as in pictures that must look the same everywhere; "" for the system's."""
+    global _family
+    _family = family
 
 
 def _palette(t: Theme) -> QPalette:
@@ -67,6 +74,9 @@ def _palette(t: Theme) -> QPalette:
 def font(pixels: int = tokens.TEXT_SIZE, *, bold: bool = False) -> QFont:
     """The system's font at a size of the design, with figures of one width."""
     chosen = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    if _family:
+        chosen.setFamily(_family)
+        chosen.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
     chosen.setPixelSize(pixels)
     chosen.setBold(bold)
     return tabular(chosen)

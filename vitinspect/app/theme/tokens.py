@@ -19,6 +19,8 @@ TEXT_SIZE = 12
 SMALL_SIZE = 11
 """Tables, secondary text, status."""
 AXIS_SIZE = 10
+LARGE_SIZE = 16
+"""What the canvas says when it is empty."""
 
 A_FILL = "#56b4e9"
 B_FILL = "#e69f00"
