@@ -15,6 +15,8 @@ from vitinspect.app import theme
 from vitinspect.app.widgets import rows
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
+from vitinspect.app.widgets.layer_list import LayerList
+from vitinspect.app.widgets.layer_rows import LayerRow, Swatch
 from vitinspect.app.widgets.segments import Segment, Segments
 
 
@@ -72,7 +74,45 @@ def controls() -> QWidget:
     return page
 
 
-PARTS: dict[str, Callable[[], QWidget]] = {"controls": controls}
+LAYERS = (
+    LayerRow("1", "LRP × Rollout", "fused", 1, seconds=0.01),
+    LayerRow("2", "AttnLRP", "", 2, swatch=Swatch("colormap", "diverging"), seconds=0.21),
+    LayerRow("3", "LRP", "start_layer 1", 3, seconds=0.14, mark="A"),
+    LayerRow("4", "Rollout", "", 4, seconds=0.02, mark="B"),
+    LayerRow("5", "LeGrad", "", 5, swatch=Swatch("colormap", "viridis"), shown=False, state="cached"),
+    LayerRow(
+        "6", "Integrated gradients", "", 6, swatch=Swatch("colormap", "diverging"), state="running", progress=0.62
+    ),
+    LayerRow("7", "Occlusion", "size 32", 7, state="waiting"),
+    LayerRow("8", "LRP", "start_layer 2, variant last_layer_attn, rules original", 8, seconds=0.14),
+    LayerRow(
+        "9",
+        "heat_leaf.npy",
+        "",
+        9,
+        swatch=Swatch("missing"),
+        state="refused",
+        reason="16 × 16 fits neither grid nor pixels",
+    ),
+    LayerRow("t", "Truth: leaf", "masks-second", swatch=Swatch("truth"), note="4.1 %", can_mark=False),
+    LayerRow("m", "DR: foreground", swatch=Swatch("mask", "#35d0ba"), note="21.2 %"),
+    LayerRow("i", "DR: ignore", swatch=Swatch("ignored"), note="empty"),
+    LayerRow(
+        "h", "4 maps, 3 masks", swatch=Swatch("ignored"), state="hidden", note="hidden by blind mode", can_mark=False
+    ),
+)
+
+
+def layers() -> QWidget:
+    """The layer list, the third row selected."""
+    made = LayerList()
+    made.setFixedWidth(320)
+    made.set_layers(LAYERS, "3")
+    made.setFixedHeight(430)
+    return made
+
+
+PARTS: dict[str, Callable[[], QWidget]] = {"controls": controls, "layers": layers}
 
 
 def _page() -> tuple[QWidget, QVBoxLayout]:

@@ -66,11 +66,11 @@ def _lists(t: Theme) -> str:
     QMenuBar {{ background: {t.window}; color: {t.text}; border: 0; }}
     QMenuBar::item {{ padding: 4px 8px; background: transparent; border-radius: 3px; }}
     QMenuBar::item:selected {{ background: {t.hover}; }}
-    QScrollBar:vertical {{ width: 10px; background: transparent; margin: 0; }}
-    QScrollBar:horizontal {{ height: 10px; background: transparent; margin: 0; }}
+    QScrollBar:vertical {{ width: 8px; background: transparent; margin: 0; }}
+    QScrollBar:horizontal {{ height: 8px; background: transparent; margin: 0; }}
     QScrollBar::handle {{ background: {t.border}; border-radius: 2px; min-height: 24px; min-width: 24px; }}
-    QScrollBar::handle:vertical {{ margin: 2px 3px; }}
-    QScrollBar::handle:horizontal {{ margin: 3px 2px; }}
+    QScrollBar::handle:vertical {{ margin: 2px; }}
+    QScrollBar::handle:horizontal {{ margin: 2px; }}
     QScrollBar::handle:hover {{ background: {t.quiet}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QSizePolicy, QStyle, QStyleOptionComboB
 from vitinspect.app import theme
 from vitinspect.app.theme.tokens import FIELD_HEIGHT
 from vitinspect.app.widgets import icons, swatches
-from vitinspect.app.widgets.swatches import Swatch
+from vitinspect.app.widgets.layer_rows import Swatch
 
 _DETAIL = int(Qt.ItemDataRole.UserRole) + 1
 _SWATCH = int(Qt.ItemDataRole.UserRole) + 2

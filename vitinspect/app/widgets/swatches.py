@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
 
 from vitinspect.app import theme
+from vitinspect.app.widgets.layer_rows import Swatch
 from vitinspect.figures.names import default_colormap
 
 SIZE = QSize(20, 12)
-
-
-@dataclass(frozen=True)
-class Swatch:
-    """``kind`` is colormap, mask, truth, ignored or missing; ``value`` names the colour map or is the mask's colour."""
-
-    kind: str = "colormap"
-    value: str = "inferno"
 
 
 @lru_cache(maxsize=64)
