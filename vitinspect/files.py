@@ -145,6 +145,7 @@ class OutputNames:
         plain = self.folder / subfolder / slug(image.stem)
         hashed = plain.with_name(f"{plain.name}-{short_hash(source)}")
         candidates = [plain, hashed] + [hashed.with_name(f"{hashed.name}-{n}") for n in range(2, 1000)]
+        refuse_links(self.folder, plain.parent)
         for candidate in candidates:
             # Many systems do not tell upper from lower case in file names.
             key = Path(str(candidate).casefold())
@@ -157,7 +158,14 @@ class OutputNames:
 
     @staticmethod
     def _free(path: Path, source: str) -> bool:
-        return not os.path.lexists(path) or made_from(path) == source
+        return not os.path.lexists(path) or (not path.is_symlink() and made_from(path) == source)
+
+
+def refuse_links(folder: Path, below: Path) -> None:
+    """Refuse a place in ``folder`` that a link leads out of it."""
+    top, real = Path(os.path.realpath(folder)), Path(os.path.realpath(below))
+    if real != top and top not in real.parents:
+        raise DataError(f"{below} is a link to {real}, outside of {folder}; nothing is written there.")
 
 
 def with_ending(stem: Path, ending: str) -> Path:

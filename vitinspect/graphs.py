@@ -329,12 +329,17 @@ def write_graph(graph: nx.DiGraph | nx.MultiDiGraph, path: str | Path, kind: str
     """Write a graph in the format of the file's ending (or of ``kind``, an ending too)."""
     path = Path(path)
     ending = (kind if kind is None or kind.startswith(".") else f".{kind}") or path.suffix.lower()
+    write_atomic(path, graph_bytes(graph, ending))
+    return path
+
+
+def graph_bytes(graph: nx.DiGraph | nx.MultiDiGraph, ending: str) -> bytes:
+    """A graph in the format of ``ending``, with its dot."""
     if ending not in FORMATS:
         raise ParameterError(
             f"A graph is written as {', '.join(FORMATS)}, not {ending or 'a file without an ending'!r}."
         )
-    write_atomic(path, _WRITERS[ending](graph))
-    return path
+    return _WRITERS[ending](graph)
 
 
 def _through(write: Callable[[Any, Any], None]) -> Callable[[Any], bytes]:

@@ -101,7 +101,13 @@ class Found:
 
 
 def gather(arguments: argparse.Namespace) -> list[Found]:
-    """The pictures that the command line names, each once, in their order."""
+    """The pictures that the command line names, each once, in their order.
+
+    Of a folder, what vitinspect itself has painted is left out: otherwise a second ``explain DIR --out DIR`` would
+    explain its own overlays.
+    """
+    from vitinspect.cli.frame import complain
+    from vitinspect.files import made_from
     from vitinspect.images import list_images, set_max_pixels
 
     if arguments.max_pixels is not None:
@@ -110,7 +116,10 @@ def gather(arguments: argparse.Namespace) -> list[Found]:
     for path in arguments.images:
         if path.is_dir():
             listed = list_images(path, arguments.recursive)
-            inside = [Found(p, p.parent.relative_to(path)) for p in listed]
+            inside = [Found(p, p.parent.relative_to(path)) for p in listed if made_from(p) is None]
+            left_out = len(listed) - len(inside)
+            if left_out:
+                complain(f"{left_out} of the files in {shown(path)} were made by vitinspect and are left out.")
             if not inside:
                 hint = "" if arguments.recursive else " (`--recursive` looks into its folders too)"
                 raise ImageError(f"There are no pictures in {path}{hint}.")

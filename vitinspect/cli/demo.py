@@ -80,7 +80,9 @@ def off_screen(arguments: argparse.Namespace, gallery: Path) -> int:
     from vitinspect.explainers.engine import explain
     from vitinspect.files import OutputNames
     from vitinspect.images import open_image
+    from vitinspect.output import OutputFolder
 
+    OutputFolder(arguments.out).check([TABLE, SCREENSHOT])
     labels = read_labels(gallery)
     chosen = [Found(path, Path("overlays")) for path in spread(list(labels), arguments.count)]
     model = load_chosen_model(arguments)
@@ -210,10 +212,8 @@ def mean_of(rows: Sequence[Row], method: str) -> str:
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    from vitinspect.files import write_atomic
+    from vitinspect.output import write_result
 
-    if path.exists() and path.read_text("utf-8", errors="replace").splitlines()[:1] != [",".join(HEADER)]:
-        raise DataError(f"{path} was not written by vitinspect and is left alone; choose another folder with --out.")
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
@@ -229,7 +229,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
                 f"{row.pointing:g}",
             )
         )
-    write_atomic(path, text.getvalue().encode())
+    write_result(path, text.getvalue().encode())
 
 
 def take_screenshot(path: Path) -> str:
@@ -239,7 +239,8 @@ def take_screenshot(path: Path) -> str:
     """
     from PIL import Image
 
-    from vitinspect.files import made_from, png_bytes, write_atomic
+    from vitinspect.files import png_bytes
+    from vitinspect.output import write_result
 
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / path.name
@@ -257,8 +258,10 @@ def take_screenshot(path: Path) -> str:
             lines = said.splitlines() or [f"exit code {done.returncode}"]
             about_qt = any(word in lines[-1] for word in (".so", "PySide6", "pyqtgraph"))
             return f"none: {system.explain_qt_failure(lines[-1]) if about_qt else lines[-1]}"
-        if path.exists() and made_from(path) is None:
-            return f"none: {path} was not written by vitinspect and is left alone"
         with Image.open(fresh) as picture:
-            write_atomic(path, png_bytes(picture, {}))
+            data = png_bytes(picture, {})
+    try:
+        write_result(path, data)
+    except DataError as error:
+        return f"none: {error}"
     return str(path.absolute())

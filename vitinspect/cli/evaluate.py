@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.cli.common import add_model_options, at_least, fraction, wishes
+from vitinspect.names import shown
 
 if TYPE_CHECKING:
     from vitinspect.evaluation.plan import Plan
@@ -91,10 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.cli.frame import complain
-    from vitinspect.evaluation.report import write_report
+    from vitinspect.evaluation.report import check_report, write_report
     from vitinspect.evaluation.runner import Ranks, open_plan_dataset, stopping_on_interrupt
     from vitinspect.evaluation.runner import run as evaluate
     from vitinspect.models.sources import load_model
+    from vitinspect.output import refuse_inside
     from vitinspect.progress import CancelToken, ProgressLine
 
     ranks = Ranks.from_environment()
@@ -102,6 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
     plan = make_plan(arguments, model)
     folder = arguments.out or default_folder(plan)
     dataset = open_plan_dataset(plan)
+    for data in {dataset.root, Path(plan.data)} if Path(plan.data).is_dir() else {dataset.root}:
+        refuse_inside(folder, data)
+    check_report(folder)
     if ranks.first:
         for note in dataset.notes:
             complain(note)
@@ -112,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     files = write_report(folder)
     print(f"{summary.done} images evaluated, {summary.skipped} skipped, {summary.failed} failed.")
-    print(f"{folder / 'report.md'} and {len(files) - 1} more files")
+    print(f"{shown(folder / 'report.md')} and {len(files) - 1} more files")
     if summary.failed:
         complain(f"{summary.failed} of {summary.total} pictures could not be used; report.md says why.")
         return 1

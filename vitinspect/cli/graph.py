@@ -11,7 +11,12 @@ from vitinspect.cli.common import add_mode_option, add_model_options, fraction, 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("image", metavar="IMAGE", type=Path)
     parser.add_argument(
-        "--out", "-o", type=Path, required=True, metavar="FILE", help="graph.graphml, .gexf, .json, .csv or .edges"
+        "--out",
+        "-o",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="graph.graphml, .gexf, .json, .csv or .edges; a file that vitinspect did not write is left alone",
     )
     parser.add_argument(
         "--min-cut", type=fraction, default=0.01, metavar="X", help="arcs below this share of a layer's maximum go"
@@ -28,12 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.errors import ParameterError
     from vitinspect.explainers.attention_layers import attention_layers
-    from vitinspect.graphs import FORMATS, layer_graph, measure_layers, multilayer_graph, write_graph
+    from vitinspect.graphs import FORMATS, graph_bytes, layer_graph, measure_layers, multilayer_graph
     from vitinspect.images import open_image
+    from vitinspect.names import shown
+    from vitinspect.output import check_result, write_result
     from vitinspect.progress import ProgressLine
 
     if arguments.out.suffix.lower() not in FORMATS:
         raise ParameterError(f"--out must end in one of {', '.join(FORMATS)}.")
+    check_result(arguments.out)
     picture = open_image(arguments.image)
     model = load_chosen_model(arguments)
     layers = attention_layers(model, picture, operator=arguments.operator, prefix=arguments.prefix, mode=arguments.mode)
@@ -45,8 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         graph = layer_graph(layers, arguments.layer % depth, arguments.min_cut)
     else:
         graph = multilayer_graph(layers, arguments.min_cut, arguments.starting_layer % depth)
-    path = write_graph(graph, arguments.out)
-    print(f"{path}: {graph.number_of_nodes()} nodes, {graph.number_of_edges()} arcs")
+    path = write_result(arguments.out, graph_bytes(graph, arguments.out.suffix.lower()))
+    print(f"{shown(path)}: {graph.number_of_nodes()} nodes, {graph.number_of_edges()} arcs")
     if arguments.measures:
         with ProgressLine("measuring", unit="layers") as progress:
             measured = measure_layers(

@@ -10,12 +10,10 @@ import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vitinspect.files import write_atomic
 from vitinspect.names import shown
 from vitinspect.scores.statistics import Mean
 
@@ -96,12 +94,9 @@ class Drawing:
         picture.save(stream, "PNG", optimize=True)
         return stream.getvalue()
 
-    def save(self, stem: Path) -> list[Path]:
-        """Both files; returns their paths."""
-        paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
-        write_atomic(paths[0], self.to_png())
-        write_atomic(paths[1], self.to_svg().encode())
-        return paths
+    def files(self, stem: str) -> list[tuple[str, bytes]]:
+        """Both files, by name."""
+        return [(f"{stem}.png", self.to_png()), (f"{stem}.svg", self.to_svg().encode())]
 
 
 def dashed(points: Sequence[tuple[float, float]], dash: float) -> list[list[tuple[float, float]]]:

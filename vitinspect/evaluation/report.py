@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 from vitinspect.evaluation.plots import bar_chart, curve_chart
 from vitinspect.evaluation.store import FILE, Store
 from vitinspect.evaluation.tables import Column, Results, Row, Table, main_column
-from vitinspect.files import slug, write_atomic
+from vitinspect.files import slug
 from vitinspect.names import csv_cell, markdown, shown
+from vitinspect.output import OutputFolder
 from vitinspect.scores.statistics import Mean
 from vitinspect.version import __version__
 
@@ -35,22 +36,33 @@ PROTOCOL_NOTES = {
 }
 
 
+PLOTS = ("bars.*", "bars-*", "curve-*")
+
+
 def write_report(folder: Path) -> list[Path]:
     """Write all files of the report into the run folder, from what is stored there."""
     with Store(folder / FILE) as store:
         results = Results(store)
         curves = _mean_curves(store)
     tables = results.tables()
-    plots = _plots(folder, results, tables, curves)
-    files = {
-        "report.md": _markdown(results, tables, plots),
+    plots = {name: data for stem, drawing in _drawings(results, tables, curves) for name, data in drawing.files(stem)}
+    texts = {
+        "report.md": _markdown(results, tables, list(plots)),
         "report.tex": "\n".join(latex_table(results, table) for table in tables),
         "summary.json": json.dumps(_summary(results, tables), indent=2) + "\n",
         "results.csv": _csv(results),
     }
-    for name, text in files.items():
-        write_atomic(folder / name, text.encode())
-    return [*(folder / name for name in files), *plots]
+    return OutputFolder(folder).write_all({name: text.encode() for name, text in texts.items()} | plots)
+
+
+FIXED_NAMES = ("report.md", "report.tex", "summary.json", "results.csv")
+"""The files of every report; plots have names that depend on what was scored."""
+
+
+def check_report(folder: Path) -> None:
+    """Refuse, before a long run, a folder in which the report could not be written."""
+    taken = [path.name for pattern in PLOTS for path in sorted(folder.glob(pattern))] if folder.is_dir() else []
+    OutputFolder(folder).check([*FIXED_NAMES, *taken])
 
 
 # --- tables ------------------------------------------------------------------------------------------------------
@@ -131,7 +143,7 @@ def latex_table(results: Results, table: Table) -> str:
 # --- the files -----------------------------------------------------------------------------------------------------
 
 
-def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
+def _markdown(results: Results, tables: list[Table], plots: Sequence[str]) -> str:
     plan = results.plan
     states = {s: sum(image.state == s for image in results.images) for s in ("done", "skipped", "failed")}
     lines = [
@@ -165,9 +177,9 @@ def _markdown(results: Results, tables: list[Table], plots: list[Path]) -> str:
                 for _, other, c in comparisons
             ]
             lines.append("")
-    pictures = [p for p in plots if p.suffix == ".png"]
+    pictures = [name for name in plots if name.endswith(".png")]
     if pictures:
-        lines += ["## Plots", "", *(f"![{p.stem}]({p.name})" for p in pictures), ""]
+        lines += ["## Plots", "", *(f"![{name.removesuffix('.png')}]({name})" for name in pictures), ""]
     failed = [image for image in results.images if image.state == "failed"]
     if failed:
         lines += [
@@ -251,15 +263,6 @@ def _mean_curves(store: Store) -> dict[tuple[str, str], tuple[np.ndarray, np.nda
         else:
             sums[key] = (curve.places, curve.points.copy(), 1)
     return {key: (places, total / count) for key, (places, total, count) in sums.items()}
-
-
-def _plots(
-    folder: Path,
-    results: Results,
-    tables: list[Table],
-    curves: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]],
-) -> list[Path]:
-    return [path for stem, drawing in _drawings(results, tables, curves) for path in drawing.save(folder / stem)]
 
 
 def _drawings(

@@ -25,6 +25,7 @@ from PIL import Image
 
 from vitinspect.errors import DataError
 from vitinspect.files import write_atomic
+from vitinspect.output import OutputFolder
 from vitinspect.progress import CancelToken, Progress
 from vitinspect.version import __version__
 
@@ -85,9 +86,11 @@ def write_gallery(
         rows[number] = result
     ordered = [row for number in sorted(rows) for row in rows[number]]
     objects = [line for row in ordered for line in row.objects]
-    write_atomic(folder / "objects.csv", table(("image", "object", "label", "x", "y", "radius"), objects))
-    write_atomic(folder / "labels.csv", table(("image", "label"), [(row.image, row.label) for row in ordered]))
-    return folder / "labels.csv"
+    tables = {
+        "objects.csv": table(("image", "object", "label", "x", "y", "radius"), objects),
+        "labels.csv": table(("image", "label"), [(row.image, row.label) for row in ordered]),
+    }
+    return OutputFolder(folder).write_all(tables)[-1]
 
 
 def _check(recipe: Recipe) -> None:
@@ -121,6 +124,10 @@ def _claim(folder: Path, recipe: Recipe) -> None:
             raise DataError(
                 f"{folder} holds another set of scenes ({_summary(found)}). Choose another folder, or delete it."
             )
+        ours = OutputFolder(folder)
+        ours.check(["objects.csv", "labels.csv"])
+        for name in ("images", "masks", "masks-second", "masks-badge", *(f"masks/{person}" for person in ANNOTATORS)):
+            ours.path(f"{name}/picture")  # no link leads out of the folder
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise DataError(f"{folder} is not empty and was not written by this command. Choose another folder.")
