@@ -40,6 +40,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "combinations": ("vitinspect.fusion", "combinations"),
     "threshold": ("vitinspect.thresholds", "threshold"),
     "scores": ("vitinspect.scores", None),
+    # masks of people
+    "masks": ("vitinspect.annotation.masks", None),
     # attention as a network
     "attention_graph": ("vitinspect.graphs", "attention_graph"),
     # errors, progress
@@ -60,6 +62,7 @@ __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from vitinspect import scores
+    from vitinspect.annotation import masks
     from vitinspect.errors import (
         Cancelled,
         DataError,

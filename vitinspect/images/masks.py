@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,54 @@ def mask_palette(source: Source, *, max_pixels: int | None = None) -> list[tuple
             return None
         flat = image.getpalette("RGB") or []
     return [(flat[i], flat[i + 1], flat[i + 2]) for i in range(0, len(flat) - 2, 3)]
+
+
+@dataclass(frozen=True)
+class MaskPixels:
+    """A mask file as it was read, before anything is said about its meaning."""
+
+    name: str
+    kind: str
+    """``bits``, ``grey``, ``palette`` or ``colour``."""
+    values: NDArray[Any]
+    """height x width; for ``colour`` height x width x 3."""
+    palette: NDArray[np.uint8] | None = None
+    """The colours of the indices, for ``palette``."""
+    lossy: bool = False
+    """A JPEG, whose edges are blurred."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.values.shape[0]), int(self.values.shape[1])
+
+
+def read_mask_pixels(source: Source, *, max_pixels: int | None = None) -> MaskPixels:
+    """The pixels of a mask file, upright. What is transparent is black; one colour on nothing is a mask of bits."""
+    name = _name(source)
+    with _opened(source, max_pixels) as image:
+        image.load()
+        lossy = image.format in ("JPEG", "MPO")
+        upright = _upright(image, _orientation(image))
+        mode = upright.mode
+        if mode == "P":
+            palette = np.array(upright.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+            return MaskPixels(name, "palette", np.array(upright), palette, lossy)
+        if mode in ("LA", "PA", "La", "RGBA", "RGBa"):
+            rgba = np.array(upright.convert("RGBA"))
+            seen = rgba[..., 3] > 127
+            shown = rgba[seen][:, :3]
+            if not seen.all() and (not len(shown) or (shown == shown[0]).all()):
+                return MaskPixels(name, "bits", seen.astype(np.uint8), None, lossy)
+            colours = np.where(seen[..., None], rgba[..., :3], 0).astype(np.uint8)
+        elif mode in ("RGB", "CMYK", "YCbCr", "HSV", "LAB"):
+            colours = np.array(upright.convert("RGB"))
+        else:
+            values: NDArray[Any] = np.array(upright)
+            return MaskPixels(name, "bits" if mode == "1" else "grey", values, None, lossy)
+    if (colours == colours[..., :1]).all():
+        return MaskPixels(name, "grey", np.ascontiguousarray(colours[..., 0]), None, lossy)
+    return MaskPixels(name, "colour", colours, None, lossy)
 
 
 def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:
