@@ -6,7 +6,7 @@ The idea of ViTmiX: methods err in different places, so what they agree on is wo
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -172,13 +172,35 @@ class Combination:
 
 
 def short_names(methods: Sequence[Any]) -> dict[str, str]:
-    """Key to short name, with the parameters that were changed where a method is there more than once."""
-    often = Counter(method.id for method in methods)
-    return {
-        method.key: (method.info.short or method.info.title)
-        + (method.key.removeprefix(method.id) if often[method.id] > 1 else "")
-        for method in methods
-    }
+    """Key to short name. A method that is there several times carries what its versions differ in, each of them:
+    "Rollout (start layer 0)" beside "Rollout (start layer 3)", "GMAR (L1)" beside "GMAR (L2)"."""
+    versions: dict[str, list[Any]] = defaultdict(list)
+    for method in methods:
+        if method.key not in {other.key for other in versions[method.id]}:
+            versions[method.id].append(method)
+    return {method.key: _short_name(method, group) for group in versions.values() for method in group}
+
+
+def _short_name(method: Any, group: Sequence[Any]) -> str:
+    name = method.info.short or method.info.title
+    told_by = [
+        parameter
+        for parameter in method.info.parameters
+        if parameter.name in method.info.named_by
+        or len({repr(other.params.get(parameter.name)) for other in group}) > 1
+    ]
+    words = ", ".join(_value_words(parameter, method.params.get(parameter.name)) for parameter in told_by)
+    return f"{name} ({words})" if words else str(name)
+
+
+def _value_words(parameter: Any, value: Any) -> str:
+    name = parameter.name.replace("_", " ")
+    if parameter.type == "bool":
+        return name if value else f"no {name}"
+    if parameter.type == "choice":
+        text = str(value).replace("_", " ")
+        return text.upper() if len(text) == 2 and text[1].isdigit() else text
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {str(value).lower()}"
 
 
 def combinations(methods: Iterable[Any], ways: Sequence[int] = (1, 2, 3)) -> list[Combination]:

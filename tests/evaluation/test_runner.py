@@ -145,7 +145,7 @@ def test_the_vitmix_report_has_the_papers_layout(tmp_path):
     write_report(tmp_path / "run")
     text = (tmp_path / "run" / "report.md").read_text()
     assert text.index("1-way methods") < text.index("2-way methods") < text.index("3-way methods")
-    assert "| Method | IoU (%) ↑ | F1 (%) ↑ | Pixel accuracy (%) ↑ |" in text
+    assert "| Method | IoU (%) ↑ | F1 (%) ↑ | Pixel accuracy (recall) (%) ↑ |" in text
     assert "**" in text
     tex = (tmp_path / "run" / "report.tex").read_text()
     assert r"\toprule" in tex

@@ -92,7 +92,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.cli.frame import complain
-    from vitinspect.evaluation.report import check_report, write_report
+    from vitinspect.errors import DataError
+    from vitinspect.evaluation.report import check_report, has_scores, nothing_scored, write_report
     from vitinspect.evaluation.runner import Ranks, open_plan_dataset, stopping_on_interrupt
     from vitinspect.evaluation.runner import run as evaluate
     from vitinspect.models.sources import load_model
@@ -116,6 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not ranks.first:
         return 0
     files = write_report(folder)
+    if not has_scores(folder):
+        raise DataError(nothing_scored(folder))
     print(f"{summary.done} images evaluated, {summary.skipped} skipped, {summary.failed} failed.")
     print(f"{shown(folder / 'report.md')} and {len(files) - 1} more files")
     if summary.failed:

@@ -35,6 +35,9 @@ VERBS = (
     Verb("explain", "vitinspect.cli.explain", "write heat maps of pictures: overlays and raw values"),
     Verb("predict", "vitinspect.cli.predict", "print the most probable classes of pictures"),
     Verb("evaluate", "vitinspect.cli.evaluate", "score methods on a folder of pictures, with or without masks"),
+    Verb(
+        "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
+    ),
     Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
     Verb("models", "vitinspect.cli.models", "search the models that can be named"),
     Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),

@@ -8,6 +8,7 @@ is taken; where it has several, the user is asked for ``--mask-coding`` and noth
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,7 +126,7 @@ def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
     raise _ambiguous(path, found, "a picture")
 
 
-def _same_order(palette: list[tuple[int, ...]], found: list[int]) -> bool:
+def _same_order(palette: Sequence[tuple[int, ...]], found: list[int]) -> bool:
     """Whether a larger index is a lighter grey: otherwise indices and greys would give opposite masks."""
     greys = [palette[v][0] for v in found if v < len(palette)]
     return len(greys) == len(found) and all(a < b for a, b in itertools.pairwise(greys))

@@ -94,12 +94,19 @@ class Plan:
 
     def differences(self, other: Plan) -> list[str]:
         """What another plan says differently, in words. The end of a limited run may be moved."""
-        found = []
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
-            if mine != theirs and field.name != "limit":
-                found.append(f"{field.name} was {_words(mine)} and is now {_words(theirs)}")
-        return found
+        return [
+            f"{name} was {self.worded(name)} and is now {other.worded(name)}"
+            for name in self.differing_fields(other)
+            if name != "limit"
+        ]
+
+    def differing_fields(self, other: Plan) -> list[str]:
+        """The names of the settings that are not the same."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != getattr(other, field.name)]
+
+    def worded(self, name: str) -> str:
+        """A setting as text."""
+        return _words(getattr(self, name))
 
 
 def _one_of(what: str, value: str, known: Sequence[str]) -> None:

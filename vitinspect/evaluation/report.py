@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from vitinspect.evaluation.plots import bar_chart, curve_chart
+from vitinspect.evaluation.stacked import stack
 from vitinspect.evaluation.store import FILE, Store
+from vitinspect.evaluation.table_formats import latex
 from vitinspect.evaluation.tables import Column, Results, Row, Table, main_column
 from vitinspect.files import slug
 from vitinspect.names import csv_cell, markdown, shown
@@ -48,7 +50,7 @@ def write_report(folder: Path) -> list[Path]:
     plots = {name: data for stem, drawing in _drawings(results, tables, curves) for name, data in drawing.files(stem)}
     texts = {
         "report.md": _markdown(results, tables, list(plots)),
-        "report.tex": "\n".join(latex_table(results, table) for table in tables),
+        "report.tex": latex(stack([results], intervals=True)) if results.values else "",
         "summary.json": json.dumps(_summary(results, tables), indent=2) + "\n",
         "results.csv": _csv(results),
     }
@@ -63,6 +65,26 @@ def check_report(folder: Path) -> None:
     """Refuse, before a long run, a folder in which the report could not be written."""
     taken = [path.name for pattern in PLOTS for path in sorted(folder.glob(pattern))] if folder.is_dir() else []
     OutputFolder(folder).check([*FIXED_NAMES, *taken])
+
+
+def has_scores(folder: Path) -> bool:
+    """Whether there is anything to make a table of."""
+    with Store(folder / FILE) as store:
+        return next(iter(store.scores()), None) is not None
+
+
+def nothing_scored(folder: Path) -> str:
+    """Why a run has no scores, in one sentence or two."""
+    with Store(folder / FILE) as store:
+        images = list(store.images())
+        scores = ", ".join(store.plan.scores)
+    left_out = [image for image in images if image.state != "done"]
+    if not left_out:
+        return f"Nothing was scored: none of the {len(images)} pictures has a mask, and {scores} needs one."
+    first = left_out[0]
+    return (
+        f"Nothing was scored: {len(left_out)} of {len(images)} pictures were left out, as {first.image}: {first.reason}"
+    )
 
 
 # --- tables ------------------------------------------------------------------------------------------------------
@@ -91,55 +113,6 @@ def markdown_table(table: Table, *, interval: bool = True) -> str:
     return "\n".join(lines)
 
 
-_TEX = {
-    "&": r"\&",
-    "%": r"\%",
-    "_": r"\_",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(c, c) for c in shown(text).replace("\\", "/"))
-
-
-def latex_table(results: Results, table: Table) -> str:
-    """A booktabs table: to be put into a paper with ``\\usepackage{booktabs}``."""
-    arrows = {True: r"$\uparrow$", False: r"$\downarrow$"}
-    head = ["Method", *(f"{_tex(c.title)} {arrows[c.higher_is_better]}" for c in table.columns)]
-    body = []
-    for number, (ways, rows) in enumerate(table.blocks):
-        if len(table.blocks) > 1:
-            rule = [r"\midrule"] if number else []
-            body += [*rule, rf"\multicolumn{{{len(head)}}}{{l}}{{\emph{{{ways}-way methods}}}} \\"]
-        for row in rows:
-            cells = [_cell(table, row, c, interval=False, bold=r"\textbf{{{}}}") for c in table.columns]
-            body.append(" & ".join([_tex(row.method), *cells]) + r" \\")
-    whose = f", masks by {_tex(table.annotator)}" if table.annotator else ""
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"  \centering",
-            rf"  \caption{{{_tex(results.plan.model)} on {_tex(Path(results.plan.data).name)}{whose}, "
-            rf"{table.images} images.}}",
-            rf"  \begin{{tabular}}{{l{'r' * len(table.columns)}}}",
-            r"    \toprule",
-            "    " + " & ".join(head) + r" \\",
-            r"    \midrule",
-            *("    " + line for line in body),
-            r"    \bottomrule",
-            r"  \end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
-
-
 # --- the files -----------------------------------------------------------------------------------------------------
 
 
@@ -160,8 +133,9 @@ def _markdown(results: Results, tables: list[Table], plots: Sequence[str]) -> st
         lines += ["; ".join(changed) + "; the other methods have their defaults.", ""]
     for table in tables:
         if table.annotator:
-            lines += [f"## Masks by {markdown(table.annotator)}", ""]
-        lines += [markdown_table(table), ""]
+            lines += [f"## {markdown(table.counted[0].upper() + table.counted[1:])}", ""]
+        if table.columns:
+            lines += [markdown_table(table), ""]
         column = main_column(table.columns)
         comparisons = results.compare_with_best(table, column) if column else []
         if column and comparisons:
@@ -272,7 +246,7 @@ def _drawings(
         column = main_column(table.columns)
         rows = [row for row in table.rows if column and column.score in row.means]
         if column and rows:
-            whose = f", masks by {shown(table.annotator)}" if table.annotator else ""
+            whose = f", {shown(table.counted)}" if table.annotator else ""
             stem = f"bars-{slug(table.annotator)}" if table.annotator else "bars"
             names, means = [r.method for r in rows], [r.means[column.score] for r in rows]
             yield stem, bar_chart(f"{column.title}{whose}", names, means, percent=column.percent)

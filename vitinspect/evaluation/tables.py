@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,11 @@ class Column:
     higher_is_better: bool = True
     percent: bool = False
 
-    def shown(self, value: float) -> str:
-        return f"{100 * value:.2f}" if self.percent else f"{value:.3f}"
+    def shown(self, value: float, decimals: int | None = None) -> str:
+        """The number as tables print it; without ``decimals`` two for percent and three for others."""
+        if decimals is None:
+            decimals = 2 if self.percent else 3
+        return f"{100 * value if self.percent else value:.{decimals}f}"
 
     @property
     def arrow(self) -> str:
@@ -34,7 +37,7 @@ _PERCENT = {"percent": True}
 COLUMNS: tuple[Column, ...] = (
     Column("iou", "IoU (%)", percent=True),
     Column("f1", "F1 (%)", percent=True),
-    Column("pixel_accuracy_vitmix", "Recall = ViTmiX pixel accuracy (%)", percent=True),
+    Column("pixel_accuracy_vitmix", "Pixel accuracy (recall) (%)", percent=True),
     Column("pixel_accuracy", "Pixel accuracy (%)", percent=True),
     Column("precision", "Precision (%)", percent=True),
     Column("mean_iou", "Mean IoU (%)", percent=True),
@@ -45,7 +48,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("boundary_f1", "Boundary F1 (%)", percent=True),
     Column("hausdorff95", "Hausdorff 95 (px)", higher_is_better=False),
     Column("deletion_auc", "Deletion AUC", higher_is_better=False),
-    Column("deletion_auc_vitmix", "Deletion AUC of the mask (ViTmiX)", higher_is_better=False),
+    Column("deletion_auc_vitmix", "Deletion AUC (mask)", higher_is_better=False),
     Column("insertion_auc", "Insertion AUC"),
     Column("lerf_auc", "LeRF AUC"),
     Column("srg", "SRG"),
@@ -65,7 +68,7 @@ _BY_SCORE = {column.score: column for column in COLUMNS}
 _VITMIX = (
     _BY_SCORE["iou"],
     _BY_SCORE["f1"],
-    Column("pixel_accuracy_vitmix", "Pixel accuracy (%)", percent=True),
+    _BY_SCORE["pixel_accuracy_vitmix"],
     _BY_SCORE["deletion_auc_vitmix"],
     _BY_SCORE["deletion_auc"],
 )
@@ -89,6 +92,9 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     images: int
+    """Those with a score that this table is about: with a mask by this annotator, where there are masks."""
+    of: int = 0
+    """All that the run has seen."""
 
     def best(self, column: Column) -> float | None:
         """The best mean of a column."""
@@ -102,9 +108,28 @@ class Table:
         return mean is not None and len(self.rows) > 1 and mean.value == self.best(column)
 
     @property
+    def counted(self) -> str:
+        """What was scored, for captions: "masks by ben, 3 of 10 images"."""
+        of = f" of {self.of}" if self.of != self.images else ""
+        count = f"{self.images}{of} image{'s' if (self.of or self.images) != 1 else ''}"
+        if self.annotator == POOLED:
+            return f"masks of all annotators, {count}"
+        return f"masks by {self.annotator}, {count}" if self.annotator else count
+
+    @property
     def blocks(self) -> list[tuple[int, list[Row]]]:
         """The rows by how many methods they combine."""
         return [(n, [r for r in self.rows if r.ways == n]) for n in sorted({r.ways for r in self.rows})]
+
+
+POOLED = "all annotators"
+"""Instead of an annotator's name: each mask of each image counts once."""
+_BETWEEN = "\0"
+
+
+def _images(keys: Iterable[str]) -> list[str]:
+    """The image of each key of ``Results.get``."""
+    return [key.partition(_BETWEEN)[0] for key in keys]
 
 
 class Results:
@@ -118,7 +143,8 @@ class Results:
         """(annotator, method, score) to image to value."""
         for image, method, annotator, score, value in store.scores():
             self.values.setdefault((annotator, method, score), {})[image] = value
-        self.ways = {c.name: c.ways for c in self.plan.combinations()}
+        self.combinations = {c.name: c for c in self.plan.combinations()}
+        self.ways = {name: c.ways for name, c in self.combinations.items()}
         self.methods = [name for name in self.ways if any(m == name for _, m, _ in self.values)]
 
     @property
@@ -128,11 +154,35 @@ class Results:
         return sorted(found) or [""]
 
     def get(self, annotator: str, method: str, score: str) -> dict[str, float]:
-        """Image to value; scores that need no mask are stored without an annotator."""
+        """Image to value; scores that need no mask are stored without an annotator.
+
+        Of all annotators together it is (image, annotator) to value, as a text of both: the ViTmiX paper's rows are
+        means over these.
+        """
+        if annotator == POOLED:
+            pooled = {
+                f"{image}{_BETWEEN}{who}": value
+                for who in self.annotators
+                for image, value in self.values.get((who, method, score), {}).items()
+            }
+            return pooled or self.values.get(("", method, score), {})
         return self.values.get((annotator, method, score)) or self.values.get(("", method, score), {})
 
     def tables(self) -> list[Table]:
-        return [self.table(annotator) for annotator in self.annotators]
+        """One for each annotator, and one of all of them where there are several."""
+        several = [POOLED] if len(self.annotators) > 1 else []
+        return [self.table(annotator) for annotator in [*self.annotators, *several]]
+
+    def scored(self, annotator: str) -> set[str]:
+        """The images with a score of this annotator's masks; where there are no masks, with any score."""
+        whose = self.annotators if annotator == POOLED else [annotator]
+        masked = {
+            image
+            for (who, _, score), found in self.values.items()
+            if score == "iou" and who in whose
+            for image in found
+        }
+        return masked or {image for found in self.values.values() for image in found}
 
     def table(self, annotator: str) -> Table:
         wanted = _VITMIX if self.plan.protocol == "vitmix" else COLUMNS
@@ -140,14 +190,14 @@ class Results:
         rows = []
         for method in self.methods:
             means = {
-                c.score: mean_with_interval(list(values.values()), seed=self.plan.seed)
+                c.score: mean_with_interval(list(values.values()), groups=_images(values), seed=self.plan.seed)
                 for c in columns
                 if (values := self.get(annotator, method, c.score))
             }
             rows.append(Row(method, self.ways[method], {**means, **self._over_the_data_set(annotator, method)}))
         extra = {s for row in rows for s in row.means} - {c.score for c in columns}
         columns += tuple(Column(s, _DATA_SET_TITLES[s], percent=s != "adcc_data_set") for s in sorted(extra))
-        return Table(annotator, columns, tuple(rows), sum(image.state == "done" for image in self.images))
+        return Table(annotator, columns, tuple(rows), len(self.scored(annotator)), len(self.images))
 
     def _over_the_data_set(self, annotator: str, method: str) -> dict[str, Mean]:
         """Scores that authors compute from sums over all images instead of averaging per image."""
@@ -189,7 +239,7 @@ class Results:
             shared = [image for image in reference if image in other]
             if row.method != best and shared:
                 a, b = ([values[image] for image in shared] for values in (reference, other))
-                found.append((best, row.method, compare_paired(a, b, seed=self.plan.seed)))
+                found.append((best, row.method, compare_paired(a, b, groups=_images(shared), seed=self.plan.seed)))
         return found
 
 

@@ -45,6 +45,8 @@ class MethodInfo:
     notice: str = ""
     short: str = ""
     """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
+    named_by: tuple[str, ...] = ()
+    """Parameters whose value belongs to that name, as in "GMAR (L1)"."""
 
     def help(self) -> str:
         """The help text: what it is, its paper, its parameters, its notice."""

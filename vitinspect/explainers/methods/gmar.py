@@ -202,6 +202,7 @@ METHODS = (
             ),
         ),
         group="attention",
+        named_by=("norm",),
     ),
     MethodInfo(
         id="gmarv2",
@@ -224,5 +225,6 @@ METHODS = (
             ),
         ),
         group="attention",
+        named_by=("norm",),
     ),
 )
