@@ -116,4 +116,10 @@ def test_four_methods_have_fourteen_combinations_named_as_in_the_paper():
 
 def test_a_method_that_stands_twice_is_told_apart_by_its_parameters():
     (both,) = vi.combinations(["rollout", "rollout(start_layer=3)"], ways=(2,))
-    assert both.name == "Rollout + Rollout(start_layer=3)"
+    assert both.name == "Rollout (start layer 0) + Rollout (start layer 3)"
+
+
+def test_versions_of_a_method_are_each_named_by_what_sets_them_apart():
+    names = [c.name for c in vi.combinations(["gmar", "gmar(norm=l1)", "rollout"], ways=(1,))]
+    assert names == ["GMAR (L2)", "GMAR (L1)", "Rollout"]
+    assert [c.name for c in vi.combinations(["gmar(norm=l1)"], ways=(1,))] == ["GMAR (L1)"]
