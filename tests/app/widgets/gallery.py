@@ -9,15 +9,25 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from PySide6.QtCore import QRect
+from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.widgets import rows
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
+from vitinspect.app.widgets.colour_bar import ColourBar, paint_upright
+from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
+from vitinspect.app.widgets.histogram import Histogram
 from vitinspect.app.widgets.layer_list import LayerList
 from vitinspect.app.widgets.layer_rows import LayerRow, Swatch
+from vitinspect.app.widgets.matrix import Matrix
+from vitinspect.app.widgets.messages import Message, Messages
+from vitinspect.app.widgets.prediction_bars import PredictionBar, PredictionBars
 from vitinspect.app.widgets.segments import Segment, Segments
+from vitinspect.app.widgets.status_progress import RunningWork
+from vitinspect.app.widgets.tool_strip import Tool, ToolOptions, ToolStrip, labelled
 
 
 def controls() -> QWidget:
@@ -112,13 +122,119 @@ def layers() -> QWidget:
     return made
 
 
-PARTS: dict[str, Callable[[], QWidget]] = {"controls": controls, "layers": layers}
+def predictions() -> QWidget:
+    """Bars as they are, and with a what-if edit."""
+    page, column = _page(640)
+    names = ["gem", "leaf", "butterfly", "daisy", "shell"]
+    for after in (None, (0.912, 0.041, 0.029, 0.006, 0.004)):
+        bars = PredictionBars()
+        bars.set_bars(
+            [
+                PredictionBar(i, name, p, after[i] if after else None)
+                for i, (name, p) in enumerate(zip(names, (0.855, 0.097, 0.023, 0.008, 0.006), strict=True))
+            ],
+            explained=1,
+            against=2 if after else None,
+        )
+        column.addWidget(bars)
+    messages = Messages()
+    messages.tell(Message("head", "This head has no fingerprint: nothing proves that it belongs to this model."))
+    messages.tell(
+        Message("disk", "The disk is full: DR’s mask of 02-aster-badge is kept in memory.", "error", "Try again", "why")
+    )
+    column.addWidget(messages)
+    work = RunningWork()
+    work.set_work("Integrated gradients", number=6, done=31, total=50, seconds_left=4)
+    column.addWidget(work)
+    options = ToolOptions()
+    options.set_options(
+        "Brush",
+        [
+            labelled("Size", SliderField(1, 200, 38, whole=True, unit="px")),
+            Segments([Segment(1, "Draw"), Segment(2, "Erase")]),
+            CheckBox("Smooth strokes"),
+        ],
+    )
+    column.addWidget(options)
+    line = QHBoxLayout()
+    strip = ToolStrip(
+        [
+            Tool("pan", "Pan and zoom", "pan", "V"),
+            Tool("pin", "Pin a patch", "pin", "P"),
+            Tool("brush", "What-if brush", "brush", "B", 1),
+            Tool("eraser", "What-if eraser", "eraser", "E", 1),
+            Tool("undo", "Undo", "undo", "Ctrl+Z", 2, acts=True),
+        ]
+    )
+    strip.set_tool("pan")
+    line.addWidget(strip)
+    empty = EmptyState()
+    empty.say(
+        "Drop a folder, a picture or a figure here",
+        "or choose one of these",
+        ("Open folder", lambda: None),
+        ("Gallery", lambda: None),
+        icon="open",
+    )
+    empty.setFixedHeight(200)
+    line.addWidget(empty)
+    column.addLayout(line)
+    return page
 
 
-def _page() -> tuple[QWidget, QVBoxLayout]:
+def charts() -> QWidget:
+    """Histogram, colour bars and the matrix."""
+    page, column = _page(420)
+    histogram = Histogram()
+    histogram.set_counts([3000 / (i + 1) for i in range(60)], 6.8e-7, 0.013)
+    histogram.set_level(0.00257)
+    column.addWidget(histogram)
+    for name, low, high, signed in (("inferno", 0.0, 0.013, False), ("diverging", -0.86, 0.86, True)):
+        bar = ColourBar()
+        bar.set_range(name, low, high, signed=signed)
+        column.addWidget(bar)
+    column.addWidget(_Upright())
+    matrix = Matrix()
+    matrix.set_values(
+        ["1\u00a0LRP × Rollout", "2\u00a0AttnLRP", "3\u00a0LRP", "4\u00a0Rollout"],
+        [
+            [float("nan"), 0.72, 0.82, 0.38],
+            [0.72, float("nan"), 0.86, 0.13],
+            [0.82, 0.86, float("nan"), 0.88],
+            [0.38, 0.13, 0.88, float("nan")],
+        ],
+        last=("Others", [0.82, 0.81, 0.86, 0.87]),
+    )
+    column.addWidget(matrix)
+    return page
+
+
+class _Upright(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedHeight(160)
+
+    def paintEvent(self, event: object) -> None:  # noqa: N802
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.current().canvas))
+        paint_upright(painter, QRect(8, 8, 60, 144), "inferno", 0, 0.013)
+        paint_upright(painter, QRect(108, 8, 60, 144), "diverging", -0.86, 0.86, signed=True)
+        paint_upright(painter, QRect(208, 8, 60, 144), "viridis", 0, 0.0268)
+        painter.end()
+
+
+PARTS: dict[str, Callable[[], QWidget]] = {
+    "controls": controls,
+    "layers": layers,
+    "predictions": predictions,
+    "charts": charts,
+}
+
+
+def _page(width: int = 320) -> tuple[QWidget, QVBoxLayout]:
     page = QWidget()
     page.setProperty("kind", "panel")
-    page.setFixedWidth(320)
+    page.setFixedWidth(width)
     column = QVBoxLayout(page)
     column.setContentsMargins(0, 0, 0, 8)
     column.setSpacing(0)

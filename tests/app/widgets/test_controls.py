@@ -5,42 +5,13 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication
 
 from vitinspect.app.widgets import rows
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
 from vitinspect.app.widgets.focus import FocusRing
 from vitinspect.app.widgets.segments import Segment, Segments
-
-
-@pytest.fixture
-def show(qtbot):
-    """Put some widgets into one window and show it."""
-    made = []
-
-    def do(*widgets) -> QWidget:
-        window = QWidget()
-        layout = QVBoxLayout(window)
-        for widget in widgets:
-            layout.addWidget(widget)
-        qtbot.addWidget(window)
-        window.show()
-        window.activateWindow()
-        assert QTest.qWaitForWindowActive(window)
-        made.append(window)
-        return window
-
-    yield do
-    for window in made:
-        window.close()
-
-
-def heard(signal) -> list:
-    got: list = []
-    signal.connect(got.append)
-    return got
 
 
 def wheel(widget, up: bool = True) -> None:
@@ -59,7 +30,7 @@ def wheel(widget, up: bool = True) -> None:
     QApplication.sendEvent(widget, event)
 
 
-def test_one_segment_is_chosen_and_told(qtbot, show) -> None:
+def test_one_segment_is_chosen_and_told(qtbot, show, heard) -> None:
     segments = Segments([Segment("a", "First"), Segment("b", "Second"), Segment("c", "Third")])
     show(segments)
     told = heard(segments.chosen)
@@ -105,7 +76,7 @@ def test_the_wheel_changes_a_field_only_while_it_has_the_focus(show) -> None:
     assert number.value() == 4
 
 
-def test_setting_a_value_tells_nobody(show) -> None:
+def test_setting_a_value_tells_nobody(show, heard) -> None:
     choice, number, slide, box = Choice([(1, "one"), (2, "two")]), NumberField(), SliderField(), CheckBox("on")
     told = [heard(choice.chosen), heard(number.changed), heard(slide.changed), heard(box.chosen)]
     choice.set_value(2)
@@ -125,7 +96,7 @@ def test_a_choice_keeps_its_value_when_its_items_change() -> None:
     assert choice.value == 5
 
 
-def test_a_typed_number_counts_when_it_is_complete(qtbot, show) -> None:
+def test_a_typed_number_counts_when_it_is_complete(qtbot, show, heard) -> None:
     field = NumberField(0, 100, 5, whole=True)
     show(field)
     told = heard(field.changed)
@@ -153,7 +124,7 @@ def test_a_number_outside_its_range_is_refused_in_words_and_given_back(qtbot, sh
     assert row.note.text() == "from block 2 of 6"
 
 
-def test_leaving_a_field_does_not_round_its_value(qtbot, show) -> None:
+def test_leaving_a_field_does_not_round_its_value(qtbot, show, heard) -> None:
     field = NumberField(value=0.00257123456)
     told = heard(field.changed)
     show(field)
@@ -170,7 +141,7 @@ def test_very_small_numbers_survive() -> None:
     assert field.text() == "6.8e−13"
 
 
-def test_a_share_is_typed_in_per_cent(qtbot, show) -> None:
+def test_a_share_is_typed_in_per_cent(qtbot, show, heard) -> None:
     field = NumberField(0, 1, 0.9, percent=True)
     show(field)
     told = heard(field.changed)
@@ -182,7 +153,7 @@ def test_a_share_is_typed_in_per_cent(qtbot, show) -> None:
     assert told == [pytest.approx(0.55)]
 
 
-def test_slider_and_field_show_the_same_value(qtbot, show) -> None:
+def test_slider_and_field_show_the_same_value(qtbot, show, heard) -> None:
     slide = SliderField(0, 1, 0.5)
     show(slide)
     told = heard(slide.changed)
@@ -206,7 +177,7 @@ def test_a_typed_value_is_not_rounded_to_the_slider(qtbot, show) -> None:
     assert slide.value == 0.12345
 
 
-def test_dragging_is_finished_when_the_mouse_lets_the_handle_go(qtbot, show) -> None:
+def test_dragging_is_finished_when_the_mouse_lets_the_handle_go(qtbot, show, heard) -> None:
     slide = SliderField(0, 1, 0.0)
     show(slide)
     slide.slider.resize(208, 16)

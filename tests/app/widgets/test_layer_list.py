@@ -39,12 +39,6 @@ def layers(qapp, qtbot):
     made.close()
 
 
-def heard(signal) -> list:
-    got: list = []
-    signal.connect(lambda *values: got.append(values if len(values) > 1 else values[0]))
-    return got
-
-
 def place(layers: LayerList, layer: str, part: str) -> QPoint:
     index = layers.layers.index_of(layer)
     row = layers.layers.row_at(index)
@@ -52,20 +46,20 @@ def place(layers: LayerList, layer: str, part: str) -> QPoint:
     return {"eye": found.eye, "A": found.mark_a, "B": found.mark_b, "name": found.name}[part].center()
 
 
-def test_a_click_on_the_eye_toggles_and_selects_nothing(layers, qtbot) -> None:
+def test_a_click_on_the_eye_toggles_and_selects_nothing(layers, qtbot, heard) -> None:
     toggled, selected = heard(layers.eye_toggled), heard(layers.selected)
     qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=place(layers, "b", "eye"))
     assert (toggled, selected, layers.selected_layer) == (["b"], [], "a")
 
 
-def test_a_click_on_the_eye_with_alt_asks_for_this_layer_alone(layers, qtbot) -> None:
+def test_a_click_on_the_eye_with_alt_asks_for_this_layer_alone(layers, qtbot, heard) -> None:
     solo, toggled = heard(layers.solo_wanted), heard(layers.eye_toggled)
     where, alt = place(layers, "b", "eye"), Qt.KeyboardModifier.AltModifier
     qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, alt, where)
     assert (solo, toggled) == (["b"], [])
 
 
-def test_two_quick_clicks_on_the_eye_are_two_clicks(layers, qtbot) -> None:
+def test_two_quick_clicks_on_the_eye_are_two_clicks(layers, qtbot, heard) -> None:
     toggled = heard(layers.eye_toggled)
     where = place(layers, "b", "eye")
     qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=where)
@@ -73,20 +67,20 @@ def test_two_quick_clicks_on_the_eye_are_two_clicks(layers, qtbot) -> None:
     assert toggled == ["b", "b"]
 
 
-def test_clicks_on_a_and_b_set_marks_and_a_second_click_takes_one_away(layers, qtbot) -> None:
+def test_clicks_on_a_and_b_set_marks_and_a_second_click_takes_one_away(layers, qtbot, heard) -> None:
     marked = heard(layers.mark_wanted)
     for layer, letter in (("b", "A"), ("b", "B"), ("a", "A"), ("t", "A")):
         qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=place(layers, layer, letter))
     assert marked == [("b", "A"), ("b", "B"), ("a", "")]
 
 
-def test_a_click_on_the_name_selects_and_tells(layers, qtbot) -> None:
+def test_a_click_on_the_name_selects_and_tells(layers, qtbot, heard) -> None:
     selected = heard(layers.selected)
     qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=place(layers, "c", "name"))
     assert (selected, layers.selected_layer) == (["c"], "c")
 
 
-def test_what_a_program_selects_is_not_told(layers) -> None:
+def test_what_a_program_selects_is_not_told(layers, heard) -> None:
     selected = heard(layers.selected)
     layers.select("d")
     layers.set_layers(ROWS, "b")
@@ -95,7 +89,7 @@ def test_what_a_program_selects_is_not_told(layers) -> None:
     assert layers.selected_layer == ""
 
 
-def test_the_keys_of_a_row(layers, qtbot) -> None:
+def test_the_keys_of_a_row(layers, qtbot, heard) -> None:
     told = {
         name: heard(getattr(layers, name))
         for name in ("eye_toggled", "solo_wanted", "delete_wanted", "duplicate_wanted", "mark_wanted", "selected")
@@ -121,7 +115,7 @@ def test_letters_are_left_to_the_window(layers, qtbot) -> None:
     assert layers.selected_layer == "a"
 
 
-def test_f2_renames_in_place_and_escape_does_not(layers, qtbot) -> None:
+def test_f2_renames_in_place_and_escape_does_not(layers, qtbot, heard) -> None:
     renamed = heard(layers.renamed)
     for last, expected in ((Qt.Key.Key_Return, [("a", "Mine")]), (Qt.Key.Key_Escape, [("a", "Mine")])):
         qtbot.keyClick(layers, Qt.Key.Key_F2)
@@ -150,7 +144,7 @@ def drop(layers: LayerList, layer: str, at: QPoint) -> None:
     assert event.dropAction() != Qt.DropAction.MoveAction  # or the view would remove the row
 
 
-def test_dropping_a_row_asks_for_another_order(layers) -> None:
+def test_dropping_a_row_asks_for_another_order(layers, heard) -> None:
     ordered = heard(layers.ordered)
     last = layers.visualRect(layers.layers.index_of("t"))
     drop(layers, "a", last.center() + QPoint(0, 5))
@@ -162,14 +156,14 @@ def test_dropping_a_row_asks_for_another_order(layers) -> None:
     assert [row.id for row in layers.layers.rows] == ["a", "b", "c", "d", "t"]
 
 
-def test_alt_and_arrow_keys_order_too(layers, qtbot) -> None:
+def test_alt_and_arrow_keys_order_too(layers, qtbot, heard) -> None:
     ordered = heard(layers.ordered)
     qtbot.keyClick(layers, Qt.Key.Key_Up, Qt.KeyboardModifier.AltModifier)
     qtbot.keyClick(layers, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
     assert ordered == [("b", "a", "c", "d", "t")]
 
 
-def test_the_context_menu_says_for_which_layer(layers) -> None:
+def test_the_context_menu_says_for_which_layer(layers, heard) -> None:
     asked = heard(layers.menu_wanted)
     for point in (place(layers, "c", "name"), QPoint(50, 235)):
         event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, point, layers.mapToGlobal(point))
@@ -234,7 +228,7 @@ def test_the_selection_survives_what_happens_around_it(layers) -> None:
     assert layers.selected_layer == "c"
 
 
-def test_the_model_moves_inserts_and_removes_without_a_reset(qapp) -> None:
+def test_the_model_moves_inserts_and_removes_without_a_reset(qapp, heard) -> None:
     from PySide6.QtTest import QAbstractItemModelTester
 
     model = LayerModel()

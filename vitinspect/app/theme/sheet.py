@@ -22,6 +22,8 @@ def _controls(t: Theme) -> str:
     QPushButton[kind="main"] {{ background: {t.accent}; border-color: {t.accent}; color: {t.on_accent};
         font-weight: bold; }}
     QPushButton[kind="main"]:disabled {{ background: {t.panel}; border-color: {t.line}; color: {t.quiet}; }}
+    QPushButton[kind="canvas"] {{ background: {t.canvas}; color: {t.canvas_text}; border-color: {t.canvas_quiet}; }}
+    QPushButton[kind="canvas"]:hover {{ background: {t.canvas_line}; }}
     QPushButton[kind="small"] {{ min-height: 18px; max-height: 18px; padding: 0 6px; font-size: {SMALL_SIZE}px; }}
     QLineEdit {{ min-height: 22px; max-height: 22px; padding: 0 5px; border: 1px solid {t.border};
         border-radius: 3px; background: {t.field}; color: {t.text}; selection-background-color: {t.accent};
@@ -30,6 +32,7 @@ def _controls(t: Theme) -> str:
         max-height: 1000px; }}
     QLineEdit:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled {{ color: {t.quiet}; border-color: {t.line}; background: {t.panel}; }}
+    QLineEdit[fixed="true"] {{ background: {t.chosen}; border-color: {t.accent}; color: {t.on_chosen}; }}
     QLineEdit[wrong="true"] {{ border: 1px solid {t.on_error}; }}
     QToolButton {{ border: 0; border-radius: 3px; padding: 3px 6px; color: {t.text}; background: transparent; }}
     QToolButton:hover {{ background: {t.hover}; }}

@@ -1,0 +1,143 @@
+"""Filters as small buttons: one that is on is filled and has a cross; one that needs a value opens a menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QMenu, QToolButton, QWidget
+
+from vitinspect.app import theme
+from vitinspect.app.theme import tokens
+from vitinspect.app.widgets import icons
+from vitinspect.app.widgets.flow import FlowLayout
+
+HEIGHT = 20
+
+
+@dataclass(frozen=True)
+class Chip:
+    """``choices`` are (value, words): with them the chip opens a menu, without them it is on or off."""
+
+    id: str
+    text: str
+    tip: str = ""
+    choices: tuple[tuple[Any, str], ...] = ()
+
+
+class Chips(QWidget):
+    """A row of filters that wraps. ``changed`` gives the chip and its value: True, one of the choices, or None."""
+
+    changed = Signal(str, object)
+
+    def __init__(self, chips: Sequence[Chip] = (), parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.buttons: dict[str, ChipButton] = {}
+        self._flow = FlowLayout(self, spacing=4)
+        self.setAccessibleName("Filters")
+        self.set_chips(chips)
+
+    def set_chips(self, chips: Sequence[Chip]) -> None:
+        """Others, or others to choose from; what is set stays set."""
+        before = {name: button.value for name, button in self.buttons.items()}
+        while (item := self._flow.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        self.buttons = {}
+        for chip in chips:
+            button = ChipButton(chip, self.changed.emit)
+            self.buttons[chip.id] = button
+            self._flow.addWidget(button)
+            button.set_value(before.get(chip.id))
+        self.updateGeometry()
+
+    def set_value(self, chip: str, value: Any) -> None:
+        """Nothing is announced."""
+        self.buttons[chip].set_value(value)
+        self._flow.invalidate()
+
+    def value(self, chip: str) -> Any:
+        return self.buttons[chip].value
+
+
+class ChipButton(QToolButton):
+    """One filter."""
+
+    def __init__(self, chip: Chip, tell: Callable[[str, Any], None]) -> None:
+        super().__init__()
+        self.chip, self._tell = chip, tell
+        self._value: Any = None
+        self.setFixedHeight(HEIGHT)
+        self.setToolTip(chip.tip)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setFont(theme.font(tokens.SMALL_SIZE))
+        self.clicked.connect(self._clicked)
+        self.set_value(None)
+
+    @property
+    def value(self) -> Any:
+        return self._value
+
+    @property
+    def is_on(self) -> bool:
+        return self._value not in (None, False)
+
+    def set_value(self, value: Any) -> None:
+        self._value = value
+        words = next((w for v, w in self.chip.choices if v == value), "") if self.is_on else ""
+        self.setText(words or self.chip.text)
+        self.setAccessibleName(f"{self.chip.text}: {words or ('on' if self.is_on else 'off')}")
+        self.updateGeometry()
+        self.update()
+
+    def menu_of(self) -> QMenu:
+        """The values to choose from."""
+        menu = QMenu(self)
+        for value, words in self.chip.choices:
+            action = menu.addAction(words.replace("&", "&&"))
+            action.setCheckable(True)
+            action.setChecked(value == self._value)
+            action.triggered.connect(lambda _=False, v=value: self._take(v))
+        return menu
+
+    def _clicked(self) -> None:
+        if self.is_on:
+            self._take(None)
+        elif self.chip.choices:
+            menu = self.menu_of()
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.mapToGlobal(QPoint(0, self.height())))
+        else:
+            self._take(True)
+
+    def _take(self, value: Any) -> None:
+        self.set_value(value)
+        self._tell(self.chip.id, value)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        extra = 18 if self.is_on or self.chip.choices else 0
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 14 + extra, HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        t = theme.current()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        on = self.is_on
+        painter.setPen(QPen(QColor(t.accent if on else t.border if self.underMouse() else t.line), 1))
+        painter.setBrush(QColor(t.chosen if on else t.hover if self.underMouse() else t.field))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+        colour = t.on_chosen if on else t.text if self.isEnabled() else t.quiet
+        painter.setPen(QColor(colour))
+        painter.drawText(self.rect().adjusted(7, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), self.text())
+        if on or self.chip.choices:
+            name = "cancel" if on else "chevron-down"
+            icons.paint(painter, name, colour if on else t.quiet, QPoint(self.width() - 13, HEIGHT // 2), 12)
+        painter.end()

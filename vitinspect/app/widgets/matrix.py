@@ -1,0 +1,185 @@
+"""A small matrix of numbers with named rows and columns, coloured by value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QWidget
+
+from vitinspect.app import theme
+from vitinspect.app.theme import tokens
+from vitinspect.app.widgets import tips
+
+CELL_HEIGHT = 28
+MOST_WIDE = 132
+PAD = 8
+
+
+def _number(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}".replace("-", "−")
+
+
+class Matrix(QWidget):
+    """``cell_chosen`` for a click or Enter. The diagonal is empty; ``last`` is a further, named column."""
+
+    cell_chosen = Signal(int, int)
+
+    def __init__(self, *, show: Callable[[float], str] = _number, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._names: tuple[str, ...] = ()
+        self._values: tuple[tuple[float, ...], ...] = ()
+        self._last: tuple[str, tuple[float, ...]] = ("", ())
+        self._tip: Callable[[int, int], str] = lambda i, j: ""
+        self._show = show
+        self._current = (0, 1)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Agreement")
+
+    def set_values(
+        self,
+        names: Sequence[str],
+        values: Sequence[Sequence[float]],
+        *,
+        last: tuple[str, Sequence[float]] = ("", ()),
+        tip: Callable[[int, int], str] | None = None,
+    ) -> None:
+        """``values[i][j]`` says how ``names[i]`` agrees with ``names[j]``; not a number where it cannot be said."""
+        if any(len(row) != len(names) for row in values) or len(values) != len(names):
+            raise ValueError(f"{len(names)} names need as many rows and columns")
+        self._names = tuple(names)
+        self._values = tuple(tuple(row) for row in values)
+        self._last = (last[0], tuple(last[1]))
+        self._tip = tip or (lambda i, j: f"{self._names[i]} and {self._names[j]}: {self._show(self._values[i][j])}")
+        self.updateGeometry()
+        self.update()
+
+    # --- geometry ------------------------------------------------------------------------------------------------
+
+    def _metrics(self) -> QFontMetrics:
+        return QFontMetrics(theme.font(tokens.SMALL_SIZE))
+
+    def _row_name(self) -> int:
+        return PAD + max((self._metrics().horizontalAdvance(n) for n in self._names), default=0) + PAD
+
+    def _column(self) -> int:
+        """All columns are equally wide: the widest word of a name has room."""
+        words = [w for n in (*self._names, self._last[0]) for w in n.split(" ")]
+        widest = max((self._metrics().horizontalAdvance(w) for w in words), default=0)
+        return min(MOST_WIDE, max(52, widest + PAD))
+
+    def _head(self) -> int:
+        width = self._column() - 4
+        tallest = max((self._box(n, width).height() for n in (*self._names, self._last[0])), default=0)
+        return tallest + 6
+
+    def _box(self, name: str, width: int) -> QRect:
+        return self._metrics().boundingRect(0, 0, width, 200, int(Qt.TextFlag.TextWordWrap), name)
+
+    def cell(self, i: int, j: int) -> QRect:
+        column = self._column()
+        return QRect(self._row_name() + j * column, self._head() + i * CELL_HEIGHT, column, CELL_HEIGHT)
+
+    def cell_at(self, point: QPoint) -> tuple[int, int] | None:
+        count = len(self._names)
+        return next(((i, j) for i in range(count) for j in range(count) if self.cell(i, j).contains(point)), None)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        count = len(self._names)
+        columns = count + (1 if self._last[0] else 0)
+        return QSize(self._row_name() + columns * self._column() + PAD, self._head() + count * CELL_HEIGHT + 4)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return self.sizeHint()
+
+    # --- painting ------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        t = theme.current()
+        painter = QPainter(self)
+        count = len(self._names)
+        small, bold = theme.font(tokens.SMALL_SIZE), theme.font(tokens.SMALL_SIZE, bold=True)
+        centre = int(Qt.AlignmentFlag.AlignCenter)
+        column = self._column()
+        painter.setFont(small)
+        for j, name in enumerate((*self._names, self._last[0])):
+            head = QRect(self._row_name() + j * column + 2, 0, column - 4, self._head() - 3)
+            painter.setPen(QColor(t.quiet))
+            painter.drawText(
+                head, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap), name
+            )
+        painter.fillRect(QRect(0, self._head() - 1, self._row_name() + count * column, 1), QColor(t.line))
+        for i, name in enumerate(self._names):
+            row = self.cell(i, 0)
+            painter.setFont(small)
+            painter.setPen(QColor(t.text))
+            painter.drawText(
+                QRect(PAD, row.top(), self._row_name() - PAD, CELL_HEIGHT), int(Qt.AlignmentFlag.AlignVCenter), name
+            )
+            for j in range(count):
+                rect = self.cell(i, j)
+                value = self._values[i][j]
+                ground = QColor(t.window) if i == j else cell_colour(value)
+                painter.fillRect(rect, ground)
+                if i != j:
+                    painter.setPen(QColor(t.text))
+                    painter.drawText(rect, centre, self._show(value))
+            if i < len(self._last[1]):
+                painter.setFont(bold)
+                painter.setPen(QColor(t.text))
+                painter.drawText(self.cell(i, count), centre, self._show(self._last[1][i]))
+        if self.hasFocus() and count > 1:
+            painter.setPen(QColor(t.accent))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(self.cell(*self._current).adjusted(0, 0, -1, -1))
+        painter.end()
+
+    # --- mouse and keyboard --------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        found = self.cell_at(event.position().toPoint())
+        if found is not None and found[0] != found[1] and event.button() == Qt.MouseButton.LeftButton:
+            self._current = found
+            self.cell_chosen.emit(*found)
+            self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        steps = {
+            Qt.Key.Key_Left: (0, -1),
+            Qt.Key.Key_Right: (0, 1),
+            Qt.Key.Key_Up: (-1, 0),
+            Qt.Key.Key_Down: (1, 0),
+        }
+        step = steps.get(Qt.Key(event.key()))
+        last = len(self._names) - 1
+        if step is not None and last >= 0:
+            i, j = self._current
+            self._current = (min(max(0, i + step[0]), last), min(max(0, j + step[1]), last))
+            self.update()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space) and self._current[0] != self._current[1]:
+            self.cell_chosen.emit(*self._current)
+        else:
+            super().keyPressEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            found = self.cell_at(event.pos())
+            if found is not None and found[0] != found[1]:
+                tips.show(event.globalPos(), self._tip(*found), self, self.cell(*found))
+                return True
+        return super().event(event)
+
+
+def cell_colour(value: float) -> QColor:
+    """From the panel's colour at 0 to a blue on which text can be read at 1."""
+    t = theme.current()
+    if math.isnan(value):
+        return QColor(t.panel)
+    share = min(1.0, max(0.0, value))
+    low, high = _GROUNDS[t.name]
+    return QColor(*(round(a + (b - a) * share) for a, b in zip(low, high, strict=True)))
+
+
+_GROUNDS = {"light": ((234, 242, 248), (116, 169, 203)), "dark": ((38, 49, 58), (57, 104, 138))}
