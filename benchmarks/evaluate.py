@@ -21,8 +21,9 @@ import vitinspect as vi
 from benchmarks.timing import alternate, machine
 from vitinspect.evaluation.datasets import open_dataset
 from vitinspect.evaluation.plan import Plan, preset
+from vitinspect.evaluation.reading import read_picture
 from vitinspect.evaluation.runner import run
-from vitinspect.evaluation.work import Worker, read_picture
+from vitinspect.evaluation.work import Worker
 from vitinspect.explainers.passes.forward import Passes
 from vitinspect.fusion import Combination
 from vitinspect.maps import minmax, resize

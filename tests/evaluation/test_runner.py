@@ -153,7 +153,7 @@ def test_the_vitmix_report_has_the_papers_layout(tmp_path):
     assert tex.count(r"\begin{tabular}") == 1
     with (tmp_path / "run" / "results.csv").open() as lines:
         table = list(csv.DictReader(lines))
-    assert len(table) == 3 * 14
+    assert len(table) == 3 * (14 + 10)
     assert (tmp_path / "run" / "bars.png").stat().st_size > 1000
     assert "<svg" in (tmp_path / "run" / "bars.svg").read_text()
 

@@ -162,7 +162,8 @@ def test_perturbation_accuracy_moves_with_what_is_removed():
 
     heat = resize(gradient, (64, 64))
     result = protocols.chefer_perturbation(model, x, heat, target)
-    assert result.positive.shape == result.negative.shape == (9,)
+    assert result.positive.shape == result.negative.shape == (10,)
+    assert result.positive[0] == result.negative[0] == 1
     flipped = protocols.chefer_perturbation(model, x, -heat, target)
     np.testing.assert_array_equal(result.positive, flipped.negative)
     curves = protocols.chefer_perturbation_curves(x, heat, target, model.preprocessing)

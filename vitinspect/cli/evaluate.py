@@ -19,14 +19,13 @@ DEFAULT_METHODS = "lrp,saliency(resolution=grid),rollout,attention_gradcam"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from vitinspect.evaluation.datasets import LAYOUTS
     from vitinspect.evaluation.mask_codings import CODING_HELP
+    from vitinspect.evaluation.plan import OUR_SCORES
+    from vitinspect.evaluation.protocol_settings import PROTOCOLS
     from vitinspect.fusion import MODES as FUSION
     from vitinspect.maps import NORMALISATIONS
     from vitinspect.thresholds import MODES as THRESHOLDS
 
-    protocols, scores = (
-        ("vitmix", "multiplex", "reciprocam", "gmar", "segmentation"),
-        "overlap,deletion,insertion,srg,drop,adcc",
-    )
+    scores = ",".join(OUR_SCORES)
     parser.add_argument("data", metavar="DATA", help="a folder of pictures, or demo for the bundled gallery")
     data = parser.add_argument_group("data")
     data.add_argument(
@@ -58,7 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--void-is-foreground", action="store_true", help="Pascal VOC: count the void label as ViTmiX does"
     )
     what = parser.add_argument_group("what is scored")
-    what.add_argument("--protocol", choices=protocols, help="somebody's way to measure; other options adjust it")
+    what.add_argument(
+        "--protocol",
+        choices=tuple(PROTOCOLS),
+        help="measure as other authors do: it fixes every setting that moves its numbers. Options that it can honour "
+        "replace its choice, and the report says so; others are refused",
+    )
+    variants = "; ".join(f"{name}: {', '.join(p.variants)}" for name, p in PROTOCOLS.items() if p.variants)
+    what.add_argument("--variant", metavar="V", help=f"the variant of the protocol ({variants})")
     what.add_argument("--methods", metavar="A,B(X=1)", help=f"the methods (default: {DEFAULT_METHODS})")
     what.add_argument("--ways", metavar="N,N", help="how many methods to combine, e.g. 1,2,3 (default: 1)")
     what.add_argument("--fuse", choices=FUSION, help="how maps are fused (default: geometric)")
@@ -147,6 +153,7 @@ def default_folder(plan: Plan) -> Path:
 
 def make_plan(arguments: argparse.Namespace, model: ViT) -> Plan:
     """The options as a plan; a path is made absolute, so that a resumed run finds it from anywhere."""
+    from vitinspect.errors import ParameterError
     from vitinspect.evaluation.plan import Plan, canonical_methods, preset
 
     data = arguments.data if arguments.data == "demo" else str(Path(arguments.data).resolve())
@@ -184,7 +191,9 @@ def make_plan(arguments: argparse.Namespace, model: ViT) -> Plan:
         "voc_void_is_foreground": arguments.void_is_foreground or None,
     }
     if arguments.protocol:
-        return preset(arguments.protocol, **given)
+        return preset(arguments.protocol, arguments.variant, **given)
+    if arguments.variant is not None:
+        raise ParameterError("--variant names a variant of a protocol, and there is no --protocol.")
     values = {k: v for k, v in given.items() if v is not None}
     values.setdefault("methods", canonical_methods(DEFAULT_METHODS))
     values.setdefault("scores", ("overlap", "deletion", "insertion"))

@@ -9,6 +9,7 @@ A layout is recognised by what lies in the folder, or named. Listing opens no pi
 ``voc-classes``  the same, one item per class in a picture, whose mask is that class alone; the label is its name. The
              only layout for which listing reads the masks.
 ``imagenet-s``  ImageNet-S: validation/WNID/NAME.JPEG beside validation-segmentation/WNID/NAME.png.
+``imagenet-seg``  ImageNet-Segmentation's MATLAB 7.3 file, of pictures and masks.
 ``classes``  one folder of pictures per class.
 ``plain``    pictures, and nothing else: faithfulness only.
 ``demo``     the bundled gallery.
@@ -22,6 +23,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,10 +31,13 @@ from vitinspect.errors import DataError, ImageError
 from vitinspect.evaluation.index_lists import choose, read_indices
 from vitinspect.evaluation.label_files import Labels, find_labels, no_labels, read_labels
 from vitinspect.evaluation.mask_codings import AUTO, IMAGENET_S, PALETTE, MaskCoding, check, parse_coding
-from vitinspect.images import is_image_name, list_images, natural_key, open_mask
+from vitinspect.images import is_image_name, list_images, natural_key, open_image, open_mask
 from vitinspect.names import stored
 
-LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "classes", "plain", "demo")
+if TYPE_CHECKING:
+    from PIL import Image
+
+LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "imagenet-seg", "classes", "plain", "demo")
 ONE_ANNOTATOR = ""
 """The name of the annotator where there is only one set of masks."""
 VOC_VOID = 255
@@ -76,6 +81,9 @@ class Dataset:
         found = {name: None for item in self.items for name in item.masks}
         return tuple(sorted(found))
 
+    def open_picture(self, item: Item) -> Image.Image:
+        return open_image(item.path)
+
     def read_mask(self, item: Item, annotator: str) -> np.ndarray:
         """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
         return self.coding.read(item.masks[annotator], item.only)
@@ -92,6 +100,7 @@ def open_dataset(
     index_base: int | None = None,
     mask_coding: str | MaskCoding | None = None,
     labels: str | os.PathLike[str] | None = None,
+    check_masks: bool = True,
 ) -> Dataset:
     """The data set in this folder.
 
@@ -107,6 +116,10 @@ def open_dataset(
 
         return _cut(_with_masks(gallery_folder(), "demo"), indices, limit, index_base)
     folder = Path(root)
+    if layout == "imagenet-seg" or (layout == "auto" and folder.is_file()):
+        from vitinspect.evaluation.segmentation_file import open_segmentation_file
+
+        return _cut(open_segmentation_file(folder), indices, limit, index_base)
     if not folder.is_dir():
         raise DataError(
             f"{folder} is not a folder of pictures: it {'is a file' if folder.exists() else 'does not exist'}."
@@ -127,7 +140,8 @@ def open_dataset(
         dataset = _labelled(dataset, find_labels(folder) if labels is None else read_labels(Path(labels)))
     if mask_coding is not None:
         dataset = replace(dataset, coding=_asked_coding(mask_coding, dataset))
-    _check_masks(dataset)
+    if check_masks:
+        _check_masks(dataset)
     return dataset
 
 
@@ -145,6 +159,18 @@ def _labelled(dataset: Dataset, label_of: Labels) -> Dataset:
     return replace(
         dataset, items=tuple(replace(item, label=label_of(item.key) or item.label) for item in dataset.items)
     )
+
+
+def layout_of(root: str | os.PathLike[str], layout: str = "auto") -> str:
+    """The layout that ``open_dataset`` would take; ``plain`` where there is no such folder."""
+    if layout != "auto":
+        return layout
+    if str(root) == "demo" and not Path("demo").exists():
+        return "demo"
+    folder = Path(root)
+    if folder.is_file():
+        return "imagenet-seg"
+    return _recognise(folder) if folder.is_dir() else "plain"
 
 
 def _recognise(folder: Path) -> str:

@@ -1,18 +1,19 @@
 """What is to be done, said once: stored with the run, and compared when it is resumed.
 
 A protocol is a plan with its authors' choices filled in. What the authors do differently from our own definitions is
-done in ``work.py`` under the protocol's name.
+done in ``authors.py`` under the protocol's name.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from vitinspect.errors import ParameterError
 from vitinspect.evaluation.mask_codings import parse_coding
+from vitinspect.evaluation.protocol_settings import PROTOCOLS, override, settings_of
 from vitinspect.explainers.parameters import split_calls
 from vitinspect.explainers.registry import make_method
 from vitinspect.fusion import MODES as FUSION_MODES
@@ -20,9 +21,22 @@ from vitinspect.fusion import Combination, combinations
 from vitinspect.maps import NORMALISATIONS
 from vitinspect.thresholds import MODES as THRESHOLD_MODES
 
-SCORES = ("overlap", "deletion", "insertion", "srg", "drop", "adcc", "curves")
-"""``curves`` are a protocol's own; the others are ours."""
-PROTOCOLS = ("vitmix", "multiplex", "reciprocam", "gmar", "segmentation")
+SCORES = ("overlap", "deletion", "insertion", "srg", "drop", "adcc", "curves", "grid_curves", "perturbation")
+"""The last three are protocols' own; the others are ours."""
+OUR_SCORES = SCORES[:6]
+MULTIPLIED = {"product": "multiply"}
+"""What a second fusion of the same sets is called behind their names, where the mode's own name is not it."""
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """One row of a table: a set of methods, fused in one way."""
+
+    name: str
+    combination: Combination
+    fuse: str
+    suffix: str = ""
+    """Behind the methods' names, where the same set has several rows."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,15 @@ class Plan:
     min_confidence: float = 0.0
     seed: int = 0
     protocol: str | None = None
+    variant: str = ""
+    """Of the protocol, where it has some."""
+    changed: tuple[str, ...] = ()
+    """The options by which the result is no longer the protocol's."""
     voc_void_is_foreground: bool = False
+    resample: str = ""
+    """How pictures are resized; empty: as the model was evaluated."""
+    fuse_also: tuple[str, ...] = ()
+    """Modes in which the sets of several methods are fused once more, in rows of their own."""
 
     def __post_init__(self) -> None:
         _one_of("fusion mode", self.fuse, FUSION_MODES)
@@ -75,13 +97,28 @@ class Plan:
             _one_of("score", score, SCORES)
         parse_coding(self.mask_coding)
         if self.protocol is not None:
-            _one_of("protocol", self.protocol, PROTOCOLS)
+            _one_of("protocol", self.protocol, tuple(PROTOCOLS))
+        for mode in self.fuse_also:
+            _one_of("fusion mode", mode, FUSION_MODES)
         if not 0 <= self.min_confidence <= 1:
             raise ParameterError(f"The least confidence lies between 0 and 1, not at {self.min_confidence}.")
 
     def combinations(self) -> list[Combination]:
         """The sets of methods that are scored."""
         return combinations(self.methods, self.ways)
+
+    def rows(self) -> list[ScoredRow]:
+        """What a table has a row for: each set of methods, and once more for each further way to fuse it."""
+        found = []
+        for combination in self.combinations():
+            found.append(ScoredRow(combination.name, combination, self.fuse))
+            if combination.ways > 1:
+                found += [
+                    ScoredRow(combination.name + suffix, combination, mode, suffix)
+                    for mode in self.fuse_also
+                    if (suffix := f" ({MULTIPLIED.get(mode, mode)})")
+                ]
+        return found
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
@@ -128,42 +165,18 @@ def canonical_methods(text: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(make_method(part).key for part in parts))
 
 
-VITMIX_METHODS = ("lrp", "saliency(resolution=grid)", "rollout(start_layer=3)", "attention_gradcam")
+def preset(protocol: str, variant: str | None = None, **given: Any) -> Plan:
+    """A protocol's plan, with what is given in place of its choices.
 
-_PRESETS: dict[str, Mapping[str, Any]] = {
-    # The script's own: four methods, all their sets, square roots of raw products, Otsu, deletion in 100 steps.
-    "vitmix": {
-        "methods": VITMIX_METHODS,
-        "ways": (1, 2, 3),
-        "fuse": "sqrt",
-        "normalisation": "none",
-        "threshold": "otsu",
-        "scores": ("overlap", "curves"),
-        "steps": 100,
-    },
-    "multiplex": {"methods": ("multiplex",), "scores": ("curves",)},
-    "reciprocam": {"methods": ("reciprocam",), "scores": ("curves", "adcc")},
-    "gmar": {
-        "methods": ("legrad_seed", "gmar(norm=l1)", "gmar", "rollout"),
-        "threshold": "fixed",
-        "scores": ("overlap", "curves"),
-        "mode": "squash",
-    },
-    "segmentation": {
-        "methods": ("lrp(start_layer=1)", "rollout(start_layer=1)", "attention_gradcam", "raw_attention"),
-        "threshold": "mean",
-        "scores": ("overlap",),
-        "mode": "squash",
-    },
-}
+    What the protocol would ignore is refused by its option's name; what replaces a choice that moves the number is
+    kept in ``changed``, for the report to say so.
+    """
+    from vitinspect.evaluation.datasets import layout_of
 
-
-def preset(protocol: str, **given: Any) -> Plan:
-    """A protocol's plan. What is given replaces its choices, except those that make the protocol what it is."""
-    _one_of("protocol", protocol, PROTOCOLS)
-    values = {**_PRESETS[protocol], **{k: v for k, v in given.items() if v is not None}}
+    layout = layout_of(given["data"], given.get("layout") or "auto")
+    values, changed = override(protocol, settings_of(protocol, variant, layout), given)
     values["methods"] = canonical_methods(values["methods"])
-    return Plan(protocol=protocol, **values)
+    return Plan(protocol=protocol, changed=tuple(changed), **values)
 
 
 def with_model(plan: Plan, fingerprint: str) -> Plan:

@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from vitinspect.evaluation.comparisons import compared, comparison_lines
+from vitinspect.evaluation.pigeonhole import EXPLANATION, PairMeans, pair_means, pair_table
 from vitinspect.evaluation.plots import bar_chart, curve_chart
+from vitinspect.evaluation.protocol_report import as_printed, empty_truths, protocol_lines
 from vitinspect.evaluation.stacked import stack
 from vitinspect.evaluation.store import FILE, Store
 from vitinspect.evaluation.table_formats import latex
@@ -24,19 +27,6 @@ from vitinspect.output import OutputFolder
 from vitinspect.scores.statistics import Mean
 from vitinspect.version import __version__
 
-PROTOCOL_NOTES = {
-    "vitmix": "The ViTmiX script's protocol: raw products under a square root, Otsu on the 8-bit map, 100 deletion "
-    "steps to the mean colour. Its pixel accuracy is recall; its deletion ranks the mask, in which the order is "
-    "arbitrary. The scores `overlap,curves,deletion` add the deletion of the upsampled map.",
-    "multiplex": "The multiplex notebook's protocol: twelve percentages, areas over 0 to 100; deletion begins at "
-    "(0, 0).",
-    "reciprocam": "The ReciproCAM authors' protocol; all in percent. The curves read the map's indices in a grid of "
-    "int(S/32) cells, whatever the map's own width.",
-    "gmar": "The protocol of the GMAR and LeGrad comparison: overlap at grid resolution above 0.5, fidelity against "
-    "the blurred picture. Its rollout multiplies on the other side; here rollout is Abnar & Zuidema's.",
-    "segmentation": "The segmentation test of Chefer et al.: above the mean, sums over the data set.",
-}
-
 
 PLOTS = ("bars.*", "bars-*", "curve-*")
 
@@ -46,17 +36,22 @@ def write_report(folder: Path) -> list[Path]:
     with Store(folder / FILE) as store:
         results = Results(store)
         curves = _mean_curves(store)
+        pairs = pair_means(store.pairs(), results.methods)
     tables = results.tables()
     plots = {name: data for stem, drawing in _drawings(results, tables, curves) for name, data in drawing.files(stem)}
     texts = {
-        "report.md": _markdown(results, tables, list(plots)),
+        "report.md": _markdown(results, tables, list(plots), pairs),
         "report.tex": latex(stack([results], intervals=True)) if results.values else "",
         "summary.json": json.dumps(_summary(results, tables), indent=2) + "\n",
         "results.csv": _csv(results),
     }
+    printed = as_printed(results.plan, results.methods, results.values)
+    if printed:
+        texts[AS_PRINTED] = printed
     return OutputFolder(folder).write_all({name: text.encode() for name, text in texts.items()} | plots)
 
 
+AS_PRINTED = "as-printed.txt"
 FIXED_NAMES = ("report.md", "report.tex", "summary.json", "results.csv")
 """The files of every report; plots have names that depend on what was scored."""
 
@@ -64,7 +59,7 @@ FIXED_NAMES = ("report.md", "report.tex", "summary.json", "results.csv")
 def check_report(folder: Path) -> None:
     """Refuse, before a long run, a folder in which the report could not be written."""
     taken = [path.name for pattern in PLOTS for path in sorted(folder.glob(pattern))] if folder.is_dir() else []
-    OutputFolder(folder).check([*FIXED_NAMES, *taken])
+    OutputFolder(folder).check([*FIXED_NAMES, AS_PRINTED, *taken])
 
 
 def has_scores(folder: Path) -> bool:
@@ -104,9 +99,9 @@ def markdown_table(table: Table, *, interval: bool = True) -> str:
     """1-, 2- and 3-way blocks as in the ViTmiX paper; the best of each column in bold."""
     head = ["Method", *(f"{c.title} {c.arrow}" for c in table.columns)]
     lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * len(table.columns)]
-    for ways, rows in table.blocks:
+    for heading, rows in table.blocks:
         if len(table.blocks) > 1:
-            lines.append(f"| **{ways}-way methods** |" + " |" * len(table.columns))
+            lines.append(f"| **{heading}** |" + " |" * len(table.columns))
         for row in rows:
             cells = [_cell(table, row, c, interval=interval, bold="**{}**") for c in table.columns]
             lines.append("| " + " | ".join([row.method, *cells]) + " |")
@@ -116,7 +111,7 @@ def markdown_table(table: Table, *, interval: bool = True) -> str:
 # --- the files -----------------------------------------------------------------------------------------------------
 
 
-def _markdown(results: Results, tables: list[Table], plots: Sequence[str]) -> str:
+def _markdown(results: Results, tables: list[Table], plots: Sequence[str], pairs: list[PairMeans]) -> str:
     plan = results.plan
     states = {s: sum(image.state == s for image in results.images) for s in ("done", "skipped", "failed")}
     lines = [
@@ -126,8 +121,7 @@ def _markdown(results: Results, tables: list[Table], plots: Sequence[str]) -> st
         "Numbers are means over images with their bootstrap 95 % interval; the best of each column is bold.",
         "",
     ]
-    if plan.protocol:
-        lines += [PROTOCOL_NOTES[plan.protocol], ""]
+    lines += protocol_lines(plan) + empty_truths(plan, results.values)
     changed = [f"{c.name} is `{c.keys[0]}`" for c in plan.combinations() if c.ways == 1 and "(" in c.keys[0]]
     if changed:
         lines += ["; ".join(changed) + "; the other methods have their defaults.", ""]
@@ -136,21 +130,9 @@ def _markdown(results: Results, tables: list[Table], plots: Sequence[str]) -> st
             lines += [f"## {markdown(table.counted[0].upper() + table.counted[1:])}", ""]
         if table.columns:
             lines += [markdown_table(table), ""]
-        column = main_column(table.columns)
-        comparisons = results.compare_with_best(table, column) if column else []
-        if column and comparisons:
-            lines += [
-                f"Against {comparisons[0][0]}, the best by {column.title}, on the same images (sign-flip test):",
-                "",
-                "| Method | difference | p |",
-                "|---|---:|---:|",
-            ]
-            lines += [
-                f"| {other} | {column.shown(c.difference.value)} [{column.shown(c.difference.low)}, "
-                f"{column.shown(c.difference.high)}] | {c.p_value:.4f} |"
-                for _, other, c in comparisons
-            ]
-            lines.append("")
+        lines += comparison_lines(compared(results, table))
+    if pairs:
+        lines += ["## How far the methods' masks overlap", "", EXPLANATION, "", *pair_table(pairs), ""]
     pictures = [name for name in plots if name.endswith(".png")]
     if pictures:
         lines += ["## Plots", "", *(f"![{name.removesuffix('.png')}]({name})" for name in pictures), ""]

@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any
 from vitinspect.errors import Cancelled, DataError
 from vitinspect.evaluation.datasets import Dataset, Item, open_dataset
 from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.protocol_truth import READINGS
+from vitinspect.evaluation.reading import Picture, read_picture
 from vitinspect.evaluation.store import FILE, Store, rank_file
-from vitinspect.evaluation.work import Picture, Worker, read_picture
+from vitinspect.evaluation.work import Worker
 from vitinspect.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
@@ -165,6 +167,8 @@ def open_plan_dataset(plan: Plan) -> Dataset:
         index_base=plan.index_base,
         mask_coding=plan.mask_coding,
         labels=plan.labels,
+        # A protocol that reads masks as its authors' script does has no choice to ask for.
+        check_masks=(plan.protocol, plan.variant) not in READINGS,
     )
 
 

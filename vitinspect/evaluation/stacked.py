@@ -154,7 +154,7 @@ def _names(runs: Sequence[Results]) -> dict[int, dict[str, str]]:
     def name(combination: Combination) -> str:
         return " + ".join(short[key] for key in combination.keys)
 
-    return {id(run): {own: name(c) for own, c in run.combinations.items()} for run in runs}
+    return {id(run): {own: name(c) + run.suffixes[own] for own, c in run.combinations.items()} for run in runs}
 
 
 def _data_name(run: Results) -> str:
@@ -224,7 +224,9 @@ def _methods(runs: Sequence[Results], parts: Sequence[Part], wanted: Sequence[st
     known = {names[id(run)][own]: c.ways for run in runs for own, c in run.combinations.items()}
     known = {name: ways for name, ways in known.items() if any(name in part.means for part in parts)}
     if not wanted:
-        return known
+        # Sets that a protocol fuses in a further way are there, but papers have a table for one way.
+        further = {names[id(run)][own] for run in runs for own, suffix in run.suffixes.items() if suffix}
+        return {name: ways for name, ways in known.items() if name not in further}
     chosen: dict[str, int] = {}
     for pattern in wanted:
         found = [

@@ -37,6 +37,10 @@ CREATE TABLE IF NOT EXISTS curves (
     image TEXT NOT NULL, method TEXT NOT NULL, kind TEXT NOT NULL, places BLOB NOT NULL, points BLOB NOT NULL,
     PRIMARY KEY (image, method, kind)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pairs (
+    image TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL, measure TEXT NOT NULL, value REAL NOT NULL,
+    PRIMARY KEY (image, first, second, measure)
+) WITHOUT ROWID;
 """
 
 
@@ -60,6 +64,16 @@ class StoredCurve:
     points: np.ndarray
 
 
+@dataclass(frozen=True)
+class PairScore:
+    """One number of two methods on one image."""
+
+    first: str
+    second: str
+    measure: str
+    value: float
+
+
 @dataclass
 class ImageResult:
     """Everything of one image, written in one transaction."""
@@ -73,6 +87,7 @@ class ImageResult:
     seconds: float = 0.0
     scores: list[Score] | None = None
     curves: list[StoredCurve] | None = None
+    pairs: list[PairScore] | None = None
 
 
 class Store:
@@ -157,6 +172,10 @@ class Store:
                     [(result.image, s.method, s.annotator, s.score, float(s.value)) for s in result.scores or ()],
                 )
                 self._db.executemany(
+                    "INSERT OR REPLACE INTO pairs VALUES (?, ?, ?, ?, ?)",
+                    [(result.image, p.first, p.second, p.measure, float(p.value)) for p in result.pairs or ()],
+                )
+                self._db.executemany(
                     "INSERT OR REPLACE INTO curves VALUES (?, ?, ?, ?, ?)",
                     [(result.image, c.method, c.kind, _blob(c.places), _blob(c.points)) for c in result.curves or ()],
                 )
@@ -188,6 +207,14 @@ class Store:
         ):
             yield image, StoredCurve(method, kind, _array(places), _array(points))
 
+    def pairs(self) -> Iterator[tuple[str, PairScore]]:
+        """Image and number, in the data set's order."""
+        for image, first, second, measure, value in self._db.execute(
+            "SELECT p.image, p.first, p.second, p.measure, p.value FROM pairs p JOIN images i ON i.image = p.image "
+            "ORDER BY i.position, p.first, p.second, p.measure"
+        ):
+            yield image, PairScore(first, second, measure, value)
+
     def merge(self, other: Path) -> int:
         """Take over what another file of the same run holds; returns how many images that were new."""
         with Store(other) as source:
@@ -195,13 +222,16 @@ class Store:
             fresh = [result for result in source.images() if result.image not in known]
             wanted = {result.image: result for result in fresh}
             for result in fresh:
-                result.scores, result.curves = [], []
+                result.scores, result.curves, result.pairs = [], [], []
             for image, method, annotator, score, value in source.scores():
                 if image in wanted:
                     wanted[image].scores.append(Score(method, score, value, annotator))  # type: ignore[union-attr]
             for image, curve in source.curves():
                 if image in wanted:
                     wanted[image].curves.append(curve)  # type: ignore[union-attr]
+            for image, pair in source.pairs():
+                if image in wanted:
+                    wanted[image].pairs.append(pair)  # type: ignore[union-attr]
         self.add_all(fresh)
         return len(fresh)
 

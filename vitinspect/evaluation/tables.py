@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -65,14 +65,53 @@ COLUMNS: tuple[Column, ...] = (
 )
 _BY_SCORE = {column.score: column for column in COLUMNS}
 
-_VITMIX = (
-    _BY_SCORE["iou"],
-    _BY_SCORE["f1"],
-    _BY_SCORE["pixel_accuracy_vitmix"],
-    _BY_SCORE["deletion_auc_vitmix"],
-    _BY_SCORE["deletion_auc"],
-)
-"""The columns of the ViTmiX paper, in its order; the sensible deletion beside theirs."""
+
+def _percent_already(score: str, title: str, higher_is_better: bool = True) -> Column:
+    """A score that is stored in percent."""
+    return Column(score, f"{title} (%)", higher_is_better)
+
+
+PROTOCOL_COLUMNS: dict[str, tuple[Column, ...]] = {
+    # The columns of the ViTmiX paper, in its order; the deletion of the map beside theirs.
+    "vitmix": (
+        _BY_SCORE["iou"],
+        _BY_SCORE["f1"],
+        _BY_SCORE["pixel_accuracy_vitmix"],
+        _BY_SCORE["deletion_auc_vitmix"],
+        _BY_SCORE["deletion_auc"],
+    ),
+    "multiplex": tuple(
+        Column(f"{kind}_auc_{fill}", f"{kind.capitalize()} AUC, {words}", higher_is_better=kind == "insertion")
+        for fill, words in (("black", "black"), ("mean", "mean"), ("blur", "blur"), ("noise", "random"))
+        for kind in ("insertion", "deletion")
+    ),
+    "reciprocam": (
+        _percent_already("average_drop", "Average drop", higher_is_better=False),
+        _percent_already("average_increase", "Average increase"),
+        _percent_already("deletion_auc", "Deletion AUC", higher_is_better=False),
+        _percent_already("insertion_auc", "Insertion AUC"),
+        _percent_already("deletion_auc_all_cells", "Deletion AUC, all cells", higher_is_better=False),
+        _percent_already("insertion_auc_all_cells", "Insertion AUC, all cells"),
+        _percent_already("coherency", "Coherency"),
+        _percent_already("complexity", "Complexity", higher_is_better=False),
+    ),
+    "gmar": (
+        Column("pixel_accuracy", "PixelAcc (%)", percent=True),
+        Column("iou", "mIoU (%)", percent=True),
+        Column("average_precision", "mAP (%)", percent=True),
+        _percent_already("average_drop", "Average drop", higher_is_better=False),
+        _percent_already("average_increase", "Average increase"),
+        _percent_already("average_gain", "Average gain"),
+        _BY_SCORE["insertion_auc"],
+        _BY_SCORE["deletion_auc"],
+    ),
+    "segmentation": (
+        Column("f1", "F1 (%)", percent=True),
+        _percent_already("positive_perturbation_auc", "Positive perturbation AUC", higher_is_better=False),
+        _percent_already("negative_perturbation_auc", "Negative perturbation AUC"),
+    ),
+}
+"""What a protocol's table shows, in its authors' order; sums over the data set follow."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +121,8 @@ class Row:
     method: str
     ways: int
     means: dict[str, Mean]
+    suffix: str = ""
+    """Where the set is fused in a further way; compared only with rows of the same."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +137,17 @@ class Table:
     of: int = 0
     """All that the run has seen."""
 
-    def best(self, column: Column) -> float | None:
-        """The best mean of a column."""
-        values = [row.means[column.score].value for row in self.rows if column.score in row.means]
+    def best(self, column: Column, suffix: str = "") -> float | None:
+        """The best mean of a column among the rows that are compared with each other."""
+        peers = [row for row in self.rows if row.suffix == suffix]
+        values = [row.means[column.score].value for row in peers if column.score in row.means]
         if not values:
             return None
         return max(values) if column.higher_is_better else min(values)
 
     def is_best(self, row: Row, column: Column) -> bool:
         mean = row.means.get(column.score)
-        return mean is not None and len(self.rows) > 1 and mean.value == self.best(column)
+        return mean is not None and len(self.rows) > 1 and mean.value == self.best(column, row.suffix)
 
     @property
     def counted(self) -> str:
@@ -117,9 +159,13 @@ class Table:
         return f"masks by {self.annotator}, {count}" if self.annotator else count
 
     @property
-    def blocks(self) -> list[tuple[int, list[Row]]]:
-        """The rows by how many methods they combine."""
-        return [(n, [r for r in self.rows if r.ways == n]) for n in sorted({r.ways for r in self.rows})]
+    def blocks(self) -> list[tuple[str, list[Row]]]:
+        """The rows by how many methods they combine, under a heading; further ways to fuse them follow."""
+        kinds = sorted({(r.suffix, r.ways) for r in self.rows})
+        return [
+            (f"{ways}-way methods{suffix}", [r for r in self.rows if (r.suffix, r.ways) == (suffix, ways)])
+            for suffix, ways in kinds
+        ]
 
 
 POOLED = "all annotators"
@@ -143,7 +189,9 @@ class Results:
         """(annotator, method, score) to image to value."""
         for image, method, annotator, score, value in store.scores():
             self.values.setdefault((annotator, method, score), {})[image] = value
-        self.combinations = {c.name: c for c in self.plan.combinations()}
+        self.combinations = {row.name: row.combination for row in self.plan.rows()}
+        self.suffixes = {row.name: row.suffix for row in self.plan.rows()}
+        """What stands behind the methods' names where a set is fused in a further way."""
         self.ways = {name: c.ways for name, c in self.combinations.items()}
         self.methods = [name for name in self.ways if any(m == name for _, m, _ in self.values)]
 
@@ -165,8 +213,19 @@ class Results:
                 for who in self.annotators
                 for image, value in self.values.get((who, method, score), {}).items()
             }
-            return pooled or self.values.get(("", method, score), {})
-        return self.values.get((annotator, method, score)) or self.values.get(("", method, score), {})
+            return pooled or self._without_masks(self.annotators, method, score, pooled=True)
+        return self.values.get((annotator, method, score)) or self._without_masks([annotator], method, score)
+
+    def _without_masks(
+        self, people: Sequence[str], method: str, score: str, *, pooled: bool = False
+    ) -> dict[str, float]:
+        """A score that needs no mask: of each image once. The ViTmiX script has it once for each mask instead, so
+        that images with many masks weigh more."""
+        found = self.values.get(("", method, score), {})
+        if self.plan.protocol != "vitmix" or self.annotators == [""]:
+            return found
+        masks = [(image, who) for who in people for image in self.values.get((who, method, "iou"), {})]
+        return {f"{image}{_BETWEEN}{who}" if pooled else image: found[image] for image, who in masks if image in found}
 
     def tables(self) -> list[Table]:
         """One for each annotator, and one of all of them where there are several."""
@@ -185,8 +244,9 @@ class Results:
         return masked or {image for found in self.values.values() for image in found}
 
     def table(self, annotator: str) -> Table:
-        wanted = _VITMIX if self.plan.protocol == "vitmix" else COLUMNS
+        wanted = PROTOCOL_COLUMNS.get(self.plan.protocol or "", COLUMNS)
         columns = tuple(c for c in wanted if any(self.get(annotator, m, c.score) for m in self.methods))
+        columns = self._without_repetition(annotator, columns)
         rows = []
         for method in self.methods:
             means = {
@@ -194,10 +254,22 @@ class Results:
                 for c in columns
                 if (values := self.get(annotator, method, c.score))
             }
-            rows.append(Row(method, self.ways[method], {**means, **self._over_the_data_set(annotator, method)}))
+            means |= self._over_the_data_set(annotator, method)
+            rows.append(Row(method, self.ways[method], means, self.suffixes[method]))
         extra = {s for row in rows for s in row.means} - {c.score for c in columns}
-        columns += tuple(Column(s, _DATA_SET_TITLES[s], percent=s != "adcc_data_set") for s in sorted(extra))
+        columns += tuple(Column(s, t, percent=s != "adcc_data_set") for s, t in _DATA_SET_TITLES.items() if s in extra)
         return Table(annotator, columns, tuple(rows), len(self.scored(annotator)), len(self.images))
+
+    def _without_repetition(self, annotator: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        """LeRF and insertion are one finding where they are the same curve: one column, under both names."""
+        pairs = [(self.get(annotator, m, "lerf_auc"), self.get(annotator, m, "insertion_auc")) for m in self.methods]
+        if not any(lerf for lerf, _ in pairs) or any(lerf != insertion for lerf, insertion in pairs):
+            return columns
+        return tuple(
+            replace(c, title="Insertion AUC = LeRF AUC") if c.score == "insertion_auc" else c
+            for c in columns
+            if c.score != "lerf_auc"
+        )
 
     def _over_the_data_set(self, annotator: str, method: str) -> dict[str, Mean]:
         """Scores that authors compute from sums over all images instead of averaging per image."""
@@ -212,11 +284,13 @@ class Results:
             ap = np.array(list(self.get(annotator, method, "average_precision_two_classes").values()))
             count = int(counts[0].size)
             tiny = float(np.spacing(1))
+            f1 = np.array(list(self.get(annotator, method, "f1_over_rows").values()))
             iou = ((tp / (tp + fp + fn + tiny)) + (tn / (tn + fp + fn + tiny))) / 2
             return {
                 "data_set_pixel_accuracy": _plain((tp + tn) / (tp + tn + fp + fn + tiny), count),
                 "data_set_mean_iou": _plain(iou, count),
                 "data_set_map": _plain(float(ap.mean()) if ap.size else 0.0, count),
+                "data_set_mf1": _plain(float(f1.mean()) if f1.size else 0.0, count),
             }
         if self.plan.protocol == "reciprocam":
             parts = [list(self.get("", method, n).values()) for n in ("coherency", "complexity", "average_drop")]
@@ -228,13 +302,17 @@ class Results:
         return {}
 
     def compare_with_best(self, table: Table, column: Column) -> list[tuple[str, str, Comparison]]:
-        """The best method of a column against each other one, on the images that both have."""
-        best = next((row.method for row in table.rows if table.is_best(row, column)), None)
+        """The best method of a column against each other one, on the images that both have.
+
+        Sets that are fused in a further way are left out: they repeat the same methods.
+        """
+        rows = [row for row in table.rows if not row.suffix]
+        best = next((row.method for row in rows if table.is_best(row, column)), None)
         if best is None:
             return []
         reference = self.get(table.annotator, best, column.score)
         found = []
-        for row in table.rows:
+        for row in rows:
             other = self.get(table.annotator, row.method, column.score)
             shared = [image for image in reference if image in other]
             if row.method != best and shared:
@@ -247,7 +325,8 @@ _DATA_SET_TITLES = {
     "data_set_pixel_accuracy": "Pixel accuracy over the data set (%)",
     "data_set_mean_iou": "mIoU over the data set (%)",
     "data_set_map": "mAP (%)",
-    "adcc_data_set": "ADCC over the data set",
+    "data_set_mf1": "mF1 over rows (%)",
+    "adcc_data_set": "ADCC over the data set (%)",
 }
 
 

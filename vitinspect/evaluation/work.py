@@ -5,7 +5,6 @@ All methods share one trace, and all curves of the image share one queue of mask
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vitinspect.errors import Cancelled, DataError, VitInspectError
-from vitinspect.evaluation.datasets import Dataset, Item
-from vitinspect.evaluation.plan import Plan
+from vitinspect.errors import Cancelled, DataError
+from vitinspect.evaluation import authors
+from vitinspect.evaluation.datasets import Dataset
+from vitinspect.evaluation.pigeonhole import pair_scores
+from vitinspect.evaluation.plan import Plan, ScoredRow
+from vitinspect.evaluation.reading import Picture, reason_of
 from vitinspect.evaluation.store import ImageResult, Score, StoredCurve
-from vitinspect.fusion import Combination, fuse
-from vitinspect.maps import AttributionMap, minmax, resize
-from vitinspect.names import readable
+from vitinspect.fusion import fuse
+from vitinspect.maps import AttributionMap, resize
 from vitinspect.progress import CancelToken
-from vitinspect.scores import protocols
-from vitinspect.scores.curves import Curve, score_curves, trapezoid
 from vitinspect.scores.masks import overlap
 from vitinspect.scores.perturbation import Faithfulness, faithfulness
 from vitinspect.thresholds import threshold
@@ -31,61 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from vitinspect.explainers.targets import TargetLike
-    from vitinspect.models.preprocess import Placement
     from vitinspect.models.vit import ViT
-
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass
-class Picture:
-    """An item that was read and prepared, ahead of the model."""
-
-    item: Item
-    position: int
-    tensor: torch.Tensor | None = None
-    placement: Placement | None = None
-    masks: dict[str, np.ndarray] = field(default_factory=dict)
-    """Annotator to mask at the model's input size, 255 where it counts for nothing."""
-    problem: str = ""
-
-
-def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: Plan) -> Picture:
-    """Decode and prepare one item; one that cannot be used, whatever the reason, says why instead of raising."""
-    from vitinspect.images import open_image
-
-    result = Picture(item, position, problem=item.problem)
-    if item.problem:
-        return result
-    try:
-        image = open_image(item.path)
-        prepared = model.preprocess(image, plan.mode)
-        result.tensor, result.placement = prepared.tensor, prepared.placement
-        if "overlap" in plan.scores and item.masks:
-            shown = prepared.placement.mask_to_input(np.ones((image.height, image.width), dtype=np.uint8))
-            for annotator in item.masks:
-                mask = dataset.read_mask(item, annotator)
-                if mask.shape != (image.height, image.width):
-                    raise DataError(
-                        f"{item.masks[annotator].name} is {mask.shape[1]}x{mask.shape[0]} pixels, its picture "
-                        f"{image.width}x{image.height}."
-                    )
-                # Padding is no background: nobody said anything of it.
-                result.masks[annotator] = np.where(shown, prepared.placement.mask_to_input(mask), 255)
-    except Exception as error:
-        result.problem = _reason(error, item.key)
-    return result
-
-
-def _reason(error: Exception, key: str) -> str:
-    """Why a picture failed, in words that can be stored. What nobody foresaw goes to the log with its place."""
-    if isinstance(error, VitInspectError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "There was not enough memory for it."
-    _log.warning("Evaluating %r failed unexpectedly", key, exc_info=error)
-    return readable(f"unexpected {type(error).__name__}: {error}")
 
 
 @dataclass
@@ -96,10 +41,11 @@ class Worker:
     plan: Plan
     dataset: Dataset
     cancel: CancelToken | None = None
-    combinations: list[Combination] = field(default_factory=list)
+    rows: list[ScoredRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.combinations = self.plan.combinations()
+        self.rows = self.plan.rows()
+        self.singles = tuple(row.name for row in self.rows if row.combination.ways == 1)
         self.working = self.model.at_precision(self.plan.score_precision)
 
     def evaluate(self, picture: Picture) -> ImageResult:
@@ -114,7 +60,7 @@ class Worker:
         except Cancelled:
             raise
         except Exception as error:
-            reason = _reason(error, picture.item.key)
+            reason = reason_of(error, picture.item.key)
             result.state, result.reason, result.scores, result.curves = "failed", reason, None, None
         result.seconds = time.perf_counter() - start
         return result
@@ -137,9 +83,25 @@ class Worker:
         )
         singles = dict(explanation.items())
         if self.plan.protocol == "vitmix":
-            singles = {k: _vitmix_single(m) for k, m in singles.items()}
-        maps = {c.name: self._combined(c, singles) for c in self.combinations}
+            singles = {k: authors.vitmix_single(m) for k, m in singles.items()}
+        maps = {row.name: self._fused(row, singles) for row in self.rows}
         result.scores, result.curves = [], []
+        if self.plan.protocol is not None:
+            job = authors.Job(
+                plan=self.plan,
+                model=self.model,
+                working=self.working,
+                x=x,
+                masks=picture.masks,
+                maps=maps,
+                singles=self.singles,
+                target=target,
+                judged=self._judged(picture, int(logits.argmax())),
+                result=result,
+                cancel=self.cancel,
+            )
+            authors.MEASURES[self.plan.protocol](job)
+            return
         if "overlap" in self.plan.scores:
             self._overlap(picture, maps, result)
         self._faithful(x, maps, target, result)
@@ -151,18 +113,31 @@ class Worker:
         if wanted == "predicted":
             return predicted
         if wanted == "label":
-            label = picture.item.label
-            index = None if label is None else self.model.find_label(label)
+            index = self._label(picture)
             if index is None:
-                if label is not None and label.isdigit() and int(label) < self.model.outputs:
-                    return int(label)
+                label = picture.item.label
                 raise DataError(
-                    f"{picture.item.key} has no label." if label is None else self.model.unknown_label(label)
+                    f"{picture.item.key} has no label; --target predicted explains the predicted class."
+                    if label is None
+                    else self.model.unknown_label(label)
                 )
             return index
         target = resolve(wanted, self.model)
         assert target is not None
         return target
+
+    def _label(self, picture: Picture) -> int | None:
+        label = picture.item.label
+        if label is None:
+            return None
+        index = self.model.find_label(label)
+        if index is None and label.isdigit() and int(label) < self.model.outputs:
+            return int(label)
+        return index
+
+    def _judged(self, picture: Picture, predicted: int) -> int:
+        label = self._label(picture)
+        return predicted if label is None else label
 
     def _target_words(self, target: TargetLike) -> str:
         if isinstance(target, int):
@@ -171,11 +146,11 @@ class Worker:
             return f"{self.model.labels[target.a]} - {self.model.labels[target.b]}"
         return target.text
 
-    def _combined(self, combination: Combination, singles: Mapping[str, AttributionMap]) -> AttributionMap:
-        maps = [singles[key] for key in combination.keys]
+    def _fused(self, row: ScoredRow, singles: Mapping[str, AttributionMap]) -> AttributionMap:
+        maps = [singles[key] for key in row.combination.keys]
         if len(maps) == 1:
             return maps[0]
-        return fuse(maps, self.plan.fuse, normalisation=self.plan.normalisation)
+        return fuse(maps, row.fuse, normalisation=self.plan.normalisation)
 
     # --- overlap -------------------------------------------------------------------------------------------------
 
@@ -183,39 +158,20 @@ class Worker:
         assert result.scores is not None
         if not picture.masks:
             return
-        if self.plan.protocol == "gmar":
-            self._gmar_overlap(picture, maps, result)
-            return
         size = next(iter(picture.masks.values())).shape
+        options: dict[str, Any] = dict(self.plan.threshold_options)
+        cuts = {}
         for name, attribution in maps.items():
             values = resize(attribution.values.astype(np.float64), size)
-            if self.plan.protocol == "segmentation":
-                values = minmax(values)
-            options: dict[str, Any] = dict(self.plan.threshold_options)
-            cut = threshold(values, self.plan.threshold, **options)
+            cuts[name] = cut = threshold(values, self.plan.threshold, **options)
             for annotator, mask in picture.masks.items():
                 scores = overlap(cut.mask, mask, values, ignore=255)
                 result.scores += [Score(name, k, v, annotator) for k, v in scores.as_dict().items()]
-                if self.plan.protocol == "segmentation":
-                    result.scores += [
-                        Score(name, k, v, annotator) for k, v in chefer_counts(cut.mask, mask, values).items()
-                    ]
             result.scores.append(Score(name, "mask_share", cut.share))
             result.scores.append(Score(name, "threshold_level", cut.level_minmax))
-
-    def _gmar_overlap(self, picture: Picture, maps: Mapping[str, AttributionMap], result: ImageResult) -> None:
-        """At grid resolution: the truth by nearest neighbour, the heat above 0.5 strictly."""
-        assert result.scores is not None
-        for name, attribution in maps.items():
-            heat = minmax(attribution.values.astype(np.float64))
-            predicted = heat > 0.5
-            for annotator, mask in picture.masks.items():
-                truth = resize((mask == 1).astype(np.float64), heat.shape, "nearest") > 0.5
-                scores = overlap(predicted, truth, heat, boundaries=False)
-                result.scores += [
-                    Score(name, key, getattr(scores, key), annotator)
-                    for key in ("pixel_accuracy", "iou", "average_precision")
-                ]
+        result.pairs = pair_scores(
+            {name: maps[name].values for name in self.singles}, {name: cuts[name].mask for name in self.singles}
+        )
 
     # --- faithfulness --------------------------------------------------------------------------------------------
 
@@ -223,29 +179,15 @@ class Worker:
         self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
     ) -> None:
         chosen = set(self.plan.scores)
-        if self.plan.protocol == "vitmix":
-            self._vitmix_deletion(x, maps, target, result)
-            return
-        if self.plan.protocol == "multiplex" and "curves" in chosen:
-            self._multiplex_curves(x, maps, target, result)
-            return
-        if self.plan.protocol == "reciprocam":
-            self._reciprocam(x, maps, target, result)
-            return
-        if self.plan.protocol == "gmar":
-            self._gmar(x, maps, target, result)
-            return
-        if self.plan.protocol == "segmentation":
-            return
         metrics = [m for m in ("deletion", "insertion", "srg", "drop", "adcc") if m in chosen]
         if not metrics:
             return
-        if "adcc" in metrics and any(c.ways > 1 for c in self.combinations):
+        others = {name: attribution for name, attribution in maps.items() if name not in self.singles}
+        if "adcc" in metrics and others:
             # A fusion is no method that could be run again on the dimmed picture.
-            self._ours(x, {c.name: maps[c.name] for c in self.combinations if c.ways == 1}, target, metrics, result)
+            self._ours(x, {name: maps[name] for name in self.singles}, target, metrics, result)
             rest = [m for m in metrics if m != "adcc"]
             if rest:
-                others = {c.name: maps[c.name] for c in self.combinations if c.ways > 1}
                 self._ours(x, others, target, rest, result)
             return
         self._ours(x, maps, target, metrics, result)
@@ -279,118 +221,3 @@ class Worker:
             for kind, curve in (("deletion", measured.deletion_curve), ("insertion", measured.insertion_curve)):
                 if curve is not None:
                     result.curves.append(StoredCurve(name, kind, measured.shares, curve))
-
-    # --- the authors' ----------------------------------------------------------------------------------------------
-
-    def _vitmix_deletion(
-        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
-    ) -> None:
-        """``curves``: deletion of the Otsu mask, their data-set evaluation. ``deletion``: of the upsampled map, the
-        sensible reading, which costs as much again."""
-        assert result.scores is not None
-        assert result.curves is not None
-        size = (int(x.shape[-2]), int(x.shape[-1]))
-        curves: list[tuple[str, str, Curve]] = []
-        for name, attribution in maps.items():
-            up = resize(attribution.values.astype(np.float64), size)
-            mask = threshold(up, "otsu").mask
-            for asked, kind, ranked in (("curves", "deletion_mask", mask), ("deletion", "deletion", up)):
-                if asked not in self.plan.scores:
-                    continue
-                curves.append((name, kind, protocols.vitmix_deletion_curve(x, ranked, target)))
-        score_curves(self.working, [c for *_, c in curves], cancel=self.cancel)
-        places = np.linspace(0, 1, 101)
-        for name, kind, curve in curves:
-            score = "deletion_auc_vitmix" if kind == "deletion_mask" else "deletion_auc"
-            result.scores.append(Score(name, score, trapezoid(curve.scores)))
-            result.curves.append(StoredCurve(name, kind, places, curve.scores))
-
-    def _multiplex_curves(
-        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
-    ) -> None:
-        assert result.scores is not None
-        assert result.curves is not None
-        places = np.array(protocols.MULTIPLEX_PERCENTAGES) / 100
-        pairs = [
-            (name, fill, protocols.multiplex_curves(x, attribution.values, target, fill))
-            for name, attribution in maps.items()
-            for fill in ("black", "mean")
-        ]
-        score_curves(self.working, [c for *_, both in pairs for c in both], cancel=self.cancel)
-        for name, fill, (insertion, deletion) in pairs:
-            for kind, curve in (("insertion", insertion), ("deletion", deletion)):
-                area = protocols.multiplex_auc(curve.scores, deletion=kind == "deletion")
-                result.scores.append(Score(name, f"{kind}_auc_{fill}", area))
-                result.curves.append(StoredCurve(name, f"{kind}_{fill}", places, curve.scores))
-
-    def _reciprocam(
-        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
-    ) -> None:
-        from vitinspect.explainers.engine import explain
-
-        assert result.scores is not None
-        for name, attribution in maps.items():
-            cam = minmax(attribution.values.astype(np.float64))
-            deletion, insertion = protocols.reciprocam_auc(self.working, x, cam, target)
-            drop = protocols.reciprocam_drop(self.working, x, cam[None], [target])
-            result.scores += [
-                Score(name, "average_drop", drop.average_drop),
-                Score(name, "average_increase", drop.average_increase),
-                Score(name, "deletion_auc", deletion.auc * 100),
-                Score(name, "insertion_auc", insertion.auc * 100),
-            ]
-            if attribution.key and attribution.method != "fused" and "adcc" in self.plan.scores:
-                product = protocols.product_images(x, cam[None])
-                again = explain(self.model, product[0], [attribution.key], target, self.plan.precision)
-                second = minmax(again[attribution.key].values.astype(np.float64))
-                whole = protocols.adcc_of(drop, cam[None], second[None])
-                result.scores += [
-                    Score(name, "coherency", whole.coherency),
-                    Score(name, "complexity", whole.complexity),
-                    Score(name, "adcc_image", whole.adcc),
-                ]
-
-    def _gmar(
-        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
-    ) -> None:
-        assert result.scores is not None
-        for name, attribution in maps.items():
-            heat = minmax(attribution.values.astype(np.float64))
-            fidelity = protocols.gmar_fidelity(self.working, x, heat, target)
-            insertion, deletion = protocols.gmar_insertion_deletion(self.working, x, heat, target)
-            result.scores += [
-                Score(name, "average_drop", fidelity.drop),
-                Score(name, "average_increase", fidelity.increase * 100),
-                Score(name, "average_gain", fidelity.gain),
-                Score(name, "insertion_auc", insertion.auc),
-                Score(name, "deletion_auc", deletion.auc),
-            ]
-
-
-def _vitmix_single(attribution: AttributionMap) -> AttributionMap:
-    """Only the attention Grad-CAM is normalised before fusion, in the ViTmiX script."""
-    if attribution.method == "attention_gradcam":
-        return attribution.with_values(minmax(attribution.values))
-    return attribution
-
-
-def chefer_counts(predicted: np.ndarray, labels: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """What Chefer's segmentation test adds up over the data set: it divides sums, and does not average ratios.
-
-    Their average precision is taken over both classes together: the map against the mask and one minus the map
-    against the background, in one list.
-    """
-    from vitinspect.scores.masks import average_precision
-
-    valid = labels != 255
-    real, found = (labels > 0) & valid, predicted & valid
-    heat = minmax(values)
-    both = np.stack([1 - heat, heat]).reshape(2, -1)[:, valid.reshape(-1)]
-    truth = np.stack([~real, real]).reshape(2, -1)[:, valid.reshape(-1)]
-    return {
-        "true_positive": float((found & real).sum()),
-        "false_positive": float((found & ~real).sum()),
-        "false_negative": float((~found & real).sum()),
-        "true_negative": float((~found & ~real & valid).sum()),
-        "average_precision_two_classes": average_precision(both, truth),
-    }

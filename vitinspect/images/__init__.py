@@ -17,7 +17,7 @@ from vitinspect.images.listing import (
     natural_key,
     scan_images,
 )
-from vitinspect.images.masks import MaskPixels, mask_palette, open_mask, read_mask_pixels
+from vitinspect.images.masks import MaskPixels, mask_palette, open_mask, open_mask_picture, read_mask_pixels
 from vitinspect.images.opening import (
     DEFAULT_MAX_PIXELS,
     max_pixels,
@@ -38,7 +38,7 @@ __all__ = [
     "natural_key",
     "open_image",
     "open_mask",
-    "read_mask_pixels",
+from vitinspect.images.masks import MaskPixels, mask_palette, open_mask, open_mask_picture, read_mask_pixels
     "read_size",
     "scan_images",
     "set_max_pixels",

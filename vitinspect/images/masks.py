@@ -38,6 +38,13 @@ def open_mask(source: Source, *, max_pixels: int | None = None, greys: bool = Fa
     return labels.astype(np.int32)
 
 
+def open_mask_picture(source: Source, *, max_pixels: int | None = None) -> Image.Image:
+    """A mask file as it is: its own mode, its palette, upright. For scripts that resize before they cut."""
+    with _opened(source, max_pixels) as image:
+        image.load()
+        return _upright(image, _orientation(image)).copy()
+
+
 def mask_palette(source: Source, *, max_pixels: int | None = None) -> list[tuple[int, int, int]] | None:
     """The colours of a palette picture by their index; None for every other kind. No pixel is decoded."""
     with _opened(source, max_pixels) as image:

@@ -48,19 +48,25 @@ class CurveResult:
 # --- ViTmiX --------------------------------------------------------------------------------------------------
 
 
-def vitmix_deletion_curve(x: torch.Tensor, ranked: np.ndarray, target: TargetLike, steps: int = 100) -> Curve:
+def vitmix_deletion_curve(
+    x: torch.Tensor,
+    ranked: np.ndarray,
+    target: TargetLike,
+    steps: int = 100,
+    fill: str = "black",
+    model: ViT | None = None,
+) -> Curve:
     """Deletion as in the ViTmiX script: in 100 steps the next ``H*W // 100`` pixels become zero (mean colour).
 
     What is ranked decides what is measured: the upsampled map (the sensible reading), the Otsu mask (their data-set
     evaluation; inside the mask the order is arbitrary, here reading order), or the token grid, whose indices their
     script then takes *as pixel indices* (their evaluation on annotated ImageNet images).
     """
-    import torch
-
     height, width = x.shape[-2:]
     count = height * width
     turn = turns(descending(ranked), equal_steps(count, steps), count)
-    return Curve(x[0], torch.zeros_like(x[0]), turn, steps, target)
+    gone = fill_image(x, fill, None if model is None else model.preprocessing)[0]
+    return Curve(x[0], gone, turn, steps, target)
 
 
 def vitmix_deletion(model: ViT, x: torch.Tensor, ranked: np.ndarray, target: TargetLike) -> CurveResult:
@@ -74,7 +80,7 @@ def vitmix_deletion(model: ViT, x: torch.Tensor, ranked: np.ndarray, target: Tar
 
 
 def multiplex_curves(
-    x: torch.Tensor, heatmap: np.ndarray, target: TargetLike, fill: str = "black"
+    x: torch.Tensor, heatmap: np.ndarray, target: TargetLike, fill: str = "black", *, seed: int = 0
 ) -> tuple[Curve, Curve]:
     """Insertion and deletion of the multiplex notebook: nearest upsampling, twelve percentages, all ties of a patch
     in reverse reading order (a stable ascending sort of which the last k are taken)."""
@@ -83,7 +89,7 @@ def multiplex_curves(
     values = resize(np.asarray(heatmap, dtype=np.float64), (height, width), "nearest")
     order = np.argsort(values.reshape(-1), kind="stable")[::-1]
     kind = {"mean": "mean_scalar"}.get(fill, fill)
-    picture = fill_image(x, kind, kernel=15)[0]
+    picture = fill_image(x, kind, kernel=15, seed=seed)[0]
     # A share that rounds to no pixel selects all of them: their slice from -0.
     ends = [int(p / 100 * count) or count for p in MULTIPLEX_PERCENTAGES]
     turn = np.full(count, NEVER, dtype=np.int32)
@@ -186,6 +192,22 @@ def reciprocam_curves(x: torch.Tensor, cam: np.ndarray, target: TargetLike) -> t
         row, column = divmod(int(index), cells)
         bottom, right = min((row + 1) * side, height - 1), min((column + 1) * side, width - 1)
         turn[row * side : bottom + 1, column * side : right + 1] = step
+    return _cell_curves(x, turn, steps, target)
+
+
+def reciprocam_grid_curves(x: torch.Tensor, cam: np.ndarray, target: TargetLike) -> tuple[Curve, Curve]:
+    """The same over every cell of the map's own grid, each once and without overlap."""
+    height, width = (int(n) for n in x.shape[-2:])
+    rows, columns = cam.shape
+    rank = np.empty(cam.size, dtype=np.int32)
+    rank[descending(cam)] = np.arange(cam.size, dtype=np.int32)
+    down, across = (np.minimum(np.arange(n) * cells // n, cells - 1) for n, cells in ((height, rows), (width, columns)))
+    turn = rank.reshape(cam.shape)[np.ix_(down, across)]
+    return _cell_curves(x, turn, cam.size, target)
+
+
+def _cell_curves(x: torch.Tensor, turn: np.ndarray, steps: int, target: TargetLike) -> tuple[Curve, Curve]:
+    """Deletion to the mean colour of the training data, insertion into the picture's own mean colour."""
     return (
         Curve(x[0], fill_image(x, "black")[0], turn, steps, target),
         Curve(x[0], fill_image(x, "mean")[0], turn, steps, target, insertion=True, first=1),
@@ -194,7 +216,17 @@ def reciprocam_curves(x: torch.Tensor, cam: np.ndarray, target: TargetLike) -> t
 
 def reciprocam_auc(model: ViT, x: torch.Tensor, cam: np.ndarray, target: TargetLike) -> tuple[CurveResult, CurveResult]:
     """Deletion and insertion of one image; areas with unit spacing over ``M + 1``, as fractions."""
-    deletion, insertion = reciprocam_curves(x, cam, target)
+    return _cell_areas(model, *reciprocam_curves(x, cam, target))
+
+
+def reciprocam_grid_auc(
+    model: ViT, x: torch.Tensor, cam: np.ndarray, target: TargetLike
+) -> tuple[CurveResult, CurveResult]:
+    """The same over every cell of the map's grid."""
+    return _cell_areas(model, *reciprocam_grid_curves(x, cam, target))
+
+
+def _cell_areas(model: ViT, deletion: Curve, insertion: Curve) -> tuple[CurveResult, CurveResult]:
     score_curves(model, [deletion, insertion])
     inserted = np.append(insertion.scores, deletion.scores[0])
     places = np.arange(len(inserted))
@@ -351,21 +383,23 @@ CHEFER_SHARES = tuple(i / 10 for i in range(1, 10))
 def chefer_perturbation_curves(
     x: torch.Tensor, heat: np.ndarray, target: TargetLike, preprocessing: Preprocessing
 ) -> tuple[Curve, Curve]:
-    """Positive and negative perturbation (Chefer, Gur & Wolf, CVPR 2021): 10 to 90 % of the pixels turn black, the
-    most relevant first, or the least. ``heat`` has the image's size."""
+    """Positive and negative perturbation (Chefer, Gur & Wolf, CVPR 2021): 0 to 90 % of the pixels turn black, the
+    most relevant first, or the least. ``heat`` has the image's size, ``target`` is the class that should stay the
+    best."""
     count = int(x.shape[-2] * x.shape[-1])
     fill = fill_image(x, "true_black", preprocessing)[0]
     sizes = np.diff([0, *(int(count * share) for share in CHEFER_SHARES)]).tolist()
     curves = []
     for sign in (1, -1):
         turn = turns(descending(sign * np.asarray(heat, dtype=np.float64)), sizes, count)
-        curves.append(Curve(x[0], fill, turn, len(sizes), target, first=1))
+        curves.append(Curve(x[0], fill, turn, len(sizes), target))
     return curves[0], curves[1]
 
 
 @dataclass(frozen=True)
 class PerturbationAccuracy:
-    """Per share of removed pixels whether the class is still the best; the area is their mean in percent."""
+    """Whether the class is the best one with 0, 10, ... 90 % of the pixels gone; the area is the trapezoid over these
+    shares, in percent: at most 90."""
 
     positive: np.ndarray
     negative: np.ndarray
@@ -373,12 +407,12 @@ class PerturbationAccuracy:
     @property
     def positive_auc(self) -> float:
         """Lower is better: removing what matters should change the answer."""
-        return float(self.positive.mean() * 100)
+        return 100 * trapezoid(self.positive, (0.0, *CHEFER_SHARES))
 
     @property
     def negative_auc(self) -> float:
         """Higher is better: removing what does not matter should not."""
-        return float(self.negative.mean() * 100)
+        return 100 * trapezoid(self.negative, (0.0, *CHEFER_SHARES))
 
 
 def chefer_perturbation(
