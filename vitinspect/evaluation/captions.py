@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from vitinspect.evaluation.mask_codings import parse_coding
 from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.protocol_settings import SQUASH_CROP
 from vitinspect.evaluation.tables import POOLED, Results, Table
 
-_FIT = {"crop": "centre crop", "squash": "squashed", "pad": "padded"}
+_FIT = {"crop": "centre crop", "squash": "squashed", "pad": "padded", SQUASH_CROP: "resized to 8/7, centre crop"}
 
 
 def settings_of(plan: Plan) -> dict[str, str]:
     """The settings that move a run's numbers, in words."""
     numbers = "".join(f" {value:g}" for _, value in plan.threshold_options)
     found = {
-        "protocol": plan.protocol or "vitinspect's own",
+        "protocol": _protocol(plan),
         "fit": _FIT.get(plan.mode, plan.mode),
         "target": {"predicted": "predicted class", "label": "the picture's label"}.get(plan.target, plan.target),
         "threshold": plan.threshold.replace("_", " ") + numbers,
@@ -26,6 +27,12 @@ def settings_of(plan: Plan) -> dict[str, str]:
     if words := parse_coding(plan.mask_coding).words:
         found["masks"] = words.removeprefix("masks: ")
     return found
+
+
+def _protocol(plan: Plan) -> str:
+    name = plan.protocol or "vitinspect's own"
+    name = f"{name} ({plan.variant})" if plan.variant else name
+    return f"{name}, changed by {', '.join(plan.changed)} and no longer the protocol's" if plan.changed else name
 
 
 def caption_of(parts: Sequence[tuple[str, str, Results, Table]], intervals: bool = False) -> str:

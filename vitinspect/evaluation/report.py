@@ -27,7 +27,6 @@ from vitinspect.output import OutputFolder
 from vitinspect.scores.statistics import Mean
 from vitinspect.version import __version__
 
-
 PLOTS = ("bars.*", "bars-*", "curve-*")
 
 

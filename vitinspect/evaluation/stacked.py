@@ -174,7 +174,9 @@ def _model_names(runs: Sequence[Results]) -> list[str]:
     ]
 
 
-_NOT_TOLD = frozenset({"limit", "methods", "ways", "scores", "model", "fingerprint", "data", "indices", "seed"})
+_NOT_TOLD = frozenset(
+    {"changed", "limit", "methods", "ways", "scores", "model", "fingerprint", "data", "indices", "seed"}
+)
 
 
 def _told_apart(names: list[str], runs: Sequence[Results]) -> list[str]:

@@ -38,7 +38,8 @@ __all__ = [
     "natural_key",
     "open_image",
     "open_mask",
-from vitinspect.images.masks import MaskPixels, mask_palette, open_mask, open_mask_picture, read_mask_pixels
+    "open_mask_picture",
+    "read_mask_pixels",
     "read_size",
     "scan_images",
     "set_max_pixels",
