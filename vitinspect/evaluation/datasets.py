@@ -21,72 +21,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitinspect.errors import DataError, ImageError
 from vitinspect.evaluation.index_lists import choose, read_indices
+from vitinspect.evaluation.items import ONE_ANNOTATOR, Dataset, Item
 from vitinspect.evaluation.label_files import Labels, find_labels, no_labels, read_labels
 from vitinspect.evaluation.mask_codings import AUTO, IMAGENET_S, PALETTE, MaskCoding, check, parse_coding
-from vitinspect.images import is_image_name, list_images, natural_key, open_image, open_mask
+from vitinspect.images import is_image_name, list_images, natural_key, open_mask
 from vitinspect.names import stored
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "imagenet-seg", "classes", "plain", "demo")
-ONE_ANNOTATOR = ""
-"""The name of the annotator where there is only one set of masks."""
 VOC_VOID = 255
 MASKS_CHECKED = 64
 """So many masks are opened before a run begins, to see whether their coding must be asked for."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One picture of a data set."""
-
-    key: str
-    """Its path relative to the data set, as ``names.stored`` keeps it: by this it is known in the run folder."""
-    path: Path
-    masks: dict[str, Path] = field(default_factory=dict)
-    """Annotator to file."""
-    label: str | None = None
-    only: int | None = None
-    """The one label of the mask that is foreground; None: what the coding says."""
-    problem: str = ""
-    """Why it cannot be used, where listing has found out."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The pictures in a fixed order, and how their masks are read."""
-
-    root: Path
-    layout: str
-    items: tuple[Item, ...]
-    coding: MaskCoding = field(default_factory=MaskCoding)
-    """How mask files are read."""
-    notes: tuple[str, ...] = ()
-    """What was found in the folder and not used, in words."""
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    @property
-    def annotators(self) -> tuple[str, ...]:
-        found = {name: None for item in self.items for name in item.masks}
-        return tuple(sorted(found))
-
-    def open_picture(self, item: Item) -> Image.Image:
-        return open_image(item.path)
-
-    def read_mask(self, item: Item, annotator: str) -> np.ndarray:
-        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
-        return self.coding.read(item.masks[annotator], item.only)
 
 
 def open_dataset(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
-    from vitinspect.evaluation.datasets import Item
+    from vitinspect.evaluation.items import Item
 
 _ILSVRC = re.compile(r"ILSVRC\d{4}_(?:val|test)_(\d{8})", re.IGNORECASE)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitinspect.errors import DataError, VitInspectError
-from vitinspect.evaluation.datasets import Dataset, Item
+from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_settings import SQUASH_CROP
 from vitinspect.evaluation.protocol_truth import READINGS, grey, read_truth, truth_of

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import Cancelled, DataError
-from vitinspect.evaluation.datasets import Dataset, Item, open_dataset
+from vitinspect.evaluation.datasets import open_dataset
+from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_truth import READINGS
 from vitinspect.evaluation.reading import Picture, read_picture

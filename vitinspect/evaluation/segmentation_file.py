@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from vitinspect.errors import DataError
-from vitinspect.evaluation.datasets import ONE_ANNOTATOR, Dataset, Item
+from vitinspect.evaluation.items import ONE_ANNOTATOR, Dataset, Item
 
 SUFFIXES = (".mat", ".h5", ".hdf5")
 

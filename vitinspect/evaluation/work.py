@@ -14,7 +14,7 @@ import numpy as np
 
 from vitinspect.errors import Cancelled, DataError
 from vitinspect.evaluation import authors
-from vitinspect.evaluation.datasets import Dataset
+from vitinspect.evaluation.items import Dataset
 from vitinspect.evaluation.pigeonhole import pair_scores
 from vitinspect.evaluation.plan import Plan, ScoredRow
 from vitinspect.evaluation.reading import Picture, reason_of

@@ -1,0 +1,62 @@
+"""The pictures of a data set, and how their files are read. ``datasets`` makes the list from a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitinspect.evaluation.mask_codings import MaskCoding
+from vitinspect.images import open_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+ONE_ANNOTATOR = ""
+"""The name of the annotator where there is only one set of masks."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a data set."""
+
+    key: str
+    """Its path relative to the data set, as ``names.stored`` keeps it: by this it is known in the run folder."""
+    path: Path
+    masks: dict[str, Path] = field(default_factory=dict)
+    """Annotator to file."""
+    label: str | None = None
+    only: int | None = None
+    """The one label of the mask that is foreground; None: what the coding says."""
+    problem: str = ""
+    """Why it cannot be used, where listing has found out."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The pictures in a fixed order, and how their masks are read."""
+
+    root: Path
+    layout: str
+    items: tuple[Item, ...]
+    coding: MaskCoding = field(default_factory=MaskCoding)
+    """How mask files are read."""
+    notes: tuple[str, ...] = ()
+    """What was found in the folder and not used, in words."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def annotators(self) -> tuple[str, ...]:
+        found = {name: None for item in self.items for name in item.masks}
+        return tuple(sorted(found))
+
+    def open_picture(self, item: Item) -> Image.Image:
+        return open_image(item.path)
+
+    def read_mask(self, item: Item, annotator: str) -> np.ndarray:
+        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
+        return self.coding.read(item.masks[annotator], item.only)
