@@ -117,10 +117,12 @@ def run_all(names: Sequence[str], setting: Setting, report: Report) -> int:
 
 def run_process(command: Sequence[str], limit: float, report: Report) -> str:
     """Run ``command`` and pass its output on, line by line. Returns why it failed, or nothing."""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+        subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8", errors="replace"
-        )
+        ) as process,
+    ):
         timer = threading.Timer(limit, process.kill)
         timer.start()
         started = time.monotonic()
