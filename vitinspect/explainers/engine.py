@@ -18,6 +18,7 @@ import torch
 from vitinspect.errors import MethodFailed, ParameterError
 from vitinspect.explainers.attention_calls import AttentionCall
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
+from vitinspect.explainers.costs import COST_ORDER
 from vitinspect.explainers.registry import Method, make_method, parse_methods
 from vitinspect.explainers.targets import Contrast, TargetLike, Targets, resolve
 from vitinspect.explainers.trace import Live, record
@@ -28,7 +29,6 @@ from vitinspect.models.preprocess import Placement
 from vitinspect.models.vit import PRECISIONS, ViT
 from vitinspect.progress import CancelToken, Progress, check
 
-_COST_ORDER = ("none", "one forward", "one forward and backward", "several passes", "many passes")
 _STEPS = 1000
 """Progress is counted in thousandths of a method."""
 
@@ -229,7 +229,7 @@ def _run(
         sweeps = {explainer.method.key: explainer.sweep(run) for explainer in explainers}
         trace.walk([sweep for sweep in sweeps.values() if sweep is not None], cancel)
     results: dict[str, list[AttributionMap]] = {}
-    order = sorted(explainers, key=lambda explainer: _COST_ORDER.index(explainer.method.info.cost))
+    order = sorted(explainers, key=lambda explainer: COST_ORDER.index(explainer.method.info.cost))
     for position, explainer in enumerate(order):
         check(cancel)
         key = explainer.method.key

@@ -24,10 +24,14 @@ from vitinspect.app.widgets.layer_list import LayerList
 from vitinspect.app.widgets.layer_rows import LayerRow, Swatch
 from vitinspect.app.widgets.matrix import Matrix
 from vitinspect.app.widgets.messages import Message, Messages
+from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
+from vitinspect.app.widgets.method_rows import method_rows, rows_of
 from vitinspect.app.widgets.prediction_bars import PredictionBar, PredictionBars
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.app.widgets.status_progress import RunningWork
 from vitinspect.app.widgets.tool_strip import Tool, ToolOptions, ToolStrip, labelled
+from vitinspect.explainers.costs import ModelSize
+from vitinspect.presets import built_in, own
 
 
 def controls() -> QWidget:
@@ -223,7 +227,30 @@ class _Upright(QWidget):
         painter.end()
 
 
+def picker() -> QWidget:
+    """The picker of methods with two checked."""
+    model = ModelSize((14, 14), 6, 192)
+    measured = {"rollout": 0.02, "lrp": 0.14, "raw_attention": 0.01}
+    refusals = {"reciprocam": "ViT-ReciproCAM: the blocks of this model cannot be run one by one"}
+    made = MethodPicker()
+    made.resize(880, 552)
+    made.set_methods(
+        method_rows(model, measured=measured, refusals=refusals, shown=["rollout", "lrp"]),
+        (*built_in(), own("paper figure 3", [["rollout"], ["lrp", "rollout"]])),
+        lambda layers: rows_of(layers, model, measured=measured, refusals=refusals),
+        others=[
+            OtherLayer("fused", "Fused map"),
+            OtherLayer("map", "Map from a file"),
+            OtherLayer("mask", "Mask from a file"),
+        ],
+        model_name="demo",
+    )
+    made.model.set_checked([("libragrad",), ("gradcam",)])
+    return made
+
+
 PARTS: dict[str, Callable[[], QWidget]] = {
+    "picker": picker,
     "controls": controls,
     "layers": layers,
     "predictions": predictions,

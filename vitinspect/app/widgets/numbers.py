@@ -82,7 +82,7 @@ def _rounded(value: float) -> str:
         return "0.01 s"
     if value < 0.995:
         return f"{float(f'{value:.1g}'):g} s"
-    return _long(value)
+    return _long(value).replace(".0 s", " s")
 
 
 def _long(value: float) -> str:
