@@ -50,5 +50,5 @@ def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(DataError, match=str(tmp_path)):
         open_run(tmp_path)
     (tmp_path / FILE).write_bytes(b"no database at all, but long enough to be looked at as one" * 20)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="is damaged"):
         open_run(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,15 @@ def test_gallery_follows_no_link_and_replaces_no_changed_table(tmp_path: Path, c
     assert main(command) == 2
     assert "outside of" in capsys.readouterr().err
     assert not os.listdir(tmp_path / "elsewhere")
+
+
+def test_evaluate_adds_nothing_to_the_database_of_another_program(data: Path, tmp_path: Path, capsys: Say) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    with sqlite3.connect(out / "results.sqlite") as database:
+        database.execute("CREATE TABLE photos (name TEXT)")
+    database.close()
+    before = contents(out)
+    assert main(["evaluate", str(data), "--out", str(out), *EVALUATE]) == 2
+    assert "was not written by vitinspect" in capsys.readouterr().err
+    assert contents(out) == before

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from vitinspect.evaluation.mask_codings import CODING_HELP
     from vitinspect.evaluation.plan import OUR_SCORES
     from vitinspect.evaluation.protocol_settings import PROTOCOLS
+    from vitinspect.evaluation.runner import ON_CHANGE
     from vitinspect.fusion import MODES as FUSION
     from vitinspect.maps import NORMALISATIONS
     from vitinspect.thresholds import MODES as THRESHOLDS
@@ -49,6 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "label per line, or an ILSVRC devkit's ground truth (default: labels.csv in the folder)",
     )
     data.add_argument("--mask-coding", metavar="C", help=f"how masks are read: {CODING_HELP}")
+    data.add_argument(
+        "--on-change",
+        choices=ON_CHANGE,
+        default="stop",
+        help="what a resumed run does where pictures, masks or labels were changed or deleted since they were scored: "
+        "stop and name them (the default), rescore them, or keep their scores",
+    )
     data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
     data.add_argument(
         "--min-confidence", type=fraction, metavar="P", help="skip pictures whose best class is less probable than this"
@@ -119,7 +127,17 @@ def run(arguments: argparse.Namespace) -> int:
             complain(note)
     cancel = CancelToken()
     with stopping_on_interrupt(cancel), ProgressLine("evaluating", unit="images") as line:
-        summary = evaluate(plan, model, folder, dataset=dataset, progress=line, cancel=cancel, ranks=ranks)
+        summary = evaluate(
+            plan,
+            model,
+            folder,
+            dataset=dataset,
+            progress=line,
+            cancel=cancel,
+            ranks=ranks,
+            on_change=arguments.on_change,
+            tell=complain,
+        )
     if not ranks.first:
         return 0
     files = write_report(folder)

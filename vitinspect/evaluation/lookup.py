@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitinspect.errors import DataError
+from vitinspect.evaluation.database import troubles_of
 from vitinspect.evaluation.plan import Plan
-from vitinspect.evaluation.store import FILE
+from vitinspect.evaluation.store import FILE, read_plan
 from vitinspect.images import is_image_name
 from vitinspect.names import restored
 from vitinspect.resources import gallery_folder
@@ -77,12 +78,10 @@ def _read(folder: Path, query: str, values: tuple[str, ...]) -> tuple[list[tuple
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{folder} is no run folder: there is no {FILE} in it.")
-    try:
-        # Read-only: a folder that belongs to somebody else can be looked at, and a run is never disturbed.
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as database:
-            facts = database.execute("SELECT value FROM facts WHERE name = 'plan'").fetchone()
-            if facts is None:
-                raise DataError(f"{path} holds no run.")
-            return database.execute(query, values).fetchall(), Plan.from_json(facts[0])
-    except sqlite3.Error as error:
-        raise DataError(f"The run file {path} cannot be read: {error}.") from error
+    # Read-only: a folder that belongs to somebody else can be looked at, and a run is never disturbed.
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with troubles_of(path), closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
+        facts = database.execute("SELECT value FROM facts WHERE name = 'plan'").fetchone()
+        if facts is None:
+            raise DataError(f"{path} holds no run.")
+        return database.execute(query, values).fetchall(), read_plan(str(facts[0]), path)

@@ -13,6 +13,7 @@ from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_settings import SQUASH_CROP
 from vitinspect.evaluation.protocol_truth import READINGS, grey, read_truth, truth_of
+from vitinspect.evaluation.sources import stamp
 from vitinspect.names import readable
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Picture:
     """Annotator to mask at the model's input size (or on its grid, where a protocol compares there), 255 where it
     counts for nothing."""
     problem: str = ""
+    sources: str = ""
+    """Size, time and digest of its files, to be stored with its scores."""
 
 
 def fitted(plan: Plan, preprocessing: Preprocessing) -> tuple[Preprocessing, str]:
@@ -58,9 +61,10 @@ def prepare_picture(image: Image.Image, model: ViT, plan: Plan) -> Prepared:
 def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: Plan) -> Picture:
     """Decode and prepare one item; one that cannot be used, whatever the reason, says why instead of raising."""
     result = Picture(item, position, problem=item.problem)
-    if result.problem:
-        return result
     try:
+        result.sources = stamp(item, plan)
+        if result.problem:
+            return result
         image = dataset.open_picture(item)
         prepared = prepare_picture(image, model, plan)
         result.tensor, result.placement = prepared.tensor, prepared.placement

@@ -3,7 +3,7 @@
 Pictures are decoded and prepared in threads while the model works on the one before. Each picture is committed when it
 is done, so a run that ends at any moment goes on with the next one that is missing.
 
-Several processes, started by torch's own launcher (``torchrun --nproc-per-node 4 -m vitinspect evaluate ...``), each
+Several processes, started by torch's own launcher (``torchrun --nproc-per-node 4 --no-python vitinspect ...``), each
 write a file of their own. What is still to be done is decided once per start, by the first rank, from all files that
 lie in the run folder, and then dealt out like cards. So it does not matter whether the number of processes has changed
 or one of them died in between; the first rank merges at the end.
@@ -12,30 +12,37 @@ or one of them died in between; the first rank merges at the end.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.errors import Cancelled, DataError
+from vitinspect.errors import Cancelled, DataError, ParameterError
 from vitinspect.evaluation.datasets import open_dataset
 from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_truth import READINGS
 from vitinspect.evaluation.reading import Picture, read_picture
+from vitinspect.evaluation.sources import compare
 from vitinspect.evaluation.store import FILE, Store, rank_file
 from vitinspect.evaluation.work import Worker
+from vitinspect.locks import held
 from vitinspect.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
+_log = logging.getLogger(__name__)
+
+ON_CHANGE = ("stop", "rescore", "keep")
+LOCK = "results.lock"
 READ_AHEAD = 8
 """Prepared pictures that wait for the model. They are small: tensors of the input's size."""
 
@@ -127,16 +134,24 @@ def run(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
     ranks: Ranks | None = None,
+    on_change: str = "stop",
+    tell: Callable[[str], None] = _log.warning,
 ) -> RunSummary:
     """Evaluate what of the plan is not yet in the run folder.
 
-    A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed.
+    A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed. ``on_change`` says what
+    becomes of scores whose picture, mask or label is another one by now: one of ``ON_CHANGE``. ``tell`` gets sentences
+    for the person. Only one process, or the ranks of one, works on a run folder at a time; another is refused.
     """
+    if on_change not in ON_CHANGE:
+        raise ParameterError(
+            f"What is done on a change of the data is one of {', '.join(ON_CHANGE)}, not {on_change!r}."
+        )
     ranks = ranks or Ranks()
     if dataset is None:
         dataset = open_plan_dataset(plan)
-    with joined(ranks):
-        todo = _agree(ranks, _todo(plan, dataset, folder) if ranks.first else None)
+    with joined(ranks), ExitStack() as stack:
+        todo = _agree(ranks, _begin(stack, plan, dataset, folder, on_change, tell) if ranks.first else None)
         if isinstance(todo, str):
             raise DataError(todo)
         mine = todo[ranks.rank :: ranks.world]
@@ -173,19 +188,47 @@ def open_plan_dataset(plan: Plan) -> Dataset:
     )
 
 
-def _todo(plan: Plan, dataset: Dataset, folder: Path) -> list[int] | str:
-    """The positions that no file of the run has yet; or why there can be no run, for all ranks to say."""
+def _begin(
+    stack: ExitStack, plan: Plan, dataset: Dataset, folder: Path, on_change: str, tell: Callable[[str], None]
+) -> list[int] | str:
+    """Keep others out, and give the positions that no file of the run has yet; or why there can be no run, for all
+    ranks to say."""
     try:
+        stack.enter_context(held(folder / LOCK, f"Another process is at work on {folder}"))
         with Store(folder / FILE) as store:
             store.claim(plan)
             store.set_fact("data_notes", json.dumps(dataset.notes))
             store.set_fact("data_images", str(len(dataset)))
         merge(folder)
         with Store(folder / FILE) as store:
+            _check_stored(store, plan, dataset, on_change, tell)
             finished = store.finished()
     except DataError as error:
         return str(error)
     return [i for i, item in enumerate(dataset.items) if item.key not in finished]
+
+
+def _check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tell: Callable[[str], None]) -> None:
+    """Compare what is stored with its digests and with the data as it is now, and remove what is to be scored again."""
+    damaged = store.damaged()
+    if damaged:
+        tell(f"{len(damaged)} pictures have damaged results in {store.path} and are scored again.")
+        store.remove(damaged)
+    whole = plan.limit is None
+    known = store.fact("items") if whole else None
+    changes = compare(store.sources(), None if known is None else json.loads(known), dataset, plan)
+    if changes.invalid and on_change == "stop":
+        raise DataError(
+            f"The data is not what {store.path.parent} was made from: {changes.words()}. `--on-change rescore` scores "
+            "these again, `--on-change keep` keeps their scores."
+        )
+    if changes.invalid or changes.new:
+        tell(f"The data has changed: {changes.words()}.")
+    if on_change == "rescore":
+        store.remove(changes.invalid)
+    store.place({item.key: position for position, item in enumerate(dataset.items)})
+    if whole:
+        store.set_fact("items", json.dumps([item.key for item in dataset.items]))
 
 
 def merge(folder: Path) -> int:

@@ -1,14 +1,16 @@
 """The run folder: a SQLite file with one row per image, method and score.
 
 What is reported as done has been committed. Write-ahead logging lets the window or another process read while a run
-writes, and survives a kill at any moment: an image is there with all its scores, or not at all.
+writes, and survives a kill at any moment: an image is there with all its scores, or not at all. Each image has a digest
+of all that is stored of it, since SQLite has none: an altered number is found and not reported.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import hashlib
+import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,32 +18,35 @@ from typing import Any
 
 import numpy as np
 
-from vitinspect.errors import DataError
+from vitinspect.errors import DataError, ParameterError
+from vitinspect.evaluation.database import create_or_recognise, troubles_of
 from vitinspect.evaluation.plan import Plan
 
 FILE = "results.sqlite"
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the tables change."""
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS images (
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE images (
     image TEXT PRIMARY KEY, position INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,
-    target TEXT NOT NULL, seconds REAL NOT NULL
+    target TEXT NOT NULL, seconds REAL NOT NULL,
+    sources TEXT NOT NULL, digest TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS scores (
+CREATE TABLE scores (
     image TEXT NOT NULL, method TEXT NOT NULL, annotator TEXT NOT NULL, score TEXT NOT NULL, value REAL NOT NULL,
     PRIMARY KEY (image, method, annotator, score)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS curves (
+CREATE TABLE curves (
     image TEXT NOT NULL, method TEXT NOT NULL, kind TEXT NOT NULL, places BLOB NOT NULL, points BLOB NOT NULL,
     PRIMARY KEY (image, method, kind)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS pairs (
+CREATE TABLE pairs (
     image TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL, measure TEXT NOT NULL, value REAL NOT NULL,
     PRIMARY KEY (image, first, second, measure)
 ) WITHOUT ROWID;
 """
+_COLUMNS = "image, position, state, reason, target, seconds, sources"
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class ImageResult:
     reason: str = ""
     target: str = ""
     seconds: float = 0.0
+    sources: str = ""
+    """What it was made from, as ``sources.stamp`` has it."""
     scores: list[Score] | None = None
     curves: list[StoredCurve] | None = None
     pairs: list[PairScore] | None = None
@@ -95,20 +102,15 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._db = create_or_recognise(path, f"{_TABLES} INSERT INTO facts VALUES ('format', '{FORMAT}');")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # In this mode a commit survives the end of the process at once; only a power cut may cost the last ones.
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_TABLES)
-        except (sqlite3.Error, OSError) as error:
-            raise DataError(f"The run file {path} cannot be opened: {error}.") from error
-        version = self.fact("format")
-        if version is None:
-            self.set_fact("format", str(FORMAT))
-        elif version != str(FORMAT):
-            raise DataError(f"{path} was written by another version of vitinspect (format {version}, not {FORMAT}).")
+            version = self.fact("format")
+            if version != str(FORMAT):
+                found = "none" if version is None else version
+                raise DataError(f"{path} was written by another version of vitinspect (format {found}, not {FORMAT}).")
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Store:
         return self
@@ -121,12 +123,30 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        with troubles_of(self.path):
+            yield from self._db.execute(query, values)
+
+    def _change(self, work: Callable[[], None]) -> None:
+        """One transaction: all of it or nothing."""
+        with troubles_of(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                work()
+                self._db.execute("COMMIT")
+            finally:
+                # Some errors, a full disk among them, have ended the transaction already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+
     def fact(self, name: str) -> str | None:
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        for row in self._rows("SELECT value FROM facts WHERE name = ?", (name,)):
+            return str(row[0])
+        return None
 
     def set_fact(self, name: str, value: str) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+        with troubles_of(self.path):
+            self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     # --- the plan ----------------------------------------------------------------------------------------------
 
@@ -134,10 +154,12 @@ class Store:
         """Make this the run of that plan, or refuse if it is another's."""
         stored = self.fact("plan")
         if stored is None:
+            if self.finished():
+                raise DataError(f"{self.path} holds scores but not how they were made; they cannot be gone on with.")
             self.set_fact("plan", plan.to_json())
             self.set_fact("started", str(time.time()))
             return
-        found = Plan.from_json(stored).differences(plan)
+        found = self.plan.differences(plan)
         if found:
             raise DataError(
                 f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to go on with it, or "
@@ -151,7 +173,7 @@ class Store:
         stored = self.fact("plan")
         if stored is None:
             raise DataError(f"{self.path} holds no run.")
-        return Plan.from_json(stored)
+        return read_plan(stored, self.path)
 
     # --- results -----------------------------------------------------------------------------------------------
 
@@ -160,12 +182,15 @@ class Store:
         self.add_all([result])
 
     def add_all(self, results: Iterable[ImageResult]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        def work() -> None:
             for result in results:
+                self._remove(result.image)
                 self._db.execute(
-                    "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)",
-                    (result.image, result.position, result.state, result.reason, result.target, result.seconds),
+                    "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        *(result.image, result.position, result.state, result.reason, result.target, result.seconds),
+                        *(result.sources, _digest(result)),
+                    ),
                 )
                 self._db.executemany(
                     "INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)",
@@ -179,37 +204,78 @@ class Store:
                     "INSERT OR REPLACE INTO curves VALUES (?, ?, ?, ?, ?)",
                     [(result.image, c.method, c.kind, _blob(c.places), _blob(c.points)) for c in result.curves or ()],
                 )
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+
+        self._change(work)
+
+    def _remove(self, image: str) -> None:
+        for name in ("images", "scores", "curves", "pairs"):
+            self._db.execute(f"DELETE FROM {name} WHERE image = ?", (image,))
+
+    def remove(self, images: Collection[str]) -> None:
+        """Forget all of these images, so that they are scored again."""
+
+        def work() -> None:
+            for image in images:
+                self._remove(image)
+
+        if images:
+            self._change(work)
+
+    def place(self, positions: dict[str, int]) -> None:
+        """Where images stand in the data set by now, for those that are here."""
+
+        def work() -> None:
+            self._db.executemany(
+                "UPDATE images SET position = ? WHERE image = ?", [(p, i) for i, p in positions.items()]
+            )
+
+        self._change(work)
+
+    def damaged(self) -> list[str]:
+        """The images whose numbers are not those that were stored."""
+        digests = list(self._rows("SELECT image, digest FROM images"))
+        return [image for image, digest in digests if _digest(self._complete(image)) != digest]
+
+    def _complete(self, image: str) -> ImageResult:
+        """One image with all its scores and curves."""
+        result = ImageResult(*next(self._rows(f"SELECT {_COLUMNS} FROM images WHERE image = ?", (image,))))
+        scores = self._rows("SELECT method, score, value, annotator FROM scores WHERE image = ?", (image,))
+        curves = self._rows("SELECT method, kind, places, points FROM curves WHERE image = ?", (image,))
+        pairs = self._rows("SELECT first, second, measure, value FROM pairs WHERE image = ?", (image,))
+        result.pairs = [PairScore(*pair) for pair in pairs]
+        result.scores = [Score(*score) for score in scores]
+        result.curves = [StoredCurve(m, k, _array(places), _array(points)) for m, k, places, points in curves]
+        return result
+
+    def sources(self) -> dict[str, str]:
+        """What each image was made from."""
+        return {str(image): str(sources) for image, sources in self._rows("SELECT image, sources FROM images")}
 
     def finished(self) -> set[str]:
         """The images that are done, skipped or failed: those that need not be looked at again."""
-        return {row[0] for row in self._db.execute("SELECT image FROM images")}
+        return {row[0] for row in self._rows("SELECT image FROM images")}
 
     def images(self) -> Iterator[ImageResult]:
         """What is known of each image, in the data set's order, without its scores."""
-        rows = self._db.execute("SELECT image, position, state, reason, target, seconds FROM images ORDER BY position")
-        for row in rows:
+        for row in self._rows(f"SELECT {_COLUMNS} FROM images ORDER BY position"):
             yield ImageResult(*row)
 
     def scores(self) -> Iterator[tuple[str, str, str, str, float]]:
         """(image, method, annotator, score, value), in the data set's order."""
-        yield from self._db.execute(
+        yield from self._rows(
             "SELECT s.image, s.method, s.annotator, s.score, s.value FROM scores s JOIN images i ON i.image = s.image "
             "ORDER BY i.position, s.method, s.annotator, s.score"
         )
 
     def curves(self) -> Iterator[tuple[str, StoredCurve]]:
-        for image, method, kind, places, points in self._db.execute(
+        for image, method, kind, places, points in self._rows(
             "SELECT image, method, kind, places, points FROM curves ORDER BY method, kind, image"
         ):
             yield image, StoredCurve(method, kind, _array(places), _array(points))
 
     def pairs(self) -> Iterator[tuple[str, PairScore]]:
         """Image and number, in the data set's order."""
-        for image, first, second, measure, value in self._db.execute(
+        for image, first, second, measure, value in self._rows(
             "SELECT p.image, p.first, p.second, p.measure, p.value FROM pairs p JOIN images i ON i.image = p.image "
             "ORDER BY i.position, p.first, p.second, p.measure"
         ):
@@ -218,22 +284,28 @@ class Store:
     def merge(self, other: Path) -> int:
         """Take over what another file of the same run holds; returns how many images that were new."""
         with Store(other) as source:
-            known = self.finished()
-            fresh = [result for result in source.images() if result.image not in known]
-            wanted = {result.image: result for result in fresh}
-            for result in fresh:
-                result.scores, result.curves, result.pairs = [], [], []
-            for image, method, annotator, score, value in source.scores():
-                if image in wanted:
-                    wanted[image].scores.append(Score(method, score, value, annotator))  # type: ignore[union-attr]
-            for image, curve in source.curves():
-                if image in wanted:
-                    wanted[image].curves.append(curve)  # type: ignore[union-attr]
-            for image, pair in source.pairs():
-                if image in wanted:
-                    wanted[image].pairs.append(pair)  # type: ignore[union-attr]
+            left_out = self.finished() | set(source.damaged())
+            fresh = [source._complete(image) for image in sorted(source.finished() - left_out)]
         self.add_all(fresh)
         return len(fresh)
+
+
+def read_plan(text: str, path: Path) -> Plan:
+    """A stored plan; ``path`` says whose."""
+    try:
+        return Plan.from_json(text)
+    except (ValueError, TypeError, AttributeError, RecursionError, ParameterError) as error:
+        raise DataError(f"The plan in {path} is damaged or of another version of vitinspect ({error}).") from error
+
+
+def _digest(result: ImageResult) -> str:
+    """Of everything that is stored of an image but its place in the data set, which may change."""
+    facts = [result.image, result.state, result.reason, result.target, result.sources]
+    scores = sorted((s.method, s.annotator, s.score, float(s.value).hex()) for s in result.scores or ())
+    curves = sorted((c.method, c.kind, _blob(c.places).hex(), _blob(c.points).hex()) for c in result.curves or ())
+    pairs = sorted((p.first, p.second, p.measure, float(p.value).hex()) for p in result.pairs or ())
+    text = json.dumps([facts, scores, curves, pairs])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _blob(values: Any) -> bytes:

@@ -51,7 +51,7 @@ class Worker:
     def evaluate(self, picture: Picture) -> ImageResult:
         """All scores of one picture."""
         start = time.perf_counter()
-        result = ImageResult(picture.item.key, picture.position)
+        result = ImageResult(picture.item.key, picture.position, sources=picture.sources)
         if picture.problem or picture.tensor is None:
             result.state, result.reason = "failed", picture.problem or "it could not be read"
             return result

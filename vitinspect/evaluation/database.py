@@ -1,0 +1,109 @@
+"""SQLite files of ours: told from those of other programs, and their troubles said as what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from vitinspect.errors import DataError, StorageFull
+
+APPLICATION_ID = 0x56495449
+"""In the header of each of our files: VITI."""
+_LITTLE = 1 << 16
+
+
+def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
+    """Open a database of ours, making it with ``tables`` where there is none. Another program's is not touched."""
+    if path.is_symlink():
+        raise DataError(f"{path} is a link; a run is not kept behind links. Choose another folder.")
+    with troubles_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(path, timeout=60, isolation_level=None)
+    try:
+        with troubles_of(path):
+            _recognise_or_create(database, path, tables)
+            database.execute("PRAGMA journal_mode=WAL")
+            # In this mode a commit survives the end of the process at once; only a power cut may cost the last ones.
+            database.execute("PRAGMA synchronous=NORMAL")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _recognise_or_create(database: sqlite3.Connection, path: Path, tables: str) -> None:
+    if _is_ours(database, path):
+        return
+    # Where two processes begin at once, the second finds the tables here.
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        if not _is_ours(database, path):
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            for statement in filter(str.strip, tables.split(";")):
+                database.execute(statement)
+        database.execute("COMMIT")
+    finally:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+
+
+def _is_ours(database: sqlite3.Connection, path: Path) -> bool:
+    """True for ours, False for an empty file; another program's is refused."""
+    number = database.execute("PRAGMA application_id").fetchone()[0]
+    names = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if number == APPLICATION_ID and names:
+        return True
+    if {"facts", "images", "scores"} <= names:
+        return True  # by a version before the id; the caller looks at its format
+    if names or number not in (0, APPLICATION_ID):
+        raise DataError(f"{path} was not written by vitinspect and is left alone. Choose another folder with --out.")
+    return False
+
+
+@contextlib.contextmanager
+def troubles_of(path: Path) -> Iterator[None]:
+    """What SQLite and the system raise within becomes a sentence that names the file and the trouble."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _told(path, error) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
+
+
+def _told(path: Path, error: sqlite3.Error) -> DataError:
+    # The low byte is the kind of trouble, what is above it says more.
+    code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return StorageFull(
+            f"{path} cannot be written: no space is left. What was done is kept; make room and run the same command "
+            "again."
+        )
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return DataError(
+            f"{path} is damaged, or no file of vitinspect's ({error}). Move it away to begin the run anew, or choose "
+            "another folder with --out."
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DataError(f"{path} is in use by another process ({error}).")
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
+        return DataError(f"{path} cannot be opened for writing: {error}.")
+    if code == sqlite3.SQLITE_IOERR:
+        return DataError(f"The disk of {path} has trouble: {error}.")
+    words = str(error)
+    if any(phrase in words for phrase in ("no such table", "no such column", "has no column", "columns but")):
+        return DataError(
+            f"{path} does not have the tables of this version of vitinspect ({error}): another version or another "
+            "program has changed it. Choose another folder with --out."
+        )
+    return DataError(f"{path} cannot be used: {error}.")
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _LITTLE
+    except OSError:
+        return False
