@@ -5,7 +5,10 @@
 ``formats/``    labelme, COCO, CVAT and pixel files, each read into the same few objects;
 ``raster``      polygons, boxes and ellipses as pixels, by the conventions of the tools that wrote them;
 ``regions``     connected parts, holes, outlines, growing and shrinking;
-``operations``  what the window offers to do to a mask, as functions over arrays.
+``exchange``    bringing masks in and giving them out, between folders;
+``document``    the mask that is drawn: labels, strokes, undo (``strokes``, ``tiles``, ``history``, ``operations``);
+``journal``     what keeps it when the program dies; ``store`` writes it beside the pictures;
+``folders``     which mask file belongs to which picture; ``study`` who draws which pictures.
 
 Nothing here imports Qt or torch.
 """

@@ -20,12 +20,13 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from vitinspect.annotation.coding import decode, labels_in
+from vitinspect.annotation.coding import IGNORE, decode, labels_in
 from vitinspect.annotation.formats import coco, cvat, labelme, pixels, unsupported
 from vitinspect.annotation.formats.shapes import FOREGROUND, Annotations, Picture, Size, sizes_differ
+from vitinspect.annotation.store import SIDECAR, Sidecar, pictures_in, read_sidecar
 from vitinspect.errors import DataError, ImageError
 from vitinspect.files import write_atomic
-from vitinspect.images import is_image_name, list_images, read_size
+from vitinspect.images import MaskPixels, is_image_name, read_size
 
 __all__ = ["load", "load_all", "open_annotations", "save"]
 
@@ -44,8 +45,8 @@ def load(
     ``palette``, ``threshold=N``, ``index=A,B``, ``colours=#RRGGBB,...``, ``background=N`` or ``background=#RRGGBB``.
     """
     path = Path(path)
-    size = _image_size(image) if image is not None else None
-    if _is_pixel_file(path):
+    size = image_size(image) if image is not None else None
+    if is_pixel_file(path):
         found = pixels.read(path)
         if size is not None and found.size != size:
             raise sizes_differ(f"The mask {path}", found.size, str(image), size)
@@ -66,21 +67,19 @@ def load_all(
     has an empty dictionary. Masks of a folder without labels have the label "foreground".
     """
     path = Path(path)
-    known = _ImageNames(Path(images)) if images is not None else None
+    known = ImageNames(Path(images)) if images is not None else None
     if path.is_dir():
         return _load_folder(path, known, coding)
-    if _is_pixel_file(path):
+    if is_pixel_file(path):
         name, file = known.find(path.name, str(path)) if known else (path.name, None)
-        return {name: _by_label(path, file, coding)}
+        return {name: load_labels(path, file, coding)}
     annotations = open_annotations(path)
     result: dict[str, dict[str, NDArray[np.uint8]]] = {}
     for picture in annotations:
         name, file = known.find(picture.name, str(path)) if known else (picture.name, None)
         if name in result:
             raise DataError(f"{path} has two pictures called {name}.")
-        size = _image_size(file) if file is not None else None
-        labels = picture.labels() or (["ignore"] if any(s.ignored for s in picture.shapes) else [])
-        result[name] = {label: _drawn(annotations, picture, file, size, label) for label in labels}
+        result[name] = draw_labels(annotations, picture, file)
     return result
 
 
@@ -107,8 +106,8 @@ def save(
     size = next(iter(masks.values())).shape
     if any(m.shape != size for m in masks.values()):
         raise DataError("The masks of one picture have the same size; these do not.")
-    if image is not None and _image_size(image) != size:
-        raise sizes_differ("The mask", (size[0], size[1]), str(image), _image_size(image))
+    if image is not None and image_size(image) != size:
+        raise sizes_differ("The mask", (size[0], size[1]), str(image), image_size(image))
     kind = _format_to_write(path, format)
     name = Path(image).name if image is not None else None
     if kind in ("png", "npy"):
@@ -159,7 +158,7 @@ def open_annotations(path: PathLike) -> Annotations:
     )
 
 
-def _is_pixel_file(path: Path) -> bool:
+def is_pixel_file(path: Path) -> bool:
     return path.suffix.casefold() in (".npy", ".npz") or is_image_name(path.name)
 
 
@@ -185,12 +184,22 @@ def _drawn(
     return picture.mask(label, size)
 
 
-def _by_label(path: Path, image: PathLike | None, coding: str) -> dict[str, NDArray[np.uint8]]:
+def draw_labels(annotations: Annotations, picture: Picture, image: PathLike | None) -> dict[str, NDArray[np.uint8]]:
+    """The masks of one picture of an annotation file by their labels."""
+    size = image_size(image) if image is not None else None
+    labels = picture.labels() or (["ignore"] if any(s.ignored for s in picture.shapes) else [])
+    return {label: _drawn(annotations, picture, image, size, label) for label in labels}
+
+
+def load_labels(path: Path, image: PathLike | None, coding: str) -> dict[str, NDArray[np.uint8]]:
+    """The masks of a pixel file by their labels; one without labels is "foreground"."""
     found = pixels.read(path)
-    size = _image_size(image) if image is not None else None
+    size = image_size(image) if image is not None else None
     if size is not None and found.size != size:
         raise sizes_differ(f"The mask {path}", found.size, str(image), size)
     own_label = pixels.label_of(path)
+    if own_label == "labels":
+        return _own_labels(path, found)
     if own_label:
         return {own_label: decode(found, coding)}
     labels = labels_in(found) if coding == "auto" else []
@@ -199,13 +208,21 @@ def _by_label(path: Path, image: PathLike | None, coding: str) -> dict[str, NDAr
     return {FOREGROUND: decode(found, coding)}
 
 
-def _load_folder(folder: Path, known: _ImageNames | None, coding: str) -> dict[str, dict[str, NDArray[np.uint8]]]:
+def _own_labels(path: Path, found: MaskPixels) -> dict[str, NDArray[np.uint8]]:
+    """The labels of a mask that was drawn here, by the names in its sidecar."""
+    sidecar = read_sidecar(path.with_name(path.stem + SIDECAR)) or Sidecar()
+    names = {label.value: label.name for label in sidecar.labels}
+    values = [int(v) for v in np.unique(found.values) if v not in (0, IGNORE)] or sorted(names)[:1]
+    return {names.get(v, str(v)): decode(found, "palette", v) for v in values}
+
+
+def _load_folder(folder: Path, known: ImageNames | None, coding: str) -> dict[str, dict[str, NDArray[np.uint8]]]:
     result: dict[str, dict[str, NDArray[np.uint8]]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
-        if _is_pixel_file(path):
+        if is_pixel_file(path):
             name, file = known.find(path.name, str(path)) if known else (path.name, None)
-            found = {name: _by_label(path, file, coding)}
-        elif path.suffix.casefold() in (".json", ".xml"):
+            found = {name: load_labels(path, file, coding)}
+        elif path.suffix.casefold() in (".json", ".xml") and not path.name.endswith(SIDECAR):
             found = load_all(path, known.folder if known else None)
         else:
             continue
@@ -220,14 +237,12 @@ def _load_folder(folder: Path, known: _ImageNames | None, coding: str) -> dict[s
     return result
 
 
-class _ImageNames:
+class ImageNames:
     """The pictures of a folder, found by the names that annotation files give them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._paths = {
-            PurePosixPath(p.relative_to(folder).as_posix()): p for p in map(Path, list_images(folder, recursive=True))
-        }
+        self._paths = {PurePosixPath(p.relative_to(folder).as_posix()): p for p in pictures_in(folder)}
 
     def find(self, name: str, where: str) -> tuple[str, Path]:
         """The picture's path below the folder and its file; by the whole name, its last part, or without its ending."""
@@ -241,7 +256,7 @@ class _ImageNames:
         raise DataError(f"{where}: {name} is not among the pictures in {self.folder}.")
 
 
-def _image_size(image: PathLike) -> Size:
+def image_size(image: PathLike) -> Size:
     try:
         width, height = read_size(image)
     except ImageError as error:

@@ -38,6 +38,8 @@ VERBS = (
     Verb(
         "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
     ),
+    Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
+    Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
     Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
     Verb("models", "vitinspect.cli.models", "search the models that can be named"),
     Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),

@@ -26,6 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vitinspect.annotation.folders import NOBODY, owner_of
+from vitinspect.annotation.store import SIDECAR
 from vitinspect.errors import DataError, ImageError
 from vitinspect.evaluation.index_lists import choose, read_indices
 from vitinspect.evaluation.items import ONE_ANNOTATOR, Dataset, Item
@@ -181,25 +183,16 @@ def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Pat
             taken = stored(other.relative_to(folder))
             notes.append(f"The mask {stored(inside)} is not used: {taken} is the same annotator's for this picture.")
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        if path.is_file() and not path.name.startswith(".") and not is_image_name(path.name):
+        hidden = path.name.startswith(".") or path.name.endswith(SIDECAR)
+        if path.is_file() and not hidden and not is_image_name(path.name):
             notes.append(f"The file {stored(path.relative_to(folder))} in masks/ is no picture and is not read.")
     return result, tuple(notes)
 
 
 def _owner(mask: str, names: set[str]) -> tuple[str, str] | None:
     """The picture that a mask belongs to, and whose it is."""
-    if mask in names:
-        return mask, ONE_ANNOTATOR
-    folder, _, rest = mask.partition("/")
-    if rest in names:
-        return rest, stored(folder)
-    # The longest picture's name that the mask's begins with: what follows the underscore is the annotator.
-    end = mask.rfind("_")
-    while end > 0:
-        if mask[:end] in names and "/" not in mask[end + 1 :] and mask[end + 1 :]:
-            return mask[:end], stored(mask[end + 1 :])
-        end = mask.rfind("_", 0, end)
-    return None
+    found = owner_of(mask, names)
+    return found and (found[0], stored(found[1]) if found[1] != NOBODY else ONE_ANNOTATOR)
 
 
 # --- Pascal VOC ------------------------------------------------------------------------------------------------

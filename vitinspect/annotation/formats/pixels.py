@@ -75,13 +75,23 @@ def write(mask: NDArray[np.uint8], kind: str, coding: str, path: Path, label: st
     if ignored and coding != "palette":
         raise DataError(f"{path}: the coding {coding} has no place for what is ignored; take palette.")
     if coding == "palette":
-        picture = Image.frombytes("P", (mask.shape[1], mask.shape[0]), np.ascontiguousarray(mask).tobytes())
-        picture.putpalette(voc_palette().tobytes())
+        picture = _indexed(mask)
     elif coding == "1-bit":
         picture = Image.fromarray(mask.astype(bool))
     else:
         picture = Image.fromarray(mask * np.uint8(255 if coding == "0/255" else 1))
     return png_bytes(picture, {"mask": label})
+
+
+def write_labels(values: NDArray[np.uint8]) -> bytes:
+    """A label image (0, labels from 1 on, 255 for what is ignored) as a PNG with the palette of Pascal VOC."""
+    return png_bytes(_indexed(values), {"mask": "labels"})
+
+
+def _indexed(values: NDArray[np.uint8]) -> Image.Image:
+    picture = Image.frombytes("P", (values.shape[1], values.shape[0]), np.ascontiguousarray(values).tobytes())
+    picture.putpalette(voc_palette().tobytes())
+    return picture
 
 
 def label_of(path: Path) -> str:
