@@ -81,7 +81,7 @@ def spread(values: Sequence[float]) -> str:
 def opened(folder: str | None, *, model: bool = True, **values: Any) -> Iterator[Any]:
     """The window on ``folder``, with or without its model."""
     from vitinspect.app import main, theme
-    from vitinspect.app.window import MainWindow
+    from vitinspect.app.shell.window import MainWindow
 
     app = main.application()
     desk, _ = main.make_desk(folder, None, True)
@@ -123,7 +123,7 @@ def part_start() -> None:
 
     def look() -> None:
         nonlocal phase
-        from vitinspect.app.window import MainWindow
+        from vitinspect.app.shell.window import MainWindow
 
         window = next((w for w in app.topLevelWidgets() if isinstance(w, MainWindow)), None)
         if window is None:
@@ -237,7 +237,7 @@ def part_next() -> None:
                     )
                 )
                 begun = time.perf_counter()
-                window.next_picture()
+                window.actions_["next"].trigger()
                 until(lambda painted=painted: bool(painted))
                 canvas.painted.disconnect(link)
                 times.append(1000 * (painted[0] - begun))
@@ -319,7 +319,7 @@ def part_steps(images: int = 1000) -> None:
                         len(os.listdir("/proc/self/task")),
                     )
                 if i < images - 1:
-                    window.next_picture()
+                    window.actions_["next"].trigger()
             each = (time.perf_counter() - begun) / images
             (first, a), (last, b) = sorted(seen.items())
             print(f"| {images:,} pictures, four methods each: per picture | {1000 * each:.0f} |")

@@ -43,7 +43,7 @@ def measure(window: Any, side: int) -> None:
     from vitinspect.app.multiplex.model import prepare
 
     desk = window.desk
-    networks, panel = desk.networks, window.network_dock.panel
+    networks, panel = desk.networks, window.network_panel
     layers = made_up(side)
     before = rss()
     begun = time.perf_counter()
@@ -88,9 +88,9 @@ def main() -> None:
 
     with opened(str(resources.gallery_folder() / "images"), methods=("rollout",)) as window:
         until(lambda: settled(window.desk))
-        window.desk.state.set(network=True)
+        window.desk.state.set(workspace="network")
         until(lambda: window.desk.networks.network is not None)
-        view = window.network_dock.panel.layer_view
+        view = window.network_panel.layer_view
         print("| in the window of 1280 × 800 | ms |\n|---|---|")
         for side in (14, 37):
             measure(window, side)

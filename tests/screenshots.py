@@ -31,7 +31,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "heat": ({"methods": ("rollout",), "show": "heat", "smooth": False}, None),
         "scores": (
             {"methods": FOUR[:2], "plots": True, "fusion": True, "score_steps": 12, "folded": folded},
-            lambda window: window.compute_scores(),
+            lambda window: window.actions_["compute_scores"].trigger(),
         ),
         "layers": (
             {"methods": ("rollout",), "plots": True, "plot": "layers", "pinned": (6, 6), "folded": folded},
@@ -40,7 +40,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "what-if": (
             {
                 "methods": ("rollout",),
-                "brushing": True,
+                "tool": "brush",
                 "folded": ("Model and target", "Methods", "Display", "Threshold", "Fusion"),
             },
             lambda window: [
@@ -50,7 +50,13 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         ),
         **{
             f"network-{view}": (
-                {"methods": ("rollout",), "network": True, "network_view": view, "network_layer": 3, "pinned": (6, 6)},
+                {
+                    "methods": ("rollout",),
+                    "workspace": "network",
+                    "network_view": view,
+                    "network_layer": 3,
+                    "pinned": (6, 6),
+                },
                 None,
             )
             for view in ("layer", "stack", "multiples", "aggregate", "measures")
@@ -58,7 +64,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "network-communities": (
             {
                 "methods": ("rollout",),
-                "network": True,
+                "workspace": "network",
                 "network_colour": "communities",
                 "parameters": {"multiplex": {"min_cut": 0.1}},
                 "network_layer": 4,
@@ -70,9 +76,9 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             lambda window: window.message.expand.click(),
         ),
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
-        "settings": ({"methods": ("rollout",)}, lambda window: window.open_settings()),
-        "shortcuts": ({"methods": ("rollout",)}, lambda window: window.open_shortcuts()),
-        "palette": ({"methods": ("rollout",)}, lambda window: window.open_palette()),
+        "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
+        "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
+        "palette": ({"methods": ("rollout",)}, lambda window: window.actions_["palette"].trigger()),
     }
 
 
@@ -82,7 +88,7 @@ def main(folder: Path, only: list[str]) -> None:
     from vitinspect.app import main as app_main
     from vitinspect.app import theme
     from vitinspect.app.screenshot import wait_until_settled
-    from vitinspect.app.window import MainWindow
+    from vitinspect.app.shell.window import MainWindow
 
     folder.mkdir(parents=True, exist_ok=True)
     app = app_main.application()
@@ -104,9 +110,7 @@ def main(folder: Path, only: list[str]) -> None:
         dialogs = window.findChildren(QDialog)
         for choice in THEMES:
             theme.apply(app, choice)
-            window.canvas.refresh_theme()
-            window.plots.refresh_theme()
-            window.network_dock.refresh_theme()
+            window.refresh_theme()
             for size in SIZES if not dialogs else SIZES[:1]:
                 window.resize(*size)
                 for _ in range(10):

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QApplication
 
 from vitinspect.app import logs, theme
 from vitinspect.app.desk import Desk
-from vitinspect.app.window import MainWindow
+from vitinspect.app.shell.window import MainWindow
 
 LABELS = ["ant", "bee", "cat", "dog", "elk", "fox"]
 

@@ -94,8 +94,8 @@ def test_the_outline_is_painted(several, desk):
 
 def test_curves_are_drawn_on_request_with_their_areas(several, desk, qtbot, settle):
     desk.state.set(score_steps=4)
-    several.show_scores()
-    several.plots.scores.compute.click()
+    several.actions_["show_scores"].trigger()
+    several.bottom.tab("scores").compute.click()
     qtbot.waitUntil(lambda: len(desk.results.curves) == 3, timeout=30_000)
     found = desk.results.curves["rollout"]
     assert len(found.deletion) == 5
@@ -103,7 +103,7 @@ def test_curves_are_drawn_on_request_with_their_areas(several, desk, qtbot, sett
     probability = desk.results.predictions[0].probability
     assert found.deletion[0] == pytest.approx(probability, abs=1e-4)
     assert found.insertion[-1] == pytest.approx(probability, abs=1e-4)
-    table = several.plots.scores.table
+    table = several.bottom.tab("scores").table
     assert table.item(0, 1).text() == f"{found.deletion_auc:.3f}"
     settle()
 
@@ -120,7 +120,7 @@ def test_overlap_is_shown_where_there_is_a_mask(shown, desk, pictures, settle):
     settle()
     found = desk.results.overlaps["rollout"]
     assert 0 <= found.iou <= 1
-    assert shown.plots.scores.table.item(0, 3).text() == f"{found.iou:.3f}"
+    assert shown.bottom.tab("scores").table.item(0, 3).text() == f"{found.iou:.3f}"
 
 
 def drag(canvas, qtbot, start, stop):
@@ -132,12 +132,12 @@ def drag(canvas, qtbot, start, stop):
 
 def test_only_devices_of_this_machine_can_be_chosen(shown, desk):
     def offered():
-        box = shown.model_panel.device
+        box = shown.context.runs_on.device
         return [(box.itemData(i), box.itemText(i)) for i in range(box.count())]
 
     assert desk.results.devices[0] == "cpu"
     desk.results.update(devices=("cpu", "cuda:0", "cuda:1"))
-    assert offered()[-2:] == [("cuda:0", "CUDA:0"), ("cuda:1", "CUDA:1")]
+    assert offered()[-2:] == [("cuda:0", "cuda:0"), ("cuda:1", "cuda:1")]
     assert len({device for device, _ in offered()}) == len(offered())
 
 
@@ -150,7 +150,7 @@ def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, des
     assert desk.results.probed.mask.any()
     assert desk.state.pinned == ()
     assert not np.allclose(desk.results.probed.probabilities, desk.results.probabilities)
-    assert len(shown.whatif_panel.bars.rows()) >= 3
+    assert all(bar.after is not None for bar in shown.context.bars.bars)
     shown.canvas.grab()
     qtbot.keyClick(shown.canvas, Qt.Key.Key_X)
     assert desk.results.painted is None
@@ -165,32 +165,32 @@ def test_painting_nothing_away_would_change_nothing(shown, desk, settle):
 
 
 def test_the_attention_of_each_head_adds_up_to_one(shown, desk, qtbot, settle):
-    shown.show_layers()
+    shown.actions_["show_layers"].trigger()
     qtbot.waitUntil(lambda: desk.results.attention is not None, timeout=20_000)
     found = desk.results.attention
     assert found.values.shape == (2, 2, 8, 8)
     assert found.values.sum((2, 3)) + found.prefix == pytest.approx(1.0, abs=1e-4)
-    assert "class token" in shown.plots.layers.about.text()
+    assert "class token" in shown.bottom.tab("layers").about.text()
 
 
 def test_pinning_a_patch_shows_the_attention_of_its_token(shown, desk, qtbot, settle):
-    shown.show_layers()
+    shown.actions_["show_layers"].trigger()
     settle()
     desk.state.set(pinned=(2, 3))
     qtbot.waitUntil(lambda: desk.results.attention.token == 1 + 2 * 8 + 3, timeout=20_000)
-    grid = shown.plots.layers.grid
+    grid = shown.bottom.tab("layers").grid
     qtbot.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid._box(1, 0).center())
-    assert shown.plots.layers.chosen == (1, 0)
-    assert "Block 1, head 0" in shown.plots.layers.figures.text()
+    assert shown.bottom.tab("layers").chosen == (1, 0)
+    assert "Block 1, head 0" in shown.bottom.tab("layers").figures.text()
 
 
 def test_what_belongs_to_a_picture_goes_with_it(shown, desk, qtbot, settle):
     desk.state.set(score_steps=2)
-    shown.compute_scores()
+    shown.actions_["compute_scores"].trigger()
     qtbot.waitUntil(lambda: bool(desk.results.curves), timeout=20_000)
     desk.extras.brush((40, 30), (50, 40))
     settle()
-    shown.next_picture()
+    shown.actions_["next"].trigger()
     settle()
     assert desk.results.curves == {}
     assert desk.results.painted is None

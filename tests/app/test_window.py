@@ -15,9 +15,9 @@ from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from vitinspect.app import caches
-from vitinspect.app.actions import ACTIONS, MENUS
 from vitinspect.app.desk import Desk
-from vitinspect.app.window import MainWindow
+from vitinspect.app.shell.menus import MENUS, every_action
+from vitinspect.app.shell.window import MainWindow
 from vitinspect.app.worker import Problem
 from vitinspect.errors import ModelError
 
@@ -76,7 +76,7 @@ def test_zoom_stays_when_the_picture_changes(shown, desk, qtbot, settle):
     wheel(shown.canvas, shown.canvas.rect().center(), 4)
     scale = shown.canvas.view.zoom
     assert scale > 0
-    shown.next_picture()
+    shown.actions_["next"].trigger()
     settle()
     assert shown.canvas.view.zoom == pytest.approx(scale)
 
@@ -98,14 +98,15 @@ def test_a_double_click_fits_and_pins_nothing(shown, desk, qtbot):
     assert desk.state.pinned == ()
 
 
-def test_a_click_pins_the_patch_under_it_and_escape_lets_it_go(shown, desk, qtbot):
+def test_a_click_with_the_pin_pins_the_patch_under_it_and_escape_unpins_it(shown, desk, qtbot):
     canvas = shown.canvas
+    qtbot.keyClick(canvas, Qt.Key.Key_P)
     cell = desk.results.placed.cell_box(3, 5, (8, 8))
     pane = canvas.panes()[0]
     x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)) + pane.picture.topLeft())
     assert desk.state.pinned == (3, 5)
-    shown.actions_["unpin"].trigger()
+    qtbot.keyClick(canvas, Qt.Key.Key_Escape)
     assert desk.state.pinned == ()
 
 
@@ -156,8 +157,8 @@ def test_a_click_on_a_prediction_explains_that_class(shown, desk, qtbot, settle)
     desk.state.choose("attention_gradcam", True)
     settle()
     second = desk.results.predictions[1]
-    panel = shown.model_panel.predictions
-    qtbot.mouseClick(panel, Qt.MouseButton.LeftButton, pos=QPoint(10, 33))
+    bars = shown.context.bars
+    qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=bars.bar_rect(1).center())
     settle()
     assert desk.state.target == (second.index,)
     assert desk.results.maps["attention_gradcam"].target_text == second.label
@@ -165,12 +166,12 @@ def test_a_click_on_a_prediction_explains_that_class(shown, desk, qtbot, settle)
 
 
 def test_a_class_can_be_typed_by_a_part_of_its_name_and_contrasted(shown, desk, qtbot, settle):
-    panel = shown.model_panel
-    qtbot.keyClicks(panel.target, "el")
-    qtbot.keyClick(panel.target, Qt.Key.Key_Return)
+    bar = shown.context
+    qtbot.keyClicks(bar.explain, "el")
+    qtbot.keyClick(bar.explain, Qt.Key.Key_Return)
     assert desk.state.target == (4,)
-    qtbot.keyClicks(panel.against, "bee")
-    qtbot.keyClick(panel.against, Qt.Key.Key_Return)
+    qtbot.keyClicks(bar.against, "bee")
+    qtbot.keyClick(bar.against, Qt.Key.Key_Return)
     assert desk.state.target == (4, 1)
     settle()
 
@@ -337,14 +338,14 @@ def test_a_model_that_does_not_load_leaves_the_window_usable(shown, desk, qtbot,
     desk.state.set(model="bad")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
     assert shown.message.text.text() == "bad is no model."
-    assert "bad is no model." in shown.model_panel.status.text()
+    assert "bad is no model." in shown.context.model.about
     desk.state.set(model="good")
     settle()
     assert desk.results.maps
 
 
 def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch):
-    from vitinspect.explainers import attention
+    from vitinspect.explainers.methods import attention
 
     def explode(self, run, sweep=None, early=None):
         raise MemoryError
@@ -386,17 +387,18 @@ def test_an_exception_in_a_slot_becomes_a_message_and_a_line_in_the_log(window, 
 
 
 def test_every_action_is_in_a_menu_with_a_tip(window):
-    for declared in ACTIONS:
-        action = window.actions_[declared.id]
-        assert declared.menu in MENUS
-        assert action.toolTip()
-    keys = [key for declared in ACTIONS for key in (*declared.keys, *declared.soft)]
+    records = every_action()
+    for record in records:
+        assert any(record in menu.entries for menu in MENUS)
+        assert window.actions_[record.id].toolTip()
+    keys = [key for record in records for key in (*record.keys, *record.soft)]
+    keys += [tool.key for tool in window.tools.values()]
     assert len(keys) == len(set(keys)), "a shortcut stands twice"
 
 
 def test_the_palette_finds_and_runs_a_command(shown, desk, qtbot):
     shown.actions_["palette"].trigger()
-    from vitinspect.app.palette import Palette
+    from vitinspect.app.shell.palette import Palette
 
     palette = shown.findChild(Palette)
     qtbot.keyClicks(palette.field, "grid maps")
@@ -406,7 +408,7 @@ def test_the_palette_finds_and_runs_a_command(shown, desk, qtbot):
 
 def test_the_sheet_of_shortcuts_opens(shown, qtbot):
     shown.actions_["shortcuts"].trigger()
-    from vitinspect.app.palette import ShortcutSheet
+    from vitinspect.app.shell.palette import ShortcutSheet
 
     sheet = shown.findChild(ShortcutSheet)
     assert sheet.isVisible()
@@ -416,7 +418,7 @@ def test_the_sheet_of_shortcuts_opens(shown, qtbot):
 def test_the_dialog_of_settings_sets_them(window, desk, qtbot):
     window.actions_["settings"].trigger()
     from vitinspect.app.settings import SETTINGS
-    from vitinspect.app.settings_dialog import SettingsDialog
+    from vitinspect.app.shell.settings_dialog import SettingsDialog
 
     dialog = window.findChild(SettingsDialog)
     assert set(dialog.fields) == {setting.name for setting in SETTINGS}
@@ -490,11 +492,11 @@ def test_closing_in_the_middle_of_everything_takes_less_than_two_seconds(window,
 
 
 def test_a_map_that_was_computed_is_not_computed_again(shown, desk, settle):
-    shown.next_picture()
+    shown.actions_["next"].trigger()
     settle()
     requests = []
     desk.worker.started.connect(lambda *a: requests.append(a))
-    shown.previous_picture()
+    shown.actions_["previous"].trigger()
     settle()
     assert desk.results.maps["rollout"].image == "picture 1.png"
     assert requests == []

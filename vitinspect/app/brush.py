@@ -10,10 +10,12 @@ from vitinspect.app.geometry import Placed
 Point = tuple[float, float]
 
 
-def stroke(mask: NDArray[np.bool_], placed: Placed, start: Point, stop: Point, width: float) -> NDArray[np.bool_]:
+def stroke(
+    mask: NDArray[np.bool_], placed: Placed, start: Point, stop: Point, width: float, *, erase: bool = False
+) -> NDArray[np.bool_]:
     """``mask`` (over the model's input) with a round brush drawn from one point of the picture to another.
 
-    ``width`` is in pixels of the picture.
+    ``width`` is in pixels of the picture. With ``erase`` the brush takes away from the mask.
     """
     height, columns = mask.shape
     left, top, right, bottom = placed.box
@@ -35,5 +37,9 @@ def stroke(mask: NDArray[np.bool_], placed: Placed, start: Point, stop: Point, w
     distance = (x - start[0] - along * dx) ** 2 + (y - start[1] - along * dy) ** 2
     # A brush finer than a pixel of the input still paints the one under it.
     reach = max(radius, 0.75 * max(sx, sy))
-    out[first_row:last_row, first_column:last_column] |= distance <= reach * reach
+    under = distance <= reach * reach
+    if erase:
+        out[first_row:last_row, first_column:last_column] &= ~under
+    else:
+        out[first_row:last_row, first_column:last_column] |= under
     return out

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from vitinspect.app import logs, theme
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
-from vitinspect.app.window import MainWindow
+from vitinspect.app.shell.window import MainWindow
 from vitinspect.errors import VitInspectError
 
 _log = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ def write_screenshot(
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     from vitinspect.app import main
     from vitinspect.app import theme as theming
-    from vitinspect.app.window import MainWindow
+    from vitinspect.app.shell.window import MainWindow
 
     app = main.application()
     desk, _ = main.make_desk(folder, model, True, loader=loader)

@@ -19,7 +19,9 @@ def panel(shown, desk, qtbot):
     shown.resize(1400, 900)
     shown.actions_["network"].trigger()
     qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=30_000)
-    return shown.network_dock.panel
+    panel = shown.network_panel
+    qtbot.waitUntil(lambda: panel.layer_view.width() > 700)
+    return panel
 
 
 def wheel(view, steps):
@@ -46,7 +48,7 @@ def at_node(panel, node):
 
 
 def test_the_panel_is_built_when_it_is_first_shown(shown, desk, qtbot):
-    assert shown.network_dock.panel is None
+    assert shown._network_panel is None
     requests = []
     desk.worker.started.connect(lambda *a: requests.append(a))
     desk.state.set(network_operator="sum")
@@ -81,7 +83,7 @@ def test_wheel_and_keys_step_through_the_layers(panel, desk, qtbot):
     assert desk.state.network_layer == 1  # there are two
     qtbot.keyClick(panel.layer_view, Qt.Key.Key_Down)
     assert desk.state.network_layer == 0
-    panel.window().actions_["next_layer"].trigger()
+    panel.window().actions_["next_block"].trigger()
     assert panel.controls.layer.slider.value() == 1
 
 
@@ -264,7 +266,7 @@ def test_the_network_is_written_in_the_background_and_read_again(panel, desk, tm
 
 def test_another_picture_brings_another_network(panel, desk, shown, qtbot, settle):
     before = desk.networks.network
-    shown.next_picture()
+    shown.actions_["next"].trigger()
     assert desk.networks.network is None or desk.networks.network is before
     settle()
     qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=20_000)
@@ -278,34 +280,36 @@ def test_the_slider_of_arcs_is_logarithmic_and_gives_round_numbers():
         assert arcs_at(share_of(arcs)) == arcs
 
 
-def test_closing_the_panel_is_kept_in_the_state(panel, desk, shown):
-    shown.network_dock.close()
-    assert desk.state.network is False
+def test_the_workspace_is_kept_in_the_state(panel, desk, shown):
+    assert desk.state.workspace == "network"
+    shown.actions_["inspect"].trigger()
+    assert desk.state.workspace == "inspect"
+    assert not panel.isVisible()
     shown.actions_["network"].trigger()
-    assert shown.network_dock.isVisible()
+    assert panel.isVisible()
 
 
 def test_what_was_stopped_is_said_and_can_be_tried_again(panel, desk, shown, qtbot):
     desk.state.set(network_view="aggregate")
     desk.networks._rested()  # without waiting for the slider to rest
     assert desk.worker.knows(desk.networks._ids["aggregate"])
-    shown.cancel()
+    qtbot.waitUntil(shown.actions_["cancel"].isEnabled)
+    shown.actions_["cancel"].trigger()
     assert "Stopped" in desk.networks.aggregate_error
     qtbot.wait(100)
     assert desk.networks.aggregate is None
-    shown.retry()
+    shown.actions_["retry"].trigger()
     qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)
     assert desk.networks.aggregate_error == ""
 
 
-def test_a_window_that_opens_with_the_panel_shows_it(shown, desk, qtbot):
-    from vitinspect.app.window import MainWindow
+def test_a_window_that_opens_in_the_workspace_shows_the_network(shown, desk, qtbot):
+    from vitinspect.app.shell.window import MainWindow
 
-    desk.state.set(network=True)
+    desk.state.set(workspace="network")
     qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=20_000)
     second = MainWindow(desk)
-    assert second.network_dock.panel is not None
     second.show()
-    assert second.network_dock.isVisible()
+    assert second.network_panel.isVisible()
     second.close()
     second.deleteLater()

@@ -79,10 +79,10 @@ def test_what_was_saved_comes_back(state, qapp):
 
 
 def test_what_belongs_to_the_moment_does_not_come_back(state, qapp):
-    state.set(filter="cat", pinned=(1, 2), brushing=True)
+    state.set(filter="cat", pinned=(1, 2), tool="brush")
     other = State()
     other.restore(state.to_json())
-    assert (other.filter, other.pinned, other.brushing) == ("", (), False)
+    assert (other.filter, other.pinned, other.tool) == ("", (), "pan")
 
 
 def test_a_broken_value_costs_that_value_only(state):

@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QFontMetrics,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import GAP, HEADER, NARROW, TALL_HEADER, Labels, Pane, format_value, value_at
+from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
@@ -27,9 +39,9 @@ class Canvas(QWidget):
 
     hovered = Signal(object)
     """The point of the picture under the cursor, (x, y), or None."""
-    brushed = Signal(object, object)
-    """The brush was drawn from one point of the picture to another."""
     painted = Signal()
+    space_tapped = Signal()
+    """Space was pressed and nothing was dragged with it."""
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,9 +60,15 @@ class Canvas(QWidget):
         self._labels = Labels(self)
         self._composed: dict[int, tuple[object, QImage]] = {}
         self._cursor: tuple[float, float] | None = None
+        self.tool = Tool()
+        """What the mouse does; see ``set_tool``."""
         self._press: QPointF | None = None
         self._dragging = ""
-        self._pinned_before: tuple[int, ...] = ()
+        """What the mouse is doing while a button is down: "swipe", "pan" or "tool"."""
+        self._pressed_pane: Pane | None = None
+        self._space = False
+        """Held: a drag moves the picture, whatever the tool is."""
+        self._used_space = False
         self._last_shape: tuple[int, int] | None = None
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
@@ -324,14 +342,8 @@ class Canvas(QWidget):
         assert placed is not None
         assert self._cursor is not None
         x, y = self._cursor
-        if self.state.brushing:
-            at = self.view.to_pane(x, y, pane.size, picture.size)
-            scale = self.view.scale(pane.size, picture.size)
-            radius = self.state.brush_size / 200 * min(picture.size) * scale
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            for colour, width in ((painting.EDGE, 3), (QColor("white"), 1)):
-                painter.setPen(QPen(colour, width))
-                painter.drawEllipse(QPointF(*at), radius, radius)
+        self.tool.paint(self, painter, pane, self._cursor)
+        if not self.tool.marks_patch:
             return
         cell = placed.cell_at(x, y, card.grid)
         if cell is None:
@@ -340,7 +352,7 @@ class Canvas(QWidget):
         painting.draw_box(painter, box, QColor(255, 255, 255, 170))
         shown = pane.map
         at = self.view.to_pane(x, y, pane.size, picture.size)
-        if shown is None or self.hidden or self.state.show == "image" or self.state.brushing:
+        if shown is None or self.hidden or self.state.show == "image":
             return
         if pane.second is not None and at[0] > self._swipe_at(pane):
             shown = pane.second
@@ -417,86 +429,136 @@ class Canvas(QWidget):
         self._hover(event.position())
         event.accept()
 
+    def set_tool(self, tool: Tool) -> None:
+        """Take another tool; a drag that goes on ends first."""
+        self._end_drag()
+        self.tool = tool
+        self._show_cursor(None)
+        self.update()
+
+    def _spot(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> Spot | None:
+        pane = self._pressed_pane or self._pane_at(point)
+        if pane is None:
+            return None
+        return Spot(point.x(), point.y(), self.picture_point(point, pane), pane, modifiers)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._press = event.position()
-            pane = self._pane_at(event.position())
-            near = pane is not None and pane.second is not None and self._near_line(event.position(), pane)
-            self._dragging = "swipe" if near else ""
-            if self.state.brushing and not near and event.button() == Qt.MouseButton.LeftButton:
-                self._dragging = "brush"
-                at = self.picture_point(event.position())
-                if at is not None:
-                    self.brushed.emit(at, at)
-            event.accept()
+        if event.button() not in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) or self._dragging:
+            return
+        pane = self._pane_at(event.position())
+        event.accept()
+        if pane is None:
+            return
+        self._press, self._pressed_pane = event.position(), pane
+        if event.button() == Qt.MouseButton.MiddleButton or self._space:
+            self._dragging, self._used_space = "pan", True
+        elif self._near_line(event.position(), pane):
+            self._dragging = "swipe"
+        else:
+            self._dragging = "tool"
+            spot = self._spot(event.position(), event.modifiers())
+            if spot is not None:
+                self.tool.press(self, spot)
+        self._show_cursor(pane)
 
     def _near_line(self, point: QPointF, pane: Pane) -> bool:
-        return abs(point.x() - pane.picture.left() - self._swipe_at(pane)) <= HANDLE
+        return pane.second is not None and abs(point.x() - pane.picture.left() - self._swipe_at(pane)) <= HANDLE
+
+    def _show_cursor(self, pane: Pane | None, point: QPointF | None = None) -> None:
+        if self._dragging == "pan" or self._space:
+            shape = Qt.CursorShape.ClosedHandCursor if self._dragging else Qt.CursorShape.OpenHandCursor
+        elif self._dragging == "swipe" or (pane is not None and point is not None and self._near_line(point, pane)):
+            shape = Qt.CursorShape.SplitHCursor
+        else:
+            shape = self.tool.cursor()
+        self.setCursor(shape)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if self._press is not None and event.buttons():
-            self._drag(event.position())
-        else:
-            pane = self._pane_at(event.position())
-            near = pane is not None and pane.second is not None and self._near_line(event.position(), pane)
-            self.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
+        if self._dragging:
+            self._drag(event.position(), event.modifiers())
+        self._show_cursor(self._pane_at(event.position()), event.position())
         self._hover(event.position())
 
-    def _drag(self, point: QPointF) -> None:
-        assert self._press is not None
-        pane = self._pane_at(self._press)
-        picture = self.results.picture
-        if pane is None or picture is None:
+    def _drag(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        pane, press = self._pressed_pane, self._press
+        if pane is None or press is None or self.results.picture is None:
             return
         if self._dragging == "swipe":
             left, right = self._picture_edges(pane)
             self.state.set(swipe=(point.x() - pane.picture.left() - left) / max(1.0, right - left))
-            return
-        if self._dragging == "brush":
-            before, at = self.picture_point(self._press, pane), self.picture_point(point, pane)
+        elif self._dragging == "pan":
+            self.pan_by(point.x() - press.x(), point.y() - press.y())
             self._press = point
-            if at is not None:
-                self.brushed.emit(before or at, at)
-            return
-        moved = point - self._press
-        if not self._dragging and abs(moved.x()) + abs(moved.y()) < 4:
-            return
-        if not self._dragging:
-            self._dragging = "pan"
-            self.setCursor(Qt.CursorShape.ClosedHandCursor)
-        self._press = point
-        view = self.view.panned(moved.x(), moved.y(), pane.size, picture.size)
-        if self.view.zoom:
-            self._set_view(view)
+        else:
+            spot = self._spot(point, modifiers)
+            if spot is not None:
+                self.tool.move(self, spot)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        pressed, self._press = self._press, None
-        dragged, self._dragging = self._dragging, ""
-        self.setCursor(Qt.CursorShape.ArrowCursor)
-        if pressed is None or dragged or event.button() != Qt.MouseButton.LeftButton:
-            return
-        pane = self._pane_at(event.position())
-        if pane is None:
-            return
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            self._press = event.position()
+            self._end_drag(event.modifiers())
+            self._show_cursor(self._pane_at(event.position()), event.position())
+
+    def _end_drag(self, modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        if self._dragging == "tool" and self._press is not None:
+            spot = self._spot(self._press, modifiers)
+            if spot is not None:
+                self.tool.release(self, spot)
+        self._press = self._pressed_pane = None
+        self._dragging = ""
+
+    # --- what tools ask for --------------------------------------------------------------------------------------
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Move the picture by pixels of the screen; one that is fitted stays where it is."""
+        picture = self.results.picture
+        if picture is not None and self.view.zoom:
+            self._set_view(self.view.panned(dx, dy, self._pane_size(), picture.size))
+
+    def select_pane(self, pane: Pane) -> None:
+        """Select the map of a pane of the grid."""
         if pane.map is not None and self.state.layout == "grid":
             self.state.set(active=pane.map.id)
-        self._pin(event.position(), pane)
 
-    def _pin(self, point: QPointF, pane: Pane) -> None:
-        """Pin the patch under ``point``; the pinned one again lets it go."""
-        at = self.picture_point(point, pane)
-        placed, card = self.results.placed, self.results.card
-        if at is None or placed is None or card is None:
-            return
-        cell = placed.cell_at(*at, card.grid)
-        self._pinned_before = self.state.pinned
-        self.state.set(pinned=() if cell is None or cell == self.state.pinned else cell)
+    def on_screen(self, pane: Pane, point: tuple[float, float]) -> tuple[tuple[float, float], float, int]:
+        """Where a point of the picture is in the pane, pixels of the screen per pixel of the picture, and the
+        picture's shorter side."""
+        picture = self.results.picture
+        assert picture is not None
+        at = self.view.to_pane(*point, pane.size, picture.size)
+        return at, self.view.scale(pane.size, picture.size), min(picture.size)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if event.button() == Qt.MouseButton.LeftButton:
-            # Its first click pinned a patch, which was not what it was for.
-            self.state.set(pinned=self._pinned_before)
-            self.fit()
+            if self.tool.fits_on_double_click:
+                self.fit()
+            else:
+                self.mousePressEvent(event)
+
+    # --- keys ----------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_Space and not event.modifiers():
+            # Held while dragging it moves the picture; pressed alone, it is a command when it comes up again.
+            if not event.isAutoRepeat():
+                self._space, self._used_space = True, False
+                self._show_cursor(None)
+        elif not self.tool.key_pressed(self, event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() != Qt.Key.Key_Space or event.isAutoRepeat() or not self._space:
+            super().keyReleaseEvent(event)
+            return
+        self._space = False
+        self._show_cursor(None)
+        if not self._used_space:
+            self.space_tapped.emit()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        self._space = False
+        super().focusOutEvent(event)
 
     def leaveEvent(self, event: object) -> None:  # noqa: N802
         self._set_cursor(None)

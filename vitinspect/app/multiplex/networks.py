@@ -31,7 +31,7 @@ MOST_BYTES = 256 << 20
 _STOPPED = "Stopped. Ctrl+R tries again."
 _OWN = frozenset(
     {
-        "network",
+        "workspace",
         "network_view",
         "network_operator",
         "network_prefix",
@@ -168,7 +168,7 @@ class Networks(QObject):
 
     def _common(self) -> dict[str, Any] | None:
         picture, card = self.results.picture, self.results.card
-        if picture is None or card is None or self.results.model_state != READY or not self.state.network:
+        if picture is None or card is None or self.results.model_state != READY or self.state.workspace != "network":
             return None
         return {
             "pixels": picture.pixels,

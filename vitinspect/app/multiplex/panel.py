@@ -9,12 +9,8 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
     QMenu,
-    QSplitter,
     QStackedWidget,
-    QTabBar,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -28,21 +24,29 @@ from vitinspect.app.multiplex.inspector import Inspector
 from vitinspect.app.multiplex.measures import MeasuresView
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.multiplex.views import LayerView, MultiplesView, StackView
-from vitinspect.app.session.state import NETWORK_VIEWS
+from vitinspect.app.widgets.rows import heading
 
-TITLES = {
-    "layer": "Layer",
-    "stack": "Stack",
-    "multiples": "All",
-    "aggregate": "Aggregate",
-    "measures": "Measures",
-}
 _REDRAWS = frozenset(
     {
         *("network_layer", "network_arcs", "network_direction", "network_colour", "parameters"),
         *("network_operator", "network_view", "network_prefix"),
     }
 )
+
+
+class Properties(QWidget):
+    """The controls with a heading."""
+
+    def __init__(self, controls: Controls) -> None:
+        super().__init__()
+        self.setProperty("kind", "panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(heading("Attention network"))
+        layout.addWidget(controls)
+        layout.addStretch(1)
 
 
 class NetworkPanel(QWidget):
@@ -56,31 +60,22 @@ class NetworkPanel(QWidget):
     def __init__(self, networks: Networks, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.networks, self.background = networks, background
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(320)
         self.state = networks.state
-        self.tabs = QTabBar()
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setUsesScrollButtons(False)
-        self.tabs.setAccessibleName("Views of the network")
-        for name in NETWORK_VIEWS:
-            self.tabs.addTab(TITLES[name])
-        self.save = QToolButton()
-        self.save.setText("Export")
-        self.save.setToolTip("Save the picture of this view, or the network as a graph file")
-        self.save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.menu = QMenu(self.save)
+        self.menu = QMenu(self)
         for ending, words in export.PICTURES.items():
             self.menu.addAction(f"Picture as {words}…", partial(self.ask_picture, ending))
         self.menu.addSeparator()
         self.menu.addAction("This layer as a graph…", partial(self.ask_graph, True))
         self.menu.addAction("All layers as a graph…", partial(self.ask_graph, False))
-        self.save.setMenu(self.menu)
         self.controls = Controls(networks)
+        self.properties = Properties(self.controls)
+        """For the panel at the right of the window."""
         self.layer_view, self.stack_view = LayerView(networks), StackView(networks)
         self.multiples_view, self.aggregate_view = MultiplesView(networks), AggregateView(networks)
         self.measures_view = MeasuresView(networks)
         self.inspector = Inspector(networks)
+        """For the tabs below the view."""
         self.stack = QStackedWidget()
         self.views: dict[str, Any] = {}
         for view in (
@@ -96,24 +91,10 @@ class NetworkPanel(QWidget):
             view.hovered.connect(self._hovered)
             view.stepped.connect(self.step)
         self.aggregate_view.hovered.connect(self._hovered)
-        split = QSplitter(Qt.Orientation.Vertical)
-        split.setChildrenCollapsible(False)
-        split.addWidget(self.stack)
-        split.addWidget(self.inspector)
-        split.setStretchFactor(0, 1)
-        split.setStretchFactor(1, 0)
-        top = QHBoxLayout()
-        top.setContentsMargins(4, 2, 8, 0)
-        top.addWidget(self.tabs, 1)
-        top.addWidget(self.save)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(self.controls)
-        layout.addWidget(split, 1)
-        self.tabs.setCurrentIndex(NETWORK_VIEWS.index(self.state.network_view))
-        self.tabs.currentChanged.connect(lambda index: self.state.set(network_view=NETWORK_VIEWS[index]))
+        layout.addWidget(self.stack, 1)
         self.state.changed.connect(self._state_changed)
         networks.changed.connect(self._networks_changed)
         networks.results.changed.connect(self._results_changed)
@@ -133,13 +114,13 @@ class NetworkPanel(QWidget):
     def _state_changed(self, names: frozenset[str]) -> None:
         if "network_view" in names:
             self._follow_view()
-        if not self.state.network:
+        if self.state.workspace != "network":
             return
         if names & _REDRAWS:
             self._redraw()
         elif names & {"pinned"}:
             self._marks()
-        elif "network" in names:
+        elif "workspace" in names:
             self._redraw()
 
     @Slot(object)
@@ -151,16 +132,13 @@ class NetworkPanel(QWidget):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if self.state.network and names & {"picture", "placed", "card", "model_state", "target"}:
+        if self.state.workspace == "network" and names & {"picture", "placed", "card", "model_state", "target"}:
             self._redraw()
 
     def _follow_view(self) -> None:
         name = self.state.network_view
-        self.tabs.blockSignals(True)
-        self.tabs.setCurrentIndex(NETWORK_VIEWS.index(name))
-        self.tabs.blockSignals(False)
         self.stack.setCurrentWidget(self.views[name])
-        self.inspector.setVisible(name in ("layer", "stack", "multiples"))
+        self.setFocusProxy(self.views[name])
 
     def _redraw(self) -> None:
         self.view.refresh()
@@ -192,7 +170,7 @@ class NetworkPanel(QWidget):
     def hover_patch(self, place: tuple[int, int] | None) -> None:
         """A patch of the main canvas is under the cursor: its node shows here."""
         network = self.networks.network
-        if not self.state.network or network is None or not hasattr(self.view, "set_hover"):
+        if self.state.workspace != "network" or network is None or not hasattr(self.view, "set_hover"):
             return
         node = None if place is None else network.node_of(*place)
         if node != self.view.hover:

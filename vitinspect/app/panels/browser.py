@@ -16,6 +16,7 @@ from vitinspect.app.panels.section import Choice, quiet
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import Thumbnails
+from vitinspect.app.widgets.rows import icon_button
 
 _UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_class": ""}
 
@@ -25,6 +26,7 @@ class Browser(QWidget):
 
     wants_folder = Signal()
     wants_run = Signal()
+    wants_strip = Signal()
     done = Signal()
     """A folder was typed: the keys belong to the picture again."""
 
@@ -38,19 +40,14 @@ class Browser(QWidget):
         self.path.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.path.setToolTip("The folder that is shown; type another one, or choose a recent one")
         self.path.setAccessibleName("Folder")
-        self.path.setMinimumContentsLength(8)
+        self.path.setMinimumContentsLength(5)
         self.path.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.path_field = QLineEdit()
         self.path.setLineEdit(self.path_field)
         self.path_field.setPlaceholderText("Folder")
-        up = QToolButton()
-        up.setText("Up")
-        up.setToolTip("Show the folder above")
-        up.clicked.connect(self._go_up)
-        choose = QToolButton()
-        choose.setText("Open…")
-        choose.setToolTip("Open another folder (Ctrl+O)")
-        choose.clicked.connect(self.wants_folder)
+        up = icon_button("chevron-up", "Folder above", self._go_up, tip="Show the folder above")
+        choose = icon_button("folder", "Open folder", self.wants_folder.emit, tip="Open another folder (Ctrl+O)")
+        strip = icon_button("film-strip", "Film strip", self.wants_strip.emit, tip="Show the pictures in one row below")
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Filter by name")
         self.filter.setToolTip("Show only pictures whose name has this in it")
@@ -61,7 +58,7 @@ class Browser(QWidget):
             [("name", "Name"), ("date", "Date"), ("size", "Size"), ("score", "Score")],
             "What the pictures are sorted by",
         )
-        self.sort.setMinimumContentsLength(5)
+        self.sort.setMinimumContentsLength(4)
         self.kind = QComboBox()
         self.kind.setToolTip("Which pictures are shown; classes are those of the pictures that were looked at")
         self.kind.setAccessibleName("Which pictures are shown")
@@ -83,9 +80,9 @@ class Browser(QWidget):
         self.grid.setModel(listing)
         self.count = quiet(wrap=False)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 0, 4)
+        layout.setContentsMargins(8, 4, 4, 4)
         layout.setSpacing(4)
-        first = _row(self.path, up, choose)
+        first = _row(self.path, up, choose, strip)
         second = _row(self.filter, self.sort, self.direction)
         layout.addLayout(first)
         layout.addLayout(second)

@@ -137,8 +137,8 @@ class Extras(QObject):
 
     # --- what if -------------------------------------------------------------------------------------------------
 
-    def brush(self, start: tuple[float, float], stop: tuple[float, float]) -> None:
-        """Paint from one point of the picture to another."""
+    def brush(self, start: tuple[float, float], stop: tuple[float, float], *, erase: bool = False) -> None:
+        """Paint a region out from one point of the picture to another, or bring it back."""
         placed, common = self.results.placed, self._common()
         if placed is None or common is None:
             return
@@ -151,8 +151,15 @@ class Extras(QObject):
             mask = np.zeros(placed.input_size, dtype=bool)
         # The brush has a size on the picture in hundredths of its shorter side, whatever its resolution.
         width = self.state.brush_size / 100 * min(placed.original_size)
-        self.results.update(painted=stroke(mask, placed, start, stop, width))
-        self._probe()
+        self.paint_out(stroke(mask, placed, start, stop, width, erase=erase))
+
+    def paint_out(self, mask: Any) -> None:
+        """Take ``mask`` (over the model's input) out of the picture; nothing where it is None or empty."""
+        if mask is None or not mask.any():
+            self.reset_brush()
+        elif self._common() is not None:
+            self.results.update(painted=mask)
+            self._probe()
 
     def _probe(self) -> None:
         common = self._common()

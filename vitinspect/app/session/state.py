@@ -25,7 +25,6 @@ GROWS = ("uniform", "growing")
 SORTS = ("name", "date", "size", "score")
 FITS = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "float64")
-PLOTS = ("scores", "layers")
 BRUSHES = ("mean", "blur", "black")
 NETWORK_VIEWS = ("layer", "stack", "multiples", "aggregate", "measures")
 # As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
@@ -101,7 +100,6 @@ class Values:
     threshold_value: float = 0.5
 
     # what if
-    brushing: bool = False
     brush_fill: str = "mean"
     brush_size: int = 12
     """In hundredths of the picture's shorter side."""
@@ -111,8 +109,6 @@ class Values:
     score_steps: int = 50
 
     # network; min_cut, token_ratio and starting_layer are the parameters of the method "multiplex"
-    network: bool = False
-    """Whether the attention network is shown beside the picture."""
     network_view: str = "layer"
     network_layer: int = 0
     network_operator: str = "max"
@@ -125,9 +121,13 @@ class Values:
     network_colour: str = "centrality"
 
     # window
+    workspace: str = "inspect"
+    """Id of the workspace that is shown."""
+    tool: str = "pan"
+    """Id of the tool that the mouse has on the canvas."""
     folded: tuple[str, ...] = ("Fusion",)
     plots: bool = False
-    """Whether the plots below the picture are shown."""
+    """Whether the tabs below the picture are open."""
     plot: str = "scores"
 
 
@@ -140,7 +140,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
     "brush_fill": BRUSHES,
     "score_fill": BRUSHES,
-    "plot": PLOTS,
     "network_view": NETWORK_VIEWS,
     "network_direction": ("in", "out"),
     "network_colour": ("centrality", "communities"),
@@ -157,7 +156,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_layer": (0, 1000),
     "network_arcs": (10, 20000),
 }
-_SESSION_ONLY = frozenset({"brushing", "pinned", "filter", "only_masked", "only_class", "files"})
+_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_class", "files"})
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 

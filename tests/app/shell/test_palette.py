@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 
-from vitinspect.app.actions import ACTIONS
-from vitinspect.app.palette import Palette, ranked
+from vitinspect.app.shell.menus import MENUS, every_action
+from vitinspect.app.shell.palette import Palette, ranked
 
 
 def names(text: str) -> list[str]:
-    return [declared.id for declared in ranked(text, ACTIONS)]
+    return [record.id for _, record in ranked(text, MENUS)]
 
 
 def test_a_word_of_the_name_comes_before_a_word_of_an_explanation():
@@ -21,7 +21,7 @@ def test_a_word_of_the_name_comes_before_a_word_of_an_explanation():
 
 def test_a_name_that_begins_with_the_words_comes_first():
     assert names("gr")[0] == "grid"
-    assert names("next")[:2] == ["next_map", "next"]
+    assert names("next")[:3] == ["next", "next_block", "next_region"]
 
 
 def test_every_word_must_be_found_somewhere():
@@ -30,7 +30,7 @@ def test_every_word_must_be_found_somewhere():
 
 
 def test_nothing_typed_lists_everything_in_the_order_of_the_menus():
-    assert names("") == [d.id for d in ACTIONS if d.id != "palette"]
+    assert names("") == [r.id for r in every_action() if r.id != "palette"]
 
 
 @pytest.fixture

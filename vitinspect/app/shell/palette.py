@@ -1,9 +1,10 @@
-"""The command palette and the sheet of shortcuts: both are lists of the declared actions."""
+"""The command palette and the sheet of shortcuts: both are lists of the actions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
@@ -20,35 +21,41 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vitinspect.app.actions import ACTIONS, MENUS, Actions, Declared, show_keys
+from vitinspect.app.shell.keys import show_keys
+from vitinspect.app.shell.menus.record import Action, Menu
+
+if TYPE_CHECKING:
+    from vitinspect.app.shell.actions import Actions
 
 
-def ranked(text: str, actions: Sequence[Declared]) -> list[Declared]:
+def ranked(text: str, menus: Sequence[Menu]) -> list[tuple[Menu, Action]]:
     """The actions with every typed word in them: by the name first, then by menu, then by the explanation."""
     found = []
-    for declared in actions:
-        rank = _rank(text.casefold(), declared)
-        if rank is not None and declared.id != "palette":
-            found.append((rank, declared))
-    return [declared for _, declared in sorted(found, key=lambda pair: pair[0])]
+    for menu in menus:
+        for entry in menu.entries:
+            if isinstance(entry, Action) and entry.id != "palette":
+                rank = _rank(text.casefold(), menu, entry)
+                if rank is not None:
+                    found.append((rank, (menu, entry)))
+    return [pair for _, pair in sorted(found, key=lambda ranked: ranked[0])]
 
 
-def _rank(text: str, declared: Declared) -> int | None:
+def _rank(text: str, menu: Menu, record: Action) -> int | None:
     """How well an action fits, 0 being best; None where a word is nowhere in it."""
     words = text.split()
     if not words:
         return 0
-    name = declared.text.casefold()
+    name = record.text.casefold()
     if name.startswith(" ".join(words)):
         return 0
     if all(re.search(rf"\b{re.escape(word)}", name) for word in words):
         return 1
     if all(word in name for word in words):
         return 2
-    titled = f"{declared.menu.replace('&', '')} {name}".casefold()
+    titled = f"{menu.name} {name}".casefold()
     if all(word in titled for word in words):
         return 3
-    return 4 if all(word in f"{titled} {declared.tip.casefold()}" for word in words) else None
+    return 4 if all(word in f"{titled} {record.tip.casefold()}" for word in words) else None
 
 
 class Palette(QDialog):
@@ -83,13 +90,12 @@ class Palette(QDialog):
     def _fill(self, text: str) -> None:
         self.list.clear()
         chosen = -1
-        for declared in ranked(text, ACTIONS):
-            keys = ", ".join(show_keys(declared))
-            where = declared.menu.replace("&", "")
-            item = QListWidgetItem(f"{where}: {declared.text.rstrip('…')}" + (f"\t{keys}" if keys else ""))
-            item.setData(Qt.ItemDataRole.UserRole, declared.id)
-            item.setToolTip(declared.tip)
-            if not self._actions[declared.id].isEnabled():
+        for menu, record in ranked(text, self._actions.menus):
+            keys = ", ".join(show_keys(record))
+            item = QListWidgetItem(f"{menu.name}: {record.text.rstrip('…')}" + (f"\t{keys}" if keys else ""))
+            item.setData(Qt.ItemDataRole.UserRole, record.id)
+            item.setToolTip(record.tip)
+            if not self._actions[record.id].isEnabled():
                 item.setFlags(Qt.ItemFlag.NoItemFlags)
             elif chosen < 0:
                 chosen = self.list.count()
@@ -124,22 +130,24 @@ class Palette(QDialog):
 class ShortcutSheet(QDialog):
     """All shortcuts, menu by menu."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, menus: Sequence[Menu], parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         columns = QHBoxLayout()
         columns.setSpacing(32)
         left, right = QGridLayout(), QGridLayout()
-        for title in MENUS:
-            grid = left if title in ("&File", "&Maps") else right
-            chosen = [d for d in ACTIONS if d.menu == title and (d.keys or d.soft)]
-            _add_block(grid, title, [(show_keys(d), d.text.rstrip("…")) for d in chosen])
+        for menu in menus:
+            grid = left if menu.name in ("File", "Edit", "Layer") else right
+            chosen = [entry for entry in menu.entries if isinstance(entry, Action) and (entry.keys or entry.soft)]
+            _add_block(grid, menu.name, [(show_keys(record), record.text.rstrip("…")) for record in chosen])
         mouse = [
             (["wheel"], "Zoom at the cursor"),
             (["drag"], "Move the picture, or the swipe line"),
             (["double-click"], "Fit"),
-            (["click"], "Pin a patch"),
+            (["Space+drag"], "Move the picture with any tool"),
+            (["V, P, B, E"], "Pan, pin, what-if brush, what-if eraser"),
+            (["[", "]"], "Narrower and wider brush"),
             (["hold H"], "Hide the heat map"),
         ]
         _add_block(left, "On the picture", mouse)
@@ -160,7 +168,7 @@ class ShortcutSheet(QDialog):
 
 
 def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:
-    heading = QLabel(title.replace("&", ""))
+    heading = QLabel(title)
     heading.setObjectName("heading")
     heading.setContentsMargins(0, 8 if grid.count() else 0, 0, 0)
     top = grid.rowCount()

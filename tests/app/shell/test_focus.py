@@ -60,9 +60,9 @@ def test_a_folder_that_was_typed_gives_the_keys_back(active, desk, pictures, qtb
 
 def test_settings_open_with_the_first_field_ready_and_return_empties_no_cache(active, desk, qtbot, monkeypatch):
     emptied = []
-    monkeypatch.setattr(active, "clear_caches", lambda: emptied.append(True))
-    active.open_settings()
-    from vitinspect.app.settings_dialog import SettingsDialog
+    monkeypatch.setattr(desk.coordinator, "clear_caches", lambda: emptied.append(True))
+    active.actions_["settings"].trigger()
+    from vitinspect.app.shell.settings_dialog import SettingsDialog
 
     dialog = active.findChild(SettingsDialog)
     qtbot.waitUntil(dialog.isActiveWindow)

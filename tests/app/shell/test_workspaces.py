@@ -1,0 +1,63 @@
+"""Workspaces: what is declared is what is there."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+
+from vitinspect.app.shell.workspaces import WORKSPACES, workspace
+
+
+def test_each_workspace_has_a_tab_a_key_a_view_and_its_tools(shown, desk, qtbot):
+    tabs = shown.top.tabs
+    assert [tabs.tabText(i) for i in range(tabs.count())] == [w.title for w in WORKSPACES] == ["Inspect", "Network"]
+    for number, declared in enumerate(WORKSPACES, 1):
+        qtbot.keyClick(shown, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
+        assert desk.state.workspace == declared.id
+        assert shown.workspace_view.isVisible()
+        assert [i for i in declared.tools if i] == [i for i in shown.strip.buttons if i in shown.tools]
+        assert shown.strip.tool == declared.first_tool
+        bar = shown.bottom.bar
+        assert [bar.tabText(i) for i in range(bar.count())] == [tab.title for tab in declared.tabs]
+
+
+def test_every_tab_of_every_workspace_can_be_opened(shown, desk, settle):
+    for declared in WORKSPACES:
+        desk.state.set(workspace=declared.id, plots=True)
+        for tab in declared.tabs:
+            shown._open_tab(tab.id)
+            assert shown.bottom.tab(tab.id).isVisible(), tab.title
+    settle()
+
+
+def test_the_tool_of_a_workspace_is_there_again_when_it_is_shown_again(shown, desk):
+    shown.take_tool("brush")
+    desk.state.set(workspace="network")
+    assert desk.state.tool == "pin"
+    desk.state.set(workspace="inspect")
+    assert desk.state.tool == "brush"
+    assert shown.options.isVisible()
+
+
+def test_the_segments_at_the_right_set_the_view(shown, desk, qtbot):
+    segments = shown.top.segments["layout"]
+    qtbot.mouseClick(segments.buttons["grid"], Qt.MouseButton.LeftButton)
+    assert desk.state.layout == "grid"
+    desk.state.set(layout="swipe")
+    assert segments.value == "swipe"
+
+
+def test_a_workspace_that_another_version_saved_is_the_first_one_here(shown, desk):
+    assert workspace("masks") is WORKSPACES[0]
+    desk.state.set(workspace="masks")
+    assert shown.workspace_view is shown.canvas
+
+
+@pytest.mark.parametrize("key", ["PgDown", "PgUp"])
+def test_page_keys_step_through_the_blocks_of_the_network(shown, desk, qtbot, key):
+    desk.state.set(workspace="network")
+    qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=30_000)
+    desk.state.set(network_layer=0 if key == "PgDown" else 1)
+    shown.focus_view()
+    qtbot.keyClick(shown.network_panel.view, Qt.Key.Key_PageDown if key == "PgDown" else Qt.Key.Key_PageUp)
+    assert desk.state.network_layer == (1 if key == "PgDown" else 0)

@@ -1,0 +1,85 @@
+"""Taking regions out of the picture, with undo: what the brush, the eraser and their buttons do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Slot
+
+from vitinspect.app.session.history import History, Step
+from vitinspect.app.session.results import Results
+from vitinspect.app.session.state import State
+
+if TYPE_CHECKING:
+    from vitinspect.app.services.extras import Extras
+
+Point = tuple[float, float]
+
+
+class WhatIf(QObject):
+    """Asks for changes of the removed region, and makes one step of all that happens between ``begin`` and ``end``."""
+
+    def __init__(
+        self, state: State, results: Results, extras: Extras, history: History, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._extras, self._history = state, results, extras, history
+        self._before: Any = None
+        self._drawing = False
+        results.changed.connect(self._results_changed)
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"picture", "card"}:
+            # A region of another picture, or of another model's input, cannot come back.
+            self._drawing = self._history.busy = False
+            self._history.clear()
+
+    # --- a drag --------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        self._before, self._drawing = self._results.painted, True
+        self._history.busy = True
+
+    def stroke(self, start: Point, stop: Point, *, erase: bool = False) -> None:
+        self._extras.brush(start, stop, erase=erase)
+
+    def end(self) -> None:
+        if self._drawing:
+            self._drawing = self._history.busy = False
+            self._add("Stroke", self._before)
+
+    # --- at once -------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """The whole picture again."""
+        before = self._results.painted
+        self._extras.paint_out(None)
+        self._add("Reset what if", before)
+
+    @property
+    def has_outline(self) -> bool:
+        return self._results.placed is not None and self._cut() is not None
+
+    def hide(self, *, inside: bool) -> None:
+        """Take out what is inside the outline of the selected map, or all that is outside of it."""
+        cut, placed = self._cut(), self._results.placed
+        if cut is None or placed is None:
+            return
+        import numpy as np
+
+        from vitinspect.maps import resize
+
+        within = resize(np.asarray(cut.mask, np.float32), placed.input_size) >= 0.5
+        before = self._results.painted
+        self._extras.paint_out(within if inside else ~within)
+        self._add("Hide inside" if inside else "Hide outside", before)
+
+    def _cut(self) -> Any:
+        active = self._results.active_map(self._state.active)
+        return None if active is None else self._results.cuts.get(active.id)
+
+    def _add(self, text: str, before: Any) -> None:
+        after, extras = self._results.painted, self._extras
+        if after is not before:
+            self._history.add(Step(text, lambda: extras.paint_out(before), lambda: extras.paint_out(after)))

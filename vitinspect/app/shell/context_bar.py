@@ -1,0 +1,357 @@
+"""Over every workspace: the model, where it runs, what is explained, and what it predicts."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+
+from vitinspect.app.services.coordinator import short_source
+from vitinspect.app.session.results import FAILED, LOADING, Results
+from vitinspect.app.session.state import State
+from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.class_field import ClassField
+from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, PredictionBars
+from vitinspect.app.widgets.rows import PropertyRow, button, icon_button, upright_line, words
+
+HEIGHT = 48
+MOST = 5
+NARROW, NARROWER = 1360, 1200
+FITS = (("crop", "crop, as evaluated"), ("squash", "squash the whole"), ("pad", "pad the whole"))
+PRECISIONS = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float64", "float64"))
+
+
+class ContextBar(QFrame):
+    """Reads the state and the results, and asks the state to change."""
+
+    wants_model_file = Signal()
+    wants_model_folder = Signal()
+    done = Signal()
+    """Something was typed and taken: the keys belong to the picture again."""
+
+    def __init__(self, state: State, results: Results) -> None:
+        super().__init__()
+        self.setProperty("kind", "panel")
+        self.setFixedHeight(HEIGHT)
+        self._state, self._results = state, results
+        self.model = ModelField(state, results)
+        self.runs_on = RunsOn(state, results)
+        self.explain = ClassField(name="Explain", empty="predicted")
+        self.against = ClassField(name="Against", empty="nothing")
+        self.bars = PredictionBars(MOST)
+        self.said = words("", "note")
+        self.said.setTextFormat(Qt.TextFormat.RichText)
+        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._against_part = _captioned("Against", self.against, 108)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 2, 8, 2)
+        row.setSpacing(8)
+        row.addWidget(_captioned("Model", self.model, 196))
+        row.addWidget(_captioned("Runs on, precision, input", self.runs_on, 184))
+        row.addWidget(upright_line())
+        row.addWidget(_captioned("Explain", self.explain, 140))
+        row.addWidget(self._against_part)
+        row.addWidget(upright_line())
+        predictions = QVBoxLayout()
+        predictions.setContentsMargins(0, 0, 0, 0)
+        predictions.setSpacing(0)
+        self.said.setContentsMargins(RING, 0, 0, 0)
+        self.said.setFixedHeight(16)
+        predictions.addWidget(self.said)
+        predictions.addWidget(self.bars)
+        predictions.addStretch(1)
+        row.addLayout(predictions, 1)
+        self.explain.chosen.connect(lambda index: self._retarget())
+        self.explain.cleared.connect(self._explain_predicted)
+        self.against.chosen.connect(lambda index: self._retarget())
+        self.against.cleared.connect(self._retarget)
+        for field in (self.explain, self.against):
+            field.chosen.connect(lambda index: self.done.emit())
+        self.model.loaded.connect(self.done)
+        self.bars.explain_wanted.connect(self.explain_class)
+        self.bars.against_wanted.connect(self.take_against)
+        self.model.wants_file.connect(self.wants_model_file)
+        self.model.wants_folder.connect(self.wants_model_folder)
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+        self._follow_labels()
+        self._follow_target()
+
+    # --- the target ----------------------------------------------------------------------------------------------
+
+    def _retarget(self) -> None:
+        a, b = self.explain.index, self.against.index
+        if a is None and b is not None and self._results.predictions:
+            # "Against" alone: what speaks for the predicted class rather than for that one.
+            a = self._results.predictions[0].index
+        self._state.set(target=() if a is None else (a,) if b is None or b == a else (a, b))
+        self._follow_target()
+
+    def _explain_predicted(self) -> None:
+        self._state.set(target=())
+        self._follow_target()
+
+    def explain_class(self, index: int) -> None:
+        """Fix a class; the fixed one goes back to the predicted class."""
+        target = self._state.target
+        against = target[1:] if target[1:] != (index,) else ()
+        self._state.set(target=() if target[:1] == (index,) else (index, *against))
+
+    def take_against(self, index: int) -> None:
+        """Contrast the explained class with this one; the one that is taken already is taken no longer."""
+        explained = self._results.target[:1] or tuple(p.index for p in self._results.predictions[:1])
+        if not explained or explained == (index,):
+            return
+        self._state.set(target=explained if self._state.target[1:] == (index,) else (*explained, index))
+
+    def _follow_labels(self) -> None:
+        card = self._results.card
+        labels = card.labels if card is not None else ()
+        self.explain.set_classes(labels)
+        self.against.set_classes(labels)
+
+    def _follow_target(self) -> None:
+        target, results = self._state.target, self._results
+        self.explain.set_class(target[0] if target else None)
+        self.against.set_class(target[1] if len(target) > 1 else None)
+        predicted = results.predictions[0].label if results.predictions else ""
+        self.explain.set_empty(f"predicted: {predicted}" if predicted else "predicted")
+        self._follow_bars()
+
+    def _follow_bars(self) -> None:
+        results = self._results
+        probed, card = results.probed, results.card
+        after = probed.probabilities if probed is not None else None
+        shown = [(p.index, p.label, p.probability) for p in results.predictions[:MOST]]
+        if results.probabilities is not None and card is not None:
+            # The explained class has a bar also where it is not among the first ones.
+            own = [i for i in results.target if i not in [s[0] for s in shown] and i < len(results.probabilities)]
+            shown = shown[: MOST - len(own)] + [(i, card.label(i), float(results.probabilities[i])) for i in own]
+        bars = [
+            PredictionBar(index, label, share, float(after[index]) if after is not None else None)
+            for index, label, share in shown
+        ]
+        target = results.target
+        self.bars.set_bars(bars, target[0] if target else None, target[1] if len(target) > 1 else None)
+        self.said.setText(self._sentence())
+
+    def _sentence(self) -> str:
+        """What is predicted and what is explained, in one line."""
+        from html import escape
+
+        results, card = self._results, self._results.card
+        if results.model_state == LOADING:
+            return "The model is being loaded"
+        if results.model_state == FAILED:
+            return "There is no model"
+        if card is not None and not card.has_classifier:
+            return "This model has no classifier"
+        if not results.predictions or card is None:
+            return "No prediction yet"
+        said = f"Predicted <b>{escape(results.predictions[0].label)}</b>"
+        if self._state.target:
+            words_of = " rather than ".join(f"<b>{escape(card.label(i))}</b>" for i in self._state.target)
+            said += f"; maps explain {words_of}"
+        return said
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "target" in names:
+            self._follow_target()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "card" in names:
+            self._follow_labels()
+        if names & {"card", "predictions", "target", "model_state"}:
+            self._follow_target()
+        elif names & {"probed", "painted", "probabilities"}:
+            self._follow_bars()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self.bars.most = MOST if self.width() >= NARROW else MOST - 1
+        self.model.show_details(self.width() >= NARROW)
+        self._against_part.setVisible(self.width() >= NARROWER)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(1280, HEIGHT)
+
+
+class ModelField(QWidget):
+    """A name to type or to choose, and a button with the other ways to get a model."""
+
+    wants_file = Signal()
+    wants_folder = Signal()
+    loaded = Signal()
+
+    def __init__(self, state: State, results: Results) -> None:
+        super().__init__()
+        self._state, self._results = state, results
+        self._details = True
+        self.source = QComboBox()
+        self.source.setEditable(True)
+        self.source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.source.setMinimumContentsLength(6)
+        self.source.setAccessibleName("Model")
+        self.field = QLineEdit()
+        self.source.setLineEdit(self.field)
+        self.more = icon_button("open", "Open a model", tip="Open a model from a file or a folder")
+        self.more.clicked.connect(self._open_menu)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self.source, 1)
+        layout.addWidget(self.more)
+        self.field.returnPressed.connect(self._typed)
+        self.source.activated.connect(
+            lambda index: self._load(self.source.itemData(index) or self.source.itemText(index))
+        )
+        state.changed.connect(lambda names: self._follow() if names & {"model", "recent_models"} else None)
+        results.changed.connect(self._results_changed)
+        self._follow()
+
+    def _open_menu(self) -> None:
+        from PySide6.QtWidgets import QMenu
+
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Model file…", self.wants_file.emit)
+        menu.addAction("Model folder…", self.wants_folder.emit)
+        menu.addAction("Untrained weights of this architecture", self._load_untrained)
+        menu.popup(self.more.mapToGlobal(QPoint(0, self.more.height())))
+
+    def _load_untrained(self) -> None:
+        source = self._state.model
+        if source and source != "demo" and not source.startswith("random:"):
+            self._load(f"random:{source.removeprefix('timm:')}")
+
+    def _typed(self) -> None:
+        text = self.source.currentText().strip()
+        index = self.source.findText(text)
+        self._load(self.source.itemData(index) if index >= 0 else text)
+
+    def _load(self, source: str) -> None:
+        if source:
+            self._state.set(model=source, target=())
+            self.loaded.emit()
+
+    def show_details(self, shown: bool) -> None:
+        if shown != self._details:
+            self._details = shown
+            self._follow()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"card", "model_state", "model_error"}:
+            self._follow()
+        if "model_names" in names:
+            self._follow_names()
+
+    def _follow_names(self) -> None:
+        """timm's names, completed by any part of them."""
+        completer = QCompleter(list(self._results.model_names), self.source)
+        completer.setFilterMode(Qt.MatchFlag.MatchContains)
+        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
+        self.source.setCompleter(completer)
+
+    @property
+    def about(self) -> str:
+        """What the model is, in a few lines."""
+        results, card = self._results, self._results.card
+        if results.model_state == FAILED:
+            return f"Not loaded. {results.model_error}"
+        if results.model_state == LOADING:
+            return "Loading …"
+        if card is None:
+            return ""
+        rows, columns = card.grid
+        return (
+            f"{card.name}\n{card.parameters / 1e6:.1f} M parameters, {card.depth} blocks, {card.heads} heads, "
+            f"{rows} × {columns} patches, {card.input_size[1]} × {card.input_size[0]} px, on {card.device}"
+        )
+
+    def _follow(self) -> None:
+        state, card = self._state, self._results.card
+        self.source.blockSignals(True)
+        self.source.clear()
+        for source in dict.fromkeys(("demo", *state.recent_models, state.model)):
+            name = "demo" if source == "demo" else short_source(source)
+            if source == state.model and card is not None and card.source == source and self._details:
+                name = f"{name}  {card.depth} blocks, {card.grid[0]} × {card.grid[1]}"
+            self.source.addItem(name, source)
+            self.source.setItemData(self.source.count() - 1, source, Qt.ItemDataRole.ToolTipRole)
+        self.source.setCurrentIndex(self.source.findData(state.model))
+        self.field.setCursorPosition(0)
+        self.source.blockSignals(False)
+        hint = "demo, a name of timm's, hf-hub:OWNER/NAME, random:NAME, a folder or a checkpoint; Enter loads it"
+        self.source.setToolTip(f"{self.about}\n\n{hint}".strip())
+
+
+class RunsOn(QWidget):
+    """Device, precision and input fit in one field, which opens the three."""
+
+    def __init__(self, state: State, results: Results) -> None:
+        super().__init__()
+        self._state, self._results = state, results
+        self.button = button("", self.open, tip="Where the model runs, its number format, how pictures are fitted")
+        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.button.setAccessibleName("Runs on, precision, input")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.button)
+        self.popup = QFrame(self, Qt.WindowType.Popup)
+        self.popup.setProperty("kind", "popup")
+        self.device = Choice([("auto", "automatic"), ("cpu", "CPU")], name="Runs on", tip="Where the model runs")
+        self.precision = Choice(PRECISIONS, name="Precision", tip="Number format of the computations")
+        self.fit = Choice(FITS, name="Input", tip="How a picture is fitted into the model's input")
+        inside = QVBoxLayout(self.popup)
+        inside.setContentsMargins(0, 4, 0, 4)
+        inside.setSpacing(0)
+        for label, name, choice in (
+            ("Runs on", "device", self.device),
+            ("Precision", "precision", self.precision),
+            ("Input", "fit", self.fit),
+        ):
+            inside.addWidget(PropertyRow(label, choice))
+            choice.chosen.connect(lambda value, name=name: state.set(**{name: value}))
+        self.popup.setFixedWidth(280)
+        state.changed.connect(lambda names: self._follow() if names & {"device", "precision", "fit"} else None)
+        results.changed.connect(lambda names: self._follow() if names & {"card", "devices"} else None)
+        self._follow()
+
+    def open(self) -> None:
+        self.popup.move(self.button.mapToGlobal(QPoint(0, self.button.height() + 2)))
+        self.popup.show()
+
+    def _follow(self) -> None:
+        state, card = self._state, self._results.card
+        known = dict.fromkeys(("auto", "cpu", *self._results.devices, state.device))
+        found = self._results.devices
+        self.device.set_items(
+            [(d, "automatic" if d == "auto" else d if d == "cpu" or d in found else f"{d} (not here)") for d in known]
+        )
+        self.device.set_value(state.device)
+        self.precision.set_value(state.precision)
+        self.fit.set_value(state.fit)
+        device = card.device if card is not None else "automatic" if state.device == "auto" else state.device
+        side = f" {card.input_size[0]}" if card is not None else ""
+        self.button.setText(f"{device}, {state.precision}, {state.fit}{side}")
+
+
+def _captioned(caption: str, field: QWidget, width: int) -> QWidget:
+    """A field with its words above it."""
+    box = QWidget()
+    box.setFixedWidth(width)
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(1)
+    label = words(caption, "note")
+    label.setFixedHeight(17)
+    label.setBuddy(field)
+    layout.addWidget(label)
+    layout.addWidget(field)
+    layout.addStretch(1)
+    return box

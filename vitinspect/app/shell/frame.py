@@ -1,0 +1,173 @@
+"""Where the parts stand: pictures at the left, the view with its strips and tabs in the middle, layers at the right.
+
+The view always gets the room that others free. Where the window is narrow, the list of pictures becomes a film
+strip and the tabs below the view collapse; the right panel keeps its width.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+LEFT, RIGHT, BOTTOM = 216, 320, 216
+WIDE_RIGHT, WIDE_BOTTOM = 420, 360
+NARROW, WIDE = 1360, 2200
+"""Windows of less width have a film strip; of more, a wider right panel."""
+
+
+class Frame(QWidget):
+    """Owns the sizes. What a person drags or toggles stays until it is changed again."""
+
+    squeezed = Signal(bool)
+    """The window became narrow, or is no longer."""
+
+    def __init__(
+        self,
+        left: QWidget,
+        strip: QWidget,
+        options: QWidget,
+        right: QWidget,
+        film: QWidget,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.left, self.right, self.film = left, right, film
+        self.left_wanted = self.right_wanted = True
+        self.as_list: bool | None = None
+        """Whether the pictures are a list: None for as the width has it."""
+        self.narrow: bool | None = None
+        self._left_width, self._right_width, self._bottom_height = LEFT, 0, 0
+        self.views, self.bottoms = QStackedWidget(), QStackedWidget()
+        self.views.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.upright = QSplitter(Qt.Orientation.Vertical)
+        self.upright.setChildrenCollapsible(False)
+        self.upright.addWidget(self.views)
+        self.upright.addWidget(self.bottoms)
+        self.upright.setStretchFactor(0, 1)
+        self.upright.setStretchFactor(1, 0)
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(options)
+        column.addWidget(self.upright, 1)
+        column.addWidget(film)
+        middle = QWidget()
+        middle.setMinimumWidth(320)
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(strip)
+        row.addLayout(column, 1)
+        self.level = QSplitter(Qt.Orientation.Horizontal)
+        self.level.setChildrenCollapsible(False)
+        for part in (left, middle, right):
+            self.level.addWidget(part)
+        self.level.setStretchFactor(0, 0)
+        self.level.setStretchFactor(1, 1)
+        self.level.setStretchFactor(2, 0)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.level)
+        self.level.splitterMoved.connect(self._dragged)
+        self.upright.splitterMoved.connect(self._dragged)
+        film.hide()
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def toggle_left(self) -> None:
+        self.left_wanted = not self.left_wanted
+        self.arrange()
+
+    def toggle_right(self) -> None:
+        self.right_wanted = not self.right_wanted
+        self.arrange()
+
+    def show_left(self) -> None:
+        """As a list, whatever the width: there is something to type in it."""
+        self.left_wanted = self.as_list = True
+        self.arrange()
+
+    def show_right(self) -> None:
+        self.right_wanted = True
+        self.arrange()
+
+    def show_as_list(self, as_list: bool) -> None:
+        self.left_wanted, self.as_list = True, as_list
+        self.arrange()
+
+    @property
+    def lists_pictures(self) -> bool:
+        return not self.narrow if self.as_list is None else self.as_list
+
+    def arrange(self) -> None:
+        """Give the sides their widths, and the view all the rest."""
+        self.left.setVisible(self.left_wanted and self.lists_pictures)
+        self.film.setVisible(self.left_wanted and not self.lists_pictures)
+        self.right.setVisible(self.right_wanted)
+        width = self.width()
+        left = self._left_width if self.left.isVisibleTo(self) else 0
+        right = self._right() if self.right_wanted else 0
+        self.level.setSizes([left, max(1, width - left - right), right])
+        self.arrange_bottom()
+
+    def arrange_bottom(self) -> None:
+        bottom = self.bottoms.currentWidget()
+        if bottom is None:
+            return
+        is_open = bool(getattr(bottom, "is_open", False))
+        most = bottom.maximumHeight()
+        self.bottoms.setMinimumHeight(bottom.minimumHeight())
+        self.bottoms.setMaximumHeight(most)
+        height = self.upright.height()
+        wanted = (self._bottom_height or (WIDE_BOTTOM if self.width() >= WIDE else BOTTOM)) if is_open else most
+        self.upright.setSizes([max(1, height - wanted), wanted])
+
+    def _right(self) -> int:
+        return self._right_width or (WIDE_RIGHT if self.width() >= WIDE else RIGHT)
+
+    def _dragged(self) -> None:
+        left, _, right = self.level.sizes()
+        if self.left.isVisibleTo(self) and left:
+            self._left_width = left
+        if self.right_wanted and right and right != self._right():
+            self._right_width = right
+        bottom = self.bottoms.currentWidget()
+        if bottom is not None and getattr(bottom, "is_open", False):
+            self._bottom_height = self.upright.sizes()[1]
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW
+        if narrow != self.narrow:
+            self.narrow = narrow
+            self.squeezed.emit(narrow)
+        self.arrange()
+
+    # --- kept ----------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "left": self.left_wanted,
+            "right": self.right_wanted,
+            "list": self.as_list,
+            "widths": [self._left_width, self._right_width, self._bottom_height],
+        }
+
+    def restore(self, found: Any) -> None:
+        """Take over what ``to_json`` gave; what does not fit is left as it is."""
+        if not isinstance(found, dict):
+            return
+        self.left_wanted = found.get("left") is not False
+        self.right_wanted = found.get("right") is not False
+        self.as_list = found["list"] if isinstance(found.get("list"), bool) else None
+        widths = found.get("widths")
+        if isinstance(widths, list) and len(widths) == 3 and all(type(w) is int and 0 <= w < 4000 for w in widths):
+            self._left_width, self._right_width, self._bottom_height = (max(w, 0) for w in widths)
+            self._left_width = self._left_width or LEFT
+        self.arrange()
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(1280, 700)

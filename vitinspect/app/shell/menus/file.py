@@ -1,0 +1,165 @@
+"""File: what is opened, saved and set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog
+
+from vitinspect import resources
+from vitinspect.app.panels.browser import open_folder as show_folder
+from vitinspect.app.services.coordinator import short_source
+from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
+from vitinspect.errors import DataError
+
+if TYPE_CHECKING:
+    from vitinspect.app.shell.window import MainWindow
+
+
+def open_folder(window: MainWindow) -> None:
+    folder = QFileDialog.getExistingDirectory(window, "Open a folder of pictures", window.desk.state.folder)
+    if folder:
+        show_folder(window.desk.state, folder)
+
+
+def open_gallery(window: MainWindow) -> None:
+    folder = resources.gallery_folder() / "images"
+    if not folder.is_dir():
+        raise DataError(f"The bundled gallery is not in {folder}.")
+    show_folder(window.desk.state, str(folder))
+
+
+def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
+    state = window.desk.state
+
+    def opener(folder: str) -> Callable[[], object]:
+        return lambda: show_folder(state, folder)
+
+    return [(os.path.basename(f) or f, f, opener(f)) for f in state.recent_folders if f != state.folder]
+
+
+def open_checkpoint(window: MainWindow) -> None:
+    path, _ = QFileDialog.getOpenFileName(
+        window, "Open a checkpoint", "", "Checkpoints (*.safetensors *.pth *.pt *.bin);;All files (*)"
+    )
+    if path:
+        window.desk.state.set(model=path, target=())
+
+
+def open_model_folder(window: MainWindow) -> None:
+    folder = QFileDialog.getExistingDirectory(window, "Open a folder of timm or transformers with a model")
+    if folder:
+        window.desk.state.set(model=folder, target=())
+
+
+def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
+    state = window.desk.state
+
+    def loader(source: str) -> Callable[[], object]:
+        return lambda: state.set(model=source, target=())
+
+    sources = dict.fromkeys(("demo", *state.recent_models))
+    return [("demo (bundled)" if s == "demo" else short_source(s), s, loader(s)) for s in sources if s != state.model]
+
+
+def sort_by_run(window: MainWindow) -> None:
+    """Ask for the folder of an evaluation run, and sort the pictures by a score of it."""
+    state = window.desk.state
+    folder = QFileDialog.getExistingDirectory(window, "Open the folder of an evaluation run", state.run)
+    if folder:
+        window.frame.show_left()  # where the score to sort by is chosen
+        state.set(run=folder, sort="score")
+    elif not state.run:
+        state.set(sort="name")
+
+
+def reload(window: MainWindow) -> None:
+    window.desk.thumbnails.forget()
+    window.desk.listing.refresh()
+    window.desk.coordinator.reload_picture()
+
+
+def save_view(window: MainWindow) -> None:
+    _save_image(window, window.workspace_view.grab().toImage(), "view")
+
+
+def save_overlay(window: MainWindow) -> None:
+    image = window.canvas.overlay_image()
+    if image is not None:
+        _save_image(window, image, "overlay")
+
+
+def _save_image(window: MainWindow, image: QImage, kind: str) -> None:
+    stem = os.path.splitext(os.path.basename(window.desk.state.image))[0]
+    path, _ = QFileDialog.getSaveFileName(window, f"Save the {kind}", f"{stem}_{kind}.png", "PNG (*.png)")
+    if path:
+        if not path.lower().endswith(".png"):
+            path += ".png"
+        if not image.save(path):
+            raise DataError(f"{path} cannot be written.")
+        window.status.say(f"Saved {path}")
+
+
+def open_settings(window: MainWindow) -> None:
+    from vitinspect.app.shell.settings_dialog import SettingsDialog
+
+    coordinator = window.desk.coordinator
+    text = (
+        f"In memory now: {coordinator.pictures.nbytes / 1e6:.0f} MB of pictures, "
+        f"{coordinator.memory.nbytes / 1e6:.1f} MB of maps."
+    )
+    SettingsDialog(window.desk.settings, lambda: clear_caches(window), text, window).show()
+
+
+def clear_caches(window: MainWindow) -> None:
+    window.desk.coordinator.clear_caches()
+    window.desk.thumbnails.forget()
+    window.status.say("The caches are empty")
+
+
+MENU = Menu(
+    "&File",
+    (
+        Action("open_folder", "Open folder…", "Show the pictures of a folder", ("Ctrl+O",), open_folder),
+        Submenu("Recent folders", recent_folders),
+        Action("open_gallery", "Open gallery", "Show the pictures that come with vitinspect", (), open_gallery),
+        Action("recursive", "Include subfolders", "Show the pictures in subfolders too", state="recursive"),
+        Action("reload", "Reload folder", "Read the folder and the picture again", ("F5",), reload),
+        Action(
+            "sort_by_run",
+            "Sort by an evaluation run…",
+            "Sort the pictures by a score that an evaluation run gave them",
+            (),
+            sort_by_run,
+        ),
+        SEPARATOR,
+        Action("open_checkpoint", "Open model file…", "Load a model from a checkpoint", (), open_checkpoint),
+        Action(
+            "open_model_folder",
+            "Open model folder…",
+            "Load a model from a folder of timm or transformers",
+            (),
+            open_model_folder,
+        ),
+        Submenu("Recent models", recent_models),
+        SEPARATOR,
+        Action(
+            "save_view", "Save view as PNG…", "Save what the workspace shows", ("Ctrl+S",), save_view, needs="picture"
+        ),
+        Action(
+            "save_overlay",
+            "Save overlay as PNG…",
+            "Save the picture with the selected map at the picture's own size",
+            ("Ctrl+Shift+S",),
+            save_overlay,
+            needs="map",
+        ),
+        SEPARATOR,
+        Action("settings", "Settings…", "Theme, default model, limits of the caches", ("Ctrl+,",), open_settings),
+        SEPARATOR,
+        Action("quit", "Quit", "Close the window", ("Ctrl+Q",), lambda window: window.close()),
+    ),
+)

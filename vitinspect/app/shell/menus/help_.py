@@ -1,0 +1,49 @@
+"""Help: all commands, shortcuts, the log, the version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+
+from vitinspect import __version__
+from vitinspect.app import logs
+from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+
+if TYPE_CHECKING:
+    from vitinspect.app.shell.window import MainWindow
+
+
+def open_palette(window: MainWindow) -> None:
+    from vitinspect.app.shell.palette import Palette
+
+    Palette(window.actions_, window).show()
+
+
+def open_shortcuts(window: MainWindow) -> None:
+    from vitinspect.app.shell.palette import ShortcutSheet
+
+    ShortcutSheet(window.actions_.menus, window).show()
+
+
+def show_log(window: MainWindow) -> None:
+    path = logs.log_file()
+    if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
+        window.status.say(str(path))
+
+
+def show_about(window: MainWindow) -> None:
+    window.status.say(f"vitinspect {__version__}: shows where a Vision Transformer looks. MIT licence.")
+
+
+MENU = Menu(
+    "&Help",
+    (
+        Action("palette", "All commands…", "Find and run any command", ("Ctrl+Shift+P",), open_palette),
+        Action("shortcuts", "Keyboard shortcuts", "All shortcuts on one sheet", ("F1",), open_shortcuts),
+        SEPARATOR,
+        Action("open_log", "Show the log file", "Where errors are written to", (), show_log),
+        Action("about", "About vitinspect", "Version and what it is", (), show_about),
+    ),
+)

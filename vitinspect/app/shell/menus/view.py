@@ -1,0 +1,116 @@
+"""View: workspaces, layouts, zoom, panels, theme."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+
+if TYPE_CHECKING:
+    from vitinspect.app.shell.window import MainWindow
+
+
+def toggle_full_screen(window: MainWindow) -> None:
+    if window.isFullScreen():
+        window.showNormal()
+    else:
+        window.showFullScreen()
+
+
+def show_tab(window: MainWindow, tab: str) -> None:
+    """Open a tab below the picture."""
+    window.desk.state.set(workspace="inspect", plots=True, plot=tab)
+
+
+def toggle_network(window: MainWindow) -> None:
+    state = window.desk.state
+    state.set(workspace="inspect" if state.workspace == "network" else "network")
+
+
+MENU = Menu(
+    "&View",
+    (
+        Action("inspect", "Inspect", "Maps over the picture", ("Ctrl+1",), state="workspace", value="inspect"),
+        Action(
+            "network",
+            "Network",
+            "The attention between patches as a network, block by block",
+            ("Ctrl+2",),
+            state="workspace",
+            value="network",
+        ),
+        SEPARATOR,
+        Action("single", "Single map", "One map", ("1",), state="layout", value="single", where=("inspect",)),
+        Action(
+            "grid", "Grid of maps", "All maps side by side", ("2",), state="layout", value="grid", where=("inspect",)
+        ),
+        Action(
+            "swipe",
+            "Swipe between two maps",
+            "Two maps with a line between them that can be dragged",
+            ("3",),
+            state="layout",
+            value="swipe",
+            where=("inspect",),
+        ),
+        SEPARATOR,
+        Action("overlay", "Overlay", "The map over the picture", ("O",), state="show", value="overlay"),
+        Action("heat", "Map alone", "The map without the picture", ("M",), state="show", value="heat"),
+        Action("image", "Picture alone", "The picture without the map", ("I",), state="show", value="image"),
+        SEPARATOR,
+        Action("fit", "Fit", "The whole picture", ("F",), lambda w: w.view_of("fit"), needs="picture"),
+        Action(
+            "actual",
+            "Actual size",
+            "One pixel of the picture on one of the screen",
+            ("Ctrl+0",),
+            lambda w: w.view_of("actual_size"),
+            needs="picture",
+        ),
+        Action(
+            "zoom_in",
+            "Zoom in",
+            "Larger; so does the wheel, at the cursor",
+            ("Ctrl++", "Ctrl+="),
+            lambda w: w.view_of("zoom_by", 1.25),
+            needs="picture",
+        ),
+        Action("zoom_out", "Zoom out", "Smaller", ("Ctrl+-",), lambda w: w.view_of("zoom_by", 0.8), needs="picture"),
+        SEPARATOR,
+        Action(
+            "browser",
+            "Show pictures",
+            "Show or hide the list of pictures",
+            ("Ctrl+B",),
+            lambda w: w.frame.toggle_left(),
+        ),
+        Action(
+            "controls",
+            "Show layers panel",
+            "Show or hide layers and properties",
+            ("Ctrl+E",),
+            lambda w: w.frame.toggle_right(),
+        ),
+        Action("plots", "Show bottom tabs", "Open or collapse the tabs below the picture", ("Ctrl+P",), state="plots"),
+        Action(
+            "show_scores",
+            "Scores",
+            "Show the scores and curves of the maps",
+            ("Ctrl+Shift+C",),
+            lambda w: show_tab(w, "scores"),
+        ),
+        Action(
+            "show_layers",
+            "Blocks and heads",
+            "Show the attention of each block and head",
+            ("Ctrl+L",),
+            lambda w: show_tab(w, "layers"),
+        ),
+        SEPARATOR,
+        Action("full_screen", "Full screen", "Use the whole screen, or no longer", ("F11",), toggle_full_screen),
+        SEPARATOR,
+        Action("theme_system", "Use system theme", "Light or dark, as the system", setting="theme", value="system"),
+        Action("theme_light", "Light theme", "Bright panels", setting="theme", value="light"),
+        Action("theme_dark", "Dark theme", "Dim panels", setting="theme", value="dark"),
+    ),
+)

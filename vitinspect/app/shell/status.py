@@ -1,0 +1,78 @@
+"""The bottom line: where the cursor is and what each map says there; what runs, how far it is, and Cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
+
+from vitinspect.app.canvas.readout import Readout
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
+from vitinspect.app.widgets.rows import words
+from vitinspect.app.widgets.status_progress import RunningWork
+
+HEIGHT = 24
+
+
+class StatusBar(QStatusBar):
+    """Its parts keep their places whether something runs or not."""
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        readout: Readout,
+        scale: Callable[[], float],
+        cancel: Callable[[], object],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._scale = state, results, scale
+        self.setSizeGripEnabled(False)
+        self.setFixedHeight(HEIGHT)
+        self.readout = readout
+        self.doing: QLabel = words("", "quiet")
+        self.work = RunningWork()
+        self.work.cancel_wanted.connect(cancel)
+        self.zoom: QLabel = words("", "quiet")
+        self.zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.zoom.setFixedWidth(self.zoom.fontMetrics().horizontalAdvance("8888 %"))
+        readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.addWidget(readout, 1)
+        right = QWidget()
+        layout = QHBoxLayout(right)
+        layout.setContentsMargins(0, 0, 8, 0)
+        layout.setSpacing(12)
+        for part in (self.doing, self.work, self.zoom):
+            layout.addWidget(part)
+        self.addPermanentWidget(right)
+        results.changed.connect(self._changed)
+        self._follow()
+
+    def say(self, text: str) -> None:
+        """Something that was done; it goes by itself."""
+        self.showMessage(text, 6000)
+
+    def follow_zoom(self) -> None:
+        self.zoom.setText(f"{100 * self._scale():.0f} %" if self._results.picture is not None else "")
+
+    @Slot(object)
+    def _changed(self, names: frozenset[str]) -> None:
+        if names & {"progress", "model_state", "maps", "refusals"}:
+            self._follow()
+
+    def _follow(self) -> None:
+        progress, results = self._results.progress, self._results
+        self.doing.setVisible(progress is None)
+        self.work.setVisible(progress is not None)
+        if progress is None:
+            self.work.set_idle()
+            count = len(results.maps)
+            text = f"{count} map{'s' if count != 1 else ''}" if results.model_state == READY and count else ""
+            if results.refusals:
+                text += f", {len(results.refusals)} without a map"
+            self.doing.setText(text)
+            return
+        self.work.set_work(progress.text, done=progress.done, total=progress.total)

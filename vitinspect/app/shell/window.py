@@ -1,0 +1,519 @@
+"""The main window: makes the parts, puts them together, and passes on what concerns the whole of it."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QFrame,
+    QMainWindow,
+    QPushButton,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+
+from vitinspect.app import theme
+from vitinspect.app.canvas.canvas import Canvas
+from vitinspect.app.canvas.readout import Readout
+from vitinspect.app.canvas.tools import make_tools
+from vitinspect.app.canvas.tools.what_if import WhatIf
+from vitinspect.app.compute.worker import Problem
+from vitinspect.app.desk import Desk
+from vitinspect.app.panels.browser import Browser, open_files, open_folder
+from vitinspect.app.panels.display import DisplayPanel
+from vitinspect.app.panels.fusion import FusionPanel
+from vitinspect.app.panels.methods import MethodsPanel
+from vitinspect.app.panels.section import Section, even_heights
+from vitinspect.app.panels.threshold import ThresholdPanel
+from vitinspect.app.session.history import History
+from vitinspect.app.shell.actions import Actions
+from vitinspect.app.shell.bottom import BottomTabs
+from vitinspect.app.shell.context_bar import ContextBar
+from vitinspect.app.shell.film_strip import FilmStrip
+from vitinspect.app.shell.frame import Frame
+from vitinspect.app.shell.menus.file import sort_by_run
+from vitinspect.app.shell.message import MessageBar
+from vitinspect.app.shell.status import StatusBar
+from vitinspect.app.shell.top_row import TopRow
+from vitinspect.app.shell.workspace import Workspace
+from vitinspect.app.shell.workspaces import WORKSPACES, workspace
+from vitinspect.app.widgets import tool_strip
+from vitinspect.app.widgets.focus import FocusRing
+
+_LAYOUT_VERSION = 2
+
+
+class MainWindow(QMainWindow):
+    """One window on one desk."""
+
+    first_paint = Signal()
+    closed = Signal()
+    _painted = False  # events arrive from within the constructor
+    desk: Desk
+    history: History
+    what_if: WhatIf
+    canvas: Canvas
+    frame: Frame
+    layers_panel: QWidget
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self.setWindowTitle("vitinspect")
+        self.setAcceptDrops(True)
+        self.resize(1280, 800)
+        state, results = desk.state, desk.results
+        self.history = History(self)
+        self.what_if = WhatIf(state, results, desk.extras, self.history, self)
+        self.tools = make_tools(state, results, self.what_if)
+        self.canvas = Canvas(state, results)
+        self.message = MessageBar()
+        self.context = ContextBar(state, results)
+        self.browser = Browser(state, results, desk.listing, desk.thumbnails)
+        self.film = FilmStrip(state, desk.listing, desk.thumbnails)
+        self._network_panel: Any = None
+        self._make_layers_panel()
+        self.actions_ = Actions(self)
+        self.top = TopRow(self, WORKSPACES)
+        self.actions_.fill_menus(self.top.menus)
+        self.setMenuWidget(self.top)
+        self.strip = tool_strip.ToolStrip()
+        self.options = tool_strip.ToolOptions()
+        self.properties = _Stack()
+        self.frame = Frame(self.browser, self.strip, self.options, self.properties, self.film)
+        self.setCentralWidget(_column(self.context, self.message, self.frame, grows=self.frame))
+        self.readout = Readout(self.canvas, results)
+        self.status = StatusBar(
+            state, results, self.readout, lambda: self.canvas.scale, self.actions_["cancel"].trigger
+        )
+        self.setStatusBar(self.status)
+        self._views: dict[str, QWidget] = {}
+        self._bottoms: dict[str, BottomTabs] = {}
+        self._taken: dict[str, str] = {}
+        """Workspace -> the tool that was taken in it."""
+        self._ring = FocusRing(self)
+        self._connect()
+        self._give_keys_to_the_picture(self)
+        even_heights(self.browser)
+        even_heights(self.layers_panel)
+        self._show_workspace()
+        self._follow_title()
+        self._restore_layout()
+        self.canvas.setFocus()
+
+    def _make_layers_panel(self) -> None:
+        desk, state, results = self.desk, self.desk.state, self.desk.results
+        self.methods_panel = MethodsPanel(state, results)
+        self.display_panel = DisplayPanel(state)
+        self.threshold_panel = ThresholdPanel(state, results)
+        self.fusion_panel = FusionPanel(state, results)
+        del desk
+        self.sections = {
+            section.title: section
+            for section in (
+                Section("Methods", self.methods_panel, state),
+                Section("Display", self.display_panel, state),
+                Section("Threshold", self.threshold_panel, state),
+                Section("Fusion", self.fusion_panel, state),
+            )
+        }
+        self.layers_panel = _scrolled(*self.sections.values())
+
+    def _connect(self) -> None:
+        desk, state = self.desk, self.desk.state
+        self.browser.wants_folder.connect(self.actions_["open_folder"].trigger)
+        self.browser.wants_run.connect(lambda: sort_by_run(self))
+        self.browser.wants_strip.connect(lambda: self.frame.show_as_list(False))
+        for part in (self.browser.done, self.context.done):
+            part.connect(self.canvas.setFocus)
+        self.context.wants_model_file.connect(self.actions_["open_checkpoint"].trigger)
+        self.context.wants_model_folder.connect(self.actions_["open_model_folder"].trigger)
+        self.film.chosen.connect(lambda path: state.set(image=path))
+        self.film.wants_list.connect(lambda: self.frame.show_as_list(True))
+        self.frame.squeezed.connect(lambda narrow: self.top.show_words(not narrow))
+        self.top.switched.connect(lambda workspace_id: state.set(workspace=workspace_id))
+        self.strip.chosen.connect(self.take_tool)
+        self.strip.triggered.connect(lambda action_id: self.actions_[action_id].trigger())
+        self.history.changed.connect(self._follow_history)
+        self.canvas.space_tapped.connect(self.actions_["next"].trigger)
+        self.canvas.painted.connect(self.status.follow_zoom)
+        self.canvas.hovered.connect(self._canvas_hovered)
+        desk.coordinator.trouble.connect(self.message.show_problem)
+        desk.listing.vanished.connect(self._folder_vanished)
+        desk.settings.changed.connect(self._setting_changed)
+        state.changed.connect(self._state_changed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        return QSize(1280, 800)
+
+    @staticmethod
+    def _give_keys_to_the_picture(part: QWidget) -> None:
+        """A click on a control leaves the keys with the picture: Space is the next one, not the last check box."""
+        for kind in (QCheckBox, QComboBox, QSlider, QPushButton):
+            for widget in part.findChildren(kind):
+                if not (isinstance(widget, QComboBox) and widget.isEditable()):
+                    widget.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    # --- workspaces ----------------------------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> Workspace:
+        return workspace(self.desk.state.workspace)
+
+    @property
+    def workspace_view(self) -> QWidget:
+        """What stands in the middle."""
+        return self._views[self.workspace.id]
+
+    @property
+    def bottom(self) -> BottomTabs:
+        return self._bottoms[self.workspace.id]
+
+    @property
+    def network_panel(self) -> Any:
+        """Made when it is first needed: the window starts without it."""
+        if self._network_panel is None:
+            from vitinspect.app.multiplex.panel import NetworkPanel
+
+            panel = NetworkPanel(self.desk.networks, self.desk.background)
+            panel.hovered.connect(self._network_hovered)
+            panel.said.connect(self.status.say)
+            self._network_panel = panel
+        return self._network_panel
+
+    def _show_workspace(self) -> None:
+        shown = self.workspace
+        first = shown.id not in self._views
+        if first:
+            self._views[shown.id] = shown.view(self)
+            self.frame.views.addWidget(self._views[shown.id])
+            self.properties.put(shown.id, shown.properties(self))
+            bottom = BottomTabs(shown.tabs, lambda tab: self._make_tab(tab.make(self)))
+            bottom.opened.connect(self._open_tab)
+            bottom.collapsed.connect(lambda: self.desk.state.set(plots=False))
+            self._bottoms[shown.id] = bottom
+            self.frame.bottoms.addWidget(bottom)
+            if self._views[shown.id] is not self.canvas:
+                self._give_keys_to_the_picture(self._views[shown.id])
+                self._give_keys_to_the_picture(self.properties.part(shown.id))
+        self.top.show_workspace(shown)
+        self.frame.views.setCurrentWidget(self._views[shown.id])
+        self.properties.show_part(shown.id)
+        self.frame.bottoms.setCurrentWidget(self._bottoms[shown.id])
+        self._follow_bottom()
+        self._show_tools(shown)
+        if shown.shown is not None:
+            shown.shown(self)
+        if not first or self._views[shown.id] is not self.canvas:
+            self.focus_view()
+
+    def _make_tab(self, made: QWidget) -> QWidget:
+        self._give_keys_to_the_picture(made)
+        return made
+
+    def focus_view(self) -> None:
+        """Give the keys to what stands in the middle."""
+        view = self.workspace_view
+        (view.focusProxy() or view).setFocus()
+
+    def view_of(self, what: str, *arguments: Any) -> None:
+        """Call the view's way to zoom, where it has one."""
+        call = getattr(self.workspace_view, what, None)
+        if call is not None:
+            call(*arguments)
+
+    # --- tabs below the view -------------------------------------------------------------------------------------
+
+    def _open_tab(self, tab: str) -> None:
+        shown = self.workspace
+        if shown.tab_state:
+            self.desk.state.set(plots=True, **{shown.tab_state: tab})
+        else:
+            self._taken_tab = tab
+            self.desk.state.set(plots=True)
+            self._follow_bottom()
+
+    _taken_tab = ""
+
+    def _follow_bottom(self) -> None:
+        shown = self.workspace
+        tab = getattr(self.desk.state, shown.tab_state) if shown.tab_state else self._taken_tab
+        self.bottom.show_open(self.desk.state.plots, tab)
+        self.frame.arrange_bottom()
+
+    # --- tools ---------------------------------------------------------------------------------------------------
+
+    def _show_tools(self, shown: Workspace) -> None:
+        made, group = [], 0
+        for tool_id in shown.tools:
+            if not tool_id:
+                group += 1
+                continue
+            tool = self.tools[tool_id]
+            made.append(
+                tool_strip.Tool(tool.id, tool.title, tool.icon, tool.key, group, tip=f"{tool.title}: {tool.tip}")
+            )
+        if "brush" in shown.tools:
+            for action_id in ("undo", "redo"):
+                record = next(r for r in self.actions_.records if r.id == action_id)
+                made.append(tool_strip.Tool(record.id, record.text, record.id, record.keys[0], group + 1, acts=True))
+        self.strip.set_tools(made)
+        self.strip.setVisible(bool(made))
+        self._follow_history()
+        self.take_tool(self._taken.get(shown.id, shown.first_tool))
+
+    def take_tool(self, tool_id: str) -> None:
+        """Take a tool of the present workspace in hand."""
+        if tool_id in self.workspace.tools and tool_id:
+            self._taken[self.workspace.id] = tool_id
+            self.desk.state.set(tool=tool_id)
+            tool = self.tools[tool_id]
+            self.canvas.set_tool(tool)
+            self.strip.set_tool(tool_id)
+            options = tool.options() if self.workspace_view is self.canvas else None
+            self.options.set_options(
+                tool.title if options is not None else "", [options] if options is not None else []
+            )
+
+    def _follow_history(self) -> None:
+        for name, on in (("undo", self.history.can_undo), ("redo", self.history.can_redo)):
+            if name in self.strip.buttons:
+                self.strip.set_enabled(name, on)
+
+    # --- following -----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        self.top.follow(names)
+        if names & {"folder", "image"}:
+            self._follow_title()
+        if "workspace" in names:
+            self._show_workspace()
+        elif names & {"plots", "plot"}:
+            self._follow_bottom()
+        if "fit" in names:
+            self.history.clear()
+
+    def _follow_title(self) -> None:
+        state = self.desk.state
+        name = os.path.basename(state.image) or os.path.basename(state.folder)
+        self.setWindowTitle(f"{name} — vitinspect" if name else "vitinspect")
+
+    @Slot(str)
+    def _folder_vanished(self, path: str) -> None:
+        self.message.show_problem(
+            Problem(f"The folder {path} is not there any more. What was decoded stays; open another folder.", "", True)
+        )
+
+    @Slot(str)
+    def _setting_changed(self, name: str) -> None:
+        if name == "theme":
+            self.apply_theme()
+        elif name == "max_pixels":
+            from vitinspect.images import set_max_pixels
+
+            set_max_pixels(self.desk.settings["max_pixels"] * 1_000_000)
+
+    def apply_theme(self) -> None:
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        theme.apply(app, self.desk.settings["theme"])
+        self.refresh_theme()
+
+    def refresh_theme(self) -> None:
+        """Paint anew what keeps pictures in the theme's colours."""
+        self.canvas.refresh_theme()
+        parts: list[Any] = [w for bottom in self._bottoms.values() for w in bottom.made]
+        for part in (*parts, self._network_panel):
+            if hasattr(part, "refresh_theme"):
+                part.refresh_theme()
+
+    # --- the patch under the cursor, on the canvas and in the network ---------------------------------------------
+
+    def _network_hovered(self, place: tuple[int, int] | None) -> None:
+        placed, card = self.desk.results.placed, self.desk.results.card
+        at = None
+        if place is not None and placed is not None and card is not None:
+            left, top, right, bottom = placed.cell_box(*place, card.grid)
+            at = ((left + right) / 2, (top + bottom) / 2)
+        self.canvas.point_at(at)
+
+    def _canvas_hovered(self, at: tuple[float, float] | None) -> None:
+        placed, card = self.desk.results.placed, self.desk.results.card
+        if self._network_panel is not None and placed is not None and card is not None:
+            self._network_panel.hover_patch(None if at is None else placed.cell_at(*at, card.grid))
+
+    # --- events --------------------------------------------------------------------------------------------------
+
+    def event(self, event: QEvent) -> bool:
+        painted = super().event(event)
+        if not self._painted and event.type() == QEvent.Type.Paint:
+            self._painted = True
+            # After this paint is on the screen.
+            QTimer.singleShot(0, self.first_paint.emit)
+        return painted
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        # Only keys that no widget wanted come here: an arrow moves a slider that has the focus, else the picture.
+        if event.key() == Qt.Key.Key_H and not event.modifiers():
+            if not event.isAutoRepeat():
+                self.canvas.hide_overlay(True)
+        elif (
+            (event.key() == Qt.Key.Key_Escape and self._leave_field())
+            or self._tool_key(event)
+            or self.actions_.press(event)
+        ):
+            event.accept()
+        else:
+            super().keyPressEvent(event)
+
+    def _tool_key(self, event: QKeyEvent) -> bool:
+        """The key of a tool of this workspace takes it."""
+        if event.modifiers():
+            return False
+        for tool_id in self.workspace.tools:
+            if tool_id and event.text().upper() == self.tools[tool_id].key:
+                self.take_tool(tool_id)
+                return True
+        return False
+
+    def _leave_field(self) -> bool:
+        """Give the keys back to the view; False where it has them."""
+        focused = QApplication.focusWidget()
+        view = self.workspace_view
+        if focused is None or focused in (self, view, view.focusProxy()):
+            return False
+        self.focus_view()
+        return True
+
+    def next_region(self) -> None:
+        """Give the keys to the next part of the window."""
+        regions = [
+            part
+            for part in (self.context, self.browser, self.workspace_view, self.bottom, self.properties)
+            if part.isVisible()
+        ]
+        focused = QApplication.focusWidget()
+        at = next((i for i, r in enumerate(regions) if focused is r or (focused and r.isAncestorOf(focused))), -1)
+        for step in range(1, len(regions) + 1):
+            region = regions[(at + step) % len(regions)]
+            if region is self.workspace_view:
+                self.focus_view()
+                return
+            inside = [w for w in region.findChildren(QWidget) if w.isVisible() and w.isEnabled()]
+            first = next((w for w in inside if w.focusPolicy() & Qt.FocusPolicy.TabFocus), None)
+            if first is not None:
+                first.setFocus(Qt.FocusReason.TabFocusReason)
+                return
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_H and not event.isAutoRepeat():
+            self.canvas.hide_overlay(False)
+        super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.canvas.hide_overlay(False)  # the key may be released in another window
+        super().changeEvent(event)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.open_paths(paths)
+
+    def open_paths(self, paths: list[str]) -> None:
+        """A folder is shown; a picture is shown in its folder; several pictures are shown alone."""
+        from vitinspect.images import is_image_name
+
+        for path in paths:
+            if os.path.isdir(path):
+                open_folder(self.desk.state, path)
+                return
+        pictures = [p for p in paths if is_image_name(os.path.basename(p))]
+        if len(pictures) > 1:
+            open_files(self.desk.state, pictures)
+        elif pictures:
+            open_folder(self.desk.state, os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
+        elif paths:
+            self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture.", "", True))
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        # It disappears at once; what still runs ends behind it.
+        self.desk.save(self._layout())
+        for child in self.findChildren(QTimer):
+            child.stop()
+        event.accept()
+        self.closed.emit()
+
+    def _layout(self) -> dict[str, Any]:
+        geometry = base64.b64encode(self.saveGeometry().data()).decode()
+        return {"version": _LAYOUT_VERSION, "geometry": geometry, "frame": self.frame.to_json()}
+
+    def _restore_layout(self) -> None:
+        layout = self.desk.window_layout
+        try:
+            if "geometry" in layout:
+                self.restoreGeometry(QByteArray(base64.b64decode(layout["geometry"])))
+        except (TypeError, ValueError):
+            pass  # a damaged layout costs the layout
+        if layout.get("version") == _LAYOUT_VERSION:
+            self.frame.restore(layout.get("frame"))
+
+
+class _Stack(QWidget):
+    """The right panel: one part for each workspace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumWidth(300)
+        self._parts: dict[str, QWidget] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+
+    def put(self, name: str, part: QWidget) -> None:
+        self._parts[name] = part
+        self._layout.addWidget(part)
+
+    def part(self, name: str) -> QWidget:
+        return self._parts[name]
+
+    def show_part(self, name: str) -> None:
+        for own, part in self._parts.items():
+            part.setVisible(own == name)
+
+
+def _column(*widgets: QWidget, grows: QWidget) -> QWidget:
+    """Widgets below each other, one of which takes the room that is left."""
+    box = QWidget()
+    layout = QVBoxLayout(box)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    for widget in widgets:
+        layout.addWidget(widget, 1 if widget is grows else 0)
+    return box
+
+
+def _scrolled(*widgets: QWidget) -> QScrollArea:
+    empty = QWidget()
+    inside = _column(*widgets, empty, grows=empty)
+    inside.setObjectName("controls")
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+    area.setWidget(inside)
+    return area

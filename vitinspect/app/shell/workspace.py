@@ -1,0 +1,67 @@
+"""What a workspace is: a record that says what stands in the middle, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.app.widgets.segments import Segment
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from vitinspect.app.shell.window import MainWindow
+
+    Make = Callable[[MainWindow], QWidget]
+
+
+@dataclass(frozen=True)
+class BottomTab:
+    """One of the tabs below the view."""
+
+    id: str
+    title: str
+    make: Make
+    """Called when the tab is opened for the first time."""
+
+
+@dataclass(frozen=True)
+class ViewChoice:
+    """Segments at the right of the top row that set one value of the state."""
+
+    state: str
+    name: str
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class ViewButton:
+    """An icon beside them: an action, or a menu of what ``menu`` gives."""
+
+    icon: str
+    title: str
+    action: str = ""
+    menu: Callable[[MainWindow], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Declared once; the window makes tabs, keys, strips and panels from it."""
+
+    id: str
+    title: str
+    view: Make
+    """What stands in the middle; made when the workspace is shown for the first time."""
+    properties: Make
+    """The panel at the right."""
+    tools: tuple[str, ...] = ()
+    """Ids of the tools in the strip; "" is a gap."""
+    first_tool: str = ""
+    tabs: tuple[BottomTab, ...] = ()
+    tab_state: str = ""
+    """The value of the state that says which tab is open, where what is open decides what is computed."""
+    choices: tuple[ViewChoice, ...] = ()
+    buttons: tuple[ViewButton, ...] = ()
+    shown: Callable[[MainWindow], object] | None = None
+    """Called whenever it is shown."""

@@ -1,0 +1,69 @@
+"""Inspect: maps over the picture; single, grid or swipe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitinspect.app.shell.workspace import BottomTab, ViewButton, ViewChoice, Workspace
+from vitinspect.app.widgets.segments import Segment
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from vitinspect.app.shell.window import MainWindow
+
+
+def _scores(window: MainWindow) -> QWidget:
+    from vitinspect.app.panels.scores import ScoresPanel
+
+    desk = window.desk
+    return ScoresPanel(desk.state, desk.results, desk.extras)
+
+
+def _blocks(window: MainWindow) -> QWidget:
+    from vitinspect.app.panels.layers import LayersPanel
+
+    return LayersPanel(window.desk.state, window.desk.results)
+
+
+def _agreement(window: MainWindow) -> QWidget:
+    from vitinspect.app.panels.fusion import AgreementMatrix
+
+    return AgreementMatrix(window.desk.results)
+
+
+WORKSPACE = Workspace(
+    id="inspect",
+    title="Inspect",
+    view=lambda window: window.canvas,
+    properties=lambda window: window.layers_panel,
+    tools=("pan", "pin", "", "brush", "eraser"),
+    first_tool="pan",
+    tabs=(
+        BottomTab("scores", "Scores", _scores),
+        BottomTab("layers", "Blocks and heads", _blocks),
+        BottomTab("agreement", "Agreement", _agreement),
+    ),
+    tab_state="plot",
+    choices=(
+        ViewChoice(
+            "layout",
+            "Layout",
+            (
+                Segment("single", "Single", "single", "One map (1)"),
+                Segment("grid", "Grid", "grid", "All maps side by side (2)"),
+                Segment("swipe", "Swipe", "swipe", "Two maps with a line between them (3)"),
+            ),
+        ),
+        ViewChoice(
+            "show",
+            "What is drawn",
+            (
+                Segment("overlay", "Overlay", tip="The map over the picture (O)"),
+                Segment("heat", "Map", tip="The map without the picture (M)"),
+                Segment("image", "Picture", tip="The picture without the map (I; hold H)"),
+            ),
+        ),
+    ),
+    buttons=(ViewButton("fit", "Fit", "fit"), ViewButton("one-to-one", "Actual size", "actual")),
+)
