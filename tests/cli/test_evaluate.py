@@ -61,3 +61,25 @@ def test_counts_are_of_what_was_scored(tmp_path: Path) -> None:
     report = (tmp_path / "run" / "report.md").read_text()
     assert "## Masks by ann, 3 images" in report
     assert "## Masks by ben, 1 of 3 images" in report
+
+
+@pytest.mark.parametrize(
+    ("protocol", "option"),
+    [
+        ("vitmix", ["--scores", "insertion"]),
+        ("segmentation", ["--scores", "deletion"]),
+        ("gmar", ["--threshold", "fixed=0.9"]),
+        ("gmar", ["--scores", "overlap"]),
+        ("reciprocam", ["--void-is-foreground"]),
+    ],
+)
+def test_options_that_a_protocol_would_ignore_end_the_program(tmp_path: Path, capsys: Say, protocol, option) -> None:
+    root = masked_set(tmp_path / "set", 1)
+    assert main(["evaluate", str(root), "--protocol", protocol, *option, "--out", str(tmp_path / "run")]) == 2
+    assert " ".join(option) in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_variant_needs_its_protocol(tmp_path: Path, capsys: Say) -> None:
+    assert evaluate(masked_set(tmp_path / "set", 1), "--variant", "voc") == 2
+    assert "--variant" in capsys.readouterr().err

@@ -75,13 +75,25 @@ class Job:
         self.result.pairs = pair_scores({r: values[r] for r in chosen}, {r: masks[r] for r in chosen})
 
 
+def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The map at the input's size as the scripts enlarge it: by torch, in float32, to the last bit. Which pixels tie,
+    and which 8-bit value a pixel gets, hangs on it."""
+    import torch
+    import torch.nn.functional as F
+
+    if values.shape == size:
+        return values.astype(np.float32)
+    grid = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None, None]
+    return F.interpolate(grid, size=size, mode="bilinear", align_corners=False)[0, 0].numpy()
+
+
 # --- ViTmiX ------------------------------------------------------------------------------------------------------
 
 
 def vitmix(job: Job) -> None:
     """Overlap of the Otsu mask; deletion of what the variant ranks. In float32, as the script: Otsu's 8 bits depend on
     whether 1e-8 is lost beside the map's range."""
-    ups = {row: resize(m.values.astype(np.float32), job.size) for row, m in job.maps.items()}
+    ups = {row: _enlarged(m.values, job.size) for row, m in job.maps.items()}
     cuts = {row: job.cut(up) for row, up in ups.items()}
     if "overlap" in job.plan.scores:
         for row, cut in cuts.items():
@@ -216,7 +228,8 @@ def _heat(values: np.ndarray) -> np.ndarray:
 
 def segmentation(job: Job) -> None:
     """Counts for sums over the data set, and the positive and negative perturbation test."""
-    heats = {row: minmax(resize(m.values.astype(np.float64), job.size)) for row, m in job.maps.items()}
+    # In float32 as theirs: which values tie decides the average precision's third digit.
+    heats = {row: minmax(_enlarged(m.values, job.size)) for row, m in job.maps.items()}
     if "overlap" in job.plan.scores and job.masks:
         cuts = {row: job.cut(heat) for row, heat in heats.items()}
         for row, cut in cuts.items():
