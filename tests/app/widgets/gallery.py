@@ -10,12 +10,15 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QColor, QImage, QPainter, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.widgets import rows
+from vitinspect.app.widgets.breadcrumb import Breadcrumb
+from vitinspect.app.widgets.chips import Chip, Chips
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
+from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.colour_bar import ColourBar, paint_upright
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
@@ -26,12 +29,14 @@ from vitinspect.app.widgets.matrix import Matrix
 from vitinspect.app.widgets.messages import Message, Messages
 from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import method_rows, rows_of
+from vitinspect.app.widgets.picture_list import PATH_ROLE, PictureInfo, PictureList
 from vitinspect.app.widgets.prediction_bars import PredictionBar, PredictionBars
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.app.widgets.status_progress import RunningWork
 from vitinspect.app.widgets.tool_strip import Tool, ToolOptions, ToolStrip, labelled
 from vitinspect.explainers.costs import ModelSize
 from vitinspect.presets import built_in, own
+from vitinspect.resources import gallery_folder
 
 
 def controls() -> QWidget:
@@ -249,7 +254,49 @@ def picker() -> QWidget:
     return made
 
 
+def browser() -> QWidget:
+    """Path, filters and pictures as list, grid and film strip."""
+    page, column = _page(440)
+    crumbs = Breadcrumb()
+    crumbs.set_folder("/data/gallery/images", ["/data/other"])
+    column.addWidget(crumbs)
+    chips = Chips(
+        [
+            Chip("masked", "has mask"),
+            Chip("class", "predicted", choices=(("gem", "gem"),)),
+            Chip("flagged", "flagged"),
+        ]
+    )
+    chips.set_value("masked", True)
+    chips.setContentsMargins(8, 4, 8, 4)
+    column.addWidget(chips)
+    target = ClassField()
+    target.set_classes(["gem", "leaf"])
+    target.set_class(1)
+    follows = ClassField(empty="predicted: gem")
+    follows.set_classes(["gem", "leaf"])
+    column.addWidget(rows.PropertyRow("Explain", target))
+    column.addWidget(rows.PropertyRow("Explain", follows))
+    folder = gallery_folder() / "images"
+    paths = sorted(str(p) for p in folder.iterdir() if p.suffix in (".png", ".jpg"))
+    images = {path: QImage(path) for path in paths}
+    model = QStandardItemModel(page)
+    for path in paths:
+        item = QStandardItem(Path(path).stem)
+        item.setData(path, PATH_ROLE)
+        model.appendRow(item)
+    for mode, height in (("list", 250), ("grid", 200), ("film", 72)):
+        pictures = PictureList(images.get, lambda path: PictureInfo("gem 85.5 %", ("masks", "star", "note")))
+        pictures.setModel(model)
+        pictures.set_mode(mode)
+        pictures.setFixedHeight(height)
+        pictures.setCurrentIndex(model.index(2, 0))
+        column.addWidget(pictures)
+    return page
+
+
 PARTS: dict[str, Callable[[], QWidget]] = {
+    "browser": browser,
     "picker": picker,
     "controls": controls,
     "layers": layers,

@@ -32,7 +32,8 @@ def _controls(t: Theme) -> str:
         max-height: 1000px; }}
     QLineEdit:focus {{ border-color: {t.accent}; }}
     QLineEdit:disabled {{ color: {t.quiet}; border-color: {t.line}; background: {t.panel}; }}
-    QLineEdit[fixed="true"] {{ background: {t.chosen}; border-color: {t.accent}; color: {t.on_chosen}; }}
+    QLineEdit[fixed="true"] {{ background: {t.chosen}; border-color: {t.accent}; color: {t.on_chosen};
+        font-weight: bold; }}
     QLineEdit[wrong="true"] {{ border: 1px solid {t.on_error}; }}
     QToolButton {{ border: 0; border-radius: 3px; padding: 3px 6px; color: {t.text}; background: transparent; }}
     QToolButton:hover {{ background: {t.hover}; }}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
@@ -14,6 +13,7 @@ from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import icons, numbers, swatches
 from vitinspect.app.widgets.layer_model import ROW, Index
 from vitinspect.app.widgets.layer_rows import CACHED, HIDDEN, REFUSED, RUNNING, WAITING, LayerRow
+from vitinspect.app.widgets.wrapping import wrapped
 
 LINE = 16
 SMALL_LINE = 14
@@ -103,14 +103,8 @@ def text_of(row: LayerRow, room: int, font: QFont, small: QFont) -> list[Line]:
 
 
 def _wrapped(text: str, kind: str, metrics: QFontMetrics, room: int) -> Line:
-    if not text or metrics.horizontalAdvance(text) <= room:
-        return Line(text, kind, 1)
-    # Names have no spaces; they may be broken behind these.
-    soft = re.sub(r"(?<=[_./\\-])", "\u200b", text)
-    longest = max(metrics.horizontalAdvance(part) for part in re.split(r"[\s\u200b]", soft))
-    flags = int(Qt.TextFlag.TextWordWrap if longest <= room else Qt.TextFlag.TextWrapAnywhere)
-    box = metrics.boundingRect(0, 0, max(20, room), 10_000, flags, soft)
-    return Line(soft, kind, max(1, round(box.height() / metrics.lineSpacing())), flags)
+    shown, flags, lines = wrapped(text, metrics, room)
+    return Line(shown, kind, lines, flags)
 
 
 def state_text(row: LayerRow) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePol
 from vitinspect.app.theme.tokens import FIELD_HEIGHT, LABEL_WIDTH, ROW_HEIGHT
 from vitinspect.app.widgets import icons
 from vitinspect.app.widgets.fields import NumberField, SliderField
+from vitinspect.app.widgets.wrapping import soft
 
 HEADING_HEIGHT = 26
 EDGE = 8
@@ -57,11 +58,6 @@ def upright_line() -> QFrame:
     return frame
 
 
-def breakable(name: str) -> str:
-    """A parameter's name that may be wrapped behind an underscore, for it is never cut."""
-    return name.replace("_", "_\u200b")
-
-
 class PropertyRow(QWidget):
     """A label of 84 pixels and its fields. What cannot be taken is said behind the field, in place of the note."""
 
@@ -70,7 +66,7 @@ class PropertyRow(QWidget):
         self.setMinimumHeight(ROW_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.fields = fields
-        self.label = words(breakable(label), "quiet", wrap="_" in label)
+        self.label = words(soft(label) if "_" in label else label, "quiet", wrap="_" in label)
         self.label.setFixedWidth(LABEL_WIDTH)
         self.label.setToolTip(tip)
         self.note = words(note, "quiet")
