@@ -66,8 +66,9 @@ def _from_wide(image: Image.Image) -> Image.Image:
         low, high = 0.0, 65535.0  # some versions of Pillow put 16 bits into 32
     else:
         low, high = _range_of(values)
-    exact = np.float32 if values.dtype.itemsize == 2 or values.dtype.kind == "f" else np.float64
-    exact_values: Any = values.astype(exact)
+    # Wide ranges do not fit into single precision, nor do large values that differ by little.
+    narrow = values.dtype.itemsize == 2 or (values.dtype.kind == "f" and low == 0.0 and high <= 65535.0)
+    exact_values: Any = values.astype(np.float32 if narrow else np.float64)
     scaled = (exact_values - low) * (255.0 / (high - low))
     np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
@@ -86,7 +87,8 @@ def _range_of(values: np.ndarray[Any, Any]) -> tuple[float, float]:
         for limit in usual:
             if high <= limit:
                 return 0.0, limit
-    return low, high if high > low else low + 1.0
+    # A picture of one value has no range: any that begins with it will do.
+    return low, high if high > low else low + max(1.0, abs(low))
 
 
 @lru_cache(maxsize=16)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitinspect.errors import ImageError
-from vitinspect.images.opening import Source, _name, _opened, _orientation, _upright
+from vitinspect.images.opening import Source, _name, _opened, _orientation, _upright, load
 
 _MAX_COLOURS = 256
 
@@ -28,7 +28,7 @@ def open_mask(source: Source, *, max_pixels: int | None = None, greys: bool = Fa
     """
     name = _name(source)
     with _opened(source, max_pixels) as image:
-        image.load()
+        load(image)
         lossy = image.format in ("JPEG", "MPO")
         orientation = _orientation(image)
         upright = _upright(image, orientation)
@@ -41,7 +41,7 @@ def open_mask(source: Source, *, max_pixels: int | None = None, greys: bool = Fa
 def open_mask_picture(source: Source, *, max_pixels: int | None = None) -> Image.Image:
     """A mask file as it is: its own mode, its palette, upright. For scripts that resize before they cut."""
     with _opened(source, max_pixels) as image:
-        image.load()
+        load(image)
         return _upright(image, _orientation(image)).copy()
 
 
@@ -78,7 +78,7 @@ def read_mask_pixels(source: Source, *, max_pixels: int | None = None) -> MaskPi
     """The pixels of a mask file, upright. What is transparent is black; one colour on nothing is a mask of bits."""
     name = _name(source)
     with _opened(source, max_pixels) as image:
-        image.load()
+        load(image)
         lossy = image.format in ("JPEG", "MPO")
         upright = _upright(image, _orientation(image))
         mode = upright.mode

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vitinspect.errors import ImageError
 from vitinspect.images.colour import to_rgb
+from vitinspect.images.png import ends_early
 
 DEFAULT_MAX_PIXELS = 150_000_000
 """A small file can claim to be a picture that fills the memory. 150 million pixels are 450 MB as RGB, and
@@ -66,7 +67,7 @@ def open_image(source: Source, *, max_pixels: int | None = None) -> Image.Image:
     the reason.
     """
     with _opened(source, max_pixels) as image:
-        image.load()
+        load(image)
         return _upright(to_rgb(image), _orientation(image))
 
 
@@ -77,7 +78,7 @@ def thumbnail(source: Source, size: int, *, max_pixels: int | None = None) -> Im
     """
     with _opened(source, max_pixels) as image:
         image.draft(None, (2 * size, 2 * size))
-        image.load()
+        load(image)
         orientation = _orientation(image)
         if image.mode in ("L", "RGB", "CMYK") and "transparency" not in image.info:
             # Colours are converted after most of the pixels are gone.
@@ -102,6 +103,14 @@ def read_size(source: Source) -> tuple[int, int]:
         else:
             orientation = _orientation(image)
         return size[::-1] if orientation >= 5 else size
+
+
+def load(image: Image.Image) -> None:
+    """Decode the picture, or raise what ``_opened`` makes an ``ImageError`` of."""
+    file: Any = getattr(image, "fp", None)
+    image.load()
+    if image.format == "PNG" and ends_early(image, file):
+        raise EOFError
 
 
 def _find_late_exif(image: Any) -> None:
