@@ -166,3 +166,14 @@ def test_a_slug_is_never_empty_nor_too_long_for_a_file_system(text: str) -> None
 
 def test_long_texts_that_differ_at_their_end_get_different_slugs() -> None:
     assert slug("x" * 300 + "1") != slug("x" * 300 + "2")
+
+
+def test_a_sealed_file_gives_its_content_back_and_any_other_bit_is_noticed() -> None:
+    data = bytes(range(256))
+    whole = files.sealed(data)
+    assert files.unsealed(whole) == data
+    for place in range(len(whole)):
+        assert files.unsealed(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :]) is None
+    for cut in (0, 1, 16, 17, len(whole) - 1):
+        assert files.unsealed(whole[:cut]) is None
+    assert files.unsealed(whole + b"\0") is None

@@ -56,6 +56,20 @@ def _not_written(path: Path, error: OSError) -> DataError:
     return kind(f"{path} cannot be written: {error.strerror or error}.")
 
 
+SEAL = 16
+
+
+def sealed(data: bytes) -> bytes:
+    """``data`` with a digest behind it, for files of a cache: what is damaged is not used but made again."""
+    return data + hashlib.blake2b(data, digest_size=SEAL).digest()
+
+
+def unsealed(data: bytes) -> bytes | None:
+    """What ``sealed`` was given; None where a single bit is another one."""
+    body = data[:-SEAL]
+    return body if len(data) > SEAL and sealed(body) == data else None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

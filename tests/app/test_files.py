@@ -298,7 +298,29 @@ def test_a_prediction_comes_back_with_its_place(home):
     assert found.target == (1,)
 
 
-@pytest.mark.parametrize("damage", [lambda d: d[:20], lambda d: b"", lambda d: d[:-3], lambda d: b"x" * len(d)])
+DAMAGES = [
+    lambda d: d[:20],
+    lambda d: b"",
+    lambda d: d[:-3],
+    lambda d: b"x" * len(d),
+    lambda d: d[:-30] + bytes(30),
+    lambda d: d[:-20] + bytes([d[-20] ^ 1]) + d[-19:],
+    lambda d: d[: len(d) // 2] + bytes([d[len(d) // 2] ^ 1]) + d[len(d) // 2 + 1 :],
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_thumbnail_is_made_again(home, pictures, damage):
+    path = str(pictures / "picture 1.png")
+    first = thumbnails.make(path)
+    (kept,) = [p for p in thumbnails.folder().rglob("*") if p.is_file()]
+    whole = kept.read_bytes()
+    kept.write_bytes(damage(whole))
+    assert thumbnails.make(path) == first
+    assert kept.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_map_is_left_out(home, damage):
     map_cache.write("an address", MAP)
     (path,) = map_cache.folder().rglob("*.map")

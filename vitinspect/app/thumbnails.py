@@ -102,7 +102,7 @@ def _file_for(path: str) -> Path:
     status = os.stat(path)
     name = f"{os.path.abspath(path)}\0{status.st_size}\0{status.st_mtime_ns}\0{STORED}"
     digest = hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-    return folder() / digest[:2] / f"{digest[2:]}.jpg"
+    return folder() / digest[:2] / f"{digest[2:]}.thumbnail"
 
 
 def make(path: str, cancel: CancelToken | None = None) -> QImage:
@@ -114,9 +114,9 @@ def make(path: str, cancel: CancelToken | None = None) -> QImage:
     except OSError:
         kept = None  # the opening function has the sentence
     if kept is not None:
-        found = QImage(str(kept))
-        if not found.isNull():
-            return found.convertToFormat(QImage.Format.Format_RGB32)
+        found = _read(kept)
+        if found is not None:
+            return found
     small = thumbnail(path, STORED)
     if cancel is not None:
         cancel.check()
@@ -132,12 +132,26 @@ def make(path: str, cancel: CancelToken | None = None) -> QImage:
     return image
 
 
+def _read(path: Path) -> QImage | None:
+    """A stored thumbnail; None where there is none, or where it was damaged."""
+    from vitinspect.files import unsealed
+
+    try:
+        data = unsealed(path.read_bytes())
+    except OSError:
+        return None
+    found = QImage() if data is None else QImage.fromData(data)
+    return None if found.isNull() else found.convertToFormat(QImage.Format.Format_RGB32)
+
+
 def _put(path: Path, data: bytes) -> None:
+    from vitinspect.files import sealed
+
     # A cache that cannot be written costs time, not the thumbnail.
     beside = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data)
+        beside.write_bytes(sealed(data))
         os.replace(beside, path)
     except OSError as error:
         _log.info("The thumbnail cache cannot be written: %s", error)

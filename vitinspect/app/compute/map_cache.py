@@ -1,8 +1,8 @@
 """Maps that were computed before: in memory with a bound in bytes, and on disk for the next day.
 
 On disk one small file holds one map, named by the hash of its address (content of the image, fingerprint of the
-model, method with parameters, target, precision, fit). Whoever finds it knows that it is right, so nothing in there
-is ever out of date; it is only deleted when the folder grows over its bound.
+model, method with parameters, target, precision, fit), so nothing in there is ever out of date; it is only deleted
+when the folder grows over its bound. A digest behind each tells a damaged one, which is left out and made again.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from vitinspect import paths
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.geometry import Placed
 from vitinspect.app.session.results import Address, ModelCard, Prediction
+from vitinspect.files import sealed, unsealed
 
 _log = logging.getLogger(__name__)
-_MAGIC = b"vitinspect map 1\n"
+_MAGIC = b"vitinspect map 2\n"
 
 
 class MemoryCache:
@@ -85,7 +86,7 @@ def folder() -> Path:
 
 
 def _file_for(key: str) -> Path:
-    digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return folder() / digest[:2] / f"{digest[2:]}.map"
 
 
@@ -134,7 +135,7 @@ def pack(key: str, value: Mapped | Predicted) -> bytes:
             "placed": (placed.input_size, placed.original_size, placed.box),
         }
     text = json.dumps(header).encode()
-    return _MAGIC + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes()
+    return sealed(_MAGIC + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes())
 
 
 def key_of(data: bytes) -> str:
@@ -154,10 +155,13 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
 def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
     import numpy as np
 
-    header, start = _header(data)
+    body = unsealed(data)
+    if body is None:
+        raise ValueError("its digest is another one")
+    header, start = _header(body)
     if header["key"] != key:
         return None  # another entry of the same hash
-    array = np.frombuffer(data, np.dtype(header["dtype"]), offset=start)
+    array = np.frombuffer(body, np.dtype(header["dtype"]), offset=start)
     array = array.reshape(header["shape"]).copy()
     if header["kind"] == "map":
         return Mapped(header["method"], header["method_key"], array, header["signed"], header["resolution"])
@@ -174,7 +178,7 @@ def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
 
 
 def _cards_file() -> Path:
-    return paths.cache_folder() / "models.json"
+    return paths.cache_folder() / "models.cards"
 
 
 def model_stamp(source: str) -> str:
@@ -211,7 +215,7 @@ def remember_card(card: ModelCard) -> None:
         known[card.source] = {"stamp": stamp, "card": card.__dict__}
         while len(known) > 12:
             known.pop(next(iter(known)))
-        write_atomic(_cards_file(), json.dumps(known).encode())
+        write_atomic(_cards_file(), sealed(json.dumps(known).encode()))
     except Exception as error:
         _log.info("The model could not be remembered: %s", error)
 
@@ -234,7 +238,8 @@ def recall_card(source: str, precision: str) -> ModelCard | None:
 
 def _read_cards() -> dict[str, Any]:
     try:
-        found = json.loads(_cards_file().read_bytes())
+        text = unsealed(_cards_file().read_bytes())
+        found = {} if text is None else json.loads(text)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
