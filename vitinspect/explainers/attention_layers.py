@@ -37,9 +37,9 @@ def attention_layers(
     if head is not None and head >= model.heads:
         raise ParameterError(f"{model.name} has heads 0 to {model.heads - 1}, no head {head}.")
     working = model.at_precision(precision)
-    batch, _ = as_batch(working, [image], mode=mode)
-    batch = batch.to(working.device, working.dtype)
     with in_evaluation_state(working.module), torch.no_grad():
+        batch, _ = as_batch(working, [image], mode=mode)
+        batch = batch.to(working.device, working.dtype)
         trace, _ = record(working, batch, lambda _: None, Needs(attention=True), cancel=cancel)
         sweep = _OneOperator(operator, head, 0 if prefix else working.prefix_tokens)
         trace.walk([sweep], cancel)

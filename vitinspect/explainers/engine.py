@@ -23,7 +23,7 @@ from vitinspect.explainers.registry import Method, make_method, parse_methods
 from vitinspect.explainers.targets import Contrast, TargetLike, Targets, resolve
 from vitinspect.explainers.trace import Live, record
 from vitinspect.maps import AttributionMap
-from vitinspect.models.evaluation_state import in_evaluation_state
+from vitinspect.models.evaluation_state import in_evaluation_state, own_modes
 from vitinspect.models.inputs import as_batch
 from vitinspect.models.preprocess import Placement
 from vitinspect.models.vit import PRECISIONS, ViT
@@ -144,14 +144,15 @@ def explain_batch(
     images = list(images)
     wanted = _one_per_image(targets, len(images))
     check(cancel)
-    batch, placements = as_batch(model, images, mode=mode)
-    working = model.at_precision(precision)
-    batch = batch.to(working.device, working.dtype)
-    explainers = [method.explainer() for method in chosen]
-    for explainer in explainers:
-        explainer.check(working)
-    with in_evaluation_state(working.module):
-        results, logits, resolved = _run(working, batch, wanted, explainers, details, progress, cancel, on_map)
+    with own_modes():
+        batch, placements = as_batch(model, images, mode=mode)
+        working = model.at_precision(precision)
+        batch = batch.to(working.device, working.dtype)
+        explainers = [method.explainer() for method in chosen]
+        for explainer in explainers:
+            explainer.check(working)
+        with in_evaluation_state(working.module):
+            results, logits, resolved = _run(working, batch, wanted, explainers, details, progress, cancel, on_map)
     return [
         Explanation(
             maps={method.key: results[method.key][i] for method in chosen},

@@ -1,4 +1,4 @@
-"""Recording and wrapping calls of functions of ``torch.nn.functional``, for one thread and for a while.
+"""Hooks for one thread: on functions of ``torch.nn.functional``, and on modules that other threads may call meanwhile.
 
 The function's attribute is replaced and not a dispatch mode used, because a mode misses the calls inside
 ``nn.MultiheadAttention``. Other threads pass through; the last user of a function puts the original back.
@@ -7,9 +7,10 @@ The function's attribute is replaced and not a dispatch mode used, because a mod
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -77,3 +78,17 @@ def wrap_attention_calls(wrapper: Wrapper) -> contextlib.AbstractContextManager[
 def wrap_linear_calls(wrapper: Wrapper) -> contextlib.AbstractContextManager[None]:
     """Let ``wrapper`` make each linear map of *this thread*, of ``nn.Linear`` and of modules that use the function."""
     return _linear.use("wrapper", wrapper)
+
+
+_Hook = TypeVar("_Hook", bound=Callable[..., Any])
+
+
+def for_this_thread(hook: _Hook) -> _Hook:
+    """A hook for a module that changes and records nothing when another thread calls the module."""
+    own = threading.get_ident()
+
+    @functools.wraps(hook)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return hook(*args, **kwargs) if threading.get_ident() == own else None
+
+    return called  # type: ignore[return-value]

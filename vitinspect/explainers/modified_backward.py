@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from vitinspect.explainers.attention_calls import wide
-from vitinspect.explainers.function_hooks import wrap_attention_calls, wrap_linear_calls
+from vitinspect.explainers.function_hooks import for_this_thread, wrap_attention_calls, wrap_linear_calls
 from vitinspect.explainers.gamma_rule import conv_gamma, linear_gamma
 from vitinspect.explainers.targets import Targets, TextEmbedding
 from vitinspect.progress import CancelToken, check
@@ -101,7 +101,7 @@ class Switchboard:
         """Put switches into the forward passes that this thread runs until the block ends."""
         with contextlib.ExitStack() as stack:
             for part, layer in _layers(module, self.switches):
-                handle = part.register_forward_hook(self._hook(layer))
+                handle = part.register_forward_hook(for_this_thread(self._hook(layer)))
                 stack.callback(handle.remove)
             stack.enter_context(wrap_attention_calls(self._around_attention))
             if BIASES in self.switches or GAMMA in self.switches:

@@ -32,7 +32,7 @@ from vitinspect.explainers.attention_calls import (
     rebuilt_gradient,
 )
 from vitinspect.explainers.base import Needs, Sweep
-from vitinspect.explainers.function_hooks import record_attention_calls
+from vitinspect.explainers.function_hooks import for_this_thread, record_attention_calls
 from vitinspect.explainers.modified_backward import Switchboard
 from vitinspect.explainers.targets import TargetLike, Targets
 from vitinspect.models.evaluation_state import in_evaluation_state
@@ -204,15 +204,15 @@ class _Recording:
         handles = []
         try:
             for index, block in enumerate(self.model.blocks):
-                handles.append(block.register_forward_pre_hook(self._enter(index), with_kwargs=True))
-                handles.append(block.register_forward_hook(self._leave(index)))
+                handles.append(block.register_forward_pre_hook(for_this_thread(self._enter(index)), with_kwargs=True))
+                handles.append(block.register_forward_hook(for_this_thread(self._leave(index))))
             part = self.model.module.get_submodule
             for name in (*self.needs.outputs, *self.needs.output_gradients):
-                handles.append(part(name).register_forward_hook(self._keep_output(name)))
+                handles.append(part(name).register_forward_hook(for_this_thread(self._keep_output(name))))
             for name in self.needs.inputs:
-                handles.append(part(name).register_forward_pre_hook(self._keep_input(name)))
+                handles.append(part(name).register_forward_pre_hook(for_this_thread(self._keep_input(name))))
             if self.model.pooling in ("max", "avgmax"):
-                handles.append(part("norm").register_forward_hook(self._keep_features))
+                handles.append(part("norm").register_forward_hook(for_this_thread(self._keep_features)))
             with contextlib.ExitStack() as stack:
                 stack.enter_context(record_attention_calls(self.attention_called))
                 if self.needs.switches:

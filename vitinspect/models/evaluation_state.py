@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 
+import torch
 from torch import nn
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -30,13 +31,13 @@ def lock_of(module: nn.Module) -> threading.RLock:
 
 @contextlib.contextmanager
 def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
-    """Hold the model, in evaluation mode, without parameter gradients, with fused attention.
+    """Hold the model, in evaluation mode, without parameter gradients, with fused attention, in the engine's own modes.
 
     Parameters that require no gradient keep autograd from saving the inputs of every linear layer, and fused
     attention keeps the T x T matrices out of memory: the trace rebuilds what it needs of them. Checkpointing
     would run the forward pass, and so the hooks, twice. All flags return to what they were.
     """
-    with lock_of(module):
+    with lock_of(module), own_modes():
         if id(module) in _held_models():  # held further out by this thread: everything is as it should be
             yield module
             return
@@ -61,6 +62,21 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
                 setattr(part, name, value)
             for parameter in gradients:
                 parameter.requires_grad_(True)
+
+
+@contextlib.contextmanager
+def own_modes() -> Iterator[None]:
+    """Without the caller's autocast, by which the precision would not be the one that was asked for, and outside of
+    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on."""
+    with contextlib.ExitStack() as stack:
+        for device in ("cpu", "cuda", "mps"):
+            if torch.is_autocast_enabled(device):
+                stack.enter_context(torch.autocast(device, enabled=False))
+        if torch.is_inference_mode_enabled():
+            gradients = torch.is_grad_enabled()
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.set_grad_enabled(gradients))
+        yield
 
 
 def _held_models() -> set[int]:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
-from vitinspect.models.evaluation_state import in_evaluation_state, lock_of
+from vitinspect.models.evaluation_state import in_evaluation_state, lock_of, own_modes
 from vitinspect.models.inputs import as_batch
 from vitinspect.models.labels import plain_text
 from vitinspect.models.method_support import method_support
@@ -243,7 +243,7 @@ class ViT:
         dtype = PRECISIONS[precision] if isinstance(precision, str) else precision
         if dtype == self.dtype:
             return self
-        with lock_of(self.module):
+        with lock_of(self.module), own_modes():
             state = tuple((p.data_ptr(), p._version) for p in self.module.parameters())
             cached = self._casts.get(dtype)
             if cached is None or cached[0] != state:
@@ -265,7 +265,8 @@ class ViT:
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
-        inputs, _ = as_batch(self, [image], mode=mode)
+        with own_modes():
+            inputs, _ = as_batch(self, [image], mode=mode)
         logits = self.logits(inputs)[0].double().cpu()
         probabilities = logits.softmax(-1)
         best = probabilities.topk(min(top, self.outputs)).indices.tolist()

@@ -130,11 +130,12 @@ class _HookedBlock:
         self.model, self.block, self.tokens, self.rope, self.masks = model, block, tokens, rope, masks
 
     def __call__(self, chunk: slice) -> torch.Tensor:
+        from vitinspect.explainers.function_hooks import for_this_thread
         from vitinspect.explainers.passes.truncated import call_block
 
         factors = self.masks.dense(chunk).to(self.tokens.dtype)[:, :, None]
         norm: Any = self.model.blocks[self.block].norm1
-        handle = norm.register_forward_hook(lambda _module, _args, output: output * factors)
+        handle = norm.register_forward_hook(for_this_thread(lambda _module, _args, output: output * factors))
         try:
             return call_block(self.model, self.block, self.tokens[None], self.rope)
         finally:
@@ -150,6 +151,8 @@ class _WholeModel:
         self.norm: Any = model.blocks[block].norm1
 
     def __call__(self, chunk: slice) -> torch.Tensor:
+        from vitinspect.explainers.function_hooks import for_this_thread
+
         factors = self.masks.dense(chunk).to(self.inputs.dtype)[:, :, None]
 
         def mask(_module: Any, _args: Any, output: torch.Tensor) -> torch.Tensor:
@@ -160,7 +163,7 @@ class _WholeModel:
                 )
             return output * factors
 
-        handle = self.norm.register_forward_hook(mask)
+        handle = self.norm.register_forward_hook(for_this_thread(mask))
         try:
             return self.model.module(self.inputs)
         finally:
