@@ -6,6 +6,9 @@ The command line prints it as one line; the window shows it with the traceback b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from vitinspect.names import readable
 
 
@@ -58,6 +61,15 @@ class MethodFailed(VitInspectError):  # noqa: N818 - reads as a statement
         self.reason = reason
 
 
+class NotEnoughMemory(VitInspectError):  # noqa: N818 - reads as a statement
+    """Memory ran out; the message says for what, and what needs less."""
+
+    def __init__(self, message: str, explanations: Sequence[Any] = ()) -> None:
+        super().__init__(message)
+        self.explanations = list(explanations)
+        """What ``explain_batch`` made of the methods for which there was enough; empty if that was none."""
+
+
 class DataError(VitInspectError):
     """A data set, a mask or a run folder is not what it should be."""
 
@@ -68,3 +80,14 @@ class StorageFull(DataError):  # noqa: N818 - reads as a statement
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """The user cancelled the work. Not a VitInspectError, so that no error handler shows it as one."""
+
+
+_MEMORY_WORDS = ("not enough memory", "can't allocate memory", "out of memory", "failed to allocate", "bad_alloc")
+"""How the allocators of torch and its kernels say it; CUDA's has a class of its own besides."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, whichever allocator it comes from."""
+    if isinstance(error, MemoryError | NotEnoughMemory) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)

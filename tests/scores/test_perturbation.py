@@ -106,7 +106,7 @@ def test_adcc_uses_the_fill_that_was_asked_for_throughout(fill):
 
 
 def counted_pictures(model, monkeypatch) -> list[int]:
-    from vitinspect.explainers.passes import Passes
+    from vitinspect.explainers.passes.forward import Passes
 
     seen: list[int] = []
     forward = Passes.__call__

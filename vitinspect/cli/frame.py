@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.errors import Cancelled, VitInspectError, is_out_of_memory
 from vitinspect.names import readable
 from vitinspect.version import __version__
 
@@ -103,7 +103,7 @@ def sentence(error: Exception) -> str:
     """What is shown of an error in one line."""
     if isinstance(error, VitInspectError):
         text = str(error)
-    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    elif is_out_of_memory(error):
         text = "There is not enough memory for this; a smaller model or a smaller picture may do."
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vitinspect.errors import DataError, VitInspectError
+from vitinspect.errors import DataError, VitInspectError, is_out_of_memory
 from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_settings import SQUASH_CROP
@@ -80,7 +80,7 @@ def reason_of(error: Exception, key: str) -> str:
     """Why a picture failed, in words that can be stored. What nobody foresaw goes to the log with its place."""
     if isinstance(error, VitInspectError):
         return str(error)
-    if isinstance(error, MemoryError):
+    if is_out_of_memory(error):
         return "There was not enough memory for it."
     _log.warning("Evaluating %r failed unexpectedly", key, exc_info=error)
     return readable(f"unexpected {type(error).__name__}: {error}")

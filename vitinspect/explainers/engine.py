@@ -7,25 +7,28 @@ again do so afterwards, in chunks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import reprlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from vitinspect.errors import MethodFailed, ParameterError
+from vitinspect.errors import ImageError, MethodFailed, ModelError, NotEnoughMemory, ParameterError, is_out_of_memory
 from vitinspect.explainers.attention_calls import AttentionCall
-from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
+from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, Sweep
 from vitinspect.explainers.costs import COST_ORDER
+from vitinspect.explainers.passes.chunks import release_memory
 from vitinspect.explainers.registry import Method, make_method, parse_methods
 from vitinspect.explainers.targets import Contrast, TargetLike, Targets, resolve
 from vitinspect.explainers.trace import Live, record
 from vitinspect.maps import AttributionMap
 from vitinspect.models.evaluation_state import in_evaluation_state, own_modes
 from vitinspect.models.inputs import as_batch
-from vitinspect.models.preprocess import Placement
+from vitinspect.models.preprocess import MODES, Placement
 from vitinspect.models.vit import PRECISIONS, ViT
 from vitinspect.progress import CancelToken, Progress, check
 
@@ -81,6 +84,7 @@ class Explanation:
 
 
 OnMap = Callable[[int, AttributionMap], None]
+_Result = TypeVar("_Result")
 
 
 def explain(
@@ -138,9 +142,20 @@ def explain_batch(
 
     ``targets``: None, one target for all, or one per image.
     """
-    if precision not in PRECISIONS:
+    if not isinstance(model, ViT):
+        raise ModelError(
+            f"model must be what load_model or wrap_model returns, not {type(model).__name__}; a module of timm is "
+            "wrapped by wrap_model(module)."
+        )
+    if not isinstance(precision, str) or precision not in PRECISIONS:
         raise ParameterError(f"The precision must be one of {', '.join(PRECISIONS)}, not {precision!r}.")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise ParameterError(f"The mode must be one of {', '.join(MODES)}, not {mode!r}.")
     chosen = choose_methods(methods)
+    if isinstance(images, str | bytes | os.PathLike) or not isinstance(images, Iterable) or _ndim(images) == 0:
+        raise ImageError(
+            f"images must be a sequence of pictures, not {reprlib.repr(images)}; explain takes one picture."
+        )
     images = list(images)
     wanted = _one_per_image(targets, len(images))
     check(cancel)
@@ -152,18 +167,28 @@ def explain_batch(
         for explainer in explainers:
             explainer.check(working)
         with in_evaluation_state(working.module):
-            results, logits, resolved = _run(working, batch, wanted, explainers, details, progress, cancel, on_map)
-    return [
+            call = _Call(working, batch, wanted, details, cancel, on_map)
+            call.explain(explainers, progress)
+    made = [method for method in chosen if method.key in call.results]
+    explanations = [
         Explanation(
-            maps={method.key: results[method.key][i] for method in chosen},
-            target=resolved[i] if resolved else None,
-            logits=_to_numpy(logits[i]),
+            maps={method.key: call.results[method.key][i] for method in made},
+            target=call.targets[i] if call.targets else None,
+            logits=_to_numpy(call.logits[i]),
             model=model.name,
             labels=model.labels,
             placement=placements[i],
         )
-        for i in range(len(images))
+        for i in range(len(images) if made else 0)
     ]
+    if len(made) < len(chosen):
+        missing = ", ".join(method.key for method in chosen if method not in made)
+        raise NotEnoughMemory(
+            f"{missing}: there is not enough memory for {'it' if len(made) == len(chosen) - 1 else 'them'}. A smaller "
+            'input size, a smaller model, fewer images at a time or precision="bfloat16" needs less.',
+            explanations,
+        )
+    return explanations
 
 
 def choose_methods(methods: Any) -> list[Method]:
@@ -174,15 +199,25 @@ def choose_methods(methods: Any) -> list[Method]:
         isinstance(methods, tuple) and len(methods) == 2 and isinstance(methods[1], Mapping)
     ):
         chosen = [make_method(methods)]
-    else:
+    elif isinstance(methods, Iterable) and not isinstance(methods, bytes | Mapping):
         chosen = [make_method(spec) for spec in methods]
+    else:
+        raise ParameterError(
+            f'methods must name at least one method, such as "rollout" or ["rollout", "lrp"], not '
+            f"{reprlib.repr(methods)}."
+        )
     if not chosen:
         raise ParameterError("No method was asked for; `vitinspect methods` lists them all.")
     return list({method.key: method for method in chosen}.values())
 
 
+def _ndim(value: Any) -> int | None:
+    """How many dimensions an array or a tensor has; None for anything else."""
+    return getattr(value, "ndim", None)
+
+
 def _one_per_image(targets: Any, count: int) -> list[Any]:
-    if getattr(targets, "ndim", 0) == 1:  # an array or a tensor of indices
+    if _ndim(targets) == 1:  # an array or a tensor of indices
         targets = targets.tolist()
     if not isinstance(targets, Sequence) or isinstance(targets, str | Contrast):
         return [targets] * count
@@ -191,60 +226,103 @@ def _one_per_image(targets: Any, count: int) -> list[Any]:
     return list(targets)
 
 
-def _run(
-    model: ViT,
-    inputs: torch.Tensor,
-    wanted: Sequence[Any],
-    explainers: Sequence[Explainer],
-    details: bool,
-    progress: Progress | None,
-    cancel: CancelToken | None,
-    on_map: OnMap | None,
-) -> tuple[dict[str, list[AttributionMap]], torch.Tensor, list[TargetLike]]:
-    needs = reduce(lambda a, b: a | b, (explainer.needs(model) for explainer in explainers), Needs())
-    specific = any(explainer.method.info.class_specific for explainer in explainers)
-    grid = model.grid_for(*inputs.shape[-2:])
-    early_results: dict[str, Any] = {}
+@dataclass
+class _Call:
+    """One call of the engine: what was asked for, and what there is of it."""
 
-    def choose(logits: torch.Tensor) -> list[TargetLike] | None:
-        if not specific and not model.has_classifier and all(target is None for target in wanted):
-            return None
-        predicted = logits.argmax(-1).tolist()
-        targets = [resolve(target, model, predicted[i]) for i, target in enumerate(wanted)]
-        return [target for target in targets if target is not None]
+    model: ViT
+    inputs: torch.Tensor
+    wanted: Sequence[Any]
+    details: bool
+    cancel: CancelToken | None
+    on_map: OnMap | None
+    results: dict[str, list[AttributionMap]] = field(default_factory=dict)
+    """By method; one that ran out of memory is missing."""
+    logits: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    targets: list[TargetLike] = field(default_factory=list)
 
-    def early(logits: torch.Tensor, targets: Targets, live: Live) -> None:
-        for explainer in explainers:
-            if explainer.needs(model).graph:
-                check(cancel)
-                early_results[explainer.method.key] = explainer.before_backward(
-                    EarlyRun(model, inputs, targets, grid, live, details, cancel), logits
-                )
+    def explain(self, explainers: Sequence[Explainer], progress: Progress | None) -> None:
+        """All methods from one trace; where memory does not last for that, each from a trace of its own."""
+        if not self._together(explainers, progress) and len(explainers) > 1:
+            order = _cheap_first(explainers)
+            for position, explainer in enumerate(order):
+                self._together([explainer], _share_of(progress, position, len(order)))
 
-    def check_calls(calls: list[list[AttentionCall]]) -> None:
-        _need_attention(model, calls, explainers)
+    def _together(self, explainers: Sequence[Explainer], progress: Progress | None) -> bool:
+        """Whether there was enough memory for the trace; a method for which there is none later is left out."""
+        traced = _if_memory_lasts(lambda: self._trace(explainers))
+        if traced is None:
+            return False
+        run, sweeps, early_results = traced
+        order = _cheap_first(explainers)
+        for position, explainer in enumerate(order):
+            check(self.cancel)
+            key = explainer.method.key
+            run.progress = _share_of(progress, position, len(order))
+            made = _if_memory_lasts(lambda: self._maps(explainer, run, sweeps[key], early_results.get(key)))  # noqa: B023
+            if progress is not None:
+                progress((position + 1) * _STEPS, len(order) * _STEPS)
+            if made is None:
+                continue
+            self.results[key] = made
+            if self.on_map is not None:
+                for i, attribution in enumerate(made):
+                    self.on_map(i, attribution)
+        return True
 
-    trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early, check_calls=check_calls)
-    run = Run(model, inputs, targets, trace, grid, details, None, cancel)
-    with torch.no_grad():
-        sweeps = {explainer.method.key: explainer.sweep(run) for explainer in explainers}
-        trace.walk([sweep for sweep in sweeps.values() if sweep is not None], cancel)
-    results: dict[str, list[AttributionMap]] = {}
-    order = sorted(explainers, key=lambda explainer: COST_ORDER.index(explainer.method.info.cost))
-    for position, explainer in enumerate(order):
-        check(cancel)
-        key = explainer.method.key
-        run.progress = _share_of(progress, position, len(order))
-        made = explainer.maps(run, sweeps[key], early_results.get(key))
-        results[key] = [
-            _attribution(explainer, made, i, targets[i] if len(targets) else None, run) for i in range(run.batch)
-        ]
-        if progress is not None:
-            progress((position + 1) * _STEPS, len(order) * _STEPS)
-        if on_map is not None:
-            for i, attribution in enumerate(results[key]):
-                on_map(i, attribution)
-    return results, trace.logits, targets.items
+    def _trace(self, explainers: Sequence[Explainer]) -> tuple[Run, dict[str, Sweep | None], dict[str, Any]]:
+        model, inputs, wanted, cancel = self.model, self.inputs, self.wanted, self.cancel
+        needs = reduce(lambda a, b: a | b, (explainer.needs(model) for explainer in explainers), Needs())
+        specific = any(explainer.method.info.class_specific for explainer in explainers)
+        grid = model.grid_for(*inputs.shape[-2:])
+        early_results: dict[str, Any] = {}
+
+        def choose(logits: torch.Tensor) -> list[TargetLike] | None:
+            if not specific and not model.has_classifier and all(target is None for target in wanted):
+                return None
+            predicted = logits.argmax(-1).tolist()
+            targets = [resolve(target, model, predicted[i]) for i, target in enumerate(wanted)]
+            return [target for target in targets if target is not None]
+
+        def early(logits: torch.Tensor, targets: Targets, live: Live) -> None:
+            for explainer in explainers:
+                if explainer.needs(model).graph:
+                    check(cancel)
+                    early_results[explainer.method.key] = explainer.before_backward(
+                        EarlyRun(model, inputs, targets, grid, live, self.details, cancel), logits
+                    )
+
+        def check_calls(calls: list[list[AttentionCall]]) -> None:
+            _need_attention(model, calls, explainers)
+
+        trace, targets = record(model, inputs, choose, needs, cancel=cancel, early=early, check_calls=check_calls)
+        self.logits, self.targets = trace.logits, targets.items
+        run = Run(model, inputs, targets, trace, grid, self.details, None, cancel)
+        with torch.no_grad():
+            sweeps = {explainer.method.key: explainer.sweep(run) for explainer in explainers}
+            trace.walk([sweep for sweep in sweeps.values() if sweep is not None], cancel)
+        return run, sweeps, early_results
+
+    def _maps(self, explainer: Explainer, run: Run, sweep: Sweep | None, early: Any) -> list[AttributionMap]:
+        made = explainer.maps(run, sweep, early)
+        targets = run.targets
+        return [_attribution(explainer, made, i, targets[i] if len(targets) else None, run) for i in range(run.batch)]
+
+
+def _cheap_first(explainers: Sequence[Explainer]) -> list[Explainer]:
+    return sorted(explainers, key=lambda explainer: COST_ORDER.index(explainer.method.info.cost))
+
+
+def _if_memory_lasts(work: Callable[[], _Result]) -> _Result | None:
+    """What ``work`` returns; None if it ran out of memory."""
+    try:
+        return work()
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # The exception is gone here, and with it the frames that hold what was allocated.
+    release_memory()
+    return None
 
 
 def _need_attention(model: ViT, calls: list[list[AttentionCall]], explainers: Sequence[Explainer]) -> None:

@@ -6,6 +6,7 @@ The command line parses with them, the window builds its widgets from them, the 
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -53,8 +54,11 @@ class Parameter:
             return text
         if isinstance(value, bool) or (not isinstance(value, int | float) and not hasattr(value, "__float__")):
             raise self._error(method, value)
-        number = float(value)
-        if math.isnan(number) or (self.type == "int" and number != int(number)):
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # an array, or a number without end
+            raise self._error(method, value) from None
+        if not math.isfinite(number) or (self.type == "int" and number != int(number)):
             raise self._error(method, value)
         if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
             raise self._error(method, value)
@@ -74,7 +78,7 @@ class Parameter:
             raise self._error(method, text) from None
 
     def _error(self, method: str, value: Any) -> ParameterError:
-        return ParameterError(f"{method}: {self.name} must be {self.describe()}, not {value!r}.")
+        return ParameterError(f"{method}: {self.name} must be {self.describe()}, not {reprlib.repr(value)}.")
 
     def describe(self) -> str:
         """What values are accepted, in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
@@ -108,10 +109,12 @@ def make_method(spec: Any, params: Mapping[str, Any] | None = None) -> Method:
         return spec
     if isinstance(spec, MethodInfo):
         return make_method(spec.id, params)
-    if isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str):
+    if isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], str) and isinstance(spec[1], Mapping):
         return make_method(spec[0], {**(params or {}), **spec[1]})
     if not isinstance(spec, str):
-        raise ParameterError(f"{spec!r} is not a method: give an id, a string with parameters or (id, dict).")
+        raise ParameterError(
+            f"{reprlib.repr(spec)} is not a method: give an id, a string with parameters or (id, dict)."
+        )
     name, given = parse_call(spec)
     info = methods()[name]
     return Method(info, validate_all(name, info.parameters, {**given, **(params or {})}))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,7 +39,13 @@ class TextEmbedding:
 
     def unit(self) -> np.ndarray:
         """The vector with length one, float64."""
-        vector = np.asarray(getattr(self.vector, "detach", lambda: self.vector)(), dtype=np.float64).reshape(-1)
+        try:
+            given = self.vector.detach().cpu().double() if hasattr(self.vector, "detach") else self.vector
+            vector = np.asarray(given, dtype=np.float64).reshape(-1)
+        except (TypeError, ValueError, RuntimeError):
+            raise TargetError(
+                f"The text embedding must be a vector of numbers, not {reprlib.repr(self.vector)}."
+            ) from None
         length = float(np.linalg.norm(vector))
         if not np.isfinite(length) or length == 0:
             raise TargetError("The text embedding has no direction: its length is zero or not finite.")
@@ -77,13 +84,29 @@ def resolve(target: Any, model: ViT, predicted: int | None = None) -> TargetLike
 
 
 def _index(value: Any, model: ViT) -> int:
-    try:
-        index = int(value)
-    except (TypeError, ValueError):
-        raise TargetError(f"{value!r} is not a class index.") from None
+    index = _whole_number(value)
+    if index is None:
+        raise TargetError(
+            "The target must be a class index (a whole number), a class name, a Contrast of two classes or a "
+            f"TextEmbedding, not {reprlib.repr(value)}."
+        )
     if not 0 <= index < model.outputs:
-        raise TargetError(f"There is no class {index}: {model.name} has classes 0 to {model.outputs - 1}.")
+        raise TargetError(
+            f"The target {reprlib.repr(index)} is not a class: {model.name} has classes 0 to {model.outputs - 1}."
+        )
     return index
+
+
+def _whole_number(value: Any) -> int | None:
+    """A whole number of whatever type: Python's, numpy's, an array or a tensor of one. A truth value is none."""
+    if hasattr(value, "item"):
+        try:
+            value = value.item()
+        except (ValueError, RuntimeError, TypeError):  # several elements, or none that can be read
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if isinstance(value, int) or value.is_integer() else None
 
 
 def _from_text(text: str, model: ViT) -> TargetLike:
@@ -107,7 +130,7 @@ def _label_or_index(text: str, model: ViT) -> int | None:
     if index is not None:
         return index
     if text.lstrip("+-").isdigit():
-        return _index(text, model)
+        return _index(int(text), model)
     return None
 
 

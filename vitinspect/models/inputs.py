@@ -44,15 +44,19 @@ def _one(model: ViT, image: Any, mode: str) -> tuple[torch.Tensor, Placement | N
 
 
 def _ready_tensor(tensor: torch.Tensor) -> torch.Tensor:
+    dense = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
+    if not dense or tensor.is_meta:
+        kind = "without values (on the device meta)" if tensor.is_meta else f"of layout {tensor.layout}"
+        raise ImageError(f"An image tensor must be dense and hold its values, and not be {kind}, {tensor.dtype}.")
     if tensor.dim() == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.dim() != 3 or tensor.shape[0] != 3 or not tensor.is_floating_point():
         raise ImageError(
-            "A tensor must be preprocessed floats of shape (3, H, W) or (1, 3, H, W), "
+            "An image tensor must be preprocessed floats of shape (3, H, W) or (1, 3, H, W), "
             f"not {tensor.dtype} of shape {tuple(tensor.shape)}."
         )
     if not bool(torch.isfinite(tensor).all()):
-        raise ImageError("The input tensor holds a NaN or an infinity.")
+        raise ImageError("The image tensor holds a NaN or an infinity.")
     return tensor.detach()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QThread, Signal, Slot
 
-from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.errors import Cancelled, VitInspectError, is_out_of_memory
 from vitinspect.progress import CancelToken
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def problem_of(error: BaseException, doing: str = "") -> Problem:
     if isinstance(error, VitInspectError):
         return Problem(str(error), details, True)
     name = type(error).__name__
-    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "not enough memory" in str(error):
+    if is_out_of_memory(error):
         what = f" while {doing}" if doing else ""
         return Problem(
             f"There was not enough memory{what}. A smaller model, fewer methods at a time or the precision "

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vitinspect.errors import VitInspectError
+from vitinspect.errors import NotEnoughMemory, is_out_of_memory
 from vitinspect.progress import CancelToken, Progress, check
 
 if TYPE_CHECKING:
@@ -24,18 +24,6 @@ CPU_SMALLEST, CPU_LARGEST = 4, 64
 GPU_LARGEST = 256
 GPU_MEMORY_SHARE = 4
 """A chunk may take a quarter of the memory that is free."""
-
-# How the CPU allocator of torch, and its kernels, say that memory is out; CUDA and MPS have a class or their own words.
-_MEMORY_WORDS = ("not enough memory", "can't allocate memory", "out of memory", "failed to allocate")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory is out, whichever allocator it comes from."""
-    import torch
-
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
 def run_chunks(
@@ -60,12 +48,12 @@ def run_chunks(
         if not _fits(work, chunk):
             length = chunk.stop - chunk.start
             if length == 1:
-                raise VitInspectError(
+                raise NotEnoughMemory(
                     "There is not enough memory for even one image at a time. A smaller input size, a smaller "
                     'model or precision="bfloat16" needs less.'
                 )
             size = length // 2
-            _release()
+            release_memory()
             continue
         done = chunk.stop
         if report is not None:
@@ -77,14 +65,15 @@ def _fits(work: Callable[[slice], None], chunk: slice) -> bool:
     # The exception is dropped on return, and with it the frames that hold what was allocated so far.
     try:
         work(chunk)
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         if not is_out_of_memory(error):
             raise
         return False
     return True
 
 
-def _release() -> None:
+def release_memory() -> None:
+    """Give back what is no longer used, before the next try."""
     import torch
 
     gc.collect()
