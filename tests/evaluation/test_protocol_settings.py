@@ -98,6 +98,13 @@ def test_an_unknown_variant_gets_a_sentence():
         preset("multiplex", "voc", data="x")
 
 
+def test_a_fill_that_there_is_not_is_refused_before_the_run():
+    assert preset("multiplex", data="x", fill="blur+noise").fill == "blur+noise"
+    for protocol, fill in (("multiplex", "blur+white"), ("vitmix", "road"), ("vitmix", "black+mean")):
+        with pytest.raises(vi.ParameterError, match="knows the fills"):
+            preset(protocol, data="x", fill=fill)
+
+
 def test_the_sets_of_several_methods_have_a_row_for_root_and_product():
     plan = preset("vitmix", data="x")
     names = [row.name for row in plan.rows()]

@@ -89,7 +89,7 @@ class Drawing:
                 draw.rectangle([left * SCALE, top * SCALE, right * SCALE, bottom * SCALE], fill=colour)
             else:
                 x, y, words, anchor, size, colour = what
-                draw.text((x * SCALE, y * SCALE), words, fill=colour, font=_font(size * SCALE), anchor=anchor)
+                draw.text((x * SCALE, y * SCALE), words, fill=colour, font=font(size * SCALE), anchor=anchor)
         stream = io.BytesIO()
         picture.save(stream, "PNG", optimize=True)
         return stream.getvalue()
@@ -120,7 +120,7 @@ def dashed(points: Sequence[tuple[float, float]], dash: float) -> list[list[tupl
     return [piece for piece in pieces if len(piece) > 1]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     try:
         return ImageFont.truetype("DejaVuSans.ttf", size)
     except OSError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitinspect.errors import ParameterError
+from vitinspect.scores.fills import FILLS
 
 OPTIONS = {
     "mode": "--mode",
@@ -267,6 +268,10 @@ def _refuse_unless_honoured(
             f"The protocol {protocol.name} would ignore {OPTIONS[key]} {','.join(unknown)}: it knows "
             f"{', '.join(protocol.scores)}."
         )
+    if key == "fill":
+        parts = value.split("+") if protocol.name == "multiplex" else [value]
+        if any(part not in FILLS for part in parts):
+            raise ParameterError(f"The protocol {protocol.name} knows the fills {', '.join(FILLS)}, not {value}.")
     if key == "voc_void_is_foreground" and protocol.name == "vitmix":
         raise ParameterError(f"The protocol vitmix would ignore {option}: only its variant voc has masks with a void.")
 

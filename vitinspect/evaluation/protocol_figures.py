@@ -1,0 +1,81 @@
+"""Figures that protocols draw of single pictures, and the names under which their authors keep picture files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from vitinspect.evaluation.plots import curve_chart
+from vitinspect.figures.colormaps import colormap
+from vitinspect.maps import minmax, resize
+from vitinspect.scores.protocols import MULTIPLEX_PERCENTAGES, multiplex_auc
+
+FILL_WORDS = {"black": "black", "mean": "mean", "blur": "blur", "noise": "random"}
+_ALPHA = 0.7
+"""How much of the heat map covers the picture, as in the notebook."""
+_SIDE = 640
+"""Of the two pictures; the charts are as high."""
+
+
+def multiplex_figure(
+    pixels: np.ndarray, values: np.ndarray, label: str, curves: Mapping[tuple[str, str], Sequence[float]]
+) -> bytes:
+    """The notebook's figure of one picture as PNG: picture, map, insertion and deletion, a line for each fill.
+
+    ``pixels``: (S, S, 3) as the model sees it; ``curves``: ("insertion" or "deletion", fill) to twelve scores. The line
+    of deletion begins level, as the notebook draws it, while its area begins at (0 %, 0).
+    """
+    places = np.array(MULTIPLEX_PERCENTAGES) / 100
+    charts = []
+    for kind, across in (("insertion", "patches shown, %"), ("deletion", "patches removed, %")):
+        lines = []
+        for (of, fill), scores in curves.items():
+            if of != kind:
+                continue
+            points = np.asarray(scores, dtype=np.float64)
+            area = multiplex_auc(points, deletion=kind == "deletion")
+            name = f"{FILL_WORDS.get(fill, fill)}, AUC {area:.2f}"
+            if kind == "deletion":
+                lines.append((name, np.append(0.0, places), np.append(points[0], points)))
+            else:
+                lines.append((name, places, points))
+        charts.append(Image.open(io.BytesIO(curve_chart(kind.capitalize(), across, lines).to_png())))
+    heat = (minmax(resize(np.asarray(values, dtype=np.float64), pixels.shape[:2])) * 255).round().astype(np.uint8)
+    painted = pixels * (1 - _ALPHA) + colormap("jet")[heat] * _ALPHA
+    squares = [_titled(pixels, label), _titled(painted.round().astype(np.uint8), "Heat map")]
+    height = max(picture.height for picture in (*squares, *charts))
+    figure = Image.new("RGB", (sum(p.width + 16 for p in (*squares, *charts)), height), "white")
+    left = 8
+    for picture in (*squares, *charts):
+        figure.paste(picture, (left, (height - picture.height) // 2))
+        left += picture.width + 16
+    stream = io.BytesIO()
+    figure.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _titled(pixels: np.ndarray, title: str) -> Image.Image:
+    from PIL import ImageDraw
+
+    from vitinspect.evaluation.plots import font
+
+    picture = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.BICUBIC)
+    framed = Image.new("RGB", (_SIDE, _SIDE + 48), "white")
+    framed.paste(picture, (0, 48))
+    ImageDraw.Draw(framed).text((_SIDE / 2, 24), title, fill="#222222", font=font(26), anchor="mm")
+    return framed
+
+
+_COMPARISON_FOLDERS = {"legrad_seed": ("legrad", "legrad"), "rollout": ("rollout", "rollout")}
+
+
+def comparison_file(method: str, params: Mapping[str, object], key: str) -> str:
+    """Where the GMAR comparison keeps the overlay of a picture: ``results/gmar_l1/NAME_gmar.png``."""
+    folder, word = _COMPARISON_FOLDERS.get(method, (method, method))
+    if method == "gmar":
+        folder = f"gmar_{params.get('norm', 'l2')}"
+    return f"results/{folder}/{PurePosixPath(key).stem}_{word}.png"
