@@ -11,7 +11,7 @@ from vitinspect.errors import DataError
 from vitinspect.paths import cache_folder, ensure, folder_for, write_problem
 
 HOME = Path("/home/ada")
-KINDS = ("config", "cache", "log")
+KINDS = ("config", "cache", "data", "log")
 
 
 def folder(kind: str, platform: str = "linux", **environment: str) -> Path:
@@ -22,6 +22,7 @@ def test_linux_follows_the_xdg_folders() -> None:
     assert folder("config") == HOME / ".config/vitinspect"
     assert folder("cache") == HOME / ".cache/vitinspect"
     assert folder("log") == HOME / ".local/state/vitinspect"
+    assert folder("data") == HOME / ".local/share/vitinspect"
     assert folder("cache", XDG_CACHE_HOME="/scratch/ada") == Path("/scratch/ada/vitinspect")
 
 
@@ -44,8 +45,8 @@ def test_one_variable_moves_all_of_them(platform: str) -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_the_three_folders_are_apart(platform: str) -> None:
-    assert len({folder(kind, platform) for kind in KINDS}) == 3
+def test_the_folders_are_apart(platform: str) -> None:
+    assert len({folder(kind, platform) for kind in KINDS}) == len(KINDS)
 
 
 def test_asking_for_a_folder_creates_nothing(home: Path) -> None:

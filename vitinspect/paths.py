@@ -24,6 +24,11 @@ def config_folder() -> Path:
     return _folder("config")
 
 
+def data_folder() -> Path:
+    """What a person made and vitinspect keeps: flags and notes on pictures."""
+    return _folder("data")
+
+
 def cache_folder() -> Path:
     """Thumbnails and maps: everything here can be computed again, and may be deleted at any time."""
     return _folder("cache")
@@ -69,6 +74,7 @@ def folder_for(kind: str, *, platform: str, environment: Mapping[str, str], home
         library = home / "Library"
         return {
             "config": library / "Application Support" / _NAME,
+            "data": library / "Application Support" / _NAME / "Data",
             "cache": library / "Caches" / _NAME,
             "log": library / "Logs" / _NAME,
         }[kind]
@@ -77,11 +83,13 @@ def folder_for(kind: str, *, platform: str, environment: Mapping[str, str], home
         roaming = Path(environment.get("APPDATA") or home / "AppData" / "Roaming")
         return {
             "config": roaming / _NAME,
+            "data": roaming / _NAME / "Data",
             "cache": local / _NAME / "Cache",
             "log": local / _NAME / "Logs",
         }[kind]
     variable, default = {
         "config": ("XDG_CONFIG_HOME", home / ".config"),
+        "data": ("XDG_DATA_HOME", home / ".local" / "share"),
         "cache": ("XDG_CACHE_HOME", home / ".cache"),
         "log": ("XDG_STATE_HOME", home / ".local" / "state"),
     }[kind]
