@@ -11,6 +11,7 @@ from vitinspect.names import shown
 
 if TYPE_CHECKING:
     from vitinspect.evaluation.plan import Plan
+    from vitinspect.evaluation.runner import RunSummary
     from vitinspect.models.vit import ViT
 
 DEFAULT_METHODS = "lrp,saliency(resolution=grid),rollout,attention_gradcam"
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from vitinspect.thresholds import MODES as THRESHOLDS
 
     scores = ",".join(OUR_SCORES)
-    parser.add_argument("data", metavar="DATA", help="a folder of pictures, or demo for the bundled gallery")
+    parser.add_argument("data", metavar="DATA", nargs="?", help="a folder of pictures, or demo for the bundled gallery")
     data = parser.add_argument_group("data")
     data.add_argument(
         "--layout", choices=LAYOUTS, default="auto", help="how the folder is laid out (default: told by itself)"
@@ -100,51 +101,107 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the masked pictures' scores; bfloat16 is much faster where the processor has it (default: float32)",
     )
     what.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn (default: 0)")
+    parts = parser.add_argument_group("several processes")
+    parts.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="evaluate the I-th of N parts only, as a job of an array; the tasks of an srun step do so by themselves",
+    )
+    parts.add_argument(
+        "--threads",
+        type=at_least(1),
+        metavar="N",
+        help="processor threads of each process; the same for all of a run, since the last digits depend on it "
+        "(default: one per core, up to 8)",
+    )
+    parts.add_argument(
+        "--merge", type=Path, metavar="RUN", help="put the shards in this run folder together and write the report"
+    )
     parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="the run folder (default: runs/DATA-MODEL)")
     add_model_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.merge is not None:
+        return merge(arguments)
     from vitinspect.cli.frame import complain
-    from vitinspect.errors import DataError
-    from vitinspect.evaluation.report import check_report, has_scores, nothing_scored, write_report
+    from vitinspect.errors import ParameterError
+    from vitinspect.evaluation.report import check_report
     from vitinspect.evaluation.runner import Ranks, open_plan_dataset, stopping_on_interrupt
     from vitinspect.evaluation.runner import run as evaluate
+    from vitinspect.evaluation.shards import Shard, run_shard
     from vitinspect.models.sources import load_model
     from vitinspect.output import refuse_inside
     from vitinspect.progress import CancelToken, ProgressLine
 
+    if arguments.data is None:
+        raise ParameterError("DATA is missing: a folder of pictures, or demo (`--merge RUN` alone needs none).")
     ranks = Ranks.from_environment()
-    model = load_model(arguments.model or "demo", device=_device(arguments, ranks.local), **wishes(arguments))
+    shard = Shard.parse(arguments.shard) if arguments.shard else Shard.of_srun()
+    if shard is not None and ranks.world > 1:
+        raise ParameterError("--shard is for processes of their own; torchrun deals the pictures out by itself.")
+    local = ranks.local if shard is None else shard.local
+    model = load_model(arguments.model or "demo", device=_device(arguments, local), **wishes(arguments))
     plan = make_plan(arguments, model)
     folder = arguments.out or default_folder(plan)
     dataset = open_plan_dataset(plan)
     for data in {dataset.root, Path(plan.data)} if Path(plan.data).is_dir() else {dataset.root}:
         refuse_inside(folder, data)
     check_report(folder)
-    if ranks.first:
+    if ranks.first and (shard is None or shard.index == 0):
         for note in dataset.notes:
             complain(note)
     cancel = CancelToken()
     with stopping_on_interrupt(cancel), ProgressLine("evaluating", unit="images") as line:
-        summary = evaluate(
-            plan,
-            model,
-            folder,
-            dataset=dataset,
-            progress=line,
-            cancel=cancel,
-            ranks=ranks,
-            on_change=arguments.on_change,
-            tell=complain,
-        )
-    if not ranks.first:
-        return 0
+        how: dict[str, Any] = {"dataset": dataset, "progress": line, "cancel": cancel}
+        how |= {"on_change": arguments.on_change, "tell": complain}
+        if shard is not None:
+            summary = run_shard(plan, model, folder, shard, **how)
+        else:
+            summary = evaluate(plan, model, folder, ranks=ranks, **how)
+    if shard is not None:
+        print(f"{shard}: {_counts(summary)} `vitinspect evaluate --merge {shown(folder)}` puts the shards together.")
+        return _left_out(summary)
+    return finish(folder, summary) if ranks.first else 0
+
+
+def merge(arguments: argparse.Namespace) -> int:
+    """``--merge RUN``: the report of what all shards have by now."""
+    from vitinspect.cli.frame import complain
+    from vitinspect.evaluation.report import check_report
+    from vitinspect.evaluation.shards import merge_run
+
+    check_report(arguments.merge)
+    merged = merge_run(arguments.merge)
+    code = finish(arguments.merge, merged.summary)
+    missing = merged.summary.total - merged.summary.done - merged.summary.skipped - merged.summary.failed
+    if missing:
+        who = f": {', '.join(merged.unfinished)} did not finish" if merged.unfinished else ""
+        complain(f"{missing} of {merged.summary.total} pictures are not evaluated yet{who}; start it again and merge.")
+        return 1
+    return code
+
+
+def finish(folder: Path, summary: RunSummary) -> int:
+    """Write the report, and say how the run ended."""
+    from vitinspect.errors import DataError
+    from vitinspect.evaluation.report import has_scores, nothing_scored, write_report
+
     files = write_report(folder)
     if not has_scores(folder):
         raise DataError(nothing_scored(folder))
-    print(f"{summary.done} images evaluated, {summary.skipped} skipped, {summary.failed} failed.")
+    print(_counts(summary))
     print(f"{shown(folder / 'report.md')} and {len(files) - 1} more files")
+    return _left_out(summary)
+
+
+def _counts(summary: RunSummary) -> str:
+    return f"{summary.done} images evaluated, {summary.skipped} skipped, {summary.failed} failed."
+
+
+def _left_out(summary: RunSummary) -> int:
+    from vitinspect.cli.frame import complain
+
     if summary.failed:
         complain(f"{summary.failed} of {summary.total} pictures could not be used; report.md says why.")
         return 1
@@ -188,6 +245,7 @@ def make_plan(arguments: argparse.Namespace, model: ViT) -> Plan:
         "model": model.source,
         "fingerprint": model.fingerprint,
         "precision": arguments.precision,
+        "threads": arguments.threads,
         "score_precision": arguments.score_precision,
         "mode": arguments.mode,
         "target": arguments.target,

@@ -58,6 +58,9 @@ class Plan:
     """Of the model's weights and preprocessing."""
     precision: str = "float32"
     """In which maps are computed."""
+    threads: int | None = None
+    """Of the processor that share one operation; None: as many as the machine has cores, up to eight. All processes of
+    a run have the same number, since the last digits of a sum depend on how many threads share it."""
     score_precision: str = "float32"
     """In which masked pictures are scored: on a CPU with bfloat16 units several times faster than float32, and right to
     about three digits."""

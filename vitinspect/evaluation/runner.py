@@ -6,7 +6,8 @@ is done, so a run that ends at any moment goes on with the next one that is miss
 Several processes, started by torch's own launcher (``torchrun --nproc-per-node 4 --no-python vitinspect ...``), each
 write a file of their own. What is still to be done is decided once per start, by the first rank, from all files that
 lie in the run folder, and then dealt out like cards. So it does not matter whether the number of processes has changed
-or one of them died in between; the first rank merges at the end.
+or one of them died in between; the first rank merges at the end. Processes that cannot speak with each other take
+shards instead (``shards.py``).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_truth import READINGS
 from vitinspect.evaluation.reading import Picture, read_picture
 from vitinspect.evaluation.sources import compare
-from vitinspect.evaluation.store import FILE, Store, rank_file
+from vitinspect.evaluation.store import FILE, Store, rank_file, shard_files
 from vitinspect.evaluation.work import Worker
 from vitinspect.locks import held
 from vitinspect.progress import CancelToken, Progress
@@ -160,7 +161,7 @@ def run(
         with Store(path) as store:
             if ranks.world > 1:
                 store.claim(plan)
-            fresh = _evaluate(
+            fresh = evaluate_positions(
                 plan, model, dataset, mine, store, _progress_of(ranks, already, len(todo), progress), cancel
             )
         _meet(ranks)
@@ -196,19 +197,17 @@ def _begin(
     try:
         stack.enter_context(held(folder / LOCK, f"Another process is at work on {folder}"))
         with Store(folder / FILE) as store:
-            store.claim(plan)
-            store.set_fact("data_notes", json.dumps(dataset.notes))
-            store.set_fact("data_images", str(len(dataset)))
+            begin_file(store, plan, dataset)
         merge(folder)
         with Store(folder / FILE) as store:
-            _check_stored(store, plan, dataset, on_change, tell)
+            check_stored(store, plan, dataset, on_change, tell)
             finished = store.finished()
     except DataError as error:
         return str(error)
     return [i for i, item in enumerate(dataset.items) if item.key not in finished]
 
 
-def _check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tell: Callable[[str], None]) -> None:
+def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tell: Callable[[str], None]) -> None:
     """Compare what is stored with its digests and with the data as it is now, and remove what is to be scored again."""
     damaged = store.damaged()
     if damaged:
@@ -231,14 +230,23 @@ def _check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, te
         store.set_fact("items", json.dumps([item.key for item in dataset.items]))
 
 
+def begin_file(store: Store, plan: Plan, dataset: Dataset) -> None:
+    """Make a file one of this run, with what was found in the data."""
+    store.claim(plan)
+    store.set_fact("data_notes", json.dumps(dataset.notes))
+    store.set_fact("data_images", str(len(dataset)))
+
+
 def merge(folder: Path) -> int:
-    """Bring the files of all ranks into the one of the run, and remove them."""
+    """Bring the files of all ranks and shards into the one of the run. Those of ranks are removed; shards may still be
+    at work on theirs."""
     added = 0
     parts = sorted(folder.glob("results-rank*.sqlite"))
-    if not parts:
+    shards = shard_files(folder)
+    if not parts and not shards:
         return 0
     with Store(folder / FILE) as store:
-        for part in parts:
+        for part in [*parts, *shards]:
             with Store(part) as other:
                 if other.fact("plan") is None:
                     stored = None
@@ -266,7 +274,24 @@ def _progress_of(ranks: Ranks, already: int, todo: int, progress: Progress | Non
     return report
 
 
-def _evaluate(
+MOST_THREADS = 8
+
+
+@contextmanager
+def threads_of(plan: Plan) -> Iterator[None]:
+    """The plan's number of threads, also in a process that torchrun has given one only."""
+    import torch
+
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    before = torch.get_num_threads()
+    torch.set_num_threads(plan.threads or min(usable, MOST_THREADS))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def evaluate_positions(
     plan: Plan,
     model: ViT,
     dataset: Dataset,
@@ -275,17 +300,18 @@ def _evaluate(
     progress: Progress | None,
     cancel: CancelToken | None,
 ) -> int:
-    worker = Worker(model, plan, dataset)
-    if progress is not None:
-        progress(0, len(positions))
     done = 0
-    for picture in read_ahead(dataset, positions, model, plan):
-        store.add(worker.evaluate(picture))
-        done += 1
+    with threads_of(plan):
+        worker = Worker(model, plan, dataset)
         if progress is not None:
-            progress(done, len(positions))
-        if cancel is not None and cancel.cancelled:
-            raise Cancelled
+            progress(0, len(positions))
+        for picture in read_ahead(dataset, positions, model, plan):
+            store.add(worker.evaluate(picture))
+            done += 1
+            if progress is not None:
+                progress(done, len(positions))
+            if cancel is not None and cancel.cancelled:
+                raise Cancelled
     return done
 
 

@@ -168,6 +168,14 @@ class Store:
         # The limit may have been moved.
         self.set_fact("plan", plan.to_json())
 
+    def check(self, plan: Plan) -> None:
+        """Refuse a plan with which this run cannot go on; nothing is written."""
+        if self.fact("plan") is not None and (found := self.plan.differences(plan)):
+            raise DataError(
+                f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to go on with it, or "
+                "another folder with --out."
+            )
+
     @property
     def plan(self) -> Plan:
         stored = self.fact("plan")
@@ -319,3 +327,8 @@ def _array(blob: bytes) -> np.ndarray:
 def rank_file(folder: Path, rank: int) -> Path:
     """The file that one rank of several writes."""
     return folder / f"results-rank{rank}.sqlite"
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """The files of the shards that have begun."""
+    return sorted(folder.glob("results-shard*of*.sqlite"))
