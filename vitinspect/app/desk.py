@@ -22,6 +22,8 @@ from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.settings import Settings
 from vitinspect.app.thumbnails import Thumbnails
+from vitinspect.errors import DataError
+from vitinspect.json_files import read_json
 
 _log = logging.getLogger(__name__)
 _MB = 1 << 20
@@ -84,17 +86,12 @@ class Desk(QObject):
     def restore(self) -> list[str]:
         """Bring back what was shown the last time; sentences about what could not be."""
         try:
-            text = self.state_file().read_text("utf-8")
-            found = json.loads(text)
-        except FileNotFoundError:
-            return []
-        except (OSError, ValueError) as error:
-            return [f"What was shown the last time cannot be read ({error})."]
-        if not isinstance(found, dict):
-            return ["What was shown the last time cannot be read."]
+            found = read_json(self.state_file())
+        except DataError as error:
+            return [f"What was shown the last time cannot be brought back. {error}"]
         layout = found.get("layout")
         self.window_layout = layout if isinstance(layout, dict) else {}
-        return self.state.restore(json.dumps(found.get("state", {})))
+        return self.state.take_over(found.get("state", {}))
 
     def save(self, layout: dict[str, Any] | None = None) -> None:
         """Keep what is shown for the next start."""

@@ -22,12 +22,20 @@ def log_file() -> Path:
     return paths.log_folder() / NAME
 
 
+class _QuietHandler(logging.handlers.RotatingFileHandler):
+    """A line that cannot be written (a full disk, a folder that is gone) is lost, without a traceback on stderr."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        pass
+
+
 def start(level: int = logging.INFO) -> logging.Handler | None:
     """Write to the log file from here on. None where it cannot be written."""
     try:
         paths.ensure(paths.log_folder())
-        handler = logging.handlers.RotatingFileHandler(
-            log_file(), maxBytes=1 << 20, backupCount=3, encoding="utf-8", delay=True
+        # Opened at once, since a folder that may not be written to shows only then.
+        handler = _QuietHandler(
+            log_file(), maxBytes=1 << 20, backupCount=3, encoding="utf-8", errors="backslashreplace"
         )
     except (OSError, DataError):
         return None

@@ -12,7 +12,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from vitinspect import paths
+from vitinspect.errors import DataError
 from vitinspect.figures.names import colormap_names
+from vitinspect.json_files import read_json
 
 _log = logging.getLogger(__name__)
 
@@ -98,13 +100,11 @@ class Settings(QObject):
         self.path = path or paths.config_folder() / "settings.json"
         self._own: dict[str, Any] = {}
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-        except FileNotFoundError:
+            found = read_json(self.path)
+        except DataError as error:
+            _log.warning("The settings cannot be used: %s", error)
             found = {}
-        except (OSError, ValueError) as error:
-            _log.warning("The settings in %s cannot be read (%s); using the defaults", self.path, error)
-            found = {}
-        for name, value in found.items() if isinstance(found, dict) else ():
+        for name, value in found.items():
             if name in _BY_NAME and fits(_BY_NAME[name], value):
                 self._own[name] = value
 
@@ -137,4 +137,4 @@ def fits(setting: Setting, value: Any) -> bool:
         return value in setting.choices
     if isinstance(setting.default, int):
         return isinstance(value, int) and not isinstance(value, bool) and setting.low <= value <= setting.high
-    return isinstance(value, type(setting.default)) and bool(value)
+    return isinstance(value, type(setting.default)) and bool(value) and "\0" not in value

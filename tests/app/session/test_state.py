@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -108,3 +109,47 @@ def test_a_method_that_is_not_known_any_more_is_left_out(state):
 def test_every_value_fits_its_own_check(state):
     state.set(**{name: getattr(Values(), name) for name in NAMES})
     assert state.values == Values()
+
+
+BAD = {
+    "threshold_value": [1e12, -1e12, float("inf"), float("-inf"), float("nan"), "x", [], {}, None, True, 10**400],
+    "opacity": [7, -1, float("inf"), None],
+    "network_layer": [10**30, float("inf"), 1e300, "3"],
+    "target": [[10**30], [-1], [1, 2, 3], 5, [[1]], "ab", [float("inf")]],
+    "methods": [3, {}, [None], [[]], "rollout", ["\0"]],
+    "parameters": [3, {"rollout": 3}, {"rollout": {"start_layer": 1e999}}, [[1, 2, 3]]],
+    "weights": [3, {"a": "x"}, {"a": float("nan")}, {"a": 1e400}, [1], {"a": None}, {"a": [[]]}],
+    "folder": [3, None, "a\0b", ["x"]],
+    "recent_folders": ["abc", [1], ["a\0b"], {"a": 1}],
+    "layout": ["spiral", 3, None, []],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+def test_a_bad_value_of_a_saved_session_is_left_out_with_a_sentence(state, name, value):
+    before = state.values
+    problems = state.take_over({name: value, "show": "heat"})
+    assert len(problems) == 1, problems
+    assert len(problems[0]) < 500
+    assert state.values == dataclasses.replace(before, show="heat")
+
+
+def test_a_level_that_only_another_threshold_takes_is_left_out(state):
+    assert state.take_over({"threshold_mode": "fixed", "threshold_value": 75.0})
+    assert state.threshold_value <= 1
+    assert state.take_over({"threshold_mode": "percentile", "threshold_value": 75.0}) == []
+    assert state.threshold_value == 75.0
+
+
+def test_json_that_is_nested_without_end_is_told(state):
+    assert state.restore("[" * 200_000)
+    assert state.restore('{"weights": ' + '{"a": ' * 200_000)
+
+
+def test_names_that_are_no_text_are_saved_and_come_back(state):
+    state.set(folder="/pictures/b\udce9", image="/pictures/b\udce9/\udcff.png")
+    text = state.to_json()
+    text.encode("utf-8")
+    other = State()
+    assert other.restore(text) == []
+    assert (other.folder, other.image) == (state.folder, state.image)

@@ -19,7 +19,6 @@ from vitinspect import paths
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.geometry import Placed
 from vitinspect.app.session.results import Address, ModelCard, Prediction
-from vitinspect.files import sealed, unsealed
 
 _log = logging.getLogger(__name__)
 _MAGIC = b"vitinspect map 2\n"
@@ -116,6 +115,8 @@ def read(key: str) -> Mapped | Predicted | None:
 def pack(key: str, value: Mapped | Predicted) -> bytes:
     import numpy as np
 
+    from vitinspect.files import sealed
+
     array = value.values if isinstance(value, Mapped) else value.probabilities
     header: dict[str, Any] = {"key": key, "dtype": array.dtype.str, "shape": array.shape}
     if isinstance(value, Mapped):
@@ -154,6 +155,8 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
 
 def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
     import numpy as np
+
+    from vitinspect.files import unsealed
 
     body = unsealed(data)
     if body is None:
@@ -204,7 +207,7 @@ def model_stamp(source: str) -> str:
 
 def remember_card(card: ModelCard) -> None:
     """So that at the next start its maps are found before it is loaded."""
-    from vitinspect.files import write_atomic
+    from vitinspect.files import sealed, write_atomic
 
     try:
         stamp = model_stamp(card.source)
@@ -237,6 +240,8 @@ def recall_card(source: str, precision: str) -> ModelCard | None:
 
 
 def _read_cards() -> dict[str, Any]:
+    from vitinspect.files import unsealed
+
     try:
         text = unsealed(_cards_file().read_bytes())
         found = {} if text is None else json.loads(text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from vitinspect.app.session.results import Address, Results, ShownMap
-from vitinspect.app.session.state import FUSED, State
+from vitinspect.app.session.state import FUSED, LEVELS, State
 from vitinspect.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ _CUTS = frozenset({"threshold_mode", "threshold_value", "outline"})
 
 CUTS: dict[str, tuple[str, str, float, float, float]] = {
     # mode: (its parameter in vitinspect.thresholds, unit, lowest, highest, where it begins)
-    "otsu": ("", "", 0.0, 1.0, 0.5),
-    "fixed": ("level", "of the range", 0.0, 1.0, 0.5),
-    "percentile": ("percentile", "%", 0.0, 100.0, 75.0),
-    "top_fraction": ("fraction", "of the image", 0.0, 1.0, 0.25),
-    "mean": ("", "", 0.0, 1.0, 0.5),
-    "mean_std": ("k", "std above the mean", -3.0, 5.0, 1.0),
+    "otsu": ("", "", *LEVELS["otsu"], 0.5),
+    "fixed": ("level", "of the range", *LEVELS["fixed"], 0.5),
+    "percentile": ("percentile", "%", *LEVELS["percentile"], 75.0),
+    "top_fraction": ("fraction", "of the image", *LEVELS["top_fraction"], 0.25),
+    "mean": ("", "", *LEVELS["mean"], 0.5),
+    "mean_std": ("k", "std above the mean", *LEVELS["mean_std"], 1.0),
 }
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -131,6 +133,16 @@ class Values:
     plot: str = "scores"
 
 
+LEVELS: dict[str, tuple[float, float]] = {
+    "otsu": (0.0, 1.0),
+    "fixed": (0.0, 1.0),
+    "percentile": (0.0, 100.0),
+    "top_fraction": (0.0, 1.0),
+    "mean": (0.0, 1.0),
+    "mean_std": (-3.0, 5.0),
+}
+"""The lowest and the highest level of each way to find the threshold."""
+
 _CHOICES: dict[str, tuple[str, ...]] = {
     "layout": LAYOUTS,
     "show": SHOWS,
@@ -150,12 +162,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _RANGES: dict[str, tuple[float, float]] = {
     "opacity": (0.0, 1.0),
     "swipe": (0.0, 1.0),
-    "threshold_value": (-1e30, 1e30),
+    "threshold_value": (min(low for low, _ in LEVELS.values()), max(high for _, high in LEVELS.values())),
     "brush_size": (1, 60),
     "score_steps": (2, 1000),
     "network_layer": (0, 1000),
     "network_arcs": (10, 20000),
 }
+_LARGEST = 2**31 - 1
 _SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_class", "files"})
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
@@ -228,7 +241,7 @@ class State(QObject):
 
     def to_json(self) -> str:
         values = {name: getattr(self._values, name) for name in NAMES if name not in _SESSION_ONLY}
-        return json.dumps(values, ensure_ascii=False, indent=1)
+        return json.dumps(values, indent=1)
 
     def restore(self, text: str) -> list[str]:
         """Take over what ``to_json`` wrote; returns a sentence for each value that could not be used.
@@ -237,8 +250,12 @@ class State(QObject):
         """
         try:
             found = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return [f"The saved state is not JSON ({error}); starting with the defaults."]
+        return self.take_over(found)
+
+    def take_over(self, found: Any) -> list[str]:
+        """As ``restore``, from what was JSON."""
         if not isinstance(found, dict):
             return ["The saved state is not a JSON object; starting with the defaults."]
         good: dict[str, Any] = {}
@@ -248,8 +265,14 @@ class State(QObject):
                 continue
             try:
                 good[name] = check(name, value)
+                _refuse_out_of_range(name, value)
             except ParameterError as error:
+                good.pop(name, None)
                 problems.append(str(error))
+        mode, level = good.get("threshold_mode", self.threshold_mode), good.get("threshold_value")
+        if level is not None and not LEVELS[mode][0] <= level <= LEVELS[mode][1]:
+            del good["threshold_value"]
+            problems.append(f"The level {level:g} does not fit the threshold {mode!r} and is left out.")
         self.set(**good)
         return problems
 
@@ -260,8 +283,23 @@ def check(name: str, value: Any) -> Any:
         raise ParameterError(f"There is no value {name!r} in the state of the window.")
     try:
         return _CHECKS.get(name, _plain(name))(value)
-    except (TypeError, ValueError, KeyError, ParameterError) as error:
-        raise ParameterError(f"{value!r} cannot be the window's {name}: {error}") from None
+    except _MISFITS as error:
+        raise ParameterError(f"{_short(value)} cannot be the window's {name}: {error}") from None
+
+
+_MISFITS = (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError, ParameterError)
+
+
+def _short(value: Any) -> str:
+    """A value in a sentence: one from a file may be as long as the file."""
+    return reprlib.repr(value)
+
+
+def _refuse_out_of_range(name: str, value: Any) -> None:
+    """A number from a file that lies outside of its range is no wish of anybody's."""
+    if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
+        low, high = _RANGES[name]
+        raise ParameterError(f"{_short(value)} cannot be the window's {name}: it lies between {low:g} and {high:g}")
 
 
 def _plain(name: str) -> Callable[[Any], Any]:
@@ -271,6 +309,8 @@ def _plain(name: str) -> Callable[[Any], Any]:
         if kind is str:
             if not isinstance(value, str):
                 raise TypeError("it must be a text")
+            if "\0" in value:
+                raise ValueError("no text that is used here holds a null character")
             if name in _CHOICES and value not in _CHOICES[name]:
                 raise ValueError(f"it must be one of {', '.join(_CHOICES[name])}")
             return value
@@ -279,8 +319,8 @@ def _plain(name: str) -> Callable[[Any], Any]:
                 raise TypeError("it must be true or false")
             return value
         if kind in (int, float):
-            if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-                raise TypeError("it must be a number")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise TypeError("it must be a finite number")
             number = kind(value)
             if name in _RANGES:
                 low, high = _RANGES[name]
@@ -296,7 +336,7 @@ def _plain(name: str) -> Callable[[Any], Any]:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str) and "\0" not in v for v in value):
         raise TypeError("it must be a list of texts")
     return tuple(value)
 
@@ -307,6 +347,8 @@ def _indices(most: int) -> Callable[[Any], tuple[int, ...]]:
         whole = all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in numbers)
         if not whole or len(numbers) > most:
             raise TypeError(f"it must be a list of at most {most} whole numbers")
+        if any(n > _LARGEST for n in numbers):
+            raise ValueError(f"its numbers go up to {_LARGEST}")
         return numbers
 
     return convert

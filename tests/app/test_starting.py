@@ -1,0 +1,127 @@
+"""The window opens whatever lies in its files, and says what it could not use."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from tests.faults.hostile import NAMES, hostile_folder
+from vitinspect.app import theme
+from vitinspect.app.desk import Desk
+from vitinspect.app.main import make_desk
+from vitinspect.app.shell.window import MainWindow
+
+Start = Callable[..., tuple[MainWindow, list[str]]]
+
+
+@pytest.fixture
+def start(qapp: QApplication, home: Path, loader: Any) -> Iterator[Start]:
+    """Opens the window as a start of the program does; ``start.end()`` closes it as a person does."""
+    theme.apply(qapp, "light")
+    opened: list[MainWindow] = []
+
+    def begin(folder: Path | None = None) -> tuple[MainWindow, list[str]]:
+        desk, problems = make_desk(None if folder is None else str(folder), None, False, loader=loader)
+        window = MainWindow(desk)
+        opened.append(window)
+        window.show()
+        qapp.processEvents()
+        return window, problems
+
+    def end() -> None:
+        while opened:
+            window = opened.pop()
+            window.close()
+            assert window.desk.close(10)
+            window.desk.deleteLater()
+            window.deleteLater()
+
+    begin.end = end  # type: ignore[attr-defined]
+    yield begin
+    end()
+
+
+def session(home: Path, content: bytes) -> None:
+    (home / "config").mkdir(parents=True, exist_ok=True)
+    (home / "config" / "window.json").write_bytes(content)
+
+
+LEVEL = json.dumps({"state": {"threshold_value": 1e12, "threshold_mode": "fixed", "outline": True}}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LEVEL,
+        LEVEL.replace(b"1000000000000.0", b"Infinity"),
+        b'{"state": ' + b"[" * 100_000,
+        b"[]",
+        b"\xff\xfe\x00",
+        b'{"state": 3, "layout": 3}',
+        b'{"state": {"image": "\\u0000", "folder": "\\udce9"}, "layout": {"geometry": 3, "frame": []}}',
+        b'{"state": {"network_arcs": 1e400}, "layout": {"version": 1e400, "frame": {"widths": [1e400, -1, {}]}}}',
+    ],
+)
+def test_a_bad_session_file_never_stops_a_start_and_is_told(
+    start: Start, home: Path, pictures: Path, content: bytes
+) -> None:
+    session(home, content)
+    window, problems = start(pictures)
+    assert problems
+    assert window.isVisible()
+
+
+def test_a_session_file_with_any_byte_altered_never_stops_a_start(start: Start, home: Path, pictures: Path) -> None:
+    start(pictures)
+    start.end()  # type: ignore[attr-defined]
+    whole = (home / "config" / "window.json").read_bytes()
+    rng = random.Random(0)
+    for _ in range(4):
+        altered = bytearray(whole)
+        for _ in range(12):
+            altered[rng.randrange(len(altered))] = rng.randrange(256)
+        session(home, bytes(altered))
+        window, _ = start(pictures)
+        assert window.isVisible()
+        start.end()  # type: ignore[attr-defined]
+
+
+def test_settings_that_cannot_be_read_are_the_defaults(start: Start, home: Path, pictures: Path) -> None:
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "settings.json").write_bytes(b'{"map_memory": 1e400, "theme": [[]], "model": "a\\u0000"}')
+    window, _ = start(pictures)
+    assert window.desk.settings["map_memory"] == 128
+    assert window.desk.settings["model"] == "demo"
+
+
+def is_explained(desk: Desk, path: str) -> bool:
+    picture = desk.results.picture
+    return picture is not None and picture.path == path and bool(desk.results.maps) and not desk.results.pending
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are no free rows of bytes")
+def test_pictures_of_hostile_names_are_listed_shown_explained_and_remembered(
+    start: Start, tmp_path: Path, qtbot: Any
+) -> None:
+    folder = tmp_path / os.fsdecode(b"<b>folder \xe9<_b>")
+    paths = hostile_folder(folder)
+    window, problems = start(folder)
+    assert problems == []
+    desk = window.desk
+    desk.coordinator.start()
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == len(NAMES), timeout=20_000)
+    for path in paths:
+        desk.state.set(image=str(path))
+        qtbot.waitUntil(partial(is_explained, desk, str(path)), timeout=20_000)
+    start.end()  # type: ignore[attr-defined]
+    window, problems = start()
+    assert problems == []
+    assert window.desk.state.image == str(paths[-1])

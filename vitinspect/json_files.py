@@ -1,0 +1,26 @@
+"""Reading the JSON files that we wrote, which may have been damaged or edited since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vitinspect.errors import DataError
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of ours; empty where there is no file, and a ``DataError`` where it is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except RecursionError as error:
+        raise DataError(f"{path} is damaged: it is nested without end.") from error
+    except (ValueError, MemoryError) as error:
+        raise DataError(f"{path} is damaged: it is not JSON ({error}).") from error
+    if not isinstance(found, dict):
+        raise DataError(f"{path} is damaged: it holds no JSON object.")
+    return found
