@@ -75,6 +75,9 @@ class BiasSums:
         elif share.dim() == 2 and place == len(self.tokens) - 1 and 1 < share.shape[1] < total:
             # A pooling head that reads the patches only.
             self.tokens[place][:, total - share.shape[1] :] += share
+        elif share.dim() == 2 and place == len(self.tokens) - 1 and share.shape[1] % total == 0 and total > 1:
+            # The final norm of several blocks' tokens, one block after the other.
+            self.tokens[place] += share.reshape(share.shape[0], -1, total).sum(1)
         else:
             self.elsewhere += share.reshape(share.shape[0], -1).sum(1)
 

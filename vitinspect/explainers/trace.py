@@ -36,6 +36,7 @@ from vitinspect.explainers.function_hooks import for_this_thread, record_attenti
 from vitinspect.explainers.modified_backward import Switchboard
 from vitinspect.explainers.targets import TargetLike, Targets
 from vitinspect.models.evaluation_state import in_evaluation_state
+from vitinspect.models.recipes import registers_of
 from vitinspect.models.vit import ViT
 from vitinspect.progress import CancelToken, check
 
@@ -98,6 +99,8 @@ class Trace:
     output_gradients: dict[str, torch.Tensor] = field(default_factory=dict)
     readout: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     """(B, T): the share with which the head reads each token of the last block; see ``read_out``."""
+    earlier_readouts: dict[int, torch.Tensor] = field(default_factory=dict)
+    """(B, T): the same of the tokens that leave an earlier block, where the head reads some. All of it sums to one."""
     _cache: dict[tuple[int, bool], list[Chunk]] = field(default_factory=dict)
 
     @property
@@ -163,6 +166,11 @@ class Trace:
                         sweep.rows(chunk)
                 for sweep in group:
                     sweep.block_done(block)
+
+    def add_readout(self, row: torch.Tensor, block: int) -> torch.Tensor:
+        """``row``, which belongs to the tokens that enter ``block``, with what the head reads of them directly."""
+        earlier = self.earlier_readouts.get(block - 1)
+        return row if earlier is None else row + earlier.to(row.dtype)
 
     def forget_attention(self) -> None:
         """Free the rebuilt attention that was kept."""
@@ -317,7 +325,7 @@ def record(
         trace.outputs = {name: t.detach() for name, t in recording.outputs.items()}
         trace.inputs = {name: t.detach() for name, t in recording.inputs.items()}
         _let_go_of_the_graph(trace, keep=needs.attention or needs.attention_gradient)
-        trace.readout = read_out(model, trace, recording.features, inputs)
+        trace.readout, trace.earlier_readouts = read_outs(model, trace, recording.features, inputs)
     return trace, targets
 
 
@@ -353,6 +361,36 @@ def _let_go_of_the_graph(trace: Trace, keep: bool) -> None:
     if not keep:
         for block in trace.calls:
             block.clear()
+
+
+def read_outs(
+    model: ViT, trace: Trace, features: torch.Tensor | None, inputs: torch.Tensor
+) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
+    """What the head reads of the last block, and by block what it reads of earlier ones.
+
+    A head that reads several vectors side by side reads each of them with the same share: of four class tokens and the
+    mean of the patches, each has a fifth.
+    """
+    recipe = getattr(model.module, "vitinspect_recipe", None)
+    if recipe is None or model.pooling != "recipe":
+        return read_out(model, trace, features, inputs), {}
+    rows, columns = model.grid_for(*inputs.shape[-2:])
+    prefix = model.prefix_tokens
+    like = trace.logits if trace.logits.dtype in (torch.float32, torch.float64) else trace.logits.float()
+    last = like.new_zeros(inputs.shape[0], prefix + rows * columns)
+    one = 1 / recipe.vectors
+    earlier: dict[int, torch.Tensor] = {}
+    if recipe.class_token:
+        last[:, 0] += one
+        for block in range(model.depth - recipe.blocks, model.depth - 1):
+            earlier[block] = torch.zeros_like(last)
+            earlier[block][:, 0] = one
+    if recipe.registers:
+        where = registers_of(model.module)
+        last[:, where] += one / (where.stop - where.start)
+    if recipe.mean:
+        last[:, prefix:] += one / (rows * columns)
+    return last, earlier
 
 
 def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: torch.Tensor) -> torch.Tensor:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from timm.models.eva import Eva
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
+
+from vitinspect.errors import ModelError
+from vitinspect.models.recipes import Recipe, last_blocks, registers_of
 
 
 class ClassAndMeanVisionTransformer(VisionTransformer):
@@ -37,3 +41,76 @@ class ClassAndMeanVisionTransformer(VisionTransformer):
             if num_classes > 0
             else nn.Identity()
         )
+
+
+class _ReadsRecipe:
+    """A linear head on the features of a recipe.
+
+    Where it reads several blocks, ``forward_features`` gives their tokens one block after the other, each after the
+    final norm, and ``pool`` finds its parts in that row.
+    """
+
+    vitinspect_recipe: Recipe
+
+    @property
+    def vitinspect_pooling(self) -> str:
+        recipe = self.vitinspect_recipe
+        if recipe.blocks > 1 or recipe.registers:
+            return "recipe"
+        return "cls+mean" if recipe.class_token and recipe.mean else "token" if recipe.class_token else "avg"
+
+    def forward_features(self: Any, x: torch.Tensor, attn_mask: torch.Tensor | None = None) -> torch.Tensor:
+        if self.vitinspect_recipe.blocks == 1:
+            return super().forward_features(x)  # type: ignore[misc]
+        return self.norm(last_blocks(self, x, self.vitinspect_recipe.blocks))
+
+    def forward(self: Any, x: torch.Tensor, attn_mask: torch.Tensor | None = None) -> torch.Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def pool(self: Any, x: torch.Tensor, pool_type: str | None = None) -> torch.Tensor:
+        return self.vitinspect_recipe.of(x, self.num_prefix_tokens, registers_of(self))
+
+
+class VisionTransformerWithHead(_ReadsRecipe, VisionTransformer):
+    """timm's ``VisionTransformer`` under a head that was trained beside it."""
+
+
+class EvaWithHead(_ReadsRecipe, Eva):
+    """timm's ``Eva`` under a head that was trained beside it."""
+
+
+def attach(module: Any, weight: torch.Tensor, bias: torch.Tensor | None, recipe: Recipe, name: str) -> None:
+    """Put a linear head on a backbone, in place; what the module had for a head is dropped.
+
+    ``name`` is the head's file, for errors.
+    """
+    kinds = {VisionTransformer: VisionTransformerWithHead, Eva: EvaWithHead}
+    plain = kinds.get(type(module)) or (VisionTransformerWithHead if isinstance(module, _PLAIN) else None)
+    if plain is None:
+        raise ModelError(f"{name}: a head cannot be put on a {type(module).__name__}.")
+    if getattr(module, "attn_pool", None) is not None:
+        raise ModelError(
+            f"{name}: the backbone pools its tokens by attention, and no linear head reads its class token."
+        )
+    if not isinstance(module.fc_norm, nn.Identity):
+        raise ModelError(f"{name}: the backbone has its final norm behind the pooling, where this head expects none.")
+    if weight.shape[1] != recipe.vectors * module.embed_dim:
+        raise ModelError(
+            f"{name} reads {weight.shape[1]} numbers, but {recipe.words} of this backbone are"
+            f" {recipe.vectors} x {module.embed_dim}."
+        )
+    classes = int(weight.shape[0])
+    head = nn.Linear(weight.shape[1], classes, bias=bias is not None)
+    with torch.no_grad():
+        head.weight.copy_(weight)
+        if bias is not None:
+            head.bias.copy_(bias)
+    like = module.patch_embed.proj.weight
+    module.head = head.to(like.device, like.dtype)
+    module.num_classes = classes
+    module.head_hidden_size = int(weight.shape[1])
+    module.vitinspect_recipe = recipe
+    module.__class__ = plain
+
+
+_PLAIN = (ClassAndMeanVisionTransformer, VisionTransformerWithHead, EvaWithHead)

@@ -19,6 +19,7 @@ from vitinspect.models.inputs import as_batch
 from vitinspect.models.labels import plain_text
 from vitinspect.models.method_support import method_support
 from vitinspect.models.preprocess import Prepared, Preprocessing, prepare
+from vitinspect.models.recipes import Recipe, features
 from vitinspect.models.wnids import class_of_wnid, is_wnid
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class ViT:
         self.preprocessing = preprocessing
         self.name = name or type(module).__name__
         self.source = source or self.name
+        self.notes: list[str] = []
+        """What was recognised while it was loaded, in sentences."""
         self._casts: dict[torch.dtype, tuple[Any, ViT]] = {}
         self.family = family_of(module)
         self.blocks: list[nn.Module] = list(module.blocks)  # type: ignore[arg-type]
@@ -152,7 +155,10 @@ class ViT:
 
     @property
     def pooling(self) -> str:
-        """How the head reads the tokens: token, avg, max, avgmax, map, prr, distilled, or a head's own word."""
+        """How the head reads the tokens: token, avg, max, avgmax, map, prr, distilled, cls+mean, or recipe.
+
+        ``recipe``: it reads tokens of several blocks, or registers, as ``module.vitinspect_recipe`` says.
+        """
         own = getattr(self.module, "vitinspect_pooling", None)
         if own:
             return str(own)
@@ -167,6 +173,12 @@ class ViT:
             # Eva's attention pool reads every token; its averages leave the prefix out.
             return self.pooling == "map"
         return bool(getattr(self.module, "pool_include_prefix", False))
+
+    @property
+    def read_blocks(self) -> int:
+        """Of how many blocks, counted from the last, the head reads tokens."""
+        recipe = getattr(self.module, "vitinspect_recipe", None)
+        return int(recipe.blocks) if recipe is not None else 1
 
     @property
     def has_classifier(self) -> bool:
@@ -194,6 +206,9 @@ class ViT:
                 digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
                 digest.update(tensor.detach().to("cpu").contiguous().view(torch.uint8).numpy().tobytes())
         digest.update(repr(self.preprocessing).encode())
+        recipe = getattr(self.module, "vitinspect_recipe", None)
+        if recipe is not None:
+            digest.update(str(recipe).encode())
         return digest.hexdigest()[:16]
 
     # --- labels ----------------------------------------------------------------------------------------------
@@ -262,6 +277,15 @@ class ViT:
         """The model's output for a batch (B, 3, H, W), without gradients."""
         with in_evaluation_state(self.module), torch.no_grad():
             return self.module(inputs.to(self.device, self.dtype))
+
+    def features(self, inputs: torch.Tensor, recipe: str | Recipe = "class") -> torch.Tensor:
+        """What a head of this recipe reads, for a batch (B, 3, H, W), without gradients.
+
+        ``class``, ``mean``, ``class+mean``, ``class:4+mean``: see ``models.recipes.Recipe``.
+        """
+        chosen = Recipe.parse(recipe)
+        with in_evaluation_state(self.module), torch.no_grad():
+            return features(self, inputs.to(self.device, self.dtype), chosen)
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""

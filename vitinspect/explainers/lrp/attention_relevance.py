@@ -44,6 +44,8 @@ class AttentionRelevance:
         if self._sum is not None:
             self.row = self.row + self._sum if self.roll else self._sum
             self._sum = None
+        if self.roll:
+            self.row = self.run.trace.add_readout(self.row, block)
 
     def _heads(self, block: int) -> int:
         return sum(call.q.shape[1] for call in self.run.trace.calls[block])

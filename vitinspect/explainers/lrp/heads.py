@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KNOWN = ("Beit", "VisionTransformerRelPos")
 """Classes beside the wrapper's own families whose way from the picture to the output is that of a plain one."""
-POOLINGS = ("token", "avg", "max", "avgmax", "cls+mean")
+POOLINGS = ("token", "avg", "max", "avgmax", "cls+mean", "recipe")
 """Those that the model's own ``pool`` computes without weights."""
 
 
@@ -99,6 +99,13 @@ def head(walk: Walk) -> tuple[torch.Tensor, slice]:
         relevance = _refining_pool(walk, pooled, relevance)
     else:
         relevance = _latent_pool(walk, pooled, relevance)
+    blocks = walk.run.model.read_blocks
+    if blocks > 1:
+        # One block's tokens after the other, the earliest first: each part waits for the walk to come to its block.
+        *earlier, relevance = relevance.chunk(blocks, dim=-2)
+        depth = walk.run.model.depth
+        walk.waiting.update(zip(range(depth - blocks, depth - 1), earlier, strict=True))
+        return relevance, slice(0, None)
     total = features.shape[1]
     first = 0
     if pooling == "token":

@@ -56,6 +56,8 @@ class Walk:
         """Whether the recorded outputs are precise enough to start from; those of bfloat16 are not."""
         self._observe = observe
         self._rotation: list[torch.Tensor | None] | None = None
+        self.waiting: dict[int, torch.Tensor] = {}
+        """Relevance (P, B, T, D) that the head gives to the tokens that leave an earlier block, by block."""
         self.relevance, self.rows = heads.head(self)
         self.observe("features")
 
@@ -93,6 +95,11 @@ class Walk:
     def _blocks(self, lowest: int, enter_lowest: bool) -> None:
         depth = len(self.plan.blocks)
         for block in range(depth - 1, lowest - 1, -1):
+            direct = self.waiting.pop(block, None)
+            if direct is not None:
+                self.relevance = clone(
+                    self.entered(block + 1)[:, self.rows], self.relevance + direct[..., self.rows, :]
+                )
             self.observe(f"blocks.{block}.output")
             stages = self.plan.blocks[block]
             for position in range(len(stages) - 1, -1, -1):

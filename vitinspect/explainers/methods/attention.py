@@ -152,6 +152,7 @@ class RowRollout(Sweep):
             self._add(matrix, slice(0, matrix.shape[1]))
         if self._sum is not None:
             self.row, self._sum = self._sum, None
+        self.row = self.run.trace.add_readout(self.row, block)
 
 
 class AttentionExplainer(Explainer):
@@ -181,7 +182,7 @@ class _RawAttention(Sweep):
     def __init__(self, run: Run, layer: int, fusion: str) -> None:
         self.layer = layer % run.trace.depth
         self.fusion = fusion
-        self.start = run.trace.readout
+        self.start = run.trace.earlier_readouts.get(self.layer, run.trace.readout)
         self.row: Any = 0
 
     def rows(self, chunk: Chunk) -> None:
@@ -281,7 +282,7 @@ class GradientRollout(AttentionExplainer):
             scores = weighted - attention * weighted.sum(-1, keepdim=True)
             fused = (trace.attention(block) * scores).mean(1).clamp(min=0)
             fused = discard_smallest(fused, self.param("discard_ratio"), spare_first=False)
-            row = push_with_quirk(row, fused)
+            row = trace.add_readout(push_with_quirk(row, fused), block)
         return row
 
 

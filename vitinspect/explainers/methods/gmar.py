@@ -54,30 +54,53 @@ class _HeadwiseRollout(Sweep):
 
     def __init__(self, run: Run, norm: str, alpha: float, before: bool) -> None:
         self.norm, self.alpha, self.before = norm, alpha, before
-        self.start = self.row = run.trace.readout
+        self.starts = starts_of(run)
+        self._current = [start for _, start in self.starts]
+        self._finished: Any = 0
         self.weights: list[torch.Tensor] = []
         self._sizes: Any = 0
-        self._products: Any = 0
+        self._products: list[Any] = [0] * len(self.starts)
+
+    @property
+    def row(self) -> torch.Tensor:
+        return self._finished
 
     def rows(self, chunk: Chunk) -> None:
         assert chunk.gradient is not None
         self._sizes = self._sizes + _sizes(chunk.gradient, self.norm)
-        row = self.row[:, None, None, chunk.rows].to(chunk.attention.dtype)
-        self._products = self._products + (row @ chunk.attention)[:, :, 0]
+        for i, current in enumerate(self._current):
+            row = current[:, None, None, chunk.rows].to(chunk.attention.dtype)
+            self._products[i] = self._products[i] + (row @ chunk.attention)[:, :, 0]
 
     def block_done(self, block: int) -> None:
         weights = _shares(self._sizes, self.norm)
         self.weights.append(weights)
-        mixed = (weights[:, :, None] * self._products).sum(1)
-        if self.before:
-            # Their weighted heads are averaged instead of added up, so that a row sums to the weights' mean.
-            heads = weights.shape[1]
-            total = weights.sum(1, keepdim=True) / heads + self.alpha
-            row = mixed / heads + self.alpha * self.row.to(mixed.dtype)
-            self.row = row / total.clamp(min=_SMALLEST_TOTAL)
-        else:
-            self.row = mixed + self.alpha * self.start.to(mixed.dtype)
-        self._sizes = self._products = 0
+        for i, (last, start) in enumerate(self.starts):
+            self._current[i] = self._next(weights, self._products[i], self._current[i], start)
+            if block == last:
+                self._finished = self._finished + self._current[i]
+        self._sizes, self._products = 0, [0] * len(self.starts)
+
+    def _next(
+        self, weights: torch.Tensor, products: torch.Tensor, row: torch.Tensor, start: torch.Tensor
+    ) -> torch.Tensor:
+        mixed = (weights[:, :, None] * products).sum(1)
+        if not self.before:
+            return mixed + self.alpha * start.to(mixed.dtype)
+        # Their weighted heads are averaged instead of added up, so that a row sums to the weights' mean.
+        heads = weights.shape[1]
+        total = weights.sum(1, keepdim=True) / heads + self.alpha
+        return (mixed / heads + self.alpha * row.to(mixed.dtype)) / total.clamp(min=_SMALLEST_TOTAL)
+
+
+def starts_of(run: Run) -> list[tuple[int, torch.Tensor]]:
+    """The rows that the recursion starts from, each with the block after which the head reads its result.
+
+    One row, but one for each block that the head reads: what it reads of a block has passed that block and the blocks
+    before it.
+    """
+    trace = run.trace
+    return [*sorted(trace.earlier_readouts.items()), (trace.depth - 1, trace.readout)]
 
 
 class _PositiveSizes(Sweep):
@@ -144,21 +167,25 @@ class GmarV2(_Gmar):
         # The rows' divisors need the weights, so this walks over the blocks once more, with the weights known.
         import torch
 
-        alpha, weights, row = self.param("alpha"), sweep.weights, run.trace.readout
+        alpha, weights, starts = self.param("alpha"), sweep.weights, starts_of(run)
+        rows = [start for _, start in starts]
+        finished: Any = 0
         with torch.no_grad():
             for block in range(run.trace.depth):
                 run.report(block, run.trace.depth)
-                result: Any = 0
+                results: list[Any] = [0] * len(rows)
                 for chunk in run.trace.attention_rows(block, gradient=True):
                     mixed = (chunk.product.relu_() * weights[block][:, :, None, None]).sum(1)
                     total = mixed.sum(-1) + alpha
                     dead = total == 0
-                    part = row[:, chunk.rows].to(mixed.dtype)
-                    scaled = torch.where(dead, 0.0, part / total)
-                    result = result + (scaled[:, None] @ mixed)[:, 0]
-                    result[:, chunk.rows] += torch.where(dead, part, alpha * scaled)
-                row = result
-        return self.result(run, row, weights)
+                    for i, row in enumerate(rows):
+                        part = row[:, chunk.rows].to(mixed.dtype)
+                        scaled = torch.where(dead, 0.0, part / total)
+                        results[i] = results[i] + (scaled[:, None] @ mixed)[:, 0]
+                        results[i][:, chunk.rows] += torch.where(dead, part, alpha * scaled)
+                rows = results
+                finished = sum((row for row, (last, _) in zip(rows, starts, strict=True) if last == block), finished)
+        return self.result(run, finished, weights)
 
 
 def _norm(default: str) -> Parameter:

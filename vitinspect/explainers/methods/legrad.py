@@ -125,7 +125,7 @@ def score_pooled(model: ViT, pooled: torch.Tensor) -> torch.Tensor:
     """
     module: Any = model.module
     token = module.norm(pooled)
-    return module.forward_head(token[:, None].expand(-1, model.prefix_tokens + 1, -1))
+    return module.forward_head(token[:, None].expand(-1, model.read_blocks * (model.prefix_tokens + 1), -1))
 
 
 def mean_positive_gradient(calls: list[AttentionCall], gradients: tuple[torch.Tensor, ...]) -> torch.Tensor:

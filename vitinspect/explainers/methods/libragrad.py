@@ -58,7 +58,8 @@ class LibraGrad(Explainer):
     Details: ``layers`` (L, rows, columns) input times gradient per block; ``bias`` (rows, columns); ``head_bias``
     what biases contribute that belong to no token; ``score``; ``completeness_errors`` (L,), per block the difference
     between the score and inputs plus later biases, relative to the largest of the sums of magnitudes and the score;
-    ``completeness_error``, the largest of them. If that is more than rounding explains, the model has a layer that
+    ``completeness_error``, the largest of them. Where the head reads several blocks, the sums are checked for those
+    that all of the score has passed. If that is more than rounding explains, the model has a layer that
     the pruned backward pass does not know, and the method says so instead of returning a map.
     """
 
@@ -90,7 +91,8 @@ class LibraGrad(Explainer):
         import torch
 
         parts: _Parts = early
-        errors = completeness_errors(parts)
+        # A token that the head reads directly passes no later block: sums over those do not hold all of the score.
+        errors = completeness_errors(parts)[: run.model.depth - run.model.read_blocks + 2]
         worst = float(errors.max())
         allowed = ALLOWED_ERROR[str(run.model.dtype).removeprefix("torch.")]
         if worst > allowed:

@@ -243,6 +243,9 @@ def reads_prefix(model: ViT) -> bool:
     """Whether the head reads a token before the patches, so that something is left when all patches are gone."""
     if model.prefix_tokens == 0:
         return False
+    if model.pooling == "recipe":
+        recipe: Any = model.module.vitinspect_recipe
+        return not recipe.mean
     return model.pooling in ("token", "distilled", "prr") or model.pools_prefix
 
 

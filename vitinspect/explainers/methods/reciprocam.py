@@ -114,8 +114,19 @@ class ReciproCam(Explainer):
             masked = MaskedBlock(parts, tokens, block_parts.rope_of_block(model, rope, block), masks)
             rows_of = masked.rows
         total = masks.total
+        earlier = truncated.read_before(model, block + 1, run.trace, image) if model.read_blocks > 1 else ()
         if block < model.depth - 1:
-            return lambda chunk: truncated.logits_from(model, block + 1, masked(chunk), rope=rope, cancel=run.cancel)
+            return lambda chunk: truncated.logits_from(
+                model, block + 1, masked(chunk), rope=rope, cancel=run.cancel, earlier=earlier
+            )
+        if model.read_blocks > 1:
+
+            def several(chunk: slice) -> torch.Tensor:
+                altered = masked(chunk)
+                outputs = [*(tokens.expand(len(altered), -1, -1) for tokens in earlier), altered]
+                return truncated.head_of_several_blocks(model, outputs)
+
+            return several
         rows = truncated.rows_read(model, total)
         if rows_of is None or rows.stop > run.prefix:
             return lambda chunk: truncated.head(model, masked(chunk), slice(0, total), total)

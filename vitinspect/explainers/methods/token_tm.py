@@ -179,7 +179,8 @@ class _TransformedRollout(Sweep):
         self._sum = self._sum + (self.row[:, None, None, chunk.rows].to(positive.dtype) @ positive)[:, :, 0]
 
     def block_done(self, block: int) -> None:
-        self.row = self.row + (self._sum * self.weights[block][0]).mean(1)
+        row = self.row + (self._sum * self.weights[block][0]).mean(1)
+        self.row = self.run.trace.add_readout(row, block)
         self._sum = None
 
 

@@ -15,6 +15,7 @@ they are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -77,13 +78,17 @@ def logits_from(
     kept: torch.Tensor | None = None,
     lengths: torch.Tensor | None = None,
     cancel: CancelToken | None = None,
+    earlier: Sequence[torch.Tensor] = (),
 ) -> torch.Tensor:
     """(n, C): the logits of token sets (n, T, D) that enter block ``first``.
 
     ``rope``: the ``rotary_table`` of the run. ``kept``: (n, K), which patches are there, in order; None for all of
     them. ``lengths``: how many tokens of each set are real, where sets of different lengths were padded at the end.
+    ``earlier``: what left the blocks before ``first - 1``, (T, D) each, where the head reads them: see ``read_before``.
     """
     mask = key_mask(lengths, tokens.shape[1])
+    if model.read_blocks > 1:
+        return _logits_of_several_blocks(model, first, tokens, rope, kept, lengths, mask, cancel, earlier)
     x = tokens
     for block in range(first, model.depth - 1):
         check(cancel)
@@ -91,6 +96,60 @@ def logits_from(
     check(cancel)
     x, rows = last_block(model, x, rope, kept, mask)
     return head(model, x, rows, tokens.shape[1], lengths)
+
+
+def read_before(model: ViT, first: int, trace: Any, image: int) -> list[torch.Tensor]:
+    """What left those blocks that the head reads and that lie before the one before ``first``, of the picture itself.
+
+    Where tokens are altered from block ``first - 1`` on, these are what they were.
+    """
+    blocks = range(model.depth - model.read_blocks, first - 1)
+    return [trace.tokens[block + 1][image].to(model.dtype) for block in blocks]
+
+
+def _logits_of_several_blocks(
+    model: ViT,
+    first: int,
+    x: torch.Tensor,
+    rope: torch.Tensor | None,
+    kept: torch.Tensor | None,
+    lengths: torch.Tensor | None,
+    mask: torch.Tensor | None,
+    cancel: CancelToken | None,
+    earlier: Sequence[torch.Tensor],
+) -> torch.Tensor:
+    read = model.depth - model.read_blocks
+    outputs = [tokens.expand(x.shape[0], -1, -1) for tokens in earlier]
+    if first - 1 >= read:
+        outputs.append(x)
+    for block in range(first, model.depth):
+        check(cancel)
+        x = call_block(model, block, x, rope, kept, mask)
+        if block >= read:
+            outputs.append(x)
+    return head_of_several_blocks(model, outputs, lengths)
+
+
+def head_of_several_blocks(
+    model: ViT, outputs: Sequence[torch.Tensor], lengths: torch.Tensor | None = None
+) -> torch.Tensor:
+    """(n, C): the logits from what left each of the blocks that the head reads, (n, T, D) each."""
+    if len(outputs) != model.read_blocks:
+        raise ValueError(f"The head reads {model.read_blocks} blocks, and {len(outputs)} were given.")
+    module: Any = model.module
+
+    def logits(chosen: Any, length: int) -> torch.Tensor:
+        return module.forward_head(module.norm(torch.cat([tokens[chosen, :length] for tokens in outputs], dim=1)))
+
+    if lengths is None or bool((lengths == outputs[-1].shape[1]).all()):
+        return logits(slice(None), outputs[-1].shape[1])
+    parts = {length: lengths == length for length in lengths.unique().tolist()}
+    found = {length: logits(chosen, length) for length, chosen in parts.items()}
+    first = next(iter(found.values()))
+    result = first.new_empty(len(lengths), first.shape[-1])
+    for length, chosen in parts.items():
+        result[chosen] = found[length]
+    return result
 
 
 def key_mask(lengths: torch.Tensor | None, tokens: int) -> torch.Tensor | None:
