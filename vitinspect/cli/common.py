@@ -37,6 +37,17 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="demo (the bundled one, the default), a name of timm's, hf-hub:OWNER/NAME, a folder, or a checkpoint file",
     )
     group.add_argument("--arch", metavar="NAME", help="the architecture of a checkpoint that does not tell it")
+    group.add_argument(
+        "--head",
+        metavar="FILE",
+        help="a linear head for a backbone: DINOv2's *_linear_head.pth, DINO's eval_linear, an evaluation file of many",
+    )
+    group.add_argument(
+        "--head-name",
+        metavar="NAME",
+        help="which of the heads in that file; or what a head reads whose width leaves it open: class+mean, "
+        "interleaved, class:2 (the class tokens of two blocks)",
+    )
     group.add_argument("--random", action="store_true", help="untrained weights, for checks (needs no network)")
     group.add_argument(
         "--image-size",
@@ -58,7 +69,13 @@ def load_chosen_model(arguments: argparse.Namespace) -> ViT:
 
 def wishes(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the options ask of a model besides its source and device."""
-    asked = {"arch": arguments.arch, "random": arguments.random or None, "img_size": arguments.image_size}
+    asked = {
+        "arch": arguments.arch,
+        "head": arguments.head,
+        "head_name": arguments.head_name,
+        "random": arguments.random or None,
+        "img_size": arguments.image_size,
+    }
     return {name: value for name, value in asked.items() if value is not None}
 
 

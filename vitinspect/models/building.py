@@ -201,15 +201,20 @@ def _listed(items: list[str], what: str) -> str:
     return f"{what} {', '.join(items[:3])}{more}" if what != "of another shape" else f"{'; '.join(items[:3])}{more}"
 
 
+def check_resize(module: nn.Module, size: tuple[int, int]) -> None:
+    """Refuse an input size that is less than a patch or more than can be worked on."""
+    patch: Any = _patch_of(module)
+    limits.check_size(size, patch, f"The {type(module).__name__}")
+    if size[0] < patch[0] or size[1] < patch[1]:
+        raise ModelError(f"An input of {size[1]} x {size[0]} is smaller than one patch ({patch[1]} x {patch[0]}).")
+
+
 def resize(module: nn.Module, size: tuple[int, int]) -> None:
     """Change the input's size in place, with timm's own resampling of the position embeddings."""
     current = getattr(module.patch_embed, "img_size", None)
     if current is not None and tuple(current) == size:
         return
-    patch: Any = _patch_of(module)
-    limits.check_size(size, patch, f"The {type(module).__name__}")
-    if size[0] < patch[0] or size[1] < patch[1]:
-        raise ModelError(f"An input of {size[1]} x {size[0]} is smaller than one patch ({patch[1]} x {patch[0]}).")
+    check_resize(module, size)
     try:
         module.set_input_size(img_size=size)  # type: ignore[operator]
     except Exception as error:

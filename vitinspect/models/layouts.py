@@ -57,6 +57,8 @@ def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
     layout, state = found
     check_tensors(state, path)
     checkpoint = Checkpoint(_clean(state), layout)
+    if _fold_batch_norm(checkpoint.state, name):
+        checkpoint.layout += ", linear probe of MAE's layout (a BatchNorm before the head, folded into it)"
     _read_facts(content, checkpoint)
     _refuse_foreign(checkpoint.state, name)
     return checkpoint
@@ -108,6 +110,32 @@ def _clean(state: State) -> State:
         cleaned = {**inner, **outer}
     cleaned = _from_torchvision(cleaned)
     return {key: value for key, value in cleaned.items() if not _is_left_over(key)}
+
+
+_BATCH_NORM_EPS = 1e-6
+"""MAE's ``main_linprobe.py``: ``torch.nn.BatchNorm1d(width, affine=False, eps=1e-6)`` before the linear layer."""
+
+
+def _fold_batch_norm(state: State, name: str) -> bool:
+    """``head.0`` (a BatchNorm) and ``head.1`` (a linear layer) as the one linear layer that they are in evaluation."""
+    if "head.1.weight" not in state or "head.0.running_var" not in state:
+        return False
+    weight, bias = state["head.1.weight"].double(), state.get("head.1.bias")
+    mean, variance = state.get("head.0.running_mean"), state["head.0.running_var"].double()
+    if mean is None or weight.ndim != 2 or mean.shape != variance.shape or weight.shape[1] != len(variance):
+        raise ModelError(f"{name}: its BatchNorm head.0 and its linear layer head.1 do not fit together.")
+    scale = (variance + _BATCH_NORM_EPS).rsqrt()
+    shift = -mean.double() * scale
+    if "head.0.weight" in state:
+        scale, shift = scale * state["head.0.weight"].double(), shift * state["head.0.weight"].double()
+    if "head.0.bias" in state:
+        shift = shift + state["head.0.bias"].double()
+    folded = weight @ shift
+    state["head.weight"] = (weight * scale).float()
+    state["head.bias"] = (folded if bias is None else folded + bias.double()).float()
+    for key in [key for key in state if key.startswith(("head.0.", "head.1."))]:
+        del state[key]
+    return True
 
 
 def _rank(prefix: str) -> int:

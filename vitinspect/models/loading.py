@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from vitinspect.errors import ModelError
-from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts, limits
+from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts, limits, positions
 from vitinspect.models.preprocess import Preprocessing
 from vitinspect.models.tensors import check_tensors
 
@@ -33,6 +33,8 @@ class Loaded:
     source: str
     labels: list[str] | None = None
     preprocessing: Preprocessing | None = None
+    notes: list[str] = field(default_factory=list)
+    """What was recognised and done, for people: the layout, how positions were resampled."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ def from_timm(text: str, wishes: Wishes) -> Loaded:
         return Loaded(building.build(name, **{**changes, **size, **classes}), text, f"{source} (untrained)")
     if changes:
         raise ModelError(f"{text}: there are no trained weights for a changed {name}. Add --random for untrained.")
+    way = positions.way_of(name, ())
+    if way != positions.TIMM and wishes.img_size is not None:
+        module = _pretrained(name, {}, text)
+        notes = [note for note in [positions.resize(module, wishes.img_size, way)] if note]
+        return Loaded(module, text, source, notes=notes)
     return Loaded(_pretrained(name, size, text), text, source)
 
 
@@ -211,10 +218,11 @@ def _from_timm_config(
         _check_patches(state, module, str(weights))
         _use_own_size(module)
         building.load_into(module, building.convert(state, module, str(weights)), str(weights), arch)
+    note = None
     if wishes.img_size is not None:
-        building.resize(module, wishes.img_size)
+        note = positions.resize(module, wishes.img_size, positions.way_of(arch, state or ()))
     classes = int(getattr(module, "num_classes", 0) or 0)
-    return Loaded(module, name, source, labels.labels_from_config(pretrained, classes))
+    return Loaded(module, name, source, labels.labels_from_config(pretrained, classes), notes=[note] if note else [])
 
 
 def _is_vit(arch: str) -> bool:
@@ -289,9 +297,11 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
         _check_patches(state, module, str(path))
         _use_own_size(module)
         building.load_into(module, building.convert(state, module, str(path)), str(path), arch)
+    notes = [f"Weights: {found.layout} of {path.name}, as {arch}{' (guessed from its shapes)' * guessed}."]
     if wishes.img_size is not None:
-        building.resize(module, wishes.img_size)
-    return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path))
+        notes.append(positions.resize(module, wishes.img_size, positions.way_of(arch, state)) or "")
+    notes = [note for note in notes if note]
+    return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path), notes=notes)
 
 
 def _averages(state: layouts.State) -> bool:

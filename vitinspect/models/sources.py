@@ -11,20 +11,24 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from vitinspect.errors import ModelError, VitInspectError
-from vitinspect.models import building, checkpoints, limits
+from vitinspect.models import building, checkpoints, head_files, heads, limits
 from vitinspect.models.labels import imagenet_labels
 from vitinspect.models.loading import Loaded, Wishes, from_checkpoint, from_folder, from_hub, from_timm, is_timm_name
 from vitinspect.models.preprocess import Preprocessing
 from vitinspect.models.vit import ViT, wrap_model
+
+_log = logging.getLogger(__name__)
 
 Size = int | tuple[int, int]
 
@@ -38,6 +42,8 @@ def load_model(
     num_classes: int | None = None,
     img_size: Size | None = None,
     labels: Sequence[str] | None = None,
+    head: str | os.PathLike[str] | None = None,
+    head_name: str | None = None,
 ) -> ViT:
     """Load a Vision Transformer from any source and wrap it.
 
@@ -45,11 +51,19 @@ def load_model(
     ``vit_tiny_patch16_224(depth=6)``. ``random`` leaves the weights untrained. ``num_classes`` is the number that
     is expected (0 leaves the head out), ``img_size`` an input size other than the model's own, ``labels`` the
     names of the classes. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+
+    ``head`` is a file with a linear head for a backbone, and ``head_name`` the one to be taken of many, or how a head
+    is read whose width leaves that open: ``class``, ``mean``, ``class+mean``, ``interleaved``, ``class:4``. What was
+    recognised is told in the model's ``notes``.
     """
     chosen = choose_device(device)
     wishes = Wishes(arch, random, num_classes, _as_size(img_size))
     loaded = _load(source, wishes)
     module = loaded.module
+    if head is not None:
+        _put_head_on(loaded, Path(head).expanduser(), head_name)
+    elif head_name is not None:
+        raise ModelError(f"The head {head_name!r} was named, but no file of heads.")
     if num_classes is not None:
         _set_classes(module, num_classes, loaded.source, trained=not random)
     outputs = int(getattr(module, "num_classes", 0) or 0)
@@ -60,7 +74,7 @@ def load_model(
         names = None
     if names is None and outputs:
         names = imagenet_labels(outputs, module)
-    return wrap_model(
+    model = wrap_model(
         module.eval().to(chosen),
         labels=names if outputs else None,
         device=chosen,
@@ -68,6 +82,27 @@ def load_model(
         name=loaded.name,
         source=loaded.source,
     )
+    model.notes = loaded.notes
+    for note in loaded.notes:
+        if note.startswith("Position"):
+            _log.warning("%s", note)
+    return model
+
+
+def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
+    """The head in ``path`` instead of what the module has; no head says which backbone it was trained on."""
+    module: Any = loaded.module
+    found = head_files.read_head(path, name, int(module.embed_dim))
+    heads.attach(module, found.weight, found.bias, found.recipe, str(path))
+    fits = f"{path.name}: {found.layout}. Its width fits {loaded.name}, but nothing in it proves that it belongs there."
+    _log.warning("%s", fits)
+    loaded.notes.append(f"Head: {fits}")
+    loaded.source = f"{loaded.source} with the head {path}" + (f" ({name})" if name else "")
+    loaded.name = f"{loaded.name} + {path.stem}"
+    loaded.labels = None
+    if isinstance(config := getattr(module, "pretrained_cfg", None), dict):
+        for key in ("label_names", "label_descriptions"):
+            config.pop(key, None)
 
 
 def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
