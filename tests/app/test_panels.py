@@ -181,7 +181,7 @@ def test_pinning_a_patch_shows_the_attention_of_its_token(shown, desk, qtbot, se
     grid = shown.bottom.tab("layers").grid
     qtbot.mouseClick(grid, Qt.MouseButton.LeftButton, pos=grid._box(1, 0).center())
     assert shown.bottom.tab("layers").chosen == (1, 0)
-    assert "Block 1, head 0" in shown.bottom.tab("layers").figures.text()
+    assert "Block 2, head 1" in shown.bottom.tab("layers").figures.text()
 
 
 def test_what_belongs_to_a_picture_goes_with_it(shown, desk, qtbot, settle):

@@ -97,7 +97,7 @@ def test_growing_opacity_leaves_zero_clear():
     assert colours[0] >> 24 == 0
     assert colours[255] >> 24 == 204
     signed = table("auto", signed=True, opacity=0.8, grows="growing")
-    assert signed[128] >> 24 <= 2
+    assert signed[128] >> 24 <= 4
     assert signed[0] >> 24 == 204
 
 

@@ -15,6 +15,7 @@ from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
 from vitinspect.app import caches
+from vitinspect.app.canvas.labels import format_value
 from vitinspect.app.desk import Desk
 from vitinspect.app.shell.menus import MENUS, every_action
 from vitinspect.app.shell.window import MainWindow
@@ -117,10 +118,10 @@ def test_the_readout_says_pixel_patch_token_and_value(shown, desk, qtbot):
     x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
     qtbot.mouseMove(canvas, QPoint(round(x), round(y)) + pane.picture.topLeft())
     qtbot.waitUntil(lambda: "token 18" in shown.readout.place_text())  # 1 class token + 2 rows of 8 + 1
-    assert "row 2 column 1" in shown.readout.place_text()
+    assert "row 3 of 8, column 2 of 8" in shown.readout.place_text()
     ((title, value),) = shown.readout.values()
-    assert title == "Attention rollout"
-    assert f"{desk.results.maps['rollout'].values[2, 1]:.3g}" in value
+    assert title == "1"
+    assert value.startswith(format_value(float(desk.results.maps["rollout"].values[2, 1])))
 
 
 def test_holding_h_hides_the_overlay(shown, qtbot):
@@ -192,7 +193,7 @@ def test_the_swipe_line_can_be_dragged(shown, desk, qtbot, settle):
     settle()
     canvas = shown.canvas
     pane = canvas.panes()[0]
-    start = QPoint(round(canvas._swipe_at(pane)), pane.picture.center().y())
+    start = QPoint(pane.picture.left() + round(canvas._swipe_at(pane)), pane.picture.center().y())
     qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
     qtbot.mouseMove(canvas, start + QPoint(30, 0))
     qtbot.mouseMove(canvas, start + QPoint(60, 0))

@@ -74,7 +74,7 @@ def test_the_options_of_the_look_change_the_overlay_and_not_the_values(here: Pat
     looks = (
         [],
         ["--opacity", "0"],
-        ["--colormap", "inferno"],
+        ["--colormap", "viridis"],
         ["--growing"],
         ["--patches"],
     )

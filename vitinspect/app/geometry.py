@@ -7,6 +7,7 @@ first pixel is (0.5, 0.5).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -135,17 +136,29 @@ def fit(pane: tuple[float, float], size: tuple[int, int]) -> float:
     return min(MAX_ZOOM, pane[0] / size[1], pane[1] / size[0])
 
 
-def tiles(count: int, width: float, height: float, size: tuple[int, int], header: float, gap: float) -> list[Box]:
-    """Boxes for ``count`` equal panes, in the number of columns that shows the picture largest."""
+def tiles(
+    count: int,
+    width: float,
+    height: float,
+    size: tuple[int, int],
+    header: float,
+    gap: float,
+    room: Callable[[float, float], tuple[float, float]] | None = None,
+) -> list[Box]:
+    """Boxes for ``count`` equal panes, in the number of columns that shows the picture largest.
+
+    ``room`` says what a pane of a width and height has for its picture; by default all but a header.
+    """
     if count <= 0:
         return []
     best: tuple[float, int] = (-1.0, 1)
     for columns in range(1, count + 1):
         rows = math.ceil(count / columns)
         w = (width - gap * (columns - 1)) / columns
-        h = (height - gap * (rows - 1)) / rows - header
-        if w > 0 and h > 0:
-            best = max(best, (fit((w, h), size), columns))
+        h = (height - gap * (rows - 1)) / rows
+        inside = room(w, h) if room is not None else (w, h - header)
+        if min(inside) > 0:
+            best = max(best, (fit(inside, size), columns))
     columns = best[1]
     rows = math.ceil(count / columns)
     w = (width - gap * (columns - 1)) / columns

@@ -40,7 +40,7 @@ SETTINGS = (
         "colormap",
         "Colour map at a fresh start",
         "auto",
-        "Automatic takes viridis, and a diverging one for signed maps.",
+        "Automatic takes inferno, and a diverging one for signed maps.",
         "Colours",
         ("auto", *colormap_names()),
     ),

@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument(
         "--colormap",
         choices=colormap_names(),
-        help="default: viridis, and diverging for signed maps",
+        help="default: inferno, and diverging for signed maps",
     )
     look.add_argument("--opacity", type=fraction, default=0.55, metavar="0..1", help="default: 0.55")
     look.add_argument(

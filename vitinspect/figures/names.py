@@ -13,4 +13,4 @@ def colormap_names() -> tuple[str, ...]:
 
 def default_colormap(*, signed: bool) -> str:
     """What a map is shown in unless its reader says otherwise."""
-    return "diverging" if signed else "viridis"
+    return "diverging" if signed else "inferno"

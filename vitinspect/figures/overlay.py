@@ -24,6 +24,8 @@ Opacity = Literal["uniform", "growing"]
 Colour = tuple[int, int, int]
 
 OPACITIES = ("uniform", "growing")
+GROWTH = 0.75
+"""Below 1, so that middling values are seen and the lowest still let the picture through."""
 ACCENT: Colour = (255, 214, 10)
 """Lines over heat maps: a yellow that is not in the default colour map's middle, drawn with a dark edge."""
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a 24-megapixel picture small
@@ -90,8 +92,8 @@ def levels(heat: NDArray[np.floating], value_range: ValueRange) -> NDArray[np.ui
 def rgba_table(name: str, *, opacity: float = 0.5, grows: Opacity = "uniform") -> NDArray[np.uint8]:
     """The colours of ``name`` with an opacity each: one for all, or growing with the value.
 
-    Growing means from clear at the lowest value to ``opacity`` at the highest; in a diverging map from clear
-    at zero, in the middle, to ``opacity`` at both ends.
+    Growing means from clear at the lowest value to ``opacity`` at the highest, with the value to the power of
+    ``GROWTH``; in a diverging map from clear at zero, in the middle, to ``opacity`` at both ends.
     """
     if not 0.0 <= opacity <= 1.0:
         raise ParameterError(f"The opacity must lie between 0 and 1, not {opacity!r}.")
@@ -103,6 +105,7 @@ def rgba_table(name: str, *, opacity: float = 0.5, grows: Opacity = "uniform") -
         share = np.linspace(0.0, 1.0, 256)
         if name in DIVERGING:
             share = np.abs(2.0 * share - 1.0)
+        share = share**GROWTH
     else:
         raise ParameterError(f"The opacity can be {' or '.join(OPACITIES)}, not {grows!r}.")
     table[:, 3] = np.rint(share * opacity * 255)

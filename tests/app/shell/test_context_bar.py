@@ -42,11 +42,11 @@ def test_an_explained_class_that_is_not_among_the_first_has_a_bar_too(shown, des
 
 def test_runs_on_says_all_three_and_changes_each(shown, desk, settle):
     runs_on = shown.context.runs_on
-    assert runs_on.button.text() == "cpu, float32, crop 64"
+    assert runs_on.button.currentText() == "cpu, float32, crop 64"
     runs_on.fit.chosen.emit("squash")
     assert desk.state.fit == "squash"
     settle()
-    assert runs_on.button.text() == "cpu, float32, squash 64"
+    assert runs_on.button.currentText() == "cpu, float32, squash 64"
 
 
 def test_the_model_field_says_what_the_model_is(shown):

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.canvas.labels import GAP, HEADER, NARROW, TALL_HEADER, Labels, Pane, format_value, value_at
+from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, format_value, room_for_picture, value_at
 from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.session.results import Results, ShownMap
@@ -140,20 +140,29 @@ class Canvas(QWidget):
             return []
         width, height = self.width(), self.height()
         maps = self.shown_maps()
+        places = {shown: number for number, shown in enumerate(self.results.all_maps.values(), 1)}
         if self.state.layout == "grid" and len(maps) > 1:
-            header = HEADER
-            boxes = tiles(len(maps), width, height, picture.size, header, GAP)
-            if boxes[0][2] - boxes[0][0] < NARROW:
-                header = TALL_HEADER
-                boxes = tiles(len(maps), width, height, picture.size, header, GAP)
+            boxes = tiles(len(maps), width, height, picture.size, HEADER, GAP, room_for_picture)
             return [
-                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, header=header)
+                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, number=places.get(shown, 0))
                 for shown, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)
             ]
         pane = Pane(QRect(0, 0, width, height), maps[0] if maps else None)
+        pane.number = places.get(pane.map, 0) if pane.map is not None else 0
         if self.state.layout == "swipe" and len(maps) > 1:
-            pane.second = maps[1]
+            pane.second, pane.second_number = maps[1], places.get(maps[1], 0)
         return [pane]
+
+    def picture_rect(self, pane: Pane) -> QRect:
+        """What is seen of the picture in a pane, on the canvas."""
+        picture = self.results.picture
+        area = pane.picture
+        if picture is None:
+            return area
+        left, top = self.view.origin(pane.size, picture.size)
+        scale = self.view.scale(pane.size, picture.size)
+        whole = QRectF(area.left() + left, area.top() + top, picture.size[1] * scale, picture.size[0] * scale)
+        return whole.toAlignedRect().intersected(area)
 
     # --- changes -------------------------------------------------------------------------------------------------
 
@@ -234,8 +243,10 @@ class Canvas(QWidget):
             self._composed = {i: v for i, v in self._composed.items() if i < len(self._panes)}
             for i, pane in enumerate(self._panes):
                 painter.drawImage(pane.picture.topLeft(), self._compose(i, pane, look))
-                self._labels.header(painter, pane)
+                self._labels.paint(painter, pane, self.picture_rect(pane))
                 self._paint_marks(painter, pane)
+                if len(self._panes) > 1 and pane.map is self.active_map():
+                    self._labels.selected(painter, pane)
         painter.end()
         self.painted.emit()
 
@@ -324,12 +335,12 @@ class Canvas(QWidget):
                 self._paint_cursor(painter, pane)
         if pane.second is not None and not self.hidden:
             at = self._swipe_at(pane)
-            painter.setPen(QPen(painting.EDGE, 3))
-            painter.drawLine(QPointF(at, 0), QPointF(at, pane.size[1]))
-            painter.setPen(QPen(QColor("white"), 1))
-            painter.drawLine(QPointF(at, 0), QPointF(at, pane.size[1]))
+            seen = self.picture_rect(pane).translated(-pane.picture.topLeft())
+            for pen in (QPen(painting.EDGE, 3), QPen(QColor("white"), 1)):
+                painter.setPen(pen)
+                painter.drawLine(QPointF(at, seen.top()), QPointF(at, seen.bottom()))
             painter.setBrush(QColor("white"))
-            middle = pane.size[1] / 2
+            middle = seen.center().y()
             painter.drawRoundedRect(QRectF(at - 3, middle - 16, 6, 32), 3, 3)
         painter.restore()
 

@@ -1,26 +1,30 @@
-"""What stands in words on the canvas: titles, colour bars with their raw ranges, and what to do when it is empty."""
+"""What stands in words beside the pictures: titles, colour bars with ticks, and what to do when the canvas is empty."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
+from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
 
 from vitinspect.app import theme
 from vitinspect.app.session.results import FAILED, LOADING, ShownMap
 from vitinspect.app.theme.tokens import LARGE_SIZE, SMALL_SIZE
+from vitinspect.app.widgets import numbers
+from vitinspect.app.widgets.colour_bar import paint_flat, paint_upright
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas
 
 HEADER = 24
-TALL_HEADER = 44
-NARROW = 380
-"""Panes of less width have the colour bar below the title and not beside it."""
 GAP = 4
-BAR = 72
+BESIDE = 76
+"""Room for an upright colour bar with its numbers."""
+BELOW = 36
+"""Room for a flat one."""
+EDGE = 8
+BADGE = 16
 
 
 @dataclass
@@ -30,16 +34,40 @@ class Pane:
     box: QRect
     map: ShownMap | None = None
     second: ShownMap | None = None
-    header: int = HEADER
+    number: int = 0
+    """Place of the map in the list; 0 for none."""
+    second_number: int = 0
+
+    @property
+    def bar_below(self) -> bool:
+        """Where a pane is taller than wide, its colour bar lies below the picture."""
+        return self.second is None and lies_below(self.box.width(), self.box.height())
 
     @property
     def picture(self) -> QRect:
-        return self.box.adjusted(0, self.header, 0, 0)
+        """Where the picture can be."""
+        left = BESIDE if self.second is not None else EDGE
+        if self.map is None:
+            return self.box.adjusted(0, HEADER, 0, 0)
+        if self.bar_below:
+            return self.box.adjusted(EDGE, HEADER, -EDGE, -BELOW)
+        return self.box.adjusted(left, HEADER, -BESIDE, -EDGE)
 
     @property
     def size(self) -> tuple[int, int]:
         rect = self.picture
         return max(1, rect.width()), max(1, rect.height())
+
+
+def lies_below(width: float, height: float) -> bool:
+    return height > width + HEADER
+
+
+def room_for_picture(width: float, height: float) -> tuple[float, float]:
+    """What a pane of that size has left for its picture."""
+    if lies_below(width, height):
+        return width - 2 * EDGE, height - HEADER - BELOW
+    return width - EDGE - BESIDE, height - HEADER - EDGE
 
 
 class Labels:
@@ -48,110 +76,130 @@ class Labels:
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
 
-    def header(self, painter: QPainter, pane: Pane) -> None:
-        """Above each pane: which method and target, and the raw values at the ends of its colours."""
+    def paint(self, painter: QPainter, pane: Pane, picture: QRect) -> None:
+        """Titles above and colour bars beside ``picture``, which is what is seen of it."""
         t = theme.current()
-        header = QRect(pane.box.left(), pane.box.top(), pane.box.width(), pane.header)
-        painter.fillRect(header, QColor(t.canvas))
         painter.save()
-        painter.setClipRect(header)
-        inner = header.adjusted(8, 0, -8, 0)
-        if pane.second is not None and pane.map is not None:
-            half = inner.width() // 2
-            self._legend(painter, QRect(inner.left(), inner.top(), half - 8, inner.height()), pane.map)
-            right = QRect(inner.left() + half + 8, inner.top(), half - 8, inner.height())
-            self._legend(painter, right, pane.second)
-        elif pane.map is not None:
-            self._legend(painter, inner, pane.map)
-        else:
+        painter.setClipRect(pane.box)
+        line = QRect(picture.left(), picture.top() - HEADER, pane.box.right() - picture.left() - EDGE, HEADER)
+        if pane.map is None:
             painter.setPen(QColor(t.canvas_quiet))
-            painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter, self._why_no_map())
+            painter.setFont(theme.font())
+            line.setLeft(max(line.left(), EDGE))
+            painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), self._why_no_map())
+        elif pane.second is not None:
+            half = picture.width() // 2
+            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), pane.map, pane.number)
+            right = QRect(
+                line.left() + half + EDGE, line.top(), pane.box.right() - line.left() - half - 2 * EDGE, HEADER
+            )
+            self._title(painter, right, pane.second, pane.second_number)
+            self._upright(
+                painter, QRect(picture.left() - BESIDE + EDGE, picture.top(), BESIDE, picture.height()), pane.map
+            )
+            self._upright(painter, self._right_of(picture), pane.second)
+        else:
+            self._title(painter, line, pane.map, pane.number)
+            if pane.bar_below:
+                bar = QRect(picture.left(), picture.bottom() + 7, picture.width(), BELOW - 7)
+                paint_flat(painter, bar, self._colours(pane.map), *self._range(pane.map), signed=pane.map.signed)
+            else:
+                self._upright(painter, self._right_of(picture), pane.map)
         painter.restore()
+
+    def selected(self, painter: QPainter, pane: Pane) -> None:
+        """A frame around the pane of the selected map."""
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor(theme.DARK.accent), 2))
+        painter.drawRect(QRectF(pane.box).adjusted(1, 1, -1, -1))
+
+    @staticmethod
+    def _right_of(picture: QRect) -> QRect:
+        return QRect(picture.right() + 9, picture.top(), BESIDE - 9, picture.height())
+
+    def _upright(self, painter: QPainter, rect: QRect, shown: ShownMap) -> None:
+        paint_upright(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
+
+    def _colours(self, shown: ShownMap) -> str:
+        return str(self._canvas.state.colormap)
+
+    def _range(self, shown: ShownMap) -> tuple[float, float]:
+        return float(shown.heat.range.low), float(shown.heat.range.high)
 
     def _why_no_map(self) -> str:
         if self._canvas.state.show == "image":
-            return "Image only"
+            return "Picture alone"
         if self._canvas.results.model_state == LOADING:
             return "The model is being loaded; the picture can be looked at meanwhile"
         if self._canvas.results.model_state == FAILED:
-            return "The model could not be loaded: choose another one on the right"
+            return "The model could not be loaded: choose another one above"
         if not self._canvas.state.methods:
-            return "No method is chosen: check one on the right"
+            return "No method is chosen: add one at the right"
         if self._canvas.results.pending:
             return "Computing …"
         if self._canvas.results.refusals:
             return next(iter(self._canvas.results.refusals.values()))
         return ""
 
-    def _legend(self, painter: QPainter, rect: QRect, shown: ShownMap) -> None:
-        if rect.height() > HEADER:
-            upper = QRect(rect.left(), rect.top() + 2, rect.width(), HEADER - 4)
-            self._title(painter, upper, shown)
-            self._range(painter, QRect(rect.left(), upper.bottom() + 1, rect.width(), 20), shown, left=True)
-        else:
-            used = self._range(painter, rect, shown, left=False)
-            self._title(painter, rect.adjusted(0, 0, -used - 12, 0), shown)
-
-    def _range(self, painter: QPainter, rect: QRect, shown: ShownMap, *, left: bool) -> int:
-        """The colours with the raw values at their ends; how wide that is."""
-        font = theme.tabular(self._canvas.font())
-        font.setPixelSize(SMALL_SIZE)
-        painter.setFont(font)
-        painter.setPen(QColor(theme.current().canvas_text))
-        metrics = QFontMetrics(font)
-        low, high = format_value(shown.heat.range.low), format_value(shown.heat.range.high)
-        bar = min(BAR, max(16, rect.width() // 4))
-        widths = metrics.horizontalAdvance(low), metrics.horizontalAdvance(high)
-        whole = widths[0] + 6 + bar + 6 + widths[1]
-        x = rect.left() if left else rect.right() - whole
-        centre = int(Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(x, rect.top(), widths[0] + 2, rect.height(), centre, low)
-        x += widths[0] + 6
-        painter.drawImage(QRect(x, rect.center().y() - 4, bar, 9), self._bar(shown))
-        x += bar + 6
-        painter.drawText(x, rect.top(), widths[1] + 2, rect.height(), centre, high)
-        return whole
-
-    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap) -> None:
-        """The method, and more quietly what it explains."""
+    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap, number: int) -> None:
+        """Number, method, what differs from the defaults, and what it explains."""
         t = theme.current()
-        font = self._canvas.font()
-        font.setBold(
-            self._canvas.state.layout == "grid"
-            and len(self._canvas.results.all_maps) > 1
-            and self._canvas.active_map() is shown
-        )
-        painter.setFont(font)
-        metrics = QFontMetrics(font)
-        title = metrics.elidedText(shown.title, Qt.TextElideMode.ElideRight, rect.width())
+        several = self._canvas.state.layout == "grid" and len(self._canvas.results.all_maps) > 1
+        x = rect.left()
+        if number:
+            badge = QRect(x, rect.center().y() - BADGE // 2 + 1, BADGE, BADGE)
+            self._badge(painter, badge, number)
+            x += BADGE + 8
+        painter.setFont(theme.font(bold=(several and self._canvas.active_map() is shown) or not several))
+        metrics = painter.fontMetrics()
+        centre = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
+        room = rect.right() - x
+        title = shown.title if metrics.horizontalAdvance(shown.title) <= room else shown.short
+        title = metrics.elidedText(title, Qt.TextElideMode.ElideRight, room)
         painter.setPen(QColor(t.canvas_text))
-        centre = int(Qt.AlignmentFlag.AlignVCenter)
-        painter.drawText(rect, centre, title)
-        target = shown.target_text
-        if self._canvas.results.kept is shown:
-            target = " · ".join(p for p in (shown.model, target, "kept") if p)
-        if shown.id in self._canvas.results.pending:
-            target = f"{target}  computing …".strip()
-        used = metrics.horizontalAdvance(title) + 12
-        room = rect.width() - used
-        if target and room > 24:
-            font.setBold(False)
-            painter.setFont(font)
-            painter.setPen(QColor(t.canvas_quiet))
-            text = QFontMetrics(font).elidedText(target, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(rect.adjusted(used, 0, 0, 0), centre, text)
+        painter.drawText(QRect(x, rect.top(), room, rect.height()), centre, title)
+        x += metrics.horizontalAdvance(title) + 8
+        painter.setFont(theme.font(SMALL_SIZE))
+        metrics = painter.fontMetrics()
+        for words, boxed in self._details(shown):
+            width = metrics.horizontalAdvance(words) + (10 if boxed else 0)
+            if x + width > rect.right():
+                break
+            place = QRect(x, rect.top(), width, rect.height())
+            if boxed:
+                frame = QRectF(x + 0.5, rect.center().y() - 8 + 0.5, width - 1, 17)
+                painter.setPen(QPen(QColor(theme.DARK.accent), 1))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRoundedRect(frame, 2, 2)
+                painter.setPen(QColor(t.canvas_text))
+                painter.drawText(place, centre | int(Qt.AlignmentFlag.AlignHCenter), words)
+            else:
+                painter.setPen(QColor(t.canvas_quiet))
+                painter.drawText(place, centre, words)
+            x += width + 8
 
-    def _bar(self, shown: ShownMap) -> QImage:
-        import numpy as np
+    def _details(self, shown: ShownMap) -> list[tuple[str, bool]]:
+        """(words, whether in a box): the parameters that differ, the target, and what is on its way."""
+        results = self._canvas.results
+        parts: list[tuple[str, bool]] = []
+        inside = shown.key.partition("(")[2].rpartition(")")[0]
+        if inside:
+            parts.append((inside.replace("=", " ").replace(",", ", "), False))
+        if results.kept is shown:
+            parts.append((f"{shown.model}, kept", False))
+        parts.append((shown.target_text, True) if shown.target_text else ("same for every class", False))
+        if shown.id in results.pending:
+            parts.append(("computing …", False))
+        return parts
 
-        from vitinspect.app import heat
-        from vitinspect.app.canvas import painting
-
-        image = painting.indexed(np.arange(256, dtype=np.uint8)[None, :])
-        image.setColorTable(
-            heat.table(self._canvas.state.colormap, signed=shown.signed, opacity=1.0, grows="uniform").tolist()
-        )
-        return image
+    @staticmethod
+    def _badge(painter: QPainter, rect: QRect, number: int) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.current().canvas_line))
+        painter.drawRoundedRect(QRectF(rect), 2, 2)
+        painter.setPen(QColor(theme.current().canvas_text))
+        painter.setFont(theme.font(SMALL_SIZE, bold=True))
+        painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), str(number))
 
     def nothing(self, painter: QPainter, area: QRect) -> None:
         t = theme.current()
@@ -160,21 +208,19 @@ class Labels:
         elif self._canvas.state.image:
             title, text = "", ""
         elif self._canvas.state.folder and self._canvas.results.folder_size:
-            title, text = "Choose a picture on the left", ""
+            title, text = "Choose a picture", ""
         elif self._canvas.state.folder:
             title, text = "There are no pictures in this folder", "Drop another folder here, or open one with Ctrl+O."
         else:
-            title, text = "Drop a folder here", "or open one with Ctrl+O. The bundled gallery is in the File menu."
+            title, text = "Drop a folder here", "or open one with Ctrl+O. The gallery is in the File menu."
         middle = QRect(0, 0, min(560, area.width() - 32), 240)
         middle.moveCenter(area.center())
-        font = self._canvas.font()
-        font.setPixelSize(LARGE_SIZE)
-        painter.setFont(font)
+        painter.setFont(theme.font(LARGE_SIZE))
         painter.setPen(QColor(t.canvas_text))
         upper = QRect(middle.left(), middle.top(), middle.width(), middle.height() // 2 - 4)
         wrap = Qt.TextFlag.TextWordWrap
         painter.drawText(upper, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom) | wrap, title)
-        painter.setFont(self._canvas.font())
+        painter.setFont(theme.font())
         painter.setPen(QColor(t.canvas_quiet))
         lower = QRect(middle.left(), middle.center().y() + 8, middle.width(), middle.height() // 2)
         painter.drawText(lower, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | wrap, text)
@@ -186,6 +232,6 @@ def value_at(shown: ShownMap, x: float, y: float) -> float | None:
     return float(shown.values[cell]) if cell is not None else None
 
 
-def format_value(value: float) -> str:
-    """A raw value in few digits."""
-    return f"{value:.3g}" if value else "0"
+def format_value(value: float, *, signed: bool = False) -> str:
+    """A raw value in three digits."""
+    return numbers.number(value, sign=signed)

@@ -19,7 +19,7 @@ from vitinspect.app.identity import Same
 from vitinspect.app.pictures import Picture
 from vitinspect.app.session.results import ShownMap
 
-ACCENT = QColor(255, 214, 10)
+ACCENT = QColor(255, 255, 255)
 EDGE = QColor(0, 0, 0, 190)
 FRAME = QColor(255, 255, 255, 210)
 
@@ -29,8 +29,8 @@ class Look:
     """How maps are painted."""
 
     colormap: str = "auto"
-    opacity: float = 0.55
-    grows: str = "uniform"
+    opacity: float = 0.9
+    grows: str = "growing"
     smooth: bool = True
     show: str = "overlay"
     frame: bool = True

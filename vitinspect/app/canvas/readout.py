@@ -1,6 +1,8 @@
-"""One line under the canvas: where the cursor is, and what each map shown says there."""
+"""What the status line says of the picture: where the cursor is, and what each shown map says there."""
 
 from __future__ import annotations
+
+import os
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent
@@ -10,12 +12,14 @@ from vitinspect.app import theme
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.labels import format_value, value_at
 from vitinspect.app.session.results import Results
+from vitinspect.app.theme.tokens import SMALL_SIZE
 
-HEIGHT = 24
+HEIGHT = 22
+BETWEEN = 20
 
 
 class Readout(QWidget):
-    """Pixel, patch, token; raw value and percentile for every map shown."""
+    """Picture, pixel, patch, token; number, raw value and percentile of every map shown."""
 
     def __init__(self, canvas: Canvas, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,8 +27,8 @@ class Readout(QWidget):
         self._at: tuple[float, float] | None = None
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFont(theme.tabular(self.font()))
         canvas.hovered.connect(self._hovered)
+        canvas.state.changed.connect(lambda names: self.update())
         results.changed.connect(lambda names: self.update())
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -34,57 +38,62 @@ class Readout(QWidget):
         self._at = at
         self.update()
 
-    def place_text(self) -> str:
-        """Pixel, patch row and column, token index; or the picture's size where the cursor is elsewhere."""
-        picture, card, placed = self._results.picture, self._results.card, self._results.placed
+    def picture_text(self) -> tuple[str, str]:
+        """The picture's name and its size."""
+        picture = self._results.picture
         if picture is None:
+            return "", ""
+        height, width = picture.size
+        return os.path.basename(picture.path), f"{width} × {height} px"
+
+    def place_text(self) -> str:
+        """Pixel, patch row and column, token index; nothing where the cursor is elsewhere."""
+        picture, card, placed = self._results.picture, self._results.card, self._results.placed
+        if picture is None or self._at is None:
             return ""
-        if self._at is None:
-            height, width = picture.size
-            return f"{width} × {height} px   {100 * self._canvas.scale:.0f} %"
         x, y = self._at
-        text = f"x {int(x)}  y {int(y)}"
+        text = f"x {int(x)}, y {int(y)}"
         if card is None or placed is None:
             return text
         cell = placed.cell_at(x, y, card.grid)
         if cell is None:
-            return f"{text}   outside of what the model sees"
+            return f"{text}, outside of what the model sees"
         row, column = cell
         token = len(card.prefix_names) + row * card.grid[1] + column
-        return f"{text}   patch row {row} column {column}   token {token}"
+        return f"{text}, patch row {row + 1} of {card.grid[0]}, column {column + 1} of {card.grid[1]}, token {token}"
 
     def values(self) -> list[tuple[str, str]]:
-        """Title and value of each map at the cursor."""
+        """Number and value of each map at the cursor, in the order of the list."""
         if self._at is None:
             return []
+        numbers = {shown: number for number, shown in enumerate(self._results.all_maps.values(), 1)}
         found = []
         for shown in self._canvas.shown_maps():
             value = value_at(shown, *self._at)
             if value is not None:
-                found.append((shown.title, f"{format_value(value)} ({shown.heat.percentile(value):.0f} %)"))
+                text = f"{format_value(value, signed=shown.signed)} ({shown.heat.percentile(value):.0f} %)"
+                found.append((str(numbers.get(shown, "")) or shown.short, text))
         return found
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         t = theme.current()
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(t.window))
-        metrics = QFontMetrics(self.font())
-        area = self.rect().adjusted(8, 0, -8, 0)
-        painter.setPen(QColor(t.text))
-        place = self.place_text()
-        painter.drawText(area, int(Qt.AlignmentFlag.AlignVCenter), place)
-        left = area.left() + metrics.horizontalAdvance(place) + 20
-        for title, value in self.values():
-            room = area.right() - left
-            needed = metrics.horizontalAdvance(value) + 8
-            if room < needed + 30:
-                painter.setPen(QColor(t.quiet))
-                painter.drawText(left, 0, room, HEIGHT, int(Qt.AlignmentFlag.AlignVCenter), "…")
+        name, size = self.picture_text()
+        parts = [(name, True, t.text), (size, False, t.quiet), (self.place_text(), False, t.text)]
+        left = 8
+        for text, bold, colour in parts:
+            left = self._draw(painter, left, text, bold, colour) + (BETWEEN if text else 0)
+        values = self.values()
+        for i, (number, value) in enumerate(values):
+            font = QFontMetrics(theme.font(SMALL_SIZE))
+            if left + font.horizontalAdvance(f"{number} {value}") + 16 > self.width() and i:
+                self._draw(painter, left, f"and {len(values) - i} more", False, t.quiet)
                 break
-            name = metrics.elidedText(title, Qt.TextElideMode.ElideRight, min(160, room - needed))
-            painter.setPen(QColor(t.quiet))
-            painter.drawText(left, 0, room, HEIGHT, int(Qt.AlignmentFlag.AlignVCenter), name)
-            left += metrics.horizontalAdvance(name) + 6
-            painter.setPen(QColor(t.text))
-            painter.drawText(left, 0, room, HEIGHT, int(Qt.AlignmentFlag.AlignVCenter), value)
-            left += metrics.horizontalAdvance(value) + 16
+            left = self._draw(painter, left, number, True, t.text) + 5
+            left = self._draw(painter, left, value, False, t.text) + 14
+
+    def _draw(self, painter: QPainter, left: int, text: str, bold: bool, colour: str) -> int:
+        painter.setFont(theme.font(SMALL_SIZE, bold=bold))
+        painter.setPen(QColor(colour))
+        painter.drawText(left, 0, self.width() - left, HEIGHT, int(Qt.AlignmentFlag.AlignVCenter), text)
+        return left + painter.fontMetrics().horizontalAdvance(text)

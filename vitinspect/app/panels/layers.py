@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
@@ -16,7 +16,7 @@ from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import SMALL_SIZE
 
 LEFT, TOP, GAP = 44, 20, 4
-LARGE = 136
+SMALLEST, LARGEST = 96, 320
 
 
 class LayersPanel(QWidget):
@@ -34,11 +34,12 @@ class LayersPanel(QWidget):
         self.large = LargeMap()
         self.figures = quiet()
         self.figures.setFont(theme.tabular(self.figures.font()))
-        right = QVBoxLayout()
-        right.setSpacing(4)
-        right.addWidget(self.large)
+        self.figures.setFixedWidth(132)
+        self.figures.setAlignment(Qt.AlignmentFlag.AlignTop)
+        right = QHBoxLayout()
+        right.setSpacing(8)
+        right.addWidget(self.large, 0, Qt.AlignmentFlag.AlignTop)
         right.addWidget(self.figures)
-        right.addStretch(1)
         row = QHBoxLayout()
         row.setSpacing(12)
         row.addWidget(scroll, 1)
@@ -52,6 +53,9 @@ class LayersPanel(QWidget):
         results.changed.connect(self._results_changed)
         state.changed.connect(self._state_changed)
         self._follow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        self.large.take_room(self.height() - self.about.height() - 20)
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -74,9 +78,10 @@ class LayersPanel(QWidget):
         from vitinspect.app.canvas import painting
         from vitinspect.figures.overlay import ValueRange, levels
 
+        # Attention has no sign: a diverging map would put its zero where there is none. Beside each other, small
+        # maps are told apart best in viridis.
         name = self._state.colormap
-        # Attention has no sign: a diverging map would put its zero where there is none.
-        name = "auto" if heat.is_centred(name) else name
+        name = "viridis" if name == "auto" or heat.is_centred(name) else name
         image = painting.indexed(levels(values, ValueRange.of(values)))
         image.setColorTable(heat.table(name, signed=False, opacity=1.0, grows="uniform").tolist())
         return image
@@ -93,14 +98,15 @@ class LayersPanel(QWidget):
         blocks, heads = found.values.shape[:2]
         self.about.setText(
             f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads. "
-            "Click a patch of the picture to pin its token."
+            "Pin a patch (P) to see the attention of its token."
         )
         self.grid.show_maps([[self.image(found.values[b, h]) for h in range(heads)] for b in range(blocks)])
         block, head = min(self.chosen[0], blocks - 1), min(self.chosen[1], heads - 1)
         values = found.values[block, head]
         self.grid.mark((block, head))
         self.large.show_map(self.image(values))
-        text = f"Block {block}, head {head}\n{format_value(float(values.min()))} to {format_value(float(values.max()))}"
+        low, high = format_value(float(values.min())), format_value(float(values.max()))
+        text = f"Block {block + 1}, head {head + 1}\n{low} to {high}"
         if card.prefix_names:
             text += f"\n{100 * float(found.prefix[block, head]):.0f} % goes to {', '.join(card.prefix_names[:2])}"
             text += " …" if len(card.prefix_names) > 2 else ""
@@ -112,7 +118,7 @@ class LayersPanel(QWidget):
         if token < before:
             return f"Attention of the {card.prefix_names[token]} token"
         row, column = divmod(token - before, card.grid[1])
-        return f"Attention of the patch in row {row}, column {column}"
+        return f"Attention of the patch in row {row + 1}, column {column + 1}"
 
 
 class HeadGrid(QWidget):
@@ -141,8 +147,11 @@ class HeadGrid(QWidget):
     def cell(self) -> int:
         if not self._maps:
             return 48
-        room = (self.width() - LEFT) // max(1, len(self._maps[0])) - GAP
-        return max(28, min(64, room))
+        across = (self.width() - LEFT) // max(1, len(self._maps[0])) - GAP
+        sight = self.parentWidget()
+        down = ((sight.height() if sight is not None else 0) - TOP) // len(self._maps) - GAP
+        # All blocks at once where they are large enough to be read, else as wide as there is room, to be scrolled.
+        return max(28, min(across, down if down >= 40 else 64))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(LEFT + 12 * 32, TOP + len(self._maps) * (self.cell + GAP))
@@ -168,13 +177,14 @@ class HeadGrid(QWidget):
         if self._maps:
             for head in range(len(self._maps[0])):
                 box = self._box(0, head)
-                label = f"head {head}" if QFontMetrics(small).horizontalAdvance("head 00") < box.width() else f"{head}"
+                wide = QFontMetrics(small).horizontalAdvance("head 00") < box.width()
+                label = f"head {head + 1}" if wide else f"{head + 1}"
                 painter.drawText(QRect(box.left(), 0, box.width(), TOP), Qt.AlignmentFlag.AlignCenter, label)
         for block, row in enumerate(self._maps):
             first = self._box(block, 0)
             painter.setPen(QColor(t.quiet))
             name = QRect(0, first.top(), LEFT, first.height())
-            painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, f"block {block}")
+            painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, f"block {block + 1}")
             for head, image in enumerate(row):
                 box = self._box(block, head)
                 if box.intersects(event.rect()):
@@ -203,8 +213,13 @@ class LargeMap(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._image: QImage | None = None
-        self.setFixedSize(LARGE, LARGE)
+        self.setFixedSize(SMALLEST, SMALLEST)
         self.setAccessibleName("The chosen head")
+
+    def take_room(self, height: int) -> None:
+        """As large as the panel is high."""
+        side = min(max(SMALLEST, height), LARGEST)
+        self.setFixedSize(side, side)
 
     def show_map(self, image: QImage | None) -> None:
         self._image = image

@@ -82,8 +82,8 @@ class Values:
     layout: str = "single"
     show: str = "overlay"
     colormap: str = "auto"
-    opacity: float = 0.55
-    grows: str = "uniform"
+    opacity: float = 0.9
+    grows: str = "growing"
     smooth: bool = True
     outline: bool = False
     frame: bool = True

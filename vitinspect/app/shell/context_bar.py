@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
@@ -12,11 +14,13 @@ from vitinspect.app.session.state import State
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, PredictionBars
-from vitinspect.app.widgets.rows import PropertyRow, button, icon_button, upright_line, words
+from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
 
 HEIGHT = 48
 MOST = 5
 NARROW, NARROWER = 1360, 1200
+FILE, FOLDER, UNTRAINED = "\0file", "\0folder", "\0untrained"
+WAYS = ((FILE, "Model file…"), (FOLDER, "Model folder…"), (UNTRAINED, "Untrained weights of this model"))
 FITS = (("crop", "crop, as evaluated"), ("squash", "squash the whole"), ("pad", "pad the whole"))
 PRECISIONS = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float64", "float64"))
 
@@ -126,7 +130,8 @@ class ContextBar(QFrame):
         if results.probabilities is not None and card is not None:
             # The explained class has a bar also where it is not among the first ones.
             own = [i for i in results.target if i not in [s[0] for s in shown] and i < len(results.probabilities)]
-            shown = shown[: MOST - len(own)] + [(i, card.label(i), float(results.probabilities[i])) for i in own]
+            # Second: it has to be among those that find room.
+            shown[1:1] = [(i, card.label(i), float(results.probabilities[i])) for i in own]
         bars = [
             PredictionBar(index, label, share, float(after[index]) if after is not None else None)
             for index, label, share in shown
@@ -197,30 +202,23 @@ class ModelField(QWidget):
         self.source.setAccessibleName("Model")
         self.field = QLineEdit()
         self.source.setLineEdit(self.field)
-        self.more = icon_button("open", "Open a model", tip="Open a model from a file or a folder")
-        self.more.clicked.connect(self._open_menu)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
         layout.addWidget(self.source, 1)
-        layout.addWidget(self.more)
         self.field.returnPressed.connect(self._typed)
-        self.source.activated.connect(
-            lambda index: self._load(self.source.itemData(index) or self.source.itemText(index))
-        )
+        self.source.activated.connect(self._activated)
         state.changed.connect(lambda names: self._follow() if names & {"model", "recent_models"} else None)
         results.changed.connect(self._results_changed)
         self._follow()
 
-    def _open_menu(self) -> None:
-        from PySide6.QtWidgets import QMenu
-
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Model file…", self.wants_file.emit)
-        menu.addAction("Model folder…", self.wants_folder.emit)
-        menu.addAction("Untrained weights of this architecture", self._load_untrained)
-        menu.popup(self.more.mapToGlobal(QPoint(0, self.more.height())))
+    def _activated(self, row: int) -> None:
+        data = self.source.itemData(row)
+        call = {FILE: self.wants_file.emit, FOLDER: self.wants_folder.emit, UNTRAINED: self._load_untrained}.get(data)
+        if call is None:
+            self._load(data or self.source.itemText(row))
+            return
+        self._follow()  # the list has other entries besides models; none of them is the model
+        call()
 
     def _load_untrained(self) -> None:
         source = self._state.model
@@ -283,6 +281,9 @@ class ModelField(QWidget):
                 name = f"{name}  {card.depth} blocks, {card.grid[0]} × {card.grid[1]}"
             self.source.addItem(name, source)
             self.source.setItemData(self.source.count() - 1, source, Qt.ItemDataRole.ToolTipRole)
+        self.source.insertSeparator(self.source.count())
+        for data, name in WAYS:
+            self.source.addItem(name, data)
         self.source.setCurrentIndex(self.source.findData(state.model))
         self.field.setCursorPosition(0)
         self.source.blockSignals(False)
@@ -296,9 +297,7 @@ class RunsOn(QWidget):
     def __init__(self, state: State, results: Results) -> None:
         super().__init__()
         self._state, self._results = state, results
-        self.button = button("", self.open, tip="Where the model runs, its number format, how pictures are fitted")
-        self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.button.setAccessibleName("Runs on, precision, input")
+        self.button = _Opener(self.open)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
@@ -338,7 +337,20 @@ class RunsOn(QWidget):
         self.fit.set_value(state.fit)
         device = card.device if card is not None else "automatic" if state.device == "auto" else state.device
         side = f" {card.input_size[0]}" if card is not None else ""
-        self.button.setText(f"{device}, {state.precision}, {state.fit}{side}")
+        self.button.set_items([("", f"{device}, {state.precision}, {state.fit}{side}")])
+
+
+class _Opener(Choice):
+    """Looks like a field with choices and opens something else than a list."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        super().__init__(
+            name="Runs on, precision, input", tip="Where the model runs, its number format, how pictures are fitted"
+        )
+        self._call = call
+
+    def showPopup(self) -> None:  # noqa: N802
+        self._call()
 
 
 def _captioned(caption: str, field: QWidget, width: int) -> QWidget:
