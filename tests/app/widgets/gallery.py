@@ -31,10 +31,15 @@ from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import method_rows, rows_of
 from vitinspect.app.widgets.picture_list import PATH_ROLE, PictureInfo, PictureList
 from vitinspect.app.widgets.prediction_bars import PredictionBar, PredictionBars
+from vitinspect.app.widgets.properties.display import DisplayForm, DisplayValues
+from vitinspect.app.widgets.properties.fusion import FusionForm, Member
+from vitinspect.app.widgets.properties.parameters import ParameterForm
+from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.app.widgets.status_progress import RunningWork
 from vitinspect.app.widgets.tool_strip import Tool, ToolOptions, ToolStrip, labelled
 from vitinspect.explainers.costs import ModelSize
+from vitinspect.explainers.registry import methods
 from vitinspect.presets import built_in, own
 from vitinspect.resources import gallery_folder
 
@@ -295,7 +300,31 @@ def browser() -> QWidget:
     return page
 
 
+def properties() -> QWidget:
+    """The forms of a method's layer, and of a fused one."""
+    page, column = _page()
+    parameters = ParameterForm()
+    parameters.set_parameters(methods()["lrp"].parameters, {"start_layer": 1}, depth=6)
+    column.addWidget(parameters)
+    fusion = FusionForm()
+    fusion.set_members(
+        [Member("3", 3, "LRP start_layer 1"), Member("4", 4, "Rollout", 0.5)], [Member("5", 5, "LeGrad")]
+    )
+    sentence = "Their masks overlap by 0.14 (IoU); their sizes allow 0 to 0.15. Their ranks correlate by 0.73."
+    fusion.set_values("geometric", "minmax", sentence)
+    column.addWidget(fusion)
+    display = DisplayForm()
+    display.set_values(DisplayValues("inferno", False, "automatic", 6.8e-7, 0.013))
+    column.addWidget(display)
+    threshold = ThresholdForm()
+    counts = [3000 / (i + 1) for i in range(60)]
+    threshold.set_values(ThresholdValues("otsu", 0, 0.00257, 0.02, "outline", counts, 6.8e-7, 0.013))
+    column.addWidget(threshold)
+    return page
+
+
 PARTS: dict[str, Callable[[], QWidget]] = {
+    "properties": properties,
     "browser": browser,
     "picker": picker,
     "controls": controls,

@@ -16,6 +16,7 @@ from vitinspect.app.widgets.layer_rows import Swatch
 
 _DETAIL = int(Qt.ItemDataRole.UserRole) + 1
 _SWATCH = int(Qt.ItemDataRole.UserRole) + 2
+_SHORT = int(Qt.ItemDataRole.UserRole) + 3
 _ARROW = 20
 
 
@@ -58,6 +59,12 @@ class Choice(QComboBox):
             self.setItemData(row, text, _DETAIL)
             self.update()
 
+    def set_short(self, value: Any, text: str) -> None:
+        """Fewer words for an item, where the closed field has no room for all of them; the list shows them all."""
+        row = self._row_of(value)
+        if row >= 0:
+            self.setItemData(row, text, _SHORT)
+
     @property
     def value(self) -> Any:
         return self.currentData()
@@ -78,6 +85,10 @@ class Choice(QComboBox):
             super().wheelEvent(event)
         else:
             event.ignore()
+
+    def showPopup(self) -> None:  # noqa: N802
+        self.view().setMinimumWidth(min(480, self.view().sizeHintForColumn(0) + 16))
+        super().showPopup()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         metrics = self.fontMetrics()
@@ -124,7 +135,10 @@ class Choice(QComboBox):
         painter.setFont(font)
         painter.setPen(QColor(colour))
         flags = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-        text = painter.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideRight, rect.width())
+        text = self.currentText()
+        if painter.fontMetrics().horizontalAdvance(text) > rect.width():
+            short = self.itemData(self.currentIndex(), _SHORT) or text
+            text = painter.fontMetrics().elidedText(short, Qt.TextElideMode.ElideRight, rect.width())
         painter.drawText(rect, flags, text)
         detail = self.itemData(self.currentIndex(), _DETAIL)
         used = painter.fontMetrics().horizontalAdvance(text + " ")

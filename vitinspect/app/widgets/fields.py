@@ -254,7 +254,7 @@ class SliderField(QWidget):
     ) -> None:
         super().__init__(parent)
         self._low, self._high, self._whole = low, high, whole
-        self._logarithmic = logarithmic and low > 0
+        self._logarithmic = logarithmic
         steps = int(min(self.STEPS, high - low)) if whole else self.STEPS
         self.slider = Slider(max(1, steps), name=name, tip=tip)
         self.field = NumberField(
@@ -296,15 +296,18 @@ class SliderField(QWidget):
         low, high, value = self._low, self._high, min(max(value, self._low), self._high)
         if high <= low:
             return 0
-        share = math.log(value / low) / math.log(high / low) if self._logarithmic else (value - low) / (high - low)
+        share = (value - low) / (high - low)
+        if self._logarithmic:
+            # A range that begins at 0 has no logarithm; the cube gives small values as much room.
+            share = math.log(value / low) / math.log(high / low) if low > 0 else share ** (1 / 3)
         return round(share * self.slider.maximum())
 
     def _to_value(self, position: int) -> float:
         share = position / max(1, self.slider.maximum())
-        if self._logarithmic:
+        if self._logarithmic and self._low > 0:
             value = self._low * (self._high / self._low) ** share
         else:
-            value = self._low + (self._high - self._low) * share
+            value = self._low + (self._high - self._low) * (share**3 if self._logarithmic else share)
         return float(round(value)) if self._whole else value
 
     def _slid(self, position: int) -> None:

@@ -26,14 +26,23 @@ class Segment:
 
 
 class Segments(QWidget):
-    """``chosen`` tells what a person picked; ``set_value`` tells nobody. ``fill`` shares all the room there is."""
+    """``chosen`` tells what a person picked; ``set_value`` tells nobody. ``fill`` shares all the room there is;
+    with ``optional`` a click on the chosen one chooses nothing, which is told as None."""
 
     chosen = Signal(object)
 
     def __init__(
-        self, segments: Sequence[Segment], *, name: str = "", fill: bool = False, parent: QWidget | None = None
+        self,
+        segments: Sequence[Segment],
+        *,
+        name: str = "",
+        fill: bool = False,
+        optional: bool = False,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._optional = optional
+        self._last: Any = None
         self.setFixedHeight(FIELD_HEIGHT)
         self.setAccessibleName(name)
         horizontal = QSizePolicy.Policy.Expanding if fill else QSizePolicy.Policy.Fixed
@@ -49,16 +58,25 @@ class Segments(QWidget):
             self._group.addButton(button)
             self.buttons[segment.value] = button
             layout.addWidget(button, 1 if fill else 0)
-            button.clicked.connect(lambda _=False, value=segment.value: self.chosen.emit(value))
-        if segments:
+            button.clicked.connect(lambda _=False, value=segment.value: self._clicked(value))
+        if segments and not optional:
             self.set_value(segments[0].value)
 
     @property
     def value(self) -> Any:
         return next((value for value, button in self.buttons.items() if button.isChecked()), None)
 
+    def _clicked(self, value: Any) -> None:
+        if self._optional and value == self._last:
+            self.set_value(None)
+            self.chosen.emit(None)
+            return
+        self._last = value
+        self.chosen.emit(value)
+
     def set_value(self, value: Any) -> None:
         """Nothing is chosen where no segment has this value."""
+        self._last = value
         self._group.setExclusive(False)
         for own, button in self.buttons.items():
             button.setChecked(own == value)
