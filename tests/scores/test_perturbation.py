@@ -134,6 +134,27 @@ def test_lerf_is_the_insertion_curve_read_backwards_and_is_computed_once(monkeyp
     assert both.srg == pytest.approx(alone.srg, abs=1e-6)
 
 
+def test_no_picture_is_scored_twice(monkeypatch):
+    """Equal curves share their scores, and steps that change nothing cost nothing."""
+    from vitinspect.scores.curves import NEVER, Curve, score_curves
+
+    model, x = golden_model("q1"), inputs_q("q1", 0)
+    turn = np.full((64, 64), NEVER, np.int32)
+    turn[:8, :8], turn[8:16, :8] = 0, 6
+    fill = torch.zeros_like(x[0])
+    curves = [Curve(x[0], fill, turn.copy(), 10, 1) for _ in range(3)] + [Curve(x[0], fill, turn.T.copy(), 10, 1)]
+    seen = counted_pictures(model, monkeypatch)
+    score_curves(model, curves)
+    assert sum(seen) == 3 + 2
+    np.testing.assert_array_equal(curves[0].scores, curves[2].scores)
+    half, whole = x.clone(), x.clone()
+    half[..., :8, :8] = 0
+    whole[..., :16, :8] = 0
+    expected = [float(model.logits(p)[0].softmax(-1)[1]) for p in (x, half, whole)]
+    np.testing.assert_allclose(curves[0].scores, [expected[0]] + [expected[1]] * 6 + [expected[2]] * 4, atol=1e-6)
+    assert not np.array_equal(curves[3].scores, curves[0].scores)
+
+
 def test_where_the_steps_differ_lerf_has_its_own_curve():
     model, x = golden_model("q1"), inputs_q("q1", 0)
     values = RNG.uniform(size=(8, 8))

@@ -16,6 +16,7 @@ from vitinspect.evaluation.store import ImageResult, Score, StoredCurve
 from vitinspect.maps import AttributionMap, minmax, resize
 from vitinspect.scores import protocols
 from vitinspect.scores.curves import Curve, score_curves, trapezoid
+from vitinspect.scores.fills import fill_image
 from vitinspect.scores.masks import average_precision, overlap, ratio
 from vitinspect.thresholds import ThresholdedMap, threshold
 
@@ -100,21 +101,26 @@ def vitmix(job: Job) -> None:
             _overlap(job, row, cut, ups[row])
         job.pigeonhole({r: job.maps[r].values for r in job.singles}, {r: c.mask for r, c in cuts.items()})
     tokens = job.plan.variant == "imagenet"
+    fill, steps = (
+        fill_image(job.x, job.plan.fill, job.model.preprocessing, seed=job.plan.seed)[0],
+        job.plan.steps or 100,
+    )
     curves: list[tuple[str, str, Curve]] = []
     for row, attribution in job.maps.items():
-        if "curves" in job.plan.scores:
-            ranked = attribution.values if tokens else cuts[row].mask
-            curves.append((row, "deletion_tokens" if tokens else "deletion_mask", _vitmix_curve(job, ranked)))
-        if "deletion" in job.plan.scores:
-            curves.append((row, "deletion", _vitmix_curve(job, ups[row])))
+        ranked = {
+            "deletion_tokens": attribution.values if "curves" in job.plan.scores and tokens else None,
+            "deletion_mask": cuts[row].mask if "curves" in job.plan.scores and not tokens else None,
+            "deletion": ups[row] if "deletion" in job.plan.scores else None,
+        }
+        curves += [
+            (row, kind, protocols.vitmix_deletion_curve(job.x, values, job.target, steps, fill))
+            for kind, values in ranked.items()
+            if values is not None
+        ]
     job.run([curve for *_, curve in curves])
     for row, kind, curve in curves:
         job.score(row, "deletion_auc" if kind == "deletion" else "deletion_auc_vitmix", trapezoid(curve.scores))
         job.curve(row, kind, np.linspace(0, 1, curve.steps + 1), curve.scores)
-
-
-def _vitmix_curve(job: Job, ranked: np.ndarray) -> Curve:
-    return protocols.vitmix_deletion_curve(job.x, ranked, job.target, job.plan.steps or 100, job.plan.fill, job.model)
 
 
 def vitmix_single(attribution: AttributionMap) -> AttributionMap:

@@ -84,9 +84,10 @@ def _fill(plan: Plan) -> str:
     if plan.protocol == "reciprocam":
         return f"deletion and product: {_FILLS['black']}; insertion: the picture's own mean colour"
     if plan.protocol == "vitmix":
-        ranked = {"imagenet": "the token grid, whose indices are taken as pixel indices"}.get(
-            plan.variant, "the cut mask, in reading order inside it"
-        )
+        ranked = {
+            "imagenet": "the token grid, whose indices are taken as pixel indices: where the grid has no more cells "
+            "than a step has pixels, every map has the same curve"
+        }.get(plan.variant, "the cut mask, in reading order inside it")
         return f"{_FILLS.get(plan.fill, plan.fill)}; what is ranked: {ranked}"
     return "; ".join(_FILLS.get(fill, fill) for fill in plan.fill.split("+"))
 

@@ -77,8 +77,8 @@ PROTOCOL_COLUMNS: dict[str, tuple[Column, ...]] = {
         _BY_SCORE["iou"],
         _BY_SCORE["f1"],
         _BY_SCORE["pixel_accuracy_vitmix"],
-        _BY_SCORE["deletion_auc_vitmix"],
-        _BY_SCORE["deletion_auc"],
+        Column("deletion_auc_vitmix", "Deletion AUC", higher_is_better=False),
+        Column("deletion_auc", "Deletion AUC (map)", higher_is_better=False),
     ),
     "multiplex": tuple(
         Column(f"{kind}_auc_{fill}", f"{kind.capitalize()} AUC, {words}", higher_is_better=kind == "insertion")

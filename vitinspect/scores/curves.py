@@ -100,6 +100,8 @@ def score_curves(
 ) -> None:
     """Score all steps of all curves, in batches that run across curves, and fill in their ``scores``.
 
+    No picture is scored twice: curves that are the same share their scores, as do steps at which no pixel has its turn.
+
     ``use``: "probability" (softmax), "logit", or "score" (the target's own: a cosine for a text).
     """
     import torch
@@ -107,20 +109,29 @@ def score_curves(
     jobs: list[tuple[int, int]] = []
     place: list[list[int]] = []
     starts: dict[tuple[Any, ...], int] = {}
+    same: dict[tuple[Any, ...], list[int]] = {}
     for c, curve in enumerate(curves):
-        mine = []
+        key = _content(curve)
+        if key in same:
+            place.append(same[key])
+            continue
+        mine: list[int] = []
+        changing = set(np.unique(curve.turn).tolist())
         for k in range(curve.first, curve.steps + 1):
-            if k == 0 and curve.fill is not None:
+            if mine and k - 1 not in changing:
+                mine.append(mine[-1])
+            elif k == 0 and curve.fill is not None:
                 # All deletions of a picture start from the same one, and all insertions from the same fill.
                 start = curve.fill if curve.insertion else curve.image
                 known = starts.setdefault((start.data_ptr(), start.shape, curve.target), len(jobs))
                 mine.append(known)
-                if known < len(jobs):
-                    continue
+                if known == len(jobs):
+                    jobs.append((c, k))
             else:
                 mine.append(len(jobs))
-            jobs.append((c, k))
+                jobs.append((c, k))
         place.append(mine)
+        same[key] = mine
     turn = [
         torch.from_numpy(np.ascontiguousarray(curve.turn.reshape(curve.image.shape[-2:]))).to(model.device)
         for curve in curves
@@ -156,6 +167,14 @@ def score_curves(
     )
     for curve, mine in zip(curves, place, strict=True):
         curve.scores, curve.hits = results[mine], hits[mine]
+
+
+def _content(curve: Curve) -> tuple[Any, ...]:
+    """What a curve's scores depend on; its pictures by where they lie, its order by content."""
+    fill = None if curve.fill is None else (curve.fill.data_ptr(), curve.fill.shape)
+    image = (curve.image.data_ptr(), curve.image.shape)
+    order = np.ascontiguousarray(curve.turn).tobytes()
+    return image, fill, order, curve.steps, curve.first, curve.insertion, curve.target
 
 
 def score_pictures(

@@ -53,8 +53,7 @@ def vitmix_deletion_curve(
     ranked: np.ndarray,
     target: TargetLike,
     steps: int = 100,
-    fill: str = "black",
-    model: ViT | None = None,
+    fill: torch.Tensor | None = None,
 ) -> Curve:
     """Deletion as in the ViTmiX script: in 100 steps the next ``H*W // 100`` pixels become zero (mean colour).
 
@@ -65,8 +64,7 @@ def vitmix_deletion_curve(
     height, width = x.shape[-2:]
     count = height * width
     turn = turns(descending(ranked), equal_steps(count, steps), count)
-    gone = fill_image(x, fill, None if model is None else model.preprocessing)[0]
-    return Curve(x[0], gone, turn, steps, target)
+    return Curve(x[0], fill_image(x, "black")[0] if fill is None else fill, turn, steps, target)
 
 
 def vitmix_deletion(model: ViT, x: torch.Tensor, ranked: np.ndarray, target: TargetLike) -> CurveResult:
