@@ -94,7 +94,7 @@ def opened(folder: str | None, *, model: bool = True, **values: Any) -> Iterator
     if model:
         desk.coordinator.start()
     else:
-        desk.coordinator._started = True
+        desk.maps._started = True
         desk.listing.open(folder or "")
     try:
         yield window
@@ -104,7 +104,7 @@ def opened(folder: str | None, *, model: bool = True, **values: Any) -> Iterator
 
 
 def settled(desk: Any) -> bool:
-    busy = desk.worker.busy or not desk.background.idle or desk.coordinator._soon.isActive()
+    busy = desk.worker.busy or not desk.background.idle or desk.coordinator.is_due
     return not busy and not desk.results.pending and bool(desk.results.maps)
 
 

@@ -24,6 +24,10 @@ os.environ["VITINSPECT_HOME"] = str(_HOME)
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long-walk", action="store_true", help="walk through the window for thousands of steps")
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(_HOME, ignore_errors=True)
 

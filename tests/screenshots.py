@@ -44,8 +44,8 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
                 "folded": ("Model and target", "Methods", "Display", "Threshold", "Fusion"),
             },
             lambda window: [
-                window.desk.extras.brush((150, 200), (300, 260)),
-                window.desk.extras.brush((300, 260), (320, 200)),
+                window.desk.what_if.brush((150, 200), (300, 260)),
+                window.desk.what_if.brush((300, 260), (320, 200)),
             ],
         ),
         **{

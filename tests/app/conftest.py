@@ -128,7 +128,7 @@ def settle(desk: Desk, qtbot: Any) -> Callable[[], None]:
                 not desk.worker.busy
                 and desk.background.idle
                 and not desk.results.pending
-                and not desk.coordinator._soon.isActive()
+                and not desk.coordinator.is_due
             )
 
         for _ in range(3):

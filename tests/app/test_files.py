@@ -1,4 +1,4 @@
-"""What is kept of pictures and maps: listing, thumbnails, decoded pictures, map_cache."""
+"""What is kept of pictures and maps: listing, thumbnails, decoded pictures, caches."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage
 
 from vitinspect.app import pictures, thumbnails
 from vitinspect.app.compute import map_cache
+from vitinspect.app.compute.addresses import InputAddress
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.compute.thread_pool import DECODE, THUMBNAIL, Background, Job
 from vitinspect.app.geometry import Placed
@@ -276,12 +277,15 @@ def test_small_pictures_are_not_gathered_without_end(tmp_path, monkeypatch):
 
 # --- maps --------------------------------------------------------------------------------------------------------
 
-MAP = Mapped("rollout", "rollout(start_layer=1)", np.arange(12, dtype=np.float32).reshape(3, 4), False, "patch")
+INPUT = InputAddress("a picture", "a model", "float32", "crop")
+MAP = Mapped(
+    INPUT.of("rollout(start_layer=1)"), "rollout", np.arange(12, dtype=np.float32).reshape(3, 4), False, "patch"
+)
 
 
 def test_a_map_comes_back_from_disk_as_it_was(home):
-    map_cache.write("an address", MAP)
-    found = map_cache.read("an address")
+    map_cache.write(MAP)
+    found = map_cache.read(MAP.address.text)
     assert (found.method, found.key, found.signed, found.resolution) == ("rollout", MAP.key, False, "patch")
     assert found.values.dtype == np.float32
     assert np.array_equal(found.values, MAP.values)
@@ -290,12 +294,13 @@ def test_a_map_comes_back_from_disk_as_it_was(home):
 
 def test_a_prediction_comes_back_with_its_place(home):
     placed = Placed((224, 224), (300, 400), (50.0, 0.0, 350.0, 300.0))
-    value = Predicted((Prediction(1, "bee", 0.9, 3.5),), np.array([0.1, 0.9]), (1,), placed)
-    map_cache.write("a prediction", value)
-    found = map_cache.read("a prediction")
+    value = Predicted(INPUT, (Prediction(1, "bee", 0.9, 3.5),), np.array([0.1, 0.9]), placed)
+    map_cache.write(value)
+    found = map_cache.read(INPUT.text)
     assert found.predictions == value.predictions
     assert found.placed == placed
-    assert found.target == (1,)
+    assert found.target(()) == (1,)
+    assert found.address == INPUT
 
 
 DAMAGES = [
@@ -322,16 +327,16 @@ def test_a_damaged_thumbnail_is_made_again(home, pictures, damage):
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_map_is_left_out(home, damage):
-    map_cache.write("an address", MAP)
+    map_cache.write(MAP)
     (path,) = map_cache.folder().rglob("*.map")
     path.write_bytes(damage(path.read_bytes()))
-    assert map_cache.read("an address") is None
+    assert map_cache.read(MAP.address.text) is None
 
 
 def test_maps_leave_the_memory_when_they_take_too_much():
     cache = map_cache.MemoryCache(10_000)
     for i in range(20):
-        cache.put(f"{i}", Mapped("m", "m", np.zeros((8, 8)), False, "patch"))
+        cache.put(Mapped(INPUT.of(f"m{i}"), "m", np.zeros((8, 8)), False, "patch"))
     assert cache.nbytes <= 10_000
-    assert cache.get("0") is None
-    assert cache.get("19") is not None
+    assert cache.get(INPUT.of("m0").text) is None
+    assert cache.get(INPUT.of("m19").text) is not None

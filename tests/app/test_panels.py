@@ -114,7 +114,7 @@ def test_overlap_is_shown_where_there_is_a_mask(shown, desk, pictures, settle):
     mask = np.zeros((64, 96), np.uint8)
     mask[10:40, 30:60] = 255
     Image.fromarray(mask).save(masks / "picture 1.png")
-    desk.extras.masks._known.clear()
+    desk.overlaps.masks.forget()
     desk.state.set(plots=True)
     desk.state.set(threshold_mode="mean")
     settle()
@@ -157,11 +157,11 @@ def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, des
     assert desk.results.probed is None
 
 
-def test_painting_nothing_away_would_change_nothing(shown, desk, settle):
-    desk.results.update(painted=np.zeros(desk.results.placed.input_size, bool))
-    desk.extras._probe()
+def test_taking_nothing_out_leaves_the_picture_as_it_is(shown, desk, settle):
+    desk.what_if.paint_out(np.zeros(desk.results.placed.input_size, bool))
     settle()
-    assert np.allclose(desk.results.probed.probabilities, desk.results.probabilities, atol=1e-6)
+    assert desk.results.painted is None
+    assert desk.results.probed is None
 
 
 def test_the_attention_of_each_head_adds_up_to_one(shown, desk, qtbot, settle):
@@ -188,7 +188,7 @@ def test_what_belongs_to_a_picture_goes_with_it(shown, desk, qtbot, settle):
     desk.state.set(score_steps=2)
     shown.actions_["compute_scores"].trigger()
     qtbot.waitUntil(lambda: bool(desk.results.curves), timeout=20_000)
-    desk.extras.brush((40, 30), (50, 40))
+    desk.what_if.brush((40, 30), (50, 40))
     settle()
     shown.actions_["next"].trigger()
     settle()

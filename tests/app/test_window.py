@@ -14,12 +14,12 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog
 
-from vitinspect.app import caches
 from vitinspect.app.canvas.labels import format_value
+from vitinspect.app.compute import map_cache
+from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
 from vitinspect.app.shell.menus import MENUS, every_action
 from vitinspect.app.shell.window import MainWindow
-from vitinspect.app.worker import Problem
 from vitinspect.errors import ModelError
 
 
@@ -322,27 +322,53 @@ def test_a_folder_that_vanishes_leaves_a_message(shown, desk, pictures, qtbot):
     assert desk.results.picture is not None
 
 
-def test_an_unreadable_folder_leaves_a_message(window, desk, tmp_path, qtbot):
+def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, desk, tmp_path, qtbot):
     desk.state.set(folder=str(tmp_path / "nowhere"))
     desk.coordinator.start()
     qtbot.waitUntil(lambda: window.message.isVisible(), timeout=5000)
     assert "nowhere" in window.message.text.text()
+    assert str(tmp_path / "nowhere") not in desk.state.recent_folders
 
 
-def test_a_model_that_does_not_load_leaves_the_window_usable(shown, desk, qtbot, settle, tiny):
+def test_a_folder_that_is_not_there_replaces_nothing(shown, desk, pictures, tmp_path, qtbot, settle):
+    settle()
+    before = desk.state.recent_folders
+    assert str(pictures) in before
+    shown.browser.path.lineEdit().setText(str(tmp_path / "nowhere"))
+    qtbot.keyClick(shown.browser.path.lineEdit(), Qt.Key.Key_Return)
+    settle()
+    assert "nowhere" in shown.message.text.text()
+    assert desk.state.folder == str(pictures)
+    assert desk.state.recent_folders == before
+    assert shown.browser.path.currentText() == str(pictures)
+    assert desk.listing.rowCount() == 6
+    desk.folders.open(str(pictures.parent))
+    settle()
+    assert not shown.message.isVisible(), "an error goes when its cause is gone"
+
+
+def test_a_model_that_does_not_load_leaves_the_one_that_works(shown, desk, qtbot, settle, tiny):
     def failing(source, device="cpu"):
         if source == "bad":
             raise ModelError("bad is no model.")
         return tiny
 
-    desk.coordinator._loader = failing
+    desk.models.loader = failing
     desk.state.set(model="bad")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
     assert shown.message.text.text() == "bad is no model."
+    settle()
     assert "bad is no model." in shown.context.model.about
+    assert desk.state.model == "demo"
+    assert desk.results.card.source == "demo"
+    shown.actions_["next"].trigger()
+    settle()
+    assert desk.results.maps["rollout"].image == "picture 2.png"
+    assert shown.message.isVisible()
     desk.state.set(model="good")
     settle()
     assert desk.results.maps
+    assert not shown.message.isVisible(), "an error goes when its cause is gone"
 
 
 def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch):
@@ -434,7 +460,7 @@ def test_limits_count_at_once(shown, desk, settle, home):
         settle()
     assert len(desk.coordinator.pictures) > 1
     assert len(desk.coordinator.memory) > 2
-    assert list(caches.folder().rglob("*.*"))
+    assert list(map_cache.folder().rglob("*.*"))
     desk.coordinator.pictures.bound(1)
     assert len(desk.coordinator.pictures) == 1
     desk.settings.set("picture_memory", 64)
@@ -444,7 +470,7 @@ def test_limits_count_at_once(shown, desk, settle, home):
     desk.settings.set("map_disk", 0)
     settle()
     assert not desk.coordinator.use_disk
-    assert not [path for path in caches.folder().rglob("*.*") if path.is_file()]
+    assert not [path for path in map_cache.folder().rglob("*.*") if path.is_file()]
 
 
 def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, desk):
@@ -518,23 +544,20 @@ def test_overlap_with_a_mask_stays_when_the_model_comes_after_the_maps(window, d
     assert 0 < before.iou < 1
     # What happens when maps were found on disk and the model is ready later.
     desk.results.update(card=replace(desk.results.card))
-    assert desk.results.overlaps == {}
-    qtbot.waitUntil(lambda: "rollout" in desk.results.overlaps, timeout=10_000)
+    settle()
     assert desk.results.overlaps["rollout"] == before
 
 
 def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, desk, settle, qtbot):
     first = desk.results.maps["rollout"].values
     settle()
-    desk.coordinator.memory.clear()
-    desk.coordinator._looked.clear()
+    desk.maps.clear()
     requests = []
     desk.worker.started.connect(lambda *a: requests.append(a))
     desk.state.set(image=str(desk.listing.path_at(3)))
     settle()
     requests.clear()
-    desk.coordinator.memory.clear()
-    desk.coordinator._looked.clear()
+    desk.maps.clear()
     desk.state.set(image=str(desk.listing.path_at(0)))
     settle()
     assert requests == []

@@ -15,9 +15,19 @@ from vitinspect.app.compute.thread_pool import Background
 from vitinspect.app.compute.worker import Worker
 from vitinspect.app.listing import ImageList
 from vitinspect.app.multiplex.networks import Networks
-from vitinspect.app.services.coordinator import Coordinator
-from vitinspect.app.services.derived_maps import Derived
-from vitinspect.app.services.extras import Extras
+from vitinspect.app.services.activity import Activity
+from vitinspect.app.services.attention import AttentionService
+from vitinspect.app.services.coordinator import Coordinator, Services
+from vitinspect.app.services.curves import CurveService
+from vitinspect.app.services.derived_maps import DerivedMaps
+from vitinspect.app.services.evaluation_run import EvaluationRunService
+from vitinspect.app.services.folders import FolderService
+from vitinspect.app.services.maps import MapService
+from vitinspect.app.services.models import ModelService
+from vitinspect.app.services.overlaps import OverlapService
+from vitinspect.app.services.pictures import PictureService
+from vitinspect.app.services.what_if import WhatIfService
+from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.settings import Settings
@@ -41,23 +51,52 @@ class Desk(QObject):
         self.worker = Worker(parent=self)
         self.listing = ImageList(self.background, parent=self)
         self.thumbnails = Thumbnails(self.background, self.settings["thumbnail_disk"] * _MB, parent=self)
-        self.coordinator = Coordinator(
+        self.problems = Problems(parent=self)
+        state, results, pool, worker, problems = (
             self.state,
             self.results,
-            self.listing,
             self.background,
             self.worker,
-            loader=loader,
-            map_bytes=self.settings["map_memory"] * _MB,
-            picture_bytes=self.settings["picture_memory"] * _MB,
+            self.problems,
+        )
+        self.activity = Activity(results, worker, parent=self)
+        self.folders = FolderService(state, results, self.listing, problems, parent=self)
+        self.pictures = PictureService(
+            state, results, self.listing, pool, self.settings["picture_memory"] * _MB, parent=self
+        )
+        self.models = ModelService(
+            state, results, pool, worker, problems, loader=loader, remember=use_disk, parent=self
+        )
+        self.maps = MapService(
+            state,
+            results,
+            pool,
+            worker,
+            problems,
+            memory_bytes=self.settings["map_memory"] * _MB,
+            disk_bytes=self.settings["map_disk"] * _MB,
             use_disk=use_disk,
-            map_disk_bytes=self.settings["map_disk"] * _MB,
             parent=self,
         )
-        self.derived = Derived(self.state, self.results, parent=self)
-        self.extras = Extras(self.state, self.results, self.background, self.worker, self.coordinator, parent=self)
-        self.networks = Networks(self.state, self.results, self.worker, parent=self)
-        self.networks.trouble.connect(self.coordinator.trouble)
+        self.derived = DerivedMaps(state, results, parent=self)
+        self.overlaps = OverlapService(state, results, pool, parent=self)
+        self.curves = CurveService(state, results, worker, problems, parent=self)
+        self.what_if = WhatIfService(state, results, worker, problems, parent=self)
+        self.attention = AttentionService(state, results, worker, problems, parent=self)
+        self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
+        self.networks = Networks(state, results, worker, problems, parent=self)
+        services = Services(
+            self.folders,
+            self.pictures,
+            self.models,
+            self.maps,
+            self.overlaps,
+            self.curves,
+            self.what_if,
+            self.attention,
+            self.run,
+        )
+        self.coordinator = Coordinator(state, services, pool, worker, parent=self)
         self.settings.changed.connect(self._bound)
         self.window_layout: dict[str, Any] = {}
         self.remembers = True
@@ -71,11 +110,11 @@ class Desk(QObject):
             return
         most = self.settings[setting] * _MB
         if setting == "map_memory":
-            self.coordinator.memory.bound(most)
+            self.maps.memory.bound(most)
         elif setting == "picture_memory":
-            self.coordinator.pictures.bound(most)
+            self.pictures.cache.bound(most)
         elif setting == "map_disk":
-            self.coordinator.bound_disk(most)
+            self.maps.bound_disk(most)
         else:
             self.thumbnails.most_bytes = most
             self.thumbnails.prune()

@@ -76,6 +76,8 @@ class ImageList(QAbstractListModel):
         self._shown: list[str] = []
         self._rows: dict[str, int] = {}
         self.complete = False
+        self.failure = ""
+        """Why the folder could not be listed."""
         self._job: Job | None = None
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(self._folder_changed)
@@ -112,6 +114,11 @@ class ImageList(QAbstractListModel):
     def row_of(self, path: str) -> int:
         """-1 where it is not shown."""
         return self._rows.get(path, -1)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that are shown instead of a folder."""
+        return self._files
 
     @property
     def total(self) -> int:
@@ -188,14 +195,17 @@ class ImageList(QAbstractListModel):
         def done(result: Any, error: BaseException | None) -> None:
             if token.cancelled:
                 return
-            if error is not None:
-                self._take(Listed([], {}, True))
-                if isinstance(error, VitInspectError):
-                    self.failed.emit(str(error))
-                elif not isinstance(error, Cancelled):
-                    _log.error("Listing %s failed", folder, exc_info=error)
-                    self.failed.emit(f"{folder} cannot be listed: {error}")
+            if isinstance(error, Cancelled):
                 return
+            if error is not None:
+                known = isinstance(error, VitInspectError)
+                self.failure = str(error) if known else f"{folder} cannot be listed: {error}"
+                if not known:
+                    _log.error("Listing %s failed", folder, exc_info=error)
+                self._take(Listed([], {}, True))
+                self.failed.emit(self.failure)
+                return
+            self.failure = ""
             self._take(result)
 
         self._job = self._background.submit(LIST, Job(work, done, cancel=token))

@@ -14,10 +14,11 @@ from PySide6.QtWidgets import QApplication
 from vitinspect import system
 from vitinspect.app import theme
 from vitinspect.app.canvas.canvas import Canvas
+from vitinspect.app.compute.addresses import Address
 from vitinspect.app.geometry import Placed
 from vitinspect.app.pictures import Picture, decode
 from vitinspect.app.services.derived_maps import Cut
-from vitinspect.app.session.results import Address, ModelCard, Results, ShownMap
+from vitinspect.app.session.results import ModelCard, Results, ShownMap
 from vitinspect.app.session.state import State
 
 GRID = (7, 7)

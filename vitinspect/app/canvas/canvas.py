@@ -93,7 +93,8 @@ class Canvas(QWidget):
         if self.state.show == "image" or not maps:
             return []
         if self.state.layout == "grid":
-            return maps
+            kept = self.results.kept_map()
+            return maps if kept is None else [*maps, kept]
         active = self.active_map()
         if self.state.layout == "swipe":
             second = self.second_map()

@@ -28,7 +28,8 @@ class Readout(QWidget):
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         canvas.hovered.connect(self._hovered)
-        canvas.state.changed.connect(lambda names: self.update())
+        # Whatever changes what the canvas shows is painted there first: the next map, the layout, the zoom.
+        canvas.painted.connect(self.update)
         results.changed.connect(lambda names: self.update())
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -10,18 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
 from vitinspect import paths
+from vitinspect.app.compute.addresses import Address
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.geometry import Placed
-from vitinspect.app.session.results import Address, ModelCard, Prediction
+from vitinspect.app.session.results import Prediction
 
 _log = logging.getLogger(__name__)
-_MAGIC = b"vitinspect map 2\n"
+_MAGIC = b"vitinspect map 3\n"
+"""Another number than before: older files may lie under the address of another fit and are not read."""
 
 
 class MemoryCache:
@@ -38,7 +39,9 @@ class MemoryCache:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, key: str, value: Mapped | Predicted) -> None:
+    def put(self, value: Mapped | Predicted) -> None:
+        """Keep it under its own address."""
+        key = value.address.text
         if key in self._kept:
             self._bytes -= _size(self._kept.pop(key))
         self._kept[key] = value
@@ -76,10 +79,6 @@ def _size(value: Mapped | Predicted) -> int:
     return int(array.nbytes) + 1024  # the objects around it
 
 
-def prediction_key(content: str, model: str, precision: str, fit: str) -> str:
-    return Address(content, model, "prediction", (), precision, fit).text
-
-
 def folder() -> Path:
     return paths.cache_folder() / "maps"
 
@@ -89,12 +88,12 @@ def _file_for(key: str) -> Path:
     return folder() / digest[:2] / f"{digest[2:]}.map"
 
 
-def write(key: str, value: Mapped | Predicted) -> None:
+def write(value: Mapped | Predicted) -> None:
     """Put one entry on disk. A disk that cannot be written costs the entry only."""
     from vitinspect.files import write_atomic
 
     try:
-        write_atomic(_file_for(key), pack(key, value))
+        write_atomic(_file_for(value.address.text), pack(value))
     except Exception as error:
         _log.info("The map cache cannot be written: %s", error)
 
@@ -112,18 +111,17 @@ def read(key: str) -> Mapped | Predicted | None:
         return None
 
 
-def pack(key: str, value: Mapped | Predicted) -> bytes:
+def pack(value: Mapped | Predicted) -> bytes:
     import numpy as np
 
     from vitinspect.files import sealed
 
     array = value.values if isinstance(value, Mapped) else value.probabilities
-    header: dict[str, Any] = {"key": key, "dtype": array.dtype.str, "shape": array.shape}
+    header: dict[str, Any] = {"key": value.address.text, "dtype": array.dtype.str, "shape": array.shape}
     if isinstance(value, Mapped):
         header |= {
             "kind": "map",
             "method": value.method,
-            "method_key": value.key,
             "signed": value.signed,
             "resolution": value.resolution,
         }
@@ -132,7 +130,6 @@ def pack(key: str, value: Mapped | Predicted) -> bytes:
         header |= {
             "kind": "prediction",
             "predictions": [(p.index, p.label, p.probability, p.logit) for p in value.predictions],
-            "target": value.target,
             "placed": (placed.input_size, placed.original_size, placed.box),
         }
     text = json.dumps(header).encode()
@@ -167,84 +164,11 @@ def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
     array = np.frombuffer(body, np.dtype(header["dtype"]), offset=start)
     array = array.reshape(header["shape"]).copy()
     if header["kind"] == "map":
-        return Mapped(header["method"], header["method_key"], array, header["signed"], header["resolution"])
+        return Mapped(Address.parse(key), header["method"], array, header["signed"], header["resolution"])
     input_size, original_size, box = header["placed"]
     return Predicted(
+        Address.parse(key).input,
         tuple(Prediction(*row) for row in header["predictions"]),
         array,
-        tuple(header["target"]),
         Placed(tuple(input_size), tuple(original_size), tuple(box)),
     )
-
-
-# --- what is known of models that are not loaded yet -------------------------------------------------------------
-
-
-def _cards_file() -> Path:
-    return paths.cache_folder() / "models.cards"
-
-
-def model_stamp(source: str) -> str:
-    """What changes when the files behind a model's name do; empty where that cannot be told."""
-    from vitinspect import resources
-
-    if source == "demo":
-        places = [resources.demo_model_folder()]
-    else:
-        places = [Path(source)]
-    files: list[Path] = []
-    for place in places:
-        if place.is_dir():
-            files += sorted(p for p in place.iterdir() if p.is_file())
-        elif place.is_file():
-            files.append(place)
-    parts = []
-    for path in files:
-        status = os.stat(path)
-        parts.append(f"{path}:{status.st_size}:{status.st_mtime_ns}")
-    return "|".join(parts)
-
-
-def remember_card(card: ModelCard) -> None:
-    """So that at the next start its maps are found before it is loaded."""
-    from vitinspect.files import sealed, write_atomic
-
-    try:
-        stamp = model_stamp(card.source)
-        if not stamp:
-            return
-        known = _read_cards()
-        known.pop(card.source, None)
-        known[card.source] = {"stamp": stamp, "card": card.__dict__}
-        while len(known) > 12:
-            known.pop(next(iter(known)))
-        write_atomic(_cards_file(), sealed(json.dumps(known).encode()))
-    except Exception as error:
-        _log.info("The model could not be remembered: %s", error)
-
-
-def recall_card(source: str, precision: str) -> ModelCard | None:
-    """What is known of ``source`` from an earlier time, if its files are the same still."""
-    try:
-        found = _read_cards().get(source)
-        if found is None or found["stamp"] != model_stamp(source):
-            return None
-        values = dict(found["card"])
-        for name in ("labels", "grid", "patch_size", "input_size", "prefix_names"):
-            values[name] = tuple(values[name])
-        values["precision"] = precision
-        return ModelCard(**values)
-    except Exception as error:
-        _log.info("The remembered model %s cannot be used: %s", source, error)
-        return None
-
-
-def _read_cards() -> dict[str, Any]:
-    from vitinspect.files import unsealed
-
-    try:
-        text = unsealed(_cards_file().read_bytes())
-        found = {} if text is None else json.loads(text)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

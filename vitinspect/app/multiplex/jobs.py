@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vitinspect.app.compute.addresses import InputAddress
 from vitinspect.app.compute.explaining import HandOver, Report, as_engine_target
-from vitinspect.app.compute.probing import prepared
+from vitinspect.app.compute.model_input import model_for, prepared
 from vitinspect.app.compute.worker import Context
 from vitinspect.progress import CancelToken
 
@@ -22,9 +23,7 @@ def network(
     progress: Report,
     *,
     pixels: np.ndarray,
-    content: str,
-    fit: str,
-    precision: str,
+    address: InputAddress,
     operator: str,
     prefix: bool,
     key: Any,
@@ -34,13 +33,13 @@ def network(
     from vitinspect.attention_network import head_of
     from vitinspect.explainers.attention_layers import attention_layers
 
-    model = context.model
+    model = model_for(context, address)
     head = head_of(operator)
     if head is not None and head >= model.heads:
         operator = f"head {model.heads - 1}"  # a model with fewer heads than the last one
-    tensor = prepared(context, pixels, content, fit).tensor
+    tensor = prepared(context, pixels, address).tensor
     layers = attention_layers(
-        model, tensor, operator=operator, prefix=prefix, precision=_known(precision), cancel=cancel
+        model, tensor, operator=operator, prefix=prefix, precision=_known(address.precision), cancel=cancel
     )
     return prepare(layers, key, progress, cancel)
 
@@ -52,9 +51,7 @@ def aggregate(
     progress: Report,
     *,
     pixels: np.ndarray,
-    content: str,
-    fit: str,
-    precision: str,
+    address: InputAddress,
     target: tuple[int, ...],
     parameters: dict[str, Any],
     key: Any,
@@ -66,13 +63,13 @@ def aggregate(
     from vitinspect.app.multiplex.model import Aggregate
     from vitinspect.attention_network import DIRECTIONS, OPERATORS, STATISTICS
 
-    tensor = prepared(context, pixels, content, fit).tensor
+    tensor = prepared(context, pixels, address).tensor
     explanation = vi.explain(
-        context.model,
+        model_for(context, address),
         tensor,
         [("multiplex", parameters)],
         target=as_engine_target(target),
-        precision=precision,
+        precision=address.precision,
         details=True,
         progress=progress,
         cancel=cancel,

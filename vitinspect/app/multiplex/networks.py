@@ -16,7 +16,9 @@ from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signa
 
 from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.multiplex import jobs
-from vitinspect.app.session.results import READY, Results
+from vitinspect.app.services.inputs import current_input
+from vitinspect.app.session.problems import Problems
+from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from vitinspect.graphs import LayerMeasures
 
 METHOD = "multiplex"
+CAUSE = "network"
 MOST_BYTES = 256 << 20
 """Of networks that were shown before, so that going back to an operator costs nothing."""
 _STOPPED = "Stopped. Ctrl+R tries again."
@@ -40,6 +43,7 @@ _OWN = frozenset(
         "fit",
         "precision",
         "target",
+        "image",
     }
 )
 
@@ -48,10 +52,12 @@ class Networks(QObject):
     """What there is to show in the panel; ``changed`` carries the names of what differs from before."""
 
     changed = Signal(object)
-    trouble = Signal(object)
 
-    def __init__(self, state: State, results: Results, worker: Worker, parent: QObject | None = None) -> None:
+    def __init__(
+        self, state: State, results: Results, worker: Worker, problems: Problems, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
+        self.problems = problems
         self.state, self.results, self.worker = state, results, worker
         self.network: Network | None = None
         self.aggregate: Aggregate | None = None
@@ -154,7 +160,7 @@ class Networks(QObject):
             self._ids = dict.fromkeys(self._ids, 0)
         if "card" in names:
             self._kept.clear()
-        if names & {"picture", "card", "model_state", "target"}:
+        if names & {"picture", "card", "model_state", "target", "predicted_for"}:
             self.want()
 
     def _update(self, **changes: Any) -> None:
@@ -167,25 +173,22 @@ class Networks(QObject):
     # --- asking ------------------------------------------------------------------------------------------------------
 
     def _common(self) -> dict[str, Any] | None:
-        picture, card = self.results.picture, self.results.card
-        if picture is None or card is None or self.results.model_state != READY or self.state.workspace != "network":
+        picture, where = self.results.picture, current_input(self.state, self.results)
+        if picture is None or where is None or self.state.workspace != "network":
             return None
-        return {
-            "pixels": picture.pixels,
-            "content": picture.content,
-            "fit": self.state.fit,
-            "precision": self.state.precision,
-        }
+        return {"pixels": picture.pixels, "address": where}
+
+    def _network_key(self) -> Any:
+        """What the network of the state belongs to."""
+        where = current_input(self.state, self.results)
+        return None if where is None else (where, self.state.network_operator, self.state.network_prefix)
 
     def want(self) -> None:
         """Ask for what is shown and not there."""
         common = self._common()
         if common is None:
             return
-        assert self.results.card is not None
-        state = self.state
-        base = (common["content"], self.results.card.fingerprint, state.fit, state.precision)
-        key = (*base, state.network_operator, state.network_prefix)
+        state, key = self.state, self._network_key()
         if key != self._asked["network"]:
             self._asked["network"] = key
             kept = self._kept.get(key)
@@ -216,19 +219,18 @@ class Networks(QObject):
         self._want_measures()
 
     def _aggregate_key(self) -> Any:
-        if self.results.card is None or self.results.picture is None:
+        where = current_input(self.state, self.results)
+        if where is None or self.results.predicted_for != where:
             return None
-        state = self.state
-        parameters = tuple(sorted(state.parameters.get(METHOD, {}).items()))
-        picture, model = self.results.picture.content, self.results.card.fingerprint
-        return (picture, model, state.fit, state.precision, self.results.target, parameters)
+        parameters = tuple(sorted(self.state.parameters.get(METHOD, {}).items()))
+        return (where, self.results.target, parameters)
 
     def _want_aggregate(self) -> None:
         common = self._common()
         if common is None or self.state.network_view != "aggregate" or not self.results.target:
             return
         key = self._aggregate_key()
-        if key == self._asked["aggregate"]:
+        if key is None or key == self._asked["aggregate"]:
             return
         self._asked["aggregate"] = key
         self._update(aggregate_error="")
@@ -247,7 +249,7 @@ class Networks(QObject):
     @property
     def is_current(self) -> bool:
         """Whether the network is the one that the state asks for."""
-        return self.network is not None and self.network.key == self._asked["network"]
+        return self.network is not None and self.network.key == self._network_key()
 
     @property
     def aggregate_is_current(self) -> bool:
@@ -325,7 +327,7 @@ class Networks(QObject):
         self._process = None
         if code:
             details = bytes(process.readAllStandardError().data()).decode("utf-8", "replace")
-            self.trouble.emit(Problem("The network could not be measured.", details))
+            self.problems.report(CAUSE, Problem("The network could not be measured.", details))
         process.deleteLater()
         self._update(measuring=None)
 
@@ -334,7 +336,9 @@ class Networks(QObject):
             self._process = None
             process.deleteLater()
             self._update(measuring=None)
-            self.trouble.emit(Problem(f"The network could not be measured: {process.errorString()}.", "", True))
+            self.problems.report(
+                CAUSE, Problem(f"The network could not be measured: {process.errorString()}.", "", True)
+            )
 
     # --- the worker answers ------------------------------------------------------------------------------------------
 
@@ -342,6 +346,7 @@ class Networks(QObject):
     def _on_finished(self, request_id: int, result: Any) -> None:
         if request_id == self._ids["network"] and getattr(result, "key", None) == self._asked["network"]:
             self._keep(result)
+            self.problems.solved(CAUSE)
             self._update(network=result, error="", measures=(), communities={})
             self._rest.start()
         elif request_id == self._ids["aggregate"] and getattr(result, "key", None) == self._asked["aggregate"]:
@@ -361,7 +366,7 @@ class Networks(QObject):
         else:
             return
         if not problem.expected:
-            self.trouble.emit(problem)
+            self.problems.report(CAUSE, problem)
 
     # --- the person asks ---------------------------------------------------------------------------------------------
 

@@ -230,8 +230,9 @@ class NetworkPanel(QWidget):
 
         def done(result: Any, error: BaseException | None) -> None:
             if error is not None:
-                networks.trouble.emit(problem_of(error, "writing the network"))
+                networks.problems.report("network file", problem_of(error, "writing the network"))
             else:
+                networks.problems.solved("network file")
                 self.said.emit(f"Saved {result}")
 
         self.said.emit(f"Writing {path} …")

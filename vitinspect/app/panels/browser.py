@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal, Slot
@@ -13,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QV
 from vitinspect.app.listing import ImageList
 from vitinspect.app.panels.grid import ThumbnailGrid
 from vitinspect.app.panels.section import Choice, quiet
+from vitinspect.app.services.folders import FolderService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import Thumbnails
@@ -31,10 +31,16 @@ class Browser(QWidget):
     """A folder was typed: the keys belong to the picture again."""
 
     def __init__(
-        self, state: State, results: Results, listing: ImageList, thumbnails: Thumbnails, parent: QWidget | None = None
+        self,
+        state: State,
+        results: Results,
+        listing: ImageList,
+        thumbnails: Thumbnails,
+        folders: FolderService,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._state, self._results, self._listing = state, results, listing
+        self._state, self._results, self._listing, self._folders = state, results, listing, folders
         self.path = QComboBox()
         self.path.setEditable(True)
         self.path.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
@@ -204,28 +210,15 @@ class Browser(QWidget):
 
     def _go(self, text: str) -> None:
         text = os.path.expanduser(text.strip())
-        if text and text != self._state.folder:
-            open_folder(self._state, text)
+        if text and text != self._state.folder and not self._folders.open(text):
+            self._follow_folder()
 
     def _go_up(self) -> None:
         if self._state.folder:
-            open_folder(self._state, os.path.dirname(self._state.folder.rstrip(os.sep)) or os.sep)
+            self._folders.open(os.path.dirname(self._state.folder.rstrip(os.sep)) or os.sep)
 
     def closeEvent(self, event: object) -> None:  # noqa: N802
         self._typed.stop()
-
-
-def open_folder(state: State, folder: str, image: str = "") -> None:
-    """Show ``folder`` and remember it among the recent ones."""
-    folder = os.path.abspath(folder)
-    recent = (folder, *(f for f in state.recent_folders if f != folder))[:12]
-    state.set(folder=folder, recent_folders=recent, image=image, files=(), **_UNFILTERED)
-
-
-def open_files(state: State, paths: Sequence[str]) -> None:
-    """Show some pictures, wherever they lie, instead of a folder."""
-    files = tuple(dict.fromkeys(os.path.abspath(path) for path in paths))
-    state.set(folder="", files=files, image=files[0], **_UNFILTERED)
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

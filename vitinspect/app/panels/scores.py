@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from vitinspect.app import theme
 from vitinspect.app.panels.section import Choice, quiet, set_columns
-from vitinspect.app.services.extras import Extras
+from vitinspect.app.services.curves import CurveService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
@@ -33,12 +33,12 @@ DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 class ScoresPanel(QWidget):
     """A table of figures at the left, the two curves at the right."""
 
-    def __init__(self, state: State, results: Results, extras: Extras, parent: QWidget | None = None) -> None:
+    def __init__(self, state: State, results: Results, service: CurveService, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._state, self._results, self._extras = state, results, extras
+        self._state, self._results = state, results
         self.compute = QPushButton("Compute curves")
         self.compute.setToolTip("Mask the picture step by step in the order of each map, in the background")
-        self.compute.clicked.connect(extras.score)
+        self.compute.clicked.connect(service.compute)
         self.fill = Choice(
             state,
             "score_fill",
@@ -96,14 +96,12 @@ class ScoresPanel(QWidget):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & {"score_fill", "score_steps"}:
-            self._extras.forget_curves()
         if "score_steps" in names:
             self.steps.setValue(self._state.score_steps)
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if self.isVisible() and names & {"maps", "fused", "curves", "overlaps", "mask_path", "mask_error", "scoring"}:
+        if self.isVisible() and names & {"maps", "fused", "curves", "overlaps", "truth", "mask_error", "scoring"}:
             self._follow()
 
     def showEvent(self, event: object) -> None:  # noqa: N802
@@ -149,10 +147,8 @@ class ScoresPanel(QWidget):
             parts.append(f"Curves: probability of {results.card.target_text(results.target)}.")
         if results.mask_error:
             parts.append(results.mask_error)
-        elif results.mask_path:
-            parts.append("Overlap: with the mask in masks/.")
-        else:
-            parts.append("Overlap: no mask in masks/.")
+        elif results.truth is not None:
+            parts.append(results.truth.rule)
         return " ".join(parts)
 
 

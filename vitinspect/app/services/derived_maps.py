@@ -1,5 +1,7 @@
 """What follows from the maps by arithmetic alone: the fused map, the cuts, the agreement of pairs.
 
+Each is kept under the address of the map that it was made of.
+
 None of it runs a model. It is done in the window's own thread, because it takes a millisecond or two and must be on
 the screen in the same frame as the slider that asked for it. What a slider does not change is kept.
 """
@@ -11,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from vitinspect.app.session.results import Address, Results, ShownMap
+from vitinspect.app.compute.addresses import Address, FusedAddress, MapAddress
+from vitinspect.app.session.results import KEPT, Results, ShownMap
 from vitinspect.app.session.state import FUSED, LEVELS, State
 from vitinspect.errors import ParameterError
 
@@ -45,14 +48,14 @@ class Cut:
     mask: np.ndarray
 
 
-class Derived(QObject):
-    """Keeps ``fused``, ``cuts`` and ``agreements`` of the results in step."""
+class DerivedMaps(QObject):
+    """Writes ``fused``, ``cuts`` and ``agreements``."""
 
     def __init__(self, state: State, results: Results, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state, self.results = state, results
-        self._prepared: dict[tuple[int, str, tuple[int, int]], tuple[ShownMap, Any]] = {}
-        self._kept_cuts: dict[tuple[int, str, float], tuple[ShownMap, Cut]] = {}
+        self._prepared: dict[tuple[MapAddress, str, tuple[int, int]], Any] = {}
+        self._kept_cuts: dict[tuple[MapAddress, str, float], Cut] = {}
         # Rank correlations need sorting: they wait for the slider to rest.
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -76,12 +79,12 @@ class Derived(QObject):
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if "maps" in names:
-            alive = {id(m) for m in self.results.maps.values()}
+            alive = {m.address for m in self.results.maps.values()}
             self._prepared = {k: v for k, v in self._prepared.items() if k[0] in alive}
             self._fuse()
             self._cut()
             self._rest.start()
-        elif "fused" in names:
+        elif names & {"fused", "kept"}:
             self._cut()
 
     # --- fusion --------------------------------------------------------------------------------------------------
@@ -91,28 +94,33 @@ class Derived(QObject):
 
     def _fuse(self) -> None:
         used = [m for m in self.results.maps.values() if self.weight(m.id) > 0]
-        contents = {m.address.content for m in used}
-        if not self.state.fusion or len(used) < 2 or len(contents) > 1:
+        if not self.state.fusion or len(used) < 2:
             self.results.update(fused=None)
             return
-        from vitinspect.fusion import combination_key, fuse
+        if len({m.address.input for m in used}) > 1:
+            # Some are on their way: what was fused before stays until then, and is what it says.
+            fused = self.results.fused
+            if fused is not None and (fused.address.content != used[0].address.content or not self.results.pending):
+                self.results.update(fused=None)
+            return
+        from vitinspect.fusion import fuse
 
-        how, mode = self.state.fusion_normalise, self.state.fusion_mode
-        size = (max(m.values.shape[0] for m in used), max(m.values.shape[1] for m in used))
+        members = [m.address for m in used if isinstance(m.address, Address)]
         weights = [self.weight(m.id) for m in used]
-        arrays = [self._prepare(m, how, size) for m in used]
-        values = fuse(arrays, mode, weights)
+        address = FusedAddress(tuple(members), tuple(weights), self.state.fusion_mode, self.state.fusion_normalise)
+        fused = self.results.fused
         first = used[0]
-        key = combination_key([m.key for m in used], mode)
+        if fused is not None and fused.address == address and fused.image == first.image:
+            return
+        size = (max(m.values.shape[0] for m in used), max(m.values.shape[1] for m in used))
+        arrays = [self._prepare(m, address.normalisation, size) for m in used]
         targets = list(dict.fromkeys(m.target_text for m in used if m.target_text))
         self.results.update(
             fused=ShownMap(
                 id=FUSED,
                 title="Fused",
-                address=Address(
-                    first.address.content, first.address.model, key, (), first.address.precision, first.address.fit
-                ),
-                values=values,
+                address=address,
+                values=fuse(arrays, address.mode, weights),
                 signed=False,
                 resolution="patch" if size == first.grid else "pixel",
                 placed=first.placed,
@@ -126,28 +134,25 @@ class Derived(QObject):
 
     def _prepare(self, shown: ShownMap, how: str, size: tuple[int, int]) -> Any:
         """A map as it enters the fusion: its positive part, in the common size, on the common scale."""
-        key = (id(shown), how, size)
-        kept = self._prepared.get(key)
-        if kept is None or kept[0] is not shown:
+        key = (shown.address, how, size)
+        if key not in self._prepared:
             import numpy as np
 
             from vitinspect.maps import normalise, resize
 
             values = np.clip(shown.values, 0, None) if shown.signed else shown.values
             values = values if values.shape == size else resize(values, size)
-            kept = (shown, normalise(values, how))
-            self._prepared[key] = kept
-        return kept[1]
+            self._prepared[key] = normalise(values, how)
+        return self._prepared[key]
 
     # --- cuts ----------------------------------------------------------------------------------------------------
 
     def cut(self, shown: ShownMap) -> Cut:
         """The mask of one map by the mode and value of the state."""
         mode, value = self.state.threshold_mode, self.state.threshold_value
-        key = (id(shown), mode, value)
-        kept = self._kept_cuts.get(key)
-        if kept is not None and kept[0] is shown:
-            return kept[1]
+        key = (shown.address, mode, value)
+        if key in self._kept_cuts:
+            return self._kept_cuts[key]
         from vitinspect.thresholds import threshold
 
         name, _, low, high, _ = CUTS[mode]
@@ -156,14 +161,17 @@ class Derived(QObject):
         cut = Cut(made.level, made.share, made.mask)
         if len(self._kept_cuts) > 64:
             self._kept_cuts.clear()
-        self._kept_cuts[key] = (shown, cut)
+        self._kept_cuts[key] = cut
         return cut
 
     def _cut(self) -> None:
-        alive = {id(m) for m in self.results.all_maps.values()}
+        maps = dict(self.results.all_maps)
+        if self.results.kept is not None:
+            maps[KEPT] = self.results.kept
+        alive = {m.address for m in maps.values()}
         self._kept_cuts = {k: v for k, v in self._kept_cuts.items() if k[0] in alive}
         try:
-            cuts = {key: self.cut(shown) for key, shown in self.results.all_maps.items()}
+            cuts = {key: self.cut(shown) for key, shown in maps.items()}
         except ParameterError:
             cuts = {}  # the number belongs to another mode; the panel sets one that fits
         self.results.update(cuts=cuts)

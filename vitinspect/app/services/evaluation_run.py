@@ -6,11 +6,12 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Slot
 
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.listing import ImageList, ScoreOf
+from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.errors import VitInspectError
@@ -19,20 +20,31 @@ if TYPE_CHECKING:
     from vitinspect.evaluation.lookup import Column, RunIndex
 
 _log = logging.getLogger(__name__)
+CAUSE = "evaluation run"
 
 
-class RunScores(QObject):
-    """Keeps the order of the listing in step with the state: reads the run that it names, in the background."""
+class EvaluationRunService(QObject):
+    """Writes ``run``; keeps the order of the listing in step with the state.
 
-    trouble = Signal(object)
+    The run that the state names is read in the background.
+    """
 
     def __init__(
-        self, state: State, results: Results, listing: ImageList, background: Background, parent: QObject | None = None
+        self,
+        state: State,
+        results: Results,
+        listing: ImageList,
+        background: Background,
+        problems: Problems,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._state, self._results, self._listing, self._background = state, results, listing, background
+        self._problems = problems
         self._started = False
         self._asked = 0
+        self._in_force: tuple[object, ...] = ()
+        """What the listing was last told, in the words of the state."""
         state.changed.connect(self._state_changed)
 
     def start(self) -> None:
@@ -41,12 +53,17 @@ class RunScores(QObject):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if self._started and names & {"sort", "descending", "run", "run_column"}:
+        if self._started and names & {"sort", "descending", "run", "run_column"} and self._wish() != self._in_force:
             self._order()
+
+    def _wish(self) -> tuple[object, ...]:
+        state = self._state
+        return state.sort, state.descending, state.run, state.run_column
 
     def _order(self) -> None:
         state = self._state
         self._asked += 1
+        self._in_force = self._wish()
         if state.sort != "score" or not state.run:
             self._listing.order_by(state.sort, state.descending)
             return
@@ -68,16 +85,16 @@ class RunScores(QObject):
                 if not isinstance(error, VitInspectError):
                     _log.error("Reading the run %s failed", folder, exc_info=error)
                 self._results.update(run=None)
-                self.trouble.emit(Problem(str(error), "", True))
+                self._problems.report(CAUSE, Problem(str(error), "", True))
                 self._listing.order_by("name", state.descending)
                 return
             run, column, scores = found
+            self._problems.solved(CAUSE)
             self._results.update(run=run)
             self._listing.order_by("score", state.descending, scores)
-            if state.run_column != column:
-                self._started = False  # this is not a wish of the person, and everything is there already
-                state.set(run_column=column)
-                self._started = True
+            # This is not a wish of the person, and everything is there already.
+            self._in_force = (state.sort, state.descending, state.run, column)
+            state.set(run_column=column)
 
         self._background.submit(LOOKUP, Job(work, done))
 

@@ -1,49 +1,193 @@
-"""Which pictures have a mask: by name alone, in the folders where people keep them."""
+"""Which masks a picture has, and which of them is the truth of a target. By names alone: nothing is decoded here.
+
+Masks lie in ``masks/`` beside the folder of pictures, or below it: one file of the picture's base name; one for each
+annotator or each class in a folder of that name; or ``NAME_ANNOTATOR.png`` side by side. ``labels.csv`` says which
+class the masks show. A Pascal VOC devkit has a class per value, and the bundled gallery a mask of the second object.
+"""
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jpg", ".jpeg")
 
 
+@dataclass(frozen=True)
+class MaskFile:
+    """One mask of a picture."""
+
+    path: str
+    label: str = ""
+    """The class that it shows; empty where nothing says it."""
+    group: str = ""
+    """The annotator, or the class, whose folder or suffix it has."""
+    value: int | None = None
+    """The one value that is meant, in a file that has a class per value."""
+
+
+@dataclass(frozen=True)
+class TruthChoice:
+    """The mask that maps are scored against, or why there is none; ``rule`` says it in words."""
+
+    mask: MaskFile | None
+    rule: str
+
+    @property
+    def path(self) -> str:
+        return self.mask.path if self.mask is not None else ""
+
+
+def choose_truth(
+    masks: Sequence[MaskFile], target: str, model_labels: Sequence[str], annotator: str = ""
+) -> TruthChoice:
+    """The truth of ``target`` (a class's name) among the masks of a picture.
+
+    A mask of that class comes first; then one of a class that nothing tells or that the model does not have. A mask
+    of another class that the model knows is not the target's, and is not used.
+    """
+    if not masks:
+        return TruthChoice(None, "Overlap: no mask in masks/.")
+    known = {name for label in model_labels for name in _names(label)}
+    wanted = _names(target)
+    usable, others = [], []
+    for mask in masks:
+        label = mask.label or (mask.group if mask.group.casefold() in known else "")
+        if label and label.casefold() not in known:
+            label = ""
+        if not label:
+            usable.append((1, mask, ""))
+        elif label.casefold() in wanted:
+            usable.append((0, mask, label))
+        else:
+            others.append(label)
+    if annotator and any(mask.group == annotator for _, mask, _ in usable):
+        usable = [item for item in usable if item[1].group == annotator]
+    if not usable:
+        shown = ", ".join(dict.fromkeys(others))
+        return TruthChoice(None, f"Overlap: none. The mask shows {shown}, and {target} is explained.")
+    _, mask, label = min(usable, key=lambda item: (item[0], bool(item[1].group), item[1].group))
+    parts = Path(mask.path).parts
+    name = "/".join(parts[-3:] if mask.group == parts[-2] else parts[-2:])
+    what = f"the mask of {label}" if label else "whose class is not given"
+    who = f", annotator {mask.group}" if mask.group and mask.group.casefold() not in known else ""
+    return TruthChoice(mask, f"Overlap: with {name}, {what}{who}.")
+
+
+def _names(label: str) -> set[str]:
+    """A class's name, and each of its synonyms ("tench, Tinca tinca")."""
+    whole = label.casefold().strip()
+    return {whole, *(part.strip() for part in whole.split(","))} - {""}
+
+
 class MaskFinder:
-    """Masks beside ``images/`` in ``masks/`` (or in ``masks/`` below the pictures), of the same base name."""
+    """The masks of pictures, with what was read of their folders kept."""
 
     def __init__(self) -> None:
-        self._known: dict[str, dict[str, str]] = {}
+        self._known: dict[str, _Folder] = {}
 
     def find(self, image: str) -> str:
-        """The mask of an image; empty where there is none."""
+        """The first mask of a picture; empty where there is none."""
+        masks = self.masks(image)
+        return masks[0].path if masks else ""
+
+    def masks(self, image: str) -> tuple[MaskFile, ...]:
+        """All masks of a picture, the one without an annotator first."""
         folder, name = os.path.split(image)
-        return self._of(folder).get(os.path.splitext(name)[0], "")
+        if folder not in self._known:
+            if len(self._known) > 1000:
+                self._known.clear()
+            self._known[folder] = _Folder(folder)
+        return self._known[folder].of(name)
+
+    def forget(self) -> None:
+        """Read the folders again: files may have come or gone."""
+        self._known.clear()
 
     def filter(self) -> Callable[[str], bool]:
         self._known.clear()
         return lambda path: bool(self.find(path))
 
-    def _of(self, folder: str) -> dict[str, str]:
-        found = self._known.get(folder)
-        if found is None:
-            found = {}
-            for place in (os.path.join(os.path.dirname(folder), "masks"), os.path.join(folder, "masks")):
-                found.update(_masks_in(place))
-            if len(self._known) > 1000:
-                self._known.clear()
-            self._known[folder] = found
-        return found
+
+class _Folder:
+    """The masks that belong to the pictures of one folder."""
+
+    def __init__(self, folder: str) -> None:
+        above = os.path.dirname(folder)
+        self._labels = _labels_of(above) or _labels_of(folder)
+        self._top: dict[str, str] = {}
+        self._groups: dict[str, dict[str, str]] = {}
+        for place in (os.path.join(above, "masks"), os.path.join(folder, "masks")):
+            files, folders = _contents(place)
+            self._top.update(files)
+            for name in folders:
+                self._groups[name] = _contents(os.path.join(place, name))[0]
+        self._second = _contents(os.path.join(above, "masks-second"))[0]
+        self._second_labels = _second_labels(above) if self._second else {}
+        self._voc = _contents(os.path.join(above, "SegmentationClass"))[0]
+
+    def of(self, name: str) -> tuple[MaskFile, ...]:
+        stem = os.path.splitext(name)[0]
+        label = self._labels.get(name, "")
+        found = []
+        if stem in self._top:
+            found.append(MaskFile(self._top[stem], label))
+        for group in sorted(self._groups):
+            if stem in self._groups[group]:
+                found.append(MaskFile(self._groups[group][stem], label, group))
+        if stem not in self._top:
+            for other, path in sorted(self._top.items()):
+                if other.startswith(f"{stem}_"):
+                    found.append(MaskFile(path, label, other[len(stem) + 1 :]))
+        if stem in self._second:
+            found.append(MaskFile(self._second[stem], self._second_labels.get(name, ""), "second object"))
+        if stem in self._voc:
+            from vitinspect.evaluation.datasets import VOC_CLASSES
+
+            found += [MaskFile(self._voc[stem], label, value=i) for i, label in enumerate(VOC_CLASSES, 1)]
+        return tuple(found)
 
 
-def _masks_in(folder: str) -> dict[str, str]:
+def _contents(folder: str) -> tuple[dict[str, str], list[str]]:
+    """Base name to path of the masks in a folder, and the names of the folders in it."""
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if not entry.name.startswith(".")]
+            found = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
     except OSError:
-        return {}
+        return {}, []
+    files = {}
+    for name, is_folder in sorted(found):
+        stem, ending = os.path.splitext(name)
+        if not is_folder and ending.lower() in _SUFFIXES:
+            files[stem] = os.path.join(folder, name)
+    return files, [name for name, is_folder in sorted(found) if is_folder]
+
+
+def _rows(path: str) -> list[dict[str, str]]:
+    """The rows of a table; nothing where it is not there or is no table."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as lines:
+            return list(csv.DictReader(lines))
+    except (OSError, ValueError, csv.Error):
+        return []
+
+
+def _labels_of(folder: str) -> dict[str, str]:
+    """Name of the picture to its class."""
     return {
-        stem: os.path.join(folder, name)
-        for name in sorted(names)
-        for stem, ending in (os.path.splitext(name),)
-        if ending.lower() in _SUFFIXES
+        os.path.basename(row["image"]): row["label"]
+        for row in _rows(os.path.join(folder, "labels.csv"))
+        if row.get("image") and row.get("label")
+    }
+
+
+def _second_labels(folder: str) -> dict[str, str]:
+    """Name of the picture to the class of its second object."""
+    return {
+        os.path.basename(row["image"]): row["label"]
+        for row in _rows(os.path.join(folder, "objects.csv"))
+        if row.get("image") and row.get("object") == "2"
     }

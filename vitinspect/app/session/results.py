@@ -1,4 +1,4 @@
-"""What has been computed for what the state shows. Filled by the coordinator, read by everybody."""
+"""What has been computed for what the state shows. Each value has one service that writes it; everybody reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from vitinspect.app.compute.addresses import InputAddress, MapAddress
 from vitinspect.app.geometry import Placed
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from vitinspect.app.heat import Heat
     from vitinspect.app.pictures import Picture
 
+KEPT = "kept"
+"""The key of the map that was kept for comparison."""
 LOADING, READY, FAILED, NONE = "loading", "ready", "failed", "none"
 
 
@@ -56,24 +59,6 @@ class Prediction:
     logit: float
 
 
-@dataclass(frozen=True)
-class Address:
-    """What a map is the map of: by this it is cached, and by this it is known whether it is still right."""
-
-    content: str
-    model: str
-    method: str
-    target: tuple[int, ...]
-    """() where the method follows no target."""
-    precision: str
-    fit: str
-
-    @property
-    def text(self) -> str:
-        target = ",".join(map(str, self.target))
-        return "\n".join((self.content, self.model, self.method, target, self.precision, self.fit))
-
-
 @dataclass(frozen=True, eq=False)
 class ShownMap:
     """A map with what it belongs to."""
@@ -81,7 +66,7 @@ class ShownMap:
     id: str
     """The method's id, or ``fused``."""
     title: str
-    address: Address
+    address: MapAddress
     values: np.ndarray
     signed: bool
     resolution: str
@@ -114,10 +99,8 @@ class ShownMap:
     @property
     def owner(self) -> str:
         """Everything that a value of this map belongs to, for tooltips and files."""
-        parts = [self.image, self.model, self.key]
-        if self.target_text:
-            parts.append(self.target_text)
-        return " · ".join(parts)
+        parts = [self.image, self.model, self.key, self.target_text, self.address.precision, self.address.fit]
+        return " · ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -142,6 +125,8 @@ class Results(QObject):
         self.card: ModelCard | None = None
         self.model_state = NONE
         self.model_error = ""
+        self.predicted_for: InputAddress | None = None
+        """What the predictions, the probabilities and the place of the input belong to."""
         self.predictions: tuple[Prediction, ...] = ()
         self.probabilities: Any = None
         self.target: tuple[int, ...] = ()
@@ -155,7 +140,8 @@ class Results(QObject):
         self.curves: dict[str, Any] = {}
         """Map id -> its deletion and insertion curves."""
         self.scoring = False
-        self.mask_path = ""
+        self.truth: Any = None
+        """The mask that maps are scored against, or why there is none: a ``TruthChoice``."""
         self.mask_error = ""
         self.overlaps: dict[str, Any] = {}
         self.painted: Any = None
@@ -167,6 +153,8 @@ class Results(QObject):
         """A map that was kept for comparison; it may be another model's."""
         self.refusals: dict[str, str] = {}
         """Method id -> why there is no map of it for this image."""
+        self.stopped: frozenset[str] = frozenset()
+        """Ids of the methods whose computation the person cancelled; "prediction" stands for the prediction."""
         self.pending: frozenset[str] = frozenset()
         self.progress: Progress | None = None
         self.folder_size = 0
@@ -195,6 +183,13 @@ class Results(QObject):
     def all_maps(self) -> dict[str, ShownMap]:
         """Those of the methods, and the fused one after them."""
         return {**self.maps, self.fused.id: self.fused} if self.fused is not None else dict(self.maps)
+
+    def kept_map(self) -> ShownMap | None:
+        """The map that was kept, where it is one of this picture and not one of those that are shown anyway."""
+        kept, picture = self.kept, self.picture
+        if kept is None or picture is None or kept.address.content != picture.content:
+            return None
+        return None if any(m.address == kept.address for m in self.maps.values()) else kept
 
     def active_map(self, wanted: str) -> ShownMap | None:
         """The wanted one if it is there, else the first."""

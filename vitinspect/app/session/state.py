@@ -107,6 +107,8 @@ class Values:
     """In hundredths of the picture's shorter side."""
 
     # scores
+    annotator: str = ""
+    """Whose masks maps are scored against; empty for the first."""
     score_fill: str = "mean"
     score_steps: int = 50
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
-from vitinspect.app.services.coordinator import short_source
+from vitinspect.app.services.models import short_source
 from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets.choice import Choice
@@ -266,8 +266,11 @@ class ModelField(QWidget):
         if card is None:
             return ""
         rows, columns = card.grid
+        failed = (
+            f"Not loaded. {results.model_error} The model before it is still there.\n" if results.model_error else ""
+        )
         return (
-            f"{card.name}\n{card.parameters / 1e6:.1f} M parameters, {card.depth} blocks, {card.heads} heads, "
+            f"{failed}{card.name}\n{card.parameters / 1e6:.1f} M parameters, {card.depth} blocks, {card.heads} heads, "
             f"{rows} × {columns} patches, {card.input_size[1]} × {card.input_size[0]} px, on {card.device}"
         )
 

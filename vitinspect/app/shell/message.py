@@ -55,6 +55,19 @@ class MessageBar(QWidget):
             return  # the same again says nothing new
         self.problems = [*self.problems, problem][-MOST:]
         _log.warning("Shown: %s", problem.message)
+        self._show_newest()
+
+    @Slot(object)
+    def forget(self, problem: Problem) -> None:
+        """Its cause is gone: it goes, and those that came before it show again."""
+        self.problems = [p for p in self.problems if p is not problem]
+        if self.problems:
+            self._show_newest()
+        else:
+            self.clear()
+
+    def _show_newest(self) -> None:
+        problem = self.problems[-1]
         count = len(self.problems)
         before = f"   ({count - 1} before this)" if count > 1 else ""
         self.text.setText(problem.message + before)

@@ -28,7 +28,7 @@ from vitinspect.app.canvas.tools import make_tools
 from vitinspect.app.canvas.tools.what_if import WhatIf
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
-from vitinspect.app.panels.browser import Browser, open_files, open_folder
+from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
@@ -73,12 +73,12 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         state, results = desk.state, desk.results
         self.history = History(self)
-        self.what_if = WhatIf(state, results, desk.extras, self.history, self)
+        self.what_if = WhatIf(state, results, desk.what_if, self.history, self)
         self.tools = make_tools(state, results, self.what_if)
         self.canvas = Canvas(state, results)
         self.message = MessageBar()
         self.context = ContextBar(state, results)
-        self.browser = Browser(state, results, desk.listing, desk.thumbnails)
+        self.browser = Browser(state, results, desk.listing, desk.thumbnails, desk.folders)
         self.film = FilmStrip(state, desk.listing, desk.thumbnails)
         self._network_panel: Any = None
         self._make_layers_panel()
@@ -147,8 +147,8 @@ class MainWindow(QMainWindow):
         self.canvas.space_tapped.connect(self.actions_["next"].trigger)
         self.canvas.painted.connect(self.status.follow_zoom)
         self.canvas.hovered.connect(self._canvas_hovered)
-        desk.coordinator.trouble.connect(self.message.show_problem)
-        desk.listing.vanished.connect(self._folder_vanished)
+        desk.problems.raised.connect(self.message.show_problem)
+        desk.problems.gone.connect(self.message.forget)
         desk.settings.changed.connect(self._setting_changed)
         state.changed.connect(self._state_changed)
 
@@ -309,12 +309,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle(f"{name} — vitinspect" if name else "vitinspect")
 
     @Slot(str)
-    def _folder_vanished(self, path: str) -> None:
-        self.message.show_problem(
-            Problem(f"The folder {path} is not there any more. What was decoded stays; open another folder.", "", True)
-        )
-
-    @Slot(str)
     def _setting_changed(self, name: str) -> None:
         if name == "theme":
             self.apply_theme()
@@ -440,13 +434,13 @@ class MainWindow(QMainWindow):
 
         for path in paths:
             if os.path.isdir(path):
-                open_folder(self.desk.state, path)
+                self.desk.folders.open(path)
                 return
         pictures = [p for p in paths if is_image_name(os.path.basename(p))]
         if len(pictures) > 1:
-            open_files(self.desk.state, pictures)
+            self.desk.folders.open_files(pictures)
         elif pictures:
-            open_folder(self.desk.state, os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
+            self.desk.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
         elif paths:
             self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture.", "", True))
 

@@ -11,7 +11,7 @@ from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
-    from vitinspect.app.services.extras import Extras
+    from vitinspect.app.services.what_if import WhatIfService
 
 Point = tuple[float, float]
 
@@ -20,10 +20,10 @@ class WhatIf(QObject):
     """Asks for changes of the removed region, and makes one step of all that happens between ``begin`` and ``end``."""
 
     def __init__(
-        self, state: State, results: Results, extras: Extras, history: History, parent: QObject | None = None
+        self, state: State, results: Results, service: WhatIfService, history: History, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._state, self._results, self._extras, self._history = state, results, extras, history
+        self._state, self._results, self._service, self._history = state, results, service, history
         self._before: Any = None
         self._drawing = False
         results.changed.connect(self._results_changed)
@@ -42,7 +42,7 @@ class WhatIf(QObject):
         self._history.busy = True
 
     def stroke(self, start: Point, stop: Point, *, erase: bool = False) -> None:
-        self._extras.brush(start, stop, erase=erase)
+        self._service.brush(start, stop, erase=erase)
 
     def end(self) -> None:
         if self._drawing:
@@ -54,7 +54,7 @@ class WhatIf(QObject):
     def reset(self) -> None:
         """The whole picture again."""
         before = self._results.painted
-        self._extras.paint_out(None)
+        self._service.paint_out(None)
         self._add("Reset what if", before)
 
     @property
@@ -72,7 +72,7 @@ class WhatIf(QObject):
 
         within = resize(np.asarray(cut.mask, np.float32), placed.input_size) >= 0.5
         before = self._results.painted
-        self._extras.paint_out(within if inside else ~within)
+        self._service.paint_out(within if inside else ~within)
         self._add("Hide inside" if inside else "Hide outside", before)
 
     def _cut(self) -> Any:
@@ -80,6 +80,6 @@ class WhatIf(QObject):
         return None if active is None else self._results.cuts.get(active.id)
 
     def _add(self, text: str, before: Any) -> None:
-        after, extras = self._results.painted, self._extras
+        after, service = self._results.painted, self._service
         if after is not before:
-            self._history.add(Step(text, lambda: extras.paint_out(before), lambda: extras.paint_out(after)))
+            self._history.add(Step(text, lambda: service.paint_out(before), lambda: service.paint_out(after)))

@@ -10,8 +10,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
 from vitinspect import resources
-from vitinspect.app.panels.browser import open_folder as show_folder
-from vitinspect.app.services.coordinator import short_source
+from vitinspect.app.services.models import short_source
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 from vitinspect.errors import DataError
 
@@ -22,21 +21,21 @@ if TYPE_CHECKING:
 def open_folder(window: MainWindow) -> None:
     folder = QFileDialog.getExistingDirectory(window, "Open a folder of pictures", window.desk.state.folder)
     if folder:
-        show_folder(window.desk.state, folder)
+        window.desk.folders.open(folder)
 
 
 def open_gallery(window: MainWindow) -> None:
     folder = resources.gallery_folder() / "images"
     if not folder.is_dir():
         raise DataError(f"The bundled gallery is not in {folder}.")
-    show_folder(window.desk.state, str(folder))
+    window.desk.folders.open(str(folder))
 
 
 def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
     state = window.desk.state
 
     def opener(folder: str) -> Callable[[], object]:
-        return lambda: show_folder(state, folder)
+        return lambda: window.desk.folders.open(folder)
 
     return [(os.path.basename(f) or f, f, opener(f)) for f in state.recent_folders if f != state.folder]
 

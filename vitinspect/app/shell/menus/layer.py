@@ -25,14 +25,14 @@ def next_map(window: MainWindow) -> None:
 
 def keep_map(window: MainWindow) -> None:
     active = window.canvas.active_map()
-    window.desk.results.update(kept=active)
+    window.desk.maps.keep(active)
     if active is not None:
         window.status.say(f"Kept {active.title} of {active.model}; swipe shows it on the right")
 
 
 def compute_scores(window: MainWindow) -> None:
     show_tab(window, "scores")
-    window.desk.extras.score()
+    window.desk.curves.compute()
 
 
 def unpin(window: MainWindow) -> None:

@@ -17,7 +17,7 @@ def _scores(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.scores import ScoresPanel
 
     desk = window.desk
-    return ScoresPanel(desk.state, desk.results, desk.extras)
+    return ScoresPanel(desk.state, desk.results, desk.curves)
 
 
 def _blocks(window: MainWindow) -> QWidget:

@@ -1,0 +1,394 @@
+"""What the window shows, compared with what a fresh engine call computes. Each difference is a sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from PySide6.QtGui import QImage
+
+from tests.app.fresh import Fresh
+from vitinspect.app.canvas.canvas import Canvas
+from vitinspect.app.canvas.labels import format_value, value_at
+from vitinspect.app.compute import map_cache
+from vitinspect.app.compute.explaining import Mapped, Predicted
+from vitinspect.app.heat import Heat
+from vitinspect.app.session.state import FUSED
+from vitinspect.explainers.registry import parse_methods
+from vitinspect.fusion import fuse
+from vitinspect.maps import AttributionMap
+from vitinspect.thresholds import threshold
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-6, "bfloat16": 0.05}
+
+
+def differences(window: Any, desk: Any, fresh: Fresh) -> list[str]:
+    """Everything that is wrong now, after all has come to rest."""
+    return list(Comparison(window, desk, fresh).all())
+
+
+def same(found: Any, expected: Any, precision: str) -> bool:
+    """Equal up to what another order of the same additions changes."""
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    if found.shape != expected.shape:
+        return False
+    scale = max(float(np.abs(expected).max()), 1e-12)
+    return bool(np.abs(found - expected).max() <= TOLERANCE[precision] * scale)
+
+
+class Comparison:
+    def __init__(self, window: Any, desk: Any, fresh: Fresh) -> None:
+        self.window, self.desk, self.fresh = window, desk, fresh
+        self.state, self.results = desk.state, desk.results
+        state = self.state
+        self.path = state.image
+        self.readable = bool(self.path) and os.path.basename(self.path) != "e.png"
+        self.model = state.model if state.model in fresh.models else self._last_good()
+        self.place = (self.model, self.path, state.fit, state.precision)
+
+    def _last_good(self) -> str:
+        card = self.results.card
+        return card.source if card is not None else ""
+
+    def all(self) -> Iterator[str]:
+        if not self.readable:
+            yield from self.nothing()
+        elif self.model:
+            yield from self.picture()
+            self.target = self.fresh.target(*self.place, self.state.target)
+            yield from self.predictions()
+            yield from self.maps()
+            yield from self.fused()
+            yield from self.cuts()
+            yield from self.overlaps()
+            yield from self.curves()
+            yield from self.what_if()
+            yield from self.attention()
+            yield from self.network()
+            yield from self.readout()
+        yield from self.painted()
+        yield from self.memory()
+        yield from self.disk()
+
+    # --- one after the other -------------------------------------------------------------------------------------
+
+    def nothing(self) -> Iterator[str]:
+        if self.results.picture is not None or self.results.all_maps or self.results.predictions:
+            yield "something is shown of a picture that cannot be opened"
+        if self.path and "e.png" not in self.results.picture_error:
+            yield "nothing says why the picture is not there"
+
+    def picture(self) -> Iterator[str]:
+        picture = self.results.picture
+        if picture is None or picture.path != self.path:
+            yield f"{self.path} is not shown"
+        elif picture.content != self.fresh.content(self.path):
+            yield "another picture is shown"
+
+    def predictions(self) -> Iterator[str]:
+        if not self.results.predictions:
+            if not self._stopped():
+                yield "there are no predictions"
+            return
+        expected = self.fresh.probabilities(*self.place)
+        if not same(self.results.probabilities, expected, self.state.precision):
+            yield "the probabilities are those of something else"
+        shown = [(row.index, row.label) for row in self.results.predictions]
+        labels = self.fresh.models[self.model].labels
+        if any(label != labels[index] for index, label in shown):
+            yield "a class has another name"
+        if any(
+            not same(row.probability, expected[row.index], self.state.precision) for row in self.results.predictions
+        ):
+            yield "a bar has another length"
+        if self.results.target != self.target:
+            yield f"the target is {self.results.target}, not {self.target}"
+
+    def _stopped(self) -> bool:
+        """Whether the person stopped what would have been computed, and the window says so."""
+        return bool(self.results.stopped)
+
+    def expected(self, method: Any) -> AttributionMap | None:
+        target = self.target if method.info.class_specific else ()
+        return self.fresh.method_map(
+            self.model, self.path, method, target or self.target, self.state.fit, self.state.precision
+        )
+
+    def maps(self) -> Iterator[str]:
+        maps = self.results.maps
+        for method in self.state.chosen():
+            shown, expected = maps.get(method.id), self.expected(method)
+            if expected is None:
+                if shown is not None:
+                    yield f"{method.id} shows a map that the engine refuses"
+                elif method.id not in self.results.refusals and not self._stopped():
+                    yield f"{method.id} has neither a map nor a reason"
+                continue
+            if shown is None:
+                if not self._stopped():
+                    yield f"the map of {method.id} is missing"
+                continue
+            if shown.key != method.key and self._stopped():
+                continue
+            yield from self.one_map(method, shown, expected)
+        for extra in set(maps) - set(self.state.methods):
+            yield f"the map of {extra} is shown and not chosen"
+
+    def one_map(self, method: Any, shown: Any, expected: AttributionMap) -> Iterator[str]:
+        own = self.target if method.info.class_specific else ()
+        address = shown.address
+        asked = (method.key, own, self.state.precision, self.state.fit)
+        if (address.method, address.target, address.precision, address.fit) != asked:
+            if not self._stopped():
+                yield f"the map of {method.id} says that it is {address}"
+            return
+        if not same(shown.values, expected.values, self.state.precision):
+            yield f"the map of {method.id} has other values than {asked}"
+        if shown.target_text != self.fresh.words(self.model, own):
+            yield f"the map of {method.id} is labelled {shown.target_text!r}"
+        if shown.image != os.path.basename(self.path) or shown.model != self.fresh.models[self.model].name:
+            yield f"the map of {method.id} is said to be of {shown.image} and {shown.model}"
+        expected_range = Heat(expected.values, expected.signed, shown.placed.input_size).range
+        for found, wanted in ((shown.heat.range.low, expected_range.low), (shown.heat.range.high, expected_range.high)):
+            if format_value(found) != format_value(wanted) and not same(found, wanted, self.state.precision):
+                yield f"the colour bar of {method.id} says {format_value(found)}, not {format_value(wanted)}"
+
+    def fused(self) -> Iterator[str]:
+        fused = self.results.fused
+        weights = {m: self.state.weights.get(m, 1.0) for m in self.results.maps}
+        used = [m for m in self.results.maps.values() if weights[m.id] > 0]
+        if not self.state.fusion or len(used) < 2:
+            if fused is not None:
+                yield "a fused map is shown that was not asked for"
+            return
+        if fused is None:
+            if not self._stopped():
+                yield "the fused map is missing"
+            return
+        given = [AttributionMap(m.values, m.id, signed=m.signed, resolution=m.resolution) for m in used]
+        expected = fuse(
+            given, self.state.fusion_mode, [weights[m.id] for m in used], normalisation=self.state.fusion_normalise
+        )
+        if not same(fused.values, expected.values, "float32"):
+            yield "the fused map has other values"
+        for member in used:
+            if member.key not in fused.key:
+                yield f"the fused map does not name {member.key}"
+        for said in (self.state.fusion_mode, self.state.fusion_normalise):
+            if said not in fused.address.text:
+                yield f"the address of the fused map does not hold {said}"
+
+    def cuts(self) -> Iterator[str]:
+        names = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
+        mode, value = self.state.threshold_mode, self.state.threshold_value
+        options = {names[mode]: value} if mode in names else {}
+        for key, shown in self.results.all_maps.items():
+            cut = self.results.cuts.get(key)
+            heat = Heat(np.array(shown.values), shown.signed, shown.placed.input_size)
+            expected = threshold(heat.fine, mode, **options)
+            if cut is None:
+                yield f"{key} is not cut"
+            elif cut.level != expected.level or not np.array_equal(cut.mask, expected.mask):
+                yield f"{key} is cut elsewhere"
+            elif cut.share != expected.share:
+                yield f"the share of {key} is {cut.share}"
+
+    def overlaps(self) -> Iterator[str]:
+        if not self.state.plots or not self.results.maps:
+            return
+        mask = self.right_mask()
+        if mask is None:
+            if self.results.overlaps:
+                yield "scores are shown against a mask that is not the target's"
+            return
+        from vitinspect.images import open_mask
+        from vitinspect.maps import resize
+        from vitinspect.models.preprocess import Placement
+        from vitinspect.scores.masks import overlap
+
+        for key, shown in self.results.all_maps.items():
+            found, cut = self.results.overlaps.get(key), self.results.cuts[key]
+            placed = shown.placed
+            placement = Placement(placed.input_size, placed.original_size, placed.box)
+            inside = placement.mask_to_input(np.ones(placed.original_size, np.uint8))
+            seen = np.where(inside, placement.mask_to_input((open_mask(mask) > 0).astype(np.uint8)), 255)
+            values = resize(shown.values, placed.input_size)
+            expected = overlap(values > cut.level, seen, values, ignore=255, boundaries=False)
+            if found is None:
+                yield f"{key} has no overlap"
+            elif (
+                abs(found.iou - expected.iou) > 1e-9 or abs(found.average_precision - expected.average_precision) > 1e-9
+            ):
+                yield f"the overlap of {key} is {found.iou:.4f}, not {expected.iou:.4f}"
+
+    def right_mask(self) -> str | None:
+        """The picture's mask if it may be that of the target: of its class, or of a class that is not known."""
+        folder = os.path.dirname(os.path.dirname(self.path))
+        name = os.path.splitext(os.path.basename(self.path))[0]
+        path = os.path.join(folder, "masks", f"{name}.png")
+        labels = {"a": "bee", "b": "dog", "g": "fox"}
+        known = self.fresh.models[self.model].labels
+        if not os.path.exists(path):
+            return None
+        own = labels.get(name)
+        return path if own not in known or known[self.target[0]] == own else None
+
+    def curves(self) -> Iterator[str]:
+        for key, found in self.results.curves.items():
+            shown = self.results.all_maps.get(key)
+            if shown is None:
+                yield f"there are curves of {key}, which is not shown"
+                continue
+            expected = self.fresh.curves(
+                *self.place, self.target, np.array(shown.values), self.state.score_fill, self.state.score_steps
+            )
+            good = same(found.deletion, expected.deletion_curve, self.state.precision) and same(
+                found.insertion, expected.insertion_curve, self.state.precision
+            )
+            if not good:
+                yield f"the curves of {key} are those of something else"
+
+    def what_if(self) -> Iterator[str]:
+        probed = self.results.probed
+        if probed is None:
+            return
+        if self.results.painted is None or not np.array_equal(probed.mask, self.results.painted):
+            if not self._stopped():
+                yield "what-if shows another region than the one that is painted out"
+            return
+        expected = self.fresh.what_if(*self.place, probed.mask, self.state.brush_fill)
+        if not same(probed.probabilities, expected, self.state.precision):
+            yield "the what-if numbers are those of something else"
+
+    def attention(self) -> Iterator[str]:
+        found = self.results.attention
+        if not self.state.plots or self.state.plot != "layers" or found is None:
+            return
+        model = self.fresh.models[self.model]
+        token = 0
+        if len(self.state.pinned) == 2:
+            row, column = self.state.pinned
+            if row >= model.grid[0] or column >= model.grid[1]:
+                return
+            token = model.prefix_tokens + row * model.grid[1] + column
+        if found.token != token:
+            if not self._stopped():
+                yield f"the attention shown is that of token {found.token}, not {token}"
+            return
+        expected = self.fresh.attention(*self.place, token)[..., model.prefix_tokens :]
+        if not same(found.values.reshape(expected.shape), expected, self.state.precision):
+            yield "the attention shown is that of something else"
+
+    def network(self) -> Iterator[str]:
+        networks = self.desk.networks
+        found = networks.network
+        if self.state.workspace != "network" or found is None or not networks.is_current:
+            return
+        operator = self.state.network_operator
+        expected = self.fresh.layers(*self.place, operator, self.state.network_prefix)
+        if not same(found.layers.weights, expected.weights, "float32"):
+            yield "the network is that of something else"
+
+    def readout(self) -> Iterator[str]:
+        readout, canvas = self.window.readout, self.window.canvas
+        expected_place = readout_place(self)
+        if readout.place_text() != expected_place:
+            yield f"the readout says {readout.place_text()!r}, not {expected_place!r}"
+        at = canvas._cursor
+        numbers = {shown: str(i) for i, shown in enumerate(self.results.all_maps.values(), 1)}
+        wanted = []
+        for shown in canvas.shown_maps() if at is not None else ():
+            value = value_at(shown, *at)
+            if value is not None:
+                name = numbers.get(shown) or shown.short
+                wanted.append((name, format_value(value, signed=shown.signed)))
+        if readout.isVisible() and readout.drawn != (readout.place_text(), readout.values()):
+            yield f"the readout was last drawn as {readout.drawn}"
+        said = [(title, text.split(" (")[0]) for title, text in readout.values()]
+        if said != wanted:
+            yield f"the readout says {said}, not {wanted}"
+        zoom = f"{100 * canvas.scale:.0f} %"
+        if canvas.isVisible() and self.window.status.zoom.text() != zoom:
+            yield f"the status bar says {self.window.status.zoom.text()}, not {zoom}"
+
+    def painted(self) -> Iterator[str]:
+        """A canvas that was made just now paints the same."""
+        canvas = self.window.canvas
+        if not canvas.isVisible() or canvas.width() < 50:
+            return
+        other = Canvas(self.state, self.results)
+        try:
+            other.resize(canvas.size())
+            other.setFont(canvas.font())
+            other.view, other.hidden, other._cursor = canvas.view, canvas.hidden, canvas._cursor
+            other.tool = canvas.tool
+            if picture_of(canvas) != picture_of(other):
+                yield "the canvas shows what was painted for something else"
+        finally:
+            other.deleteLater()
+
+    # --- the caches ----------------------------------------------------------------------------------------------
+
+    def memory(self) -> Iterator[str]:
+        for key, value in self.desk.maps.memory.items():
+            yield from self.entry("memory", key, value)
+
+    def disk(self) -> Iterator[str]:
+        for path in map_cache.folder().rglob("*.map"):
+            key = map_cache.key_of(path.read_bytes())
+            yield from self.entry("disk", key, map_cache.unpack(key, path.read_bytes()))
+
+    def entry(self, where: str, key: str, value: Any) -> Iterator[str]:
+        checked = self.fresh.__dict__.setdefault("checked", {})
+        if (where, key) in checked and checked[where, key] is value:
+            return
+        content, fingerprint, method, target, precision, fit = key.split("\n")
+        model = next(s for s, m in self.fresh.models.items() if m.fingerprint == fingerprint)
+        folder = os.path.dirname(self.path) or self.state.folder
+        path = next(
+            os.path.join(folder, name)
+            for name in sorted(os.listdir(folder))
+            if self.fresh.content(os.path.join(folder, name)) == content
+        )
+        if isinstance(value, Predicted):
+            good = same(value.probabilities, self.fresh.probabilities(model, path, fit, precision), precision)
+        else:
+            assert isinstance(value, Mapped)
+            wanted = tuple(int(n) for n in target.split(",") if n)
+            asked = wanted or self.fresh.target(model, path, fit, precision, ())
+            expected = self.fresh.method_map(model, path, parse_methods(method)[0], asked, fit, precision)
+            good = expected is not None and same(value.values, expected.values, precision)
+        if good:
+            checked[where, key] = value
+        else:
+            yield f"the cache ({where}) holds something else at {key.split(chr(10))[2:]}"
+
+
+def picture_of(canvas: Canvas) -> QImage:
+    return canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+
+
+def readout_place(comparison: Comparison) -> str:
+    """The left half of the readout, from the state alone."""
+    canvas, results = comparison.window.canvas, comparison.results
+    picture = results.picture
+    if picture is None:
+        return ""
+    at = canvas._cursor
+    if at is None:
+        return ""
+    text = f"x {int(at[0])}, y {int(at[1])}"
+    model = comparison.fresh.models[comparison.model]
+    if results.placed is None:
+        return text
+    cell = results.placed.cell_at(*at, model.grid)
+    if cell is None:
+        return f"{text}, outside of what the model sees"
+    rows, columns = model.grid
+    token = model.prefix_tokens + cell[0] * columns + cell[1]
+    return f"{text}, patch row {cell[0] + 1} of {rows}, column {cell[1] + 1} of {columns}, token {token}"
+
+
+__all__ = ["FUSED", "differences"]

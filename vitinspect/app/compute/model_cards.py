@@ -1,0 +1,84 @@
+"""What is known of models that were loaded before: enough to find their maps while they are being loaded."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from vitinspect import paths
+from vitinspect.app.session.results import ModelCard
+
+_log = logging.getLogger(__name__)
+
+
+def _cards_file() -> Path:
+    return paths.cache_folder() / "models.cards"
+
+
+def model_stamp(source: str) -> str:
+    """What changes when the files behind a model's name do; empty where that cannot be told."""
+    from vitinspect import resources
+
+    if source == "demo":
+        places = [resources.demo_model_folder()]
+    else:
+        places = [Path(source)]
+    files: list[Path] = []
+    for place in places:
+        if place.is_dir():
+            files += sorted(p for p in place.iterdir() if p.is_file())
+        elif place.is_file():
+            files.append(place)
+    parts = []
+    for path in files:
+        status = os.stat(path)
+        parts.append(f"{path}:{status.st_size}:{status.st_mtime_ns}")
+    return "|".join(parts)
+
+
+def remember_card(card: ModelCard) -> None:
+    """So that at the next start its maps are found before it is loaded."""
+    from vitinspect.files import sealed, write_atomic
+
+    try:
+        stamp = model_stamp(card.source)
+        if not stamp:
+            return
+        known = _read_cards()
+        known.pop(card.source, None)
+        known[card.source] = {"stamp": stamp, "card": card.__dict__}
+        while len(known) > 12:
+            known.pop(next(iter(known)))
+        write_atomic(_cards_file(), sealed(json.dumps(known).encode()))
+    except Exception as error:
+        _log.info("The model could not be remembered: %s", error)
+
+
+def recall_card(source: str, precision: str) -> ModelCard | None:
+    """What is known of ``source`` from an earlier time, if its files are the same still."""
+    try:
+        found = _read_cards().get(source)
+        if found is None or found["stamp"] != model_stamp(source):
+            return None
+        values = dict(found["card"])
+        for name in ("labels", "grid", "patch_size", "input_size", "prefix_names"):
+            values[name] = tuple(values[name])
+        values["precision"] = precision
+        return ModelCard(**values)
+    except Exception as error:
+        _log.info("The remembered model %s cannot be used: %s", source, error)
+        return None
+
+
+def _read_cards() -> dict[str, Any]:
+    from vitinspect.files import unsealed
+
+    try:
+        text = unsealed(_cards_file().read_bytes())
+        found = {} if text is None else json.loads(text)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,422 @@
+"""Predictions and maps of the methods: from memory, from disk, from the worker; shown by their address alone.
+
+As little as possible is asked for: a parameter that changes costs one method, a class that changes costs the methods
+that follow the class. Every answer is kept under the address that it brings, whatever is on screen by then; what is
+shown is looked up under the addresses that the state asks for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from vitinspect.app.compute import explaining, map_cache
+from vitinspect.app.compute.addresses import Address, InputAddress, Target
+from vitinspect.app.compute.explaining import Mapped, MapsRequest, Predicted, Refused
+from vitinspect.app.compute.thread_pool import CHORES, LOOKUP, Background, Job
+from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.session.problems import Problems
+from vitinspect.app.session.results import KEPT, READY, ModelCard, Results, ShownMap
+from vitinspect.app.session.state import State
+from vitinspect.app.thumbnails import prune
+from vitinspect.explainers.registry import Method, methods
+
+CAUSE = "maps"
+PREDICTION = "prediction"
+_ASKS = frozenset({"image", "methods", "parameters", "target", "fit", "precision"})
+
+Wish = tuple[InputAddress, str, Target]
+"""An input, a method with its parameters (or the prediction), and the target as it was asked for."""
+
+
+class MapService(QObject):
+    """Writes the predictions, ``placed``, ``target``, ``maps``, ``kept``, ``pending``, ``refusals`` and ``stopped``."""
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        pool: Background,
+        worker: Worker,
+        problems: Problems,
+        *,
+        memory_bytes: int,
+        disk_bytes: int,
+        use_disk: bool = True,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._pool, self._worker = state, results, pool, worker
+        self._problems = problems
+        self.memory = map_cache.MemoryCache(memory_bytes)
+        self._disk_allowed, self.disk_bytes = use_disk, disk_bytes
+        self._looked_for: set[str] = set()
+        """Keys that were looked for on disk."""
+        self._in_use: dict[str, Mapped | Predicted] = {}
+        """What is shown, however small the bound of the memory."""
+        self._refused: dict[Wish, str] = {}
+        self._stopped: set[Wish] = set()
+        self._request: MapsRequest | None = None
+        self._request_id = 0
+        self._content = ""
+        self._started = False
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self.refresh)
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+        worker.part.connect(self._on_part)
+        worker.failed.connect(self._on_failed)
+        worker.ended.connect(self._on_ended)
+
+    def start(self) -> None:
+        self._started = True
+        self._prune_disk()
+        self._soon.start()
+
+    def close(self) -> None:
+        self._soon.stop()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it will look at the state as soon as the window is at rest."""
+        return self._soon.isActive()
+
+    # --- the disk ------------------------------------------------------------------------------------------------
+
+    @property
+    def uses_disk(self) -> bool:
+        """Whether maps are kept on disk."""
+        return self._disk_allowed and self.disk_bytes > 0
+
+    def bound_disk(self, most_bytes: int) -> None:
+        """Another bound for the maps on disk; 0 keeps none."""
+        self.disk_bytes = most_bytes
+        self._prune_disk()
+
+    def _prune_disk(self) -> None:
+        if self._disk_allowed:
+            self._pool.submit(CHORES, Job(lambda cancel: prune(map_cache.folder(), self.disk_bytes, cancel)))
+
+    def clear(self) -> None:
+        """Forget what is in memory, and look on disk again."""
+        self.memory.clear()
+        self._looked_for.clear()
+
+    # --- what is asked for ---------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if not self._started or not names & _ASKS:
+            return
+        if "methods" in names:
+            # A method that is taken off and chosen again is a new wish.
+            chosen = {method.key for method in self._state.chosen()} | {PREDICTION}
+            self._stopped = {wish for wish in self._stopped if wish[1] in chosen}
+        self._soon.start()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "picture" in names:
+            self._picture_changed()
+        if self._started and names & {"picture", "card", "model_state"}:
+            self._soon.start()
+
+    def _picture_changed(self) -> None:
+        picture = self._results.picture
+        content = picture.content if picture is not None else ""
+        if content == self._content:
+            if picture is not None:
+                self._rename()
+            return
+        self._content = content
+        self._stopped.clear()
+        self._results.update(
+            maps={},
+            predictions=(),
+            probabilities=None,
+            predicted_for=None,
+            placed=None,
+            target=(),
+            refusals={},
+            pending=frozenset(),
+            stopped=frozenset(),
+        )
+
+    def _rename(self) -> None:
+        """Another file of the same content: the maps are its maps too."""
+        picture = self._results.picture
+        assert picture is not None
+        name = os.path.basename(picture.path)
+        maps = self._results.maps
+        self._results.update(maps={k: m if m.image == name else replace(m, image=name) for k, m in maps.items()})
+
+    def _input(self) -> tuple[InputAddress, ModelCard] | None:
+        """The input that the state asks about, once its picture and a model are there."""
+        picture, card, state = self._results.picture, self._results.card, self._state
+        if picture is None or card is None or picture.path != state.image:
+            return None
+        return InputAddress(picture.content, card.fingerprint, state.precision, state.fit), card
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what is there for the present state, and ask for the rest."""
+        self._soon.stop()
+        found = self._input()
+        if found is None:
+            self._worker.cancel("explain")
+            return
+        where, card = found
+        state = self._state
+        chosen = state.chosen()
+        self._show(where, card, chosen)
+        predicted = self._known(where.text)
+        target = predicted.target(state.target) if isinstance(predicted, Predicted) else ()
+        missing = [
+            m for m in chosen if not self._is_there(where, m, target) and not self._has_no_answer(where, card, m)
+        ]
+        needs_prediction = predicted is None and not self._is_settled(where, PREDICTION, ())
+        if predicted is None and not needs_prediction:
+            missing = []  # without the place of the input, no map can be shown
+        waits = bool(missing) or needs_prediction
+        self._results.update(pending=frozenset(m.id for m in missing))
+        if self._look_on_disk(where, missing, target, needs_prediction):
+            return  # comes back here with what was found
+        if not waits:
+            self._worker.cancel("explain")
+            self._request = None
+            return
+        if self._results.model_state != READY:
+            return
+        request = MapsRequest(where, tuple(missing), state.target)
+        if self._request is not None and self._request.key == request.key and self._worker.knows(self._request_id):
+            return
+        picture = self._results.picture
+        assert picture is not None
+        self._request = request
+        self._request_id = self._worker.submit(
+            "explain", partial(explaining.explain, request=request, pixels=picture.pixels), _doing(missing)
+        )
+
+    def _wish(self, where: InputAddress, method: Method | str) -> Wish:
+        if isinstance(method, str):
+            return where, method, ()
+        return where, method.key, self._state.target if method.info.class_specific else ()
+
+    def _is_settled(self, where: InputAddress, method: Method | str, target: Target) -> bool:
+        wish = self._wish(where, method)
+        return wish in self._refused or wish in self._stopped
+
+    def _has_no_answer(self, where: InputAddress, card: ModelCard, method: Method) -> bool:
+        """Whether it is known that this map is not to be had, or not wanted."""
+        by_nature = method.id in card.refusals and not self._state.parameters.get(method.id)
+        return by_nature or self._is_settled(where, method, ())
+
+    def _is_there(self, where: InputAddress, method: Method, target: Target) -> bool:
+        if method.info.class_specific and not target:
+            return False
+        return self._known(self._address(where, method, target).text) is not None
+
+    @staticmethod
+    def _address(where: InputAddress, method: Method, target: Target) -> Address:
+        return where.of(method.key, target if method.info.class_specific else ())
+
+    def _known(self, key: str) -> Mapped | Predicted | None:
+        return self._in_use.get(key) or self.memory.get(key)
+
+    def _look_on_disk(self, where: InputAddress, missing: Iterable[Method], target: Target, prediction: bool) -> bool:
+        """Whether something is being looked for on disk that was not looked for before."""
+        if not self.uses_disk:
+            return False
+        keys = [where.text] if prediction else []
+        keys += [
+            self._address(where, method, target).text for method in missing if target or not method.info.class_specific
+        ]
+        keys = [key for key in keys if key not in self._looked_for]
+        if not keys:
+            return False
+        if len(self._looked_for) > 100_000:
+            self._looked_for.clear()
+        self._looked_for.update(keys)
+
+        def look(cancel: Any) -> list[Mapped | Predicted]:
+            return [value for value in map(map_cache.read, keys) if value is not None]
+
+        def done(found: Any, error: BaseException | None) -> None:
+            for value in found or ():
+                self.memory.put(value)
+            self.refresh()
+
+        self._pool.submit(LOOKUP, Job(look, done, dropped=lambda: self._looked_for.difference_update(keys)))
+        return True
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    def _show(self, where: InputAddress, card: ModelCard, chosen: list[Method]) -> None:
+        """Everything that is known of what the state asks for. What is on its way shows what was there before."""
+        results, state = self._results, self._state
+        predicted = self._known(where.text)
+        in_use: dict[str, Mapped | Predicted] = {}
+        target: Target = ()
+        if isinstance(predicted, Predicted):
+            in_use[where.text] = predicted
+            target = predicted.target(state.target)
+            results.update(
+                predicted_for=where,
+                predictions=predicted.predictions,
+                probabilities=predicted.probabilities,
+                placed=predicted.placed,
+                target=target,
+            )
+        elif self._is_settled(where, PREDICTION, ()) and results.predicted_for != where:
+            results.update(predicted_for=None, predictions=(), probabilities=None, placed=None, target=())
+        maps: dict[str, ShownMap] = {}
+        for method in chosen:
+            old = results.maps.get(method.id)
+            address = self._address(where, method, target)
+            mapped = self._known(address.text) if target or not method.info.class_specific else None
+            if isinstance(mapped, Mapped) and isinstance(predicted, Predicted):
+                in_use[address.text] = mapped
+                maps[method.id] = (
+                    old if old is not None and old.address == address else self._shown(mapped, predicted, card)
+                )
+            elif old is not None and not self._has_no_answer(where, card, method) and self._may_stay(old, where):
+                maps[method.id] = old  # until the new one is there; it says itself what it belongs to
+        self._in_use = in_use
+        refusals = {m.id: self._why_not(where, card, m) for m in chosen if m.id not in maps}
+        stopped = [m.id for m in chosen if self._wish(where, m) in self._stopped and m.id not in maps]
+        if (where, PREDICTION, ()) in self._stopped and predicted is None:
+            stopped.append(PREDICTION)
+        results.update(
+            maps=maps,
+            refusals={key: why for key, why in refusals.items() if why},
+            stopped=frozenset(stopped),
+            pending=results.pending & {m.id for m in chosen if self._is_waited_for(where, m, maps)},
+        )
+
+    @staticmethod
+    def _may_stay(old: ShownMap, where: InputAddress) -> bool:
+        return old.address.content == where.content
+
+    def _is_waited_for(self, where: InputAddress, method: Method, maps: dict[str, ShownMap]) -> bool:
+        shown = maps.get(method.id)
+        return not self._is_settled(where, method, ()) and (shown is None or shown.address.text not in self._in_use)
+
+    def _why_not(self, where: InputAddress, card: ModelCard, method: Method) -> str:
+        refused = self._refused.get(self._wish(where, method))
+        if refused:
+            return refused
+        return "" if self._state.parameters.get(method.id) else card.refusals.get(method.id, "")
+
+    def _shown(self, mapped: Mapped, predicted: Predicted, card: ModelCard) -> ShownMap:
+        picture = self._results.picture
+        assert picture is not None
+        return ShownMap(
+            id=mapped.method,
+            title=methods()[mapped.method].title,
+            address=mapped.address,
+            values=mapped.values,
+            signed=mapped.signed,
+            resolution=mapped.resolution,
+            placed=predicted.placed,
+            grid=card.grid,
+            prefix=len(card.prefix_names),
+            image=os.path.basename(picture.path),
+            model=card.name,
+            target_text=card.target_text(mapped.address.target),
+        )
+
+    # --- the worker answers --------------------------------------------------------------------------------------
+
+    @Slot(int, object)
+    def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, Mapped | Predicted):
+            self.memory.put(part)
+            if self.uses_disk:
+                self._pool.submit(CHORES, Job(lambda cancel: map_cache.write(part)))
+        elif isinstance(part, Refused):
+            self._refuse(part)
+        else:
+            return
+        found = self._input()
+        if found is not None and part.address.content == found[0].content:
+            if isinstance(part, Mapped | Predicted):
+                # Kept while it is shown, also where the memory has no room for two.
+                self._in_use[part.address.text] = part
+            self._show(*found, self._state.chosen())
+
+    def _refuse(self, part: Refused) -> None:
+        """Refused for the target that was asked for, which may be "the predicted class"."""
+        where = part.address.input
+        self._refused[where, part.address.method, part.address.target] = part.message
+        predicted = self._known(where.text)
+        if part.address.target and isinstance(predicted, Predicted) and predicted.target(()) == part.address.target:
+            self._refused[where, part.address.method, ()] = part.message
+
+    @Slot(int, object)
+    def _on_failed(self, request_id: int, problem: Problem) -> None:
+        request = self._request
+        if request is None or request_id != self._request_id:
+            return
+        for wish in self._wishes(request):
+            self._refused[wish] = problem.message
+        self._problems.report(CAUSE, problem)
+        self.refresh()
+
+    def _wishes(self, request: MapsRequest) -> list[Wish]:
+        wishes: list[Wish] = [
+            (request.input, m.key, request.asked if m.info.class_specific else ()) for m in request.methods
+        ]
+        if self._known(request.input.text) is None:
+            wishes.append((request.input, PREDICTION, ()))
+        return wishes
+
+    @Slot(int)
+    def _on_ended(self, request_id: int) -> None:
+        if request_id == self._request_id and not self._worker.knows(request_id):
+            self._request, self._request_id = None, 0
+            found = self._input()
+            if found is not None:
+                self._results.update(pending=frozenset())
+                self._show(*found, self._state.chosen())
+
+    # --- the person asks -----------------------------------------------------------------------------------------
+
+    def keep(self, shown: ShownMap | None) -> None:
+        """Keep a copy of a map for comparison, also when another model is loaded."""
+        self._results.update(kept=None if shown is None else replace(shown, id=KEPT))
+
+    def cancel(self) -> None:
+        """Stop what is being computed; each method that is stopped says so."""
+        self._worker.cancel("explain")
+        found = self._input()
+        if found is not None:
+            where, card = found
+            stopped = [m for m in self._state.chosen() if m.id in self._results.pending]
+            self._stopped |= {self._wish(where, method) for method in stopped}
+            if self._request is not None and self._known(where.text) is None:
+                self._stopped.add((where, PREDICTION, ()))
+            self._results.update(pending=frozenset())
+            self._show(where, card, self._state.chosen())
+        self._request = None
+
+    def retry(self) -> None:
+        """Compute again what failed or was stopped."""
+        self._refused.clear()
+        self._stopped.clear()
+        self._problems.solved(CAUSE)
+        self.refresh()
+
+
+def _doing(missing: list[Method]) -> str:
+    if not missing:
+        return "Predicting"
+    if len(missing) == 1:
+        return f"Computing {missing[0].info.title}"
+    return f"Computing {len(missing)} maps"

@@ -1,0 +1,149 @@
+"""The model: loaded in the worker. One that cannot be loaded leaves the one that works."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, Slot
+
+from vitinspect.app.compute import model_cards, model_loading
+from vitinspect.app.compute.thread_pool import CHORES, Background, Job
+from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.session.problems import Problems
+from vitinspect.app.session.results import FAILED, LOADING, READY, ModelCard, Results
+from vitinspect.app.session.state import State
+
+CAUSE = "model"
+
+
+class ModelService(QObject):
+    """Writes ``card``, ``model_state``, ``model_error``, ``model_names`` and ``devices``."""
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        pool: Background,
+        worker: Worker,
+        problems: Problems,
+        *,
+        loader: model_loading.Loader | None = None,
+        remember: bool = True,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._pool, self._worker = state, results, pool, worker
+        self._problems = problems
+        self.loader = loader
+        self._remember = remember and loader is None
+        self._started = False
+        self._request = 0
+        self._asked = ("", "")
+        """Source and device of what is being loaded."""
+        self._after = ""
+        """Why the model before it could not be loaded, where this one takes its place again."""
+        self._good: tuple[str, str] | None = None
+        """Source and device of the last model that could be loaded."""
+        self._failed: tuple[str, str] | None = None
+        """Source and device that could not be loaded."""
+        state.changed.connect(self._state_changed)
+        worker.part.connect(self._on_part)
+        worker.finished.connect(self._on_finished)
+        worker.failed.connect(self._on_failed)
+
+    def start(self) -> None:
+        self._started = True
+        self.load()
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if not self._started:
+            return
+        if names & {"model", "device"}:
+            self.load()
+        elif "precision" in names and self._results.card is not None:
+            self._results.update(card=replace(self._results.card, precision=self._state.precision))
+
+    def load(self, *, after: str = "") -> None:
+        """Load the model of the state, which costs nothing if it is the one that is there. ``after``: what failed.
+
+        Until it is ready, the one before stays on screen.
+        """
+        state = self._state
+        known = model_cards.recall_card(state.model, state.precision) if self._remember else None
+        self._results.update(model_state=LOADING, model_error=after, card=known or self._results.card)
+        self._after = after
+        self._asked = (state.model, state.device)
+        self._request = self._worker.submit(
+            "load",
+            partial(
+                model_loading.load,
+                source=state.model,
+                device=state.device,
+                precision=state.precision,
+                loader=self.loader,
+            ),
+            f"Loading {short_source(state.model)}",
+        )
+
+    def retry(self) -> None:
+        """Load again what could not be loaded."""
+        failed, self._failed = self._failed, None
+        if failed is None:
+            return
+        if (self._state.model, self._state.device) == failed:
+            self.load()
+        else:
+            self._state.set(model=failed[0], device=failed[1])
+
+    @Slot(int, object)
+    def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, model_loading.Names):
+            self._results.update(model_names=part.models, devices=part.devices)
+
+    @Slot(int, object)
+    def _on_finished(self, request_id: int, card: Any) -> None:
+        if not isinstance(card, ModelCard) or request_id != self._request:
+            return
+        state = self._state
+        self._good = self._asked
+        if not self._after:
+            self._failed = None
+            self._problems.solved(CAUSE)
+        changes: dict[str, Any] = {
+            "recent_models": (card.source, *(s for s in state.recent_models if s != card.source))[:10]
+        }
+        if any(index >= len(card.labels) for index in state.target):
+            changes["target"] = ()
+        state.set(**changes)
+        if card.precision != state.precision:
+            card = replace(card, precision=state.precision)
+        self._results.update(card=card, model_state=READY)
+        if self._remember:
+            self._pool.submit(CHORES, Job(lambda cancel: model_cards.remember_card(card)))
+
+    @Slot(int, object)
+    def _on_failed(self, request_id: int, problem: Problem) -> None:
+        if request_id != self._request:
+            return
+        self._request = 0
+        good, self._good = self._good, None
+        if not self._after:
+            self._failed = self._asked
+        if self._after or good is None or good == self._asked:
+            self._results.update(model_state=FAILED, model_error=self._after or problem.message, card=None)
+        else:
+            # The one that works comes back; mostly it is in the worker still.
+            self._started = False
+            self._state.set(model=good[0], device=good[1])
+            self._started = True
+            self.load(after=problem.message)
+        self._problems.report(CAUSE, problem)
+
+
+def short_source(source: str) -> str:
+    """A model's source in few words: the last part of a path."""
+    return os.path.basename(source.rstrip(os.sep)) if os.sep in source else source

@@ -1,0 +1,140 @@
+"""How well the maps that are shown fit the mask of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Slot
+
+from vitinspect.app.compute.addresses import MapAddress
+from vitinspect.app.compute.thread_pool import OVERLAP, Background, Job
+from vitinspect.app.geometry import Placed
+from vitinspect.app.services.mask_files import MaskFile, MaskFinder, TruthChoice, choose_truth
+from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.state import State
+from vitinspect.errors import VitInspectError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class OverlapRequest:
+    """Which cuts of which maps are compared with which mask."""
+
+    mask: MaskFile
+    placed: Placed
+    cuts: tuple[tuple[str, MapAddress, float], ...]
+    """Key, address and level of each map."""
+
+
+class OverlapService(QObject):
+    """Writes ``truth``, ``overlaps`` and ``mask_error``."""
+
+    def __init__(self, state: State, results: Results, pool: Background, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._pool = state, results, pool
+        self.masks = MaskFinder()
+        self._asked: OverlapRequest | None = None
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if names & {"plots", "annotator"}:
+            self._follow()
+        if "folder" in names:
+            self.masks.forget()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"cuts", "picture", "card", "target", "predicted_for"}:
+            self._follow()
+
+    def reload(self) -> None:
+        """Masks may have come or gone."""
+        self.masks.forget()
+        self._asked = None
+        self._follow()
+
+    def _truth(self) -> TruthChoice | None:
+        results = self._results
+        if results.picture is None or results.card is None or not results.target:
+            return None
+        labels = results.card.labels
+        target = results.card.label(results.target[0])
+        return choose_truth(self.masks.masks(results.picture.path), target, labels, self._state.annotator)
+
+    def _follow(self) -> None:
+        results, truth = self._results, self._truth()
+        results.update(truth=truth)
+        request = self._request(truth)
+        if request is None:
+            self._asked = None
+            results.update(overlaps={}, mask_error="")
+            return
+        if request == self._asked:
+            return
+        if self._asked is None or request.mask != self._asked.mask:
+            results.update(overlaps={})
+        self._asked = request
+        values = {key: results.all_maps[key].values for key, _, _ in request.cuts}
+        self._pool.clear(OVERLAP)
+        self._pool.submit(OVERLAP, Job(partial(_overlaps, request, values), partial(self._done, request)))
+
+    def _request(self, truth: TruthChoice | None) -> OverlapRequest | None:
+        results = self._results
+        if truth is None or truth.mask is None or results.placed is None or not self._state.plots:
+            return None
+        maps = {key: shown for key, shown in results.all_maps.items() if key in results.cuts and self._fits(shown)}
+        cuts = tuple((key, shown.address, results.cuts[key].level) for key, shown in maps.items())
+        return OverlapRequest(truth.mask, results.placed, cuts) if cuts else None
+
+    def _fits(self, shown: ShownMap) -> bool:
+        """Whether this map is one of the input and the target that are asked about, and not an older one."""
+        results = self._results
+        if shown.address.input != results.predicted_for:
+            return False
+        return not shown.address.target or shown.address.target == results.target
+
+    def _done(self, request: OverlapRequest, found: Any, error: BaseException | None) -> None:
+        if request != self._asked:
+            return
+        if error is None:
+            self._results.update(overlaps=found, mask_error="")
+            return
+        message = str(error) if isinstance(error, VitInspectError) else f"{request.mask.path}: {error}"
+        self._results.update(overlaps={}, mask_error=message)
+
+
+def _overlaps(request: OverlapRequest, values: Mapping[str, np.ndarray], cancel: Any) -> dict[str, Any]:
+    """Compare each map and its cut with the mask, on the model's input; padding around the picture is left out."""
+    import numpy as np
+
+    from vitinspect.errors import DataError
+    from vitinspect.evaluation.mask_codings import IGNORED, INDEX, MaskCoding
+    from vitinspect.maps import resize
+    from vitinspect.models.preprocess import Placement
+    from vitinspect.scores.masks import overlap
+
+    mask, placed = request.mask, request.placed
+    coding = MaskCoding() if mask.value is None else MaskCoding(INDEX, (mask.value,), IGNORED)
+    truth = coding.read(Path(mask.path))
+    if truth.shape != placed.original_size:
+        height, width = placed.original_size
+        raise DataError(
+            f"The mask {mask.path} has {truth.shape[1]} × {truth.shape[0]} pixels, the picture {width} × {height}."
+        )
+    placement = Placement(placed.input_size, placed.original_size, placed.box)
+    inside = placement.mask_to_input(np.ones(placed.original_size, dtype=np.uint8))
+    seen = np.where(inside, placement.mask_to_input(truth), IGNORED)
+    found = {}
+    for key, _, level in request.cuts:
+        cancel.check()
+        fine = resize(values[key], placed.input_size)
+        found[key] = overlap(fine > level, seen, fine, ignore=IGNORED, boundaries=False)
+    return found

@@ -1,0 +1,40 @@
+"""What is wrong now: the one route from a service to the message bar, and away again when its cause is gone."""
+
+from __future__ import annotations
+
+import logging
+
+from PySide6.QtCore import QObject, Signal
+
+from vitinspect.app.compute.worker import Problem
+
+_log = logging.getLogger(__name__)
+
+
+class Problems(QObject):
+    """At most one problem of each cause. A cause is a word such as "model" or "folder"."""
+
+    raised = Signal(object)
+    """A ``Problem`` that the person should see."""
+    gone = Signal(object)
+    """A ``Problem`` that was raised before and is none any more."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.current: dict[str, Problem] = {}
+
+    def report(self, cause: str, problem: Problem) -> None:
+        """Say it once, in the place of what was said of this cause before."""
+        before = self.current.get(cause)
+        if before is not None and before.message == problem.message:
+            return
+        self.solved(cause)
+        self.current[cause] = problem
+        _log.warning("%s: %s", cause, problem.message)
+        self.raised.emit(problem)
+
+    def solved(self, cause: str) -> None:
+        """The cause is gone, and so is what was said of it."""
+        problem = self.current.pop(cause, None)
+        if problem is not None:
+            self.gone.emit(problem)
