@@ -53,3 +53,12 @@ def test_a_map_is_an_array_to_numpy():
     attribution = vi.AttributionMap(RNG.normal(size=(3, 3)), "rollout")
     assert np.asarray(attribution).shape == attribution.shape == (3, 3)
     np.testing.assert_array_equal(np.sqrt(np.abs(attribution)), np.sqrt(np.abs(attribution.values)))
+
+
+@pytest.mark.parametrize("how", ["bilinear", "bicubic"])
+def test_float32_maps_are_resized_in_float64_whose_last_digits_no_thread_moves(how):
+    values = np.random.default_rng(0).random((14, 14)).astype(np.float32)
+    exact = resize(values.astype(np.float64), (224, 224), how)
+    found = resize(values, (224, 224), how)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, exact.astype(np.float32))

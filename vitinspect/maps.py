@@ -147,12 +147,13 @@ def resize(values: np.ndarray, size: tuple[int, int], how: str = "bilinear") -> 
     """Resize to (rows, columns) as ``torch.nn.functional.interpolate`` does with ``align_corners=False``.
 
     Both axes are resized by a small matrix each, which needs neither torch nor the (much slower) gathering of
-    neighbours, and is exact for the up- and downsampling that the papers use.
+    neighbours, and is exact for the up- and downsampling that the papers use. The products are taken in float64, so
+    that maps in float32 do not depend on how many threads share them.
     """
     values = np.asarray(values)
     if values.shape == tuple(size):
         return values.copy()
     kind = values.dtype if np.issubdtype(values.dtype, np.floating) else np.dtype(np.float64)
-    down = resize_weights(values.shape[0], int(size[0]), how).astype(kind)
-    across = resize_weights(values.shape[1], int(size[1]), how).astype(kind)
-    return down @ values.astype(kind) @ across.T
+    down = resize_weights(values.shape[0], int(size[0]), how)
+    across = resize_weights(values.shape[1], int(size[1]), how)
+    return (down @ values.astype(np.float64) @ across.T).astype(kind, copy=False)
