@@ -101,6 +101,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the masked pictures' scores; bfloat16 is much faster where the processor has it (default: float32)",
     )
     what.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn (default: 0)")
+    parser.add_argument(
+        "--save",
+        metavar="A,B",
+        help="also write maps (raw values), masks (as cut), overlays, and sheets (one per picture, with its numbers) "
+        "into the run folder",
+    )
     parts = parser.add_argument_group("several processes")
     parts.add_argument(
         "--shard",
@@ -129,6 +135,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.evaluation.report import check_report
     from vitinspect.evaluation.runner import Ranks, open_plan_dataset, stopping_on_interrupt
     from vitinspect.evaluation.runner import run as evaluate
+    from vitinspect.evaluation.saving import parse_kinds
     from vitinspect.evaluation.shards import Shard, run_shard
     from vitinspect.models.sources import load_model
     from vitinspect.output import refuse_inside
@@ -136,6 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.data is None:
         raise ParameterError("DATA is missing: a folder of pictures, or demo (`--merge RUN` alone needs none).")
+    save = parse_kinds(arguments.save) if arguments.save is not None else ()
     ranks = Ranks.from_environment()
     shard = Shard.parse(arguments.shard) if arguments.shard else Shard.of_srun()
     if shard is not None and ranks.world > 1:
@@ -155,6 +163,7 @@ def run(arguments: argparse.Namespace) -> int:
     with stopping_on_interrupt(cancel), ProgressLine("evaluating", unit="images") as line:
         how: dict[str, Any] = {"dataset": dataset, "progress": line, "cancel": cancel}
         how |= {"on_change": arguments.on_change, "tell": complain}
+        how["save"] = save
         if shard is not None:
             summary = run_shard(plan, model, folder, shard, **how)
         else:

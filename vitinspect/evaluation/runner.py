@@ -31,6 +31,7 @@ from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.protocol_truth import READINGS
 from vitinspect.evaluation.reading import Picture, read_picture
+from vitinspect.evaluation.saving import Saver, saver_for
 from vitinspect.evaluation.sources import compare
 from vitinspect.evaluation.store import FILE, Store, rank_file, shard_files
 from vitinspect.evaluation.work import Worker
@@ -137,8 +138,9 @@ def run(
     ranks: Ranks | None = None,
     on_change: str = "stop",
     tell: Callable[[str], None] = _log.warning,
+    save: Sequence[str] = (),
 ) -> RunSummary:
-    """Evaluate what of the plan is not yet in the run folder.
+    """Evaluate what of the plan is not yet in the run folder. ``save``: of ``saving.KINDS``, files to be written too.
 
     A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed. ``on_change`` says what
     becomes of scores whose picture, mask or label is another one by now: one of ``ON_CHANGE``. ``tell`` gets sentences
@@ -152,7 +154,8 @@ def run(
     if dataset is None:
         dataset = open_plan_dataset(plan)
     with joined(ranks), ExitStack() as stack:
-        todo = _agree(ranks, _begin(stack, plan, dataset, folder, on_change, tell) if ranks.first else None)
+        saver = saver_for(folder, save, plan, dataset)
+        todo = _agree(ranks, _begin(stack, plan, dataset, folder, on_change, tell, saver) if ranks.first else None)
         if isinstance(todo, str):
             raise DataError(todo)
         mine = todo[ranks.rank :: ranks.world]
@@ -162,7 +165,7 @@ def run(
             if ranks.world > 1:
                 store.claim(plan)
             fresh = evaluate_positions(
-                plan, model, dataset, mine, store, _progress_of(ranks, already, len(todo), progress), cancel
+                plan, model, dataset, mine, store, _progress_of(ranks, already, len(todo), progress), cancel, saver
             )
         _meet(ranks)
         if ranks.first and ranks.world > 1:
@@ -190,7 +193,13 @@ def open_plan_dataset(plan: Plan) -> Dataset:
 
 
 def _begin(
-    stack: ExitStack, plan: Plan, dataset: Dataset, folder: Path, on_change: str, tell: Callable[[str], None]
+    stack: ExitStack,
+    plan: Plan,
+    dataset: Dataset,
+    folder: Path,
+    on_change: str,
+    tell: Callable[[str], None],
+    saver: Saver | None,
 ) -> list[int] | str:
     """Keep others out, and give the positions that no file of the run has yet; or why there can be no run, for all
     ranks to say."""
@@ -201,7 +210,7 @@ def _begin(
         merge(folder)
         with Store(folder / FILE) as store:
             check_stored(store, plan, dataset, on_change, tell)
-            finished = store.finished()
+            finished = finished_with_files(store, dataset, saver)
     except DataError as error:
         return str(error)
     return [i for i, item in enumerate(dataset.items) if item.key not in finished]
@@ -228,6 +237,15 @@ def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tel
     store.place({item.key: position for position, item in enumerate(dataset.items)})
     if whole:
         store.set_fact("items", json.dumps([item.key for item in dataset.items]))
+
+
+def finished_with_files(store: Store, dataset: Dataset, saver: Saver | None) -> set[str]:
+    """The images that need not be looked at again: those of which a file is missing are done once more."""
+    finished = store.finished()
+    if saver is None:
+        return finished
+    done = {image.image for image in store.images() if image.state == "done"}
+    return finished - {item.key for item in dataset.items if item.key in done and not saver.complete(item)}
 
 
 def begin_file(store: Store, plan: Plan, dataset: Dataset) -> None:
@@ -299,10 +317,11 @@ def evaluate_positions(
     store: Store,
     progress: Progress | None,
     cancel: CancelToken | None,
+    saver: Saver | None = None,
 ) -> int:
     done = 0
     with threads_of(plan):
-        worker = Worker(model, plan, dataset)
+        worker = Worker(model, plan, dataset, saver=saver)
         if progress is not None:
             progress(0, len(positions))
         for picture in read_ahead(dataset, positions, model, plan):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,12 @@ from vitinspect.evaluation.runner import (
     begin_file,
     check_stored,
     evaluate_positions,
+    finished_with_files,
     merge,
     open_plan_dataset,
     summarise,
 )
+from vitinspect.evaluation.saving import saver_for
 from vitinspect.evaluation.store import FILE, Store, shard_files
 from vitinspect.locks import held
 from vitinspect.progress import CancelToken, Progress
@@ -87,6 +89,7 @@ def run_shard(
     cancel: CancelToken | None = None,
     on_change: str = "stop",
     tell: Callable[[str], None] = _log.warning,
+    save: Sequence[str] = (),
 ) -> RunSummary:
     """Evaluate what of this shard's pictures is neither in its file nor in the run's.
 
@@ -94,6 +97,7 @@ def run_shard(
     """
     dataset = open_plan_dataset(plan) if dataset is None else dataset
     path = shard.file(folder)
+    saver = saver_for(folder, save, plan, dataset)
     with ExitStack() as stack:
         stack.enter_context(held(folder / LOCK, f"A process without a shard is at work on {folder}", shared=True))
         stack.enter_context(held(path.with_suffix(".lock"), f"Another process is at work on {shard} of {folder}"))
@@ -101,14 +105,14 @@ def run_shard(
         if (folder / FILE).is_file():
             with Store(folder / FILE) as store:
                 store.check(plan)
-                done = store.finished()
+                done = finished_with_files(store, dataset, saver)
         store = stack.enter_context(Store(path))
         begin_file(store, plan, dataset)
         check_stored(store, plan, dataset, on_change, tell)
-        done |= store.finished()
+        done |= finished_with_files(store, dataset, saver)
         mine = range(shard.index, len(dataset), shard.count)
         todo = [i for i in mine if dataset.items[i].key not in done]
-        fresh = evaluate_positions(plan, model, dataset, todo, store, progress, cancel)
+        fresh = evaluate_positions(plan, model, dataset, todo, store, progress, cancel, saver)
         return summarise(store, folder, len(mine), fresh)
 
 

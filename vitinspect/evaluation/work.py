@@ -18,6 +18,7 @@ from vitinspect.evaluation.items import Dataset
 from vitinspect.evaluation.pigeonhole import pair_scores
 from vitinspect.evaluation.plan import Plan, ScoredRow
 from vitinspect.evaluation.reading import Picture, reason_of
+from vitinspect.evaluation.saving import Saver
 from vitinspect.evaluation.store import ImageResult, Score, StoredCurve
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap, resize
@@ -41,6 +42,7 @@ class Worker:
     plan: Plan
     dataset: Dataset
     cancel: CancelToken | None = None
+    saver: Saver | None = None
     rows: list[ScoredRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -56,7 +58,9 @@ class Worker:
             result.state, result.reason = "failed", picture.problem or "it could not be read"
             return result
         try:
-            self._evaluate(picture, result)
+            maps = self._evaluate(picture, result)
+            if self.saver is not None and maps:
+                self.saver.save(picture, maps, result)
         except Cancelled:
             raise
         except Exception as error:
@@ -65,7 +69,8 @@ class Worker:
         result.seconds = time.perf_counter() - start
         return result
 
-    def _evaluate(self, picture: Picture, result: ImageResult) -> None:
+    def _evaluate(self, picture: Picture, result: ImageResult) -> dict[str, AttributionMap]:
+        """Score one picture; gives the maps that were scored."""
         from vitinspect.explainers.engine import explain
 
         assert picture.tensor is not None
@@ -75,7 +80,7 @@ class Worker:
         if confidence < self.plan.min_confidence:
             result.state = "skipped"
             result.reason = f"confidence {confidence:.3f} below {self.plan.min_confidence:g}"
-            return
+            return {}
         target = self._target(picture, int(logits.argmax()))
         result.target = self._target_words(target)
         explanation = explain(
@@ -101,10 +106,11 @@ class Worker:
                 cancel=self.cancel,
             )
             authors.MEASURES[self.plan.protocol](job)
-            return
+            return maps
         if "overlap" in self.plan.scores:
             self._overlap(picture, maps, result)
         self._faithful(x, maps, target, result)
+        return maps
 
     def _target(self, picture: Picture, predicted: int) -> TargetLike:
         from vitinspect.explainers.targets import resolve
