@@ -9,7 +9,9 @@ from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app.multiplex import export
-from vitinspect.app.multiplex.controls import arcs_at, share_of
+from vitinspect.app.multiplex.controls import round_arcs
+from vitinspect.app.shell.menus.layer import cancel
+from vitinspect.app.widgets.numbers import number
 from vitinspect.graphs import FORMATS, layer_graph, multilayer_graph, read_graph
 
 
@@ -24,8 +26,8 @@ def panel(shown, desk, qtbot):
     return panel
 
 
-def wheel(view, steps):
-    at = QPointF(view.rect().center())
+def wheel(view, steps, at=None):
+    at = QPointF(view.rect().center() if at is None else at)
     event = QWheelEvent(
         at,
         view.mapToGlobal(at),
@@ -58,17 +60,18 @@ def test_the_panel_is_built_when_it_is_first_shown(shown, desk, qtbot):
 
 def test_the_cut_slider_shows_at_once_how_many_arcs_remain(panel, desk):
     network = desk.networks.network
-    panel.controls.cut.slider.setValue(180)
+    panel.controls.cut.field.setValue(0.316)
     expected = network.remaining(0, desk.networks.min_cut)
     assert desk.networks.min_cut == pytest.approx(0.316)
-    assert panel.controls.remaining.text().startswith(f"{expected:,}".replace(",", "\u202f"))
+    assert panel.controls.remaining.text().startswith(f"{expected:,}".replace(",", "\u2009"))
     before = panel.layer_view.grab().toImage()
-    panel.controls.cut.slider.setValue(200)
+    panel.controls.cut.field.setValue(1.0)
     assert panel.layer_view.grab().toImage() != before
     assert network.remaining(0, 1.0) == 1
 
 
 def test_the_share_of_the_weight_is_always_said(panel, desk):
+    panel.controls.arcs.slider.setValue(1)
     panel.controls.arcs.slider.setValue(0)
     assert desk.state.network_arcs == 10
     drawn = desk.networks.network.drawn(0, desk.networks.min_cut, 10)
@@ -76,21 +79,67 @@ def test_the_share_of_the_weight_is_always_said(panel, desk):
     assert f"{100 * drawn.share:.1f} % of the weight" in panel.layer_view.caption
 
 
-def test_wheel_and_keys_step_through_the_layers(panel, desk, qtbot):
-    wheel(panel.layer_view, 1)
-    assert desk.state.network_layer == 1
-    wheel(panel.layer_view, 1)
-    assert desk.state.network_layer == 1  # there are two
+def test_keys_and_the_slider_step_through_the_blocks(panel, desk, qtbot):
     qtbot.keyClick(panel.layer_view, Qt.Key.Key_Down)
+    assert desk.state.network_layer == 1
+    qtbot.keyClick(panel.layer_view, Qt.Key.Key_Down)
+    assert desk.state.network_layer == 1  # there are two
+    qtbot.keyClick(panel.layer_view, Qt.Key.Key_Up)
+    assert desk.state.network_layer == 0
+    slider = panel.blocks
+    qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(20, round(slider.centre(1))))
+    assert desk.state.network_layer == 1
+    wheel(slider, 1)
     assert desk.state.network_layer == 0
     panel.window().actions_["next_block"].trigger()
-    assert panel.controls.layer.slider.value() == 1
+    assert slider.block == 1
+    assert "Block 2 of 2" in panel.layer_view.caption
+
+
+def test_the_wheel_zooms_at_the_cursor_and_the_hand_moves_the_graph(panel, desk, shown, qtbot):
+    view = panel.layer_view
+    at = at_node(panel, 12)
+    wheel(view, 3, at)
+    assert view.zoom > 1.5
+    assert at_node(panel, 12) == at
+    shown.take_tool("pan")
+    before = view.centre
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(view, at + QPoint(25, 10))
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at + QPoint(25, 10))
+    assert view.centre != before
+    assert (at_node(panel, 12) - at - QPoint(25, 10)).manhattanLength() <= 2
+    assert desk.state.pinned == ()
+    shown.actions_["fit"].trigger()
+    assert (view.zoom, view.centre) == (1.0, (0.5, 0.5))
+
+
+def test_only_what_the_view_obeys_can_be_set(panel, desk):
+    controls = panel.controls
+    rows = {
+        "cut": controls.cut,
+        "arcs": controls.arcs,
+        "heads": controls.operator,
+        "ratio": controls.ratio,
+        "first": controls.first,
+        "size": controls.direction,
+    }
+    expected = {
+        "layer": {"cut", "arcs", "heads", "size"},
+        "stack": {"cut", "arcs", "heads", "size", "first"},
+        "multiples": {"cut", "arcs", "heads", "size", "first"},
+        "aggregate": {"cut", "ratio", "first"},
+        "measures": {"cut", "heads", "first"},
+    }
+    for view, names in expected.items():
+        desk.state.set(network_view=view)
+        assert {name for name, row in rows.items() if row.isVisible()} == names, view
 
 
 def test_selection_is_one_thing_shared_with_the_canvas(panel, desk, shown, qtbot):
     qtbot.mouseClick(panel.layer_view, Qt.MouseButton.LeftButton, pos=at_node(panel, 8 * 2 + 3))
     assert desk.state.pinned == (2, 3)
-    assert "Row 2, column 3" in panel.inspector.title.text()
+    assert "Row 3, column 4" in panel.inspector.title.text()
     desk.state.set(pinned=(5, 1))
     assert desk.networks.selected == 41
     assert panel.inspector.node == 41
@@ -108,8 +157,8 @@ def test_hovering_lists_the_neighbours_with_their_weights(panel, desk, shown, qt
     qtbot.mouseMove(view, point.toPoint())
     assert view.hover == 20
     received, given = desk.networks.network.ties(20, 0, desk.networks.min_cut)
-    assert panel.inspector.given.list.count() == min(60, len(given.nodes))
-    assert f"{received.weights[0]:.3f}" in panel.inspector.received.list.item(0).text()
+    assert panel.inspector.given.rowCount() == min(60, len(given.nodes))
+    assert panel.inspector.received.item(0, 2).text() == number(float(received.weights[0]))
     assert len(panel.inspector.chart.lines) == 2
     assert len(panel.inspector.chart.lines[0].values) == 2
     # The patch is framed on the main picture too.
@@ -138,9 +187,7 @@ def test_prefix_tokens_become_nodes_that_can_be_selected(panel, desk, qtbot):
 
 
 def test_a_single_head_can_be_shown(panel, desk, qtbot):
-    index = panel.controls.operator.findData("head 1")
-    panel.controls.operator.setCurrentIndex(index)
-    panel.controls.operator.activated.emit(index)
+    panel.controls.operator.chosen.emit("head 1")
     qtbot.waitUntil(lambda: desk.networks.network.layers.operator == "head 1", timeout=20_000)
     # One head's rows add up to one with the class token, so to less without.
     assert (desk.networks.network.layers.weights.sum(-1) < 1).all()
@@ -171,7 +218,7 @@ def test_the_stack_follows_a_node_and_begins_at_the_starting_layer(panel, desk):
     view = panel.stack_view
     both = view.grab().toImage()
     assert len(view.planes(desk.networks.network, view.width(), view.height())) == 2
-    panel.controls.first.slider.setValue(1)
+    panel.controls.first.field.setValue(1)
     assert desk.state.parameters["multiplex"]["starting_layer"] == 1
     assert len(view.planes(desk.networks.network, view.width(), view.height())) == 1
     assert view.grab().toImage() != both
@@ -197,7 +244,7 @@ def test_another_token_ratio_shows_its_masks_before_their_confidences(panel, des
     desk.state.set(network_view="aggregate")
     qtbot.waitUntil(lambda: desk.networks.aggregate is not None, timeout=60_000)
     before = desk.networks.aggregate
-    panel.controls.ratio.slider.setValue(80)
+    panel.controls.ratio.field.setValue(0.8)
     assert not desk.networks.aggregate_is_current
     masks = panel.aggregate_view.masks(before)
     assert masks.sum() < before.masks.sum()
@@ -273,11 +320,8 @@ def test_another_picture_brings_another_network(panel, desk, shown, qtbot, settl
     assert desk.networks.network is not before
 
 
-def test_the_slider_of_arcs_is_logarithmic_and_gives_round_numbers():
-    assert arcs_at(0) == 10
-    assert arcs_at(1) == 20000
-    for arcs in (10, 50, 500, 1000, 10000):
-        assert arcs_at(share_of(arcs)) == arcs
+def test_the_numbers_of_arcs_are_round():
+    assert [round_arcs(n) for n in (3, 10, 47.3, 512, 1234, 1e6)] == [10, 10, 47, 510, 1200, 20000]
 
 
 def test_the_workspace_is_kept_in_the_state(panel, desk, shown):
@@ -293,8 +337,7 @@ def test_what_was_stopped_is_said_and_can_be_tried_again(panel, desk, shown, qtb
     desk.state.set(network_view="aggregate")
     desk.networks._rested()  # without waiting for the slider to rest
     assert desk.worker.knows(desk.networks._ids["aggregate"])
-    qtbot.waitUntil(shown.actions_["cancel"].isEnabled)
-    shown.actions_["cancel"].trigger()
+    cancel(shown)
     assert "Stopped" in desk.networks.aggregate_error
     qtbot.wait(100)
     assert desk.networks.aggregate is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -16,8 +16,11 @@ from vitinspect.app.multiplex import geometry, painting
 from vitinspect.app.multiplex.model import Aggregate, cut_masks
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.theme.tokens import AXIS_SIZE
+from vitinspect.app.widgets.colour_bar import paint_flat
 
 HEADER = 20
+BAR = 30
+"""Room for the colour bar below the picture."""
 LABELS = 52
 """Room at the left for the names of the rows."""
 NAMES = ("entropy", "max", "min", "sum", "std", "sum / std", "median", "skewness", "kurtosis")
@@ -95,25 +98,32 @@ class AggregateView(QWidget):
         table = self.cell_size(width, height)[1] * 6 + HEADER + 14
         return QRectF(4, table + 4, width - 8, max(40.0, height - table - 8))
 
-    def cell_size(self, width: float, height: float) -> tuple[float, float]:
-        """Width and height of a cell: two squares side by side, and a line of figures."""
+    def _cells(self, width: float, height: float) -> tuple[float, float, bool]:
+        """Width of a column, side of a square, and whether map and mask of a cell stand below each other."""
         if width > 1.25 * height:
             width -= min(height - HEADER, width * 0.36) + 8
             room = height - HEADER - 14
         else:
             room = (height - HEADER - 14) * 0.62
         wide = (width - LABELS - 4) / 9
-        side = min((wide - 6) / 2, room / 6 - 16)
-        side = max(8.0, side)
-        return min(wide, 2 * side + 12), side + 16
+        beside = max(8.0, min((wide - 6) / 2, room / 6 - 16))
+        below = max(8.0, min(wide - 8, (room / 6 - 22) / 2))
+        if below > beside:
+            return min(wide, below + 12), below, True
+        return min(wide, 2 * beside + 12), beside, False
+
+    def cell_size(self, width: float, height: float) -> tuple[float, float]:
+        """Width and height of a cell: two squares, and a line of figures."""
+        wide, side, below = self._cells(width, height)
+        return wide, 2 * side + 22 if below else side + 16
 
     def cell_box(self, cell: Cell, width: float, height: float) -> tuple[QRectF, QRectF]:
         """Where the map and the mask of a cell are."""
-        wide, high = self.cell_size(width, height)
+        wide, side, below = self._cells(width, height)
         row = 2 * cell[0] + cell[1]
-        side = min((wide - 6) / 2, high - 16)
-        x, y = LABELS + cell[2] * wide, HEADER + 14 + row * high
-        return QRectF(x, y, side, side), QRectF(x + side + 2, y, side, side)
+        x, y = LABELS + cell[2] * wide, HEADER + 14 + row * self.cell_size(width, height)[1]
+        second = QRectF(x, y + side + 2, side, side) if below else QRectF(x + side + 2, y, side, side)
+        return QRectF(x, y, side, side), second
 
     def cell_at(self, x: float, y: float) -> Cell | None:
         for operator in range(3):
@@ -204,7 +214,7 @@ class AggregateView(QWidget):
                         painter.setPen(QPen(ACCENT if held else QColor(t.accent), 3 if cell == self.chosen else 1.5))
                         painter.drawRect(right.adjusted(-1, -1, 1, 1))
                     value = float(found.confidences[cell])
-                    bar = QRectF(left.left(), left.bottom() + 2, right.right() - left.left(), 12)
+                    bar = QRectF(left.left(), right.bottom() + 2, right.right() - left.left(), 12)
                     if current:
                         shade = QColor(t.accent)
                         shade.setAlpha(110)
@@ -240,7 +250,7 @@ class AggregateView(QWidget):
         if placed is not None:
             left, top, right, bottom = placed.box
             aspect = ((right - left) / found.grid[1]) / max(1e-9, (bottom - top) / found.grid[0])
-        inner = (box.left(), box.top(), box.right(), box.bottom() - 18)
+        inner = (box.left(), box.top(), box.right(), box.bottom() - 18 - BAR)
         return geometry.flat(found.grid, inner, aspect, False)
 
     def _picture(self, painter: QPainter, found: Aggregate, box: QRectF) -> None:
@@ -268,13 +278,15 @@ class AggregateView(QWidget):
             painter.drawImage(area, painting.heat_image(found.weighted_sum, "turbo"))
             painter.setOpacity(1.0)
             heat = found.weighted_sum
-            text = f"Σ mask × confidence ÷ masks that hold the patch: {heat.min():.3g} to {heat.max():.3g}"
+            text = "Σ mask × confidence ÷ masks that hold the patch"
+            bar = QRect(round(area.left()), round(area.bottom()) + 22, round(area.width()), BAR)
+            paint_flat(painter, bar, "turbo", float(heat.min()), float(heat.max()))
         patch = self._selected_patch()
         if patch is not None and patch < rows * columns:
             painting.draw_patch(painter, plane, *divmod(patch, columns), ACCENT, 2)
             holding = found.holding(patch)
             value = float(found.weighted_sum.ravel()[patch])
-            where = f"patch {patch // columns}, {patch % columns}"
+            where = f"row {patch // columns + 1}, column {patch % columns + 1}"
             if self.chosen is not None:
                 text += f"; {where} is {'kept' if holding[self.chosen] else 'dropped'}"
             else:

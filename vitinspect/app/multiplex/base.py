@@ -34,7 +34,7 @@ class NetworkView(QWidget):
     hovered = Signal(object)
     """A node, or None."""
     stepped = Signal(int)
-    """The wheel or a key asks for so many layers further."""
+    """A key asks for so many blocks further."""
     painted = Signal()
     name = ""
 
@@ -45,8 +45,10 @@ class NetworkView(QWidget):
         self.hover: int | None = None
         self._kept: tuple[Any, QImage] | None = None
         self._quick = True
-        self._wheel = 0
         self._press: QPointF | None = None
+        self._panning = False
+        self.zoom, self.centre = 1.0, (0.5, 0.5)
+        """How much larger than fitted, and which share across and down the fitted picture is in the middle."""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -79,6 +81,9 @@ class NetworkView(QWidget):
             placed,
             theme.current().name,
             n.is_current,
+            s.network_brightness,
+            self.zoom,
+            self.centre,
         )
 
     def refresh(self) -> None:
@@ -157,6 +162,11 @@ class NetworkView(QWidget):
     @property
     def caption(self) -> str:
         return ""
+
+    @property
+    def _dim(self) -> float:
+        """By how much the picture below is darkened."""
+        return 1.0 - float(self.state.network_brightness)
 
     @property
     def _waiting(self) -> str:
@@ -250,7 +260,7 @@ class NetworkView(QWidget):
         painter.setPen(QColor(t.canvas_quiet))
         painter.drawText(QPointF(left + 32, top + 13), "arcs run from blue to yellow")
         direction = "received" if self.state.network_direction == "in" else "given"
-        words = "each layer on its own scale, ringed: beyond it" if several else nodes.scale.words
+        words = "each block on its own scale, ringed: beyond it" if several else nodes.scale.words
         if nodes.communities:
             text = f"colour: community; size: attention {direction}, {words}"
             x = left
@@ -264,6 +274,76 @@ class NetworkView(QWidget):
             QPointF(x, top + 28), metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(width - x + left))
         )
         painter.restore()
+
+    # --- zoom ----------------------------------------------------------------------------------------------------
+
+    zooms = False
+    """Whether the view can be enlarged."""
+
+    def fitted(self, network: Network, width: int, height: int) -> Plane | None:
+        """The plane at zoom 1, where the view can be enlarged."""
+        return None
+
+    def zoomed(self, network: Network, width: int, height: int) -> Plane:
+        """The plane as the present zoom shows it."""
+        plane = self.fitted(network, width, height)
+        assert plane is not None
+        if self.zoom == 1.0:
+            return plane
+        rows, columns = network.layers.grid
+        across, down = plane.across[0] * self.zoom, plane.down[1] * self.zoom
+        wide, high = plane.across[0] * columns, plane.down[1] * rows
+        left = plane.left + wide / 2 - self.centre[0] * across * columns
+        top = plane.top + high / 2 - self.centre[1] * down * rows
+        return Plane(left, top, (across, 0.0), (0.0, down))
+
+    def fit(self) -> None:
+        self._set_zoom(1.0, (0.5, 0.5))
+
+    def actual_size(self) -> None:
+        """One pixel of the picture on one of the screen."""
+        network, placed = self.networks.network, self.networks.results.placed
+        if self.zooms and network is not None and placed is not None:
+            plane = self.fitted(network, self.width(), self.height())
+            assert plane is not None
+            patch = (placed.box[2] - placed.box[0]) / network.layers.grid[1]
+            self._set_zoom(patch / self.devicePixelRatioF() / plane.across[0], self.centre)
+
+    def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
+        """At the middle, or at a point of the widget."""
+        network = self.networks.network
+        if not self.zooms or network is None:
+            return
+        before = self.zoomed(network, self.width(), self.height())
+        fitted = self.fitted(network, self.width(), self.height())
+        assert fitted is not None
+        rows, columns = network.layers.grid
+        middle = fitted(np.array([columns / 2, rows / 2])).tolist()
+        point = at if at is not None else QPointF(*middle)
+        zoom = min(max(1.0, self.zoom * factor), 24.0)
+        px, py = before.back(point.x(), point.y())
+        # The point stays where it is.
+        cx = (px - (point.x() - middle[0]) / (fitted.across[0] * zoom)) / columns
+        cy = (py - (point.y() - middle[1]) / (fitted.down[1] * zoom)) / rows
+        self._set_zoom(zoom, (cx, cy))
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        network = self.networks.network
+        if self.zooms and network is not None and self.zoom > 1.0:
+            plane = self.zoomed(network, self.width(), self.height())
+            rows, columns = network.layers.grid
+            x, y = self.centre
+            self._set_zoom(self.zoom, (x - dx / (plane.across[0] * columns), y - dy / (plane.down[1] * rows)))
+
+    def _set_zoom(self, zoom: float, centre: tuple[float, float]) -> None:
+        if not self.zooms:
+            return
+        zoom = max(1.0, zoom)
+        half = 0.5 / zoom
+        held = (min(max(centre[0], half), 1 - half), min(max(centre[1], half), 1 - half))
+        if (zoom, held) != (self.zoom, self.centre):
+            self.zoom, self.centre = zoom, held
+            self.refresh()
 
     # --- mouse and keys ----------------------------------------------------------------------------------------------
 
@@ -282,6 +362,11 @@ class NetworkView(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if self.networks.network is None:
             return
+        if self._panning and self._press is not None:
+            moved = event.position() - self._press
+            self._press = event.position()
+            self.pan_by(moved.x(), moved.y())
+            return
         node = self.node_at(event.position().x(), event.position().y())
         if node != self.hover:
             self.set_hover(node)
@@ -293,12 +378,19 @@ class NetworkView(QWidget):
             self.hovered.emit(None)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
             self._press = event.position()
+            middle = event.button() == Qt.MouseButton.MiddleButton
+            self._panning = self.zooms and (middle or self.state.tool == "pan")
+            if self._panning:
+                self.setCursor(Qt.CursorShape.ClosedHandCursor)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         pressed, self._press = self._press, None
-        if pressed is not None and self.networks.network is not None and event.button() == Qt.MouseButton.LeftButton:
+        panned, self._panning = self._panning, False
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        clicked = pressed is not None and not panned and event.button() == Qt.MouseButton.LeftButton
+        if clicked and self.networks.network is not None:
             self.click(event.position().x(), event.position().y())
 
     def click(self, x: float, y: float) -> None:
@@ -307,11 +399,9 @@ class NetworkView(QWidget):
             self.networks.select(node)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
-        self._wheel += event.angleDelta().y()
-        steps = int(self._wheel / 120)
+        steps = event.angleDelta().y() / 120
         if steps:
-            self._wheel -= 120 * steps
-            self.stepped.emit(steps)
+            self.zoom_by(1.25**steps, event.position())
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
@@ -324,10 +414,10 @@ class NetworkView(QWidget):
         }
         if key in moves and event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self.move_selection(*moves[key])
-        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Plus):
-            self.stepped.emit(1)
-        elif key in (Qt.Key.Key_Down, Qt.Key.Key_Minus):
+        elif key == Qt.Key.Key_Up:
             self.stepped.emit(-1)
+        elif key == Qt.Key.Key_Down:
+            self.stepped.emit(1)
         else:
             super().keyPressEvent(event)
 

@@ -79,10 +79,10 @@ def draw_chart(
         y = at(first, value).y()
         painter.drawText(QRectF(box.left(), y - 8, left - box.left() - 4, 16), right, figure(value))
     below = QRectF(plot.left() - 10, plot.bottom() + 2, plot.width() + 15, metrics.height())
-    painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft), f"{first}")
-    painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), f"{last}")
+    painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft), f"{first + 1}")
+    painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), f"{last + 1}")
     if box.height() > 80:
-        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter), "layer")
+        painter.drawText(below, int(Qt.AlignmentFlag.AlignHCenter), "block")
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for line in lines:
         colour = line.colour or QColor(t.accent)
@@ -104,7 +104,7 @@ def draw_chart(
 
 
 class Chart(QWidget):
-    """One chart; a click chooses a layer."""
+    """One chart; a click chooses a block."""
 
     chosen = Signal(int)
 
@@ -114,7 +114,7 @@ class Chart(QWidget):
         self.title = ""
         self.mark: int | None = None
         self.setAccessibleName(name)
-        self.setToolTip("Click to go to a layer")
+        self.setToolTip("Click to go to a block")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(120, 96)
 

@@ -56,7 +56,7 @@ class MeasuresView(QWidget):
         self.button = QPushButton("Cancel")
         self.button.clicked.connect(self._pressed)
         self.table = QTableWidget(0, len(COLUMNS) + 1)
-        set_columns(self.table, [("Layer", ""), *((heading, tip) for _, heading, tip in COLUMNS)])
+        set_columns(self.table, [("Block", ""), *((heading, tip) for _, heading, tip in COLUMNS)])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -64,7 +64,7 @@ class MeasuresView(QWidget):
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setFont(theme.tabular(self.table.font()))
-        self.table.setAccessibleName("Measures of each layer")
+        self.table.setAccessibleName("Measures of each block")
         self.table.cellClicked.connect(lambda row, _: self._go(row))
         self.lines = MeasureLines(networks)
         top = QHBoxLayout()
@@ -93,7 +93,7 @@ class MeasuresView(QWidget):
 
     @property
     def caption(self) -> str:
-        return f"Measures of each layer, min_cut {self.networks.min_cut:g}"
+        return f"Measures of each block, min_cut {self.networks.min_cut:g}"
 
     def refresh(self) -> None:
         n = self.networks
@@ -106,7 +106,9 @@ class MeasuresView(QWidget):
             self.bar.setValue(running[0])
             self.about.setText(f"Measuring: {running[0]} of {running[1]} layers")
         elif found:
-            self.about.setText(f"Layers {found[0].layer} to {found[-1].layer}, cut at {n.min_cut:g}, by networkx")
+            self.about.setText(
+                f"Blocks {found[0].layer + 1} to {found[-1].layer + 1}, cut at {n.min_cut:g}, by networkx"
+            )
         else:
             self.about.setText(n.error or "Not measured")
         if self.table.rowCount() != len(found):
@@ -114,7 +116,7 @@ class MeasuresView(QWidget):
             for row, measured in enumerate(found):
                 values = measured.as_dict()
                 last = n.network is not None and measured.layer == n.network.depth - 1
-                texts = [f"{measured.layer}"]
+                texts = [f"{measured.layer + 1}"]
                 # The last layer has no next one to overlap with.
                 texts += ["" if last and name == "overlap_with_next" else figure(values[name]) for name, *_ in COLUMNS]
                 for column, text in enumerate(texts):
@@ -142,7 +144,7 @@ class MeasureLines(QWidget):
         self.setMinimumSize(240, 160)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName("Measures over depth")
-        self.setToolTip("Click to go to a layer")
+        self.setToolTip("Click to go to a block")
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(420, 300)

@@ -118,7 +118,7 @@ class Network:
 
     def name(self, node: int) -> str:
         place = self.layers.position(node)
-        return self.layers.prefix_names[node] if place is None else f"row {place[0]}, column {place[1]}"
+        return self.layers.prefix_names[node] if place is None else f"row {place[0] + 1}, column {place[1] + 1}"
 
     def node_of(self, row: int, column: int) -> int | None:
         rows, columns = self.layers.grid

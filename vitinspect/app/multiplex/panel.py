@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
+    QHBoxLayout,
     QMenu,
     QStackedWidget,
     QVBoxLayout,
@@ -19,6 +20,7 @@ from vitinspect.app.compute.thread_pool import CHORES, Background, Job
 from vitinspect.app.compute.worker import problem_of
 from vitinspect.app.multiplex import export
 from vitinspect.app.multiplex.aggregate import AggregateView
+from vitinspect.app.multiplex.blocks import BlockSlider
 from vitinspect.app.multiplex.controls import Controls
 from vitinspect.app.multiplex.inspector import Inspector
 from vitinspect.app.multiplex.measures import MeasuresView
@@ -28,7 +30,7 @@ from vitinspect.app.widgets.rows import heading
 
 _REDRAWS = frozenset(
     {
-        *("network_layer", "network_arcs", "network_direction", "network_colour", "parameters"),
+        *("network_layer", "network_arcs", "network_brightness", "network_direction", "network_colour", "parameters"),
         *("network_operator", "network_view", "network_prefix"),
     }
 )
@@ -66,8 +68,8 @@ class NetworkPanel(QWidget):
         for ending, words in export.PICTURES.items():
             self.menu.addAction(f"Picture as {words}…", partial(self.ask_picture, ending))
         self.menu.addSeparator()
-        self.menu.addAction("This layer as a graph…", partial(self.ask_graph, True))
-        self.menu.addAction("All layers as a graph…", partial(self.ask_graph, False))
+        self.menu.addAction("This block as a graph…", partial(self.ask_graph, True))
+        self.menu.addAction("All blocks as a graph…", partial(self.ask_graph, False))
         self.controls = Controls(networks)
         self.properties = Properties(self.controls)
         """For the panel at the right of the window."""
@@ -91,9 +93,12 @@ class NetworkPanel(QWidget):
             view.hovered.connect(self._hovered)
             view.stepped.connect(self.step)
         self.aggregate_view.hovered.connect(self._hovered)
-        layout = QVBoxLayout(self)
+        self.blocks = BlockSlider()
+        self.blocks.chosen.connect(lambda block: self.state.set(network_layer=block))
+        layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        layout.addWidget(self.blocks)
         layout.addWidget(self.stack, 1)
         self.state.changed.connect(self._state_changed)
         networks.changed.connect(self._networks_changed)
@@ -139,16 +144,36 @@ class NetworkPanel(QWidget):
         name = self.state.network_view
         self.stack.setCurrentWidget(self.views[name])
         self.setFocusProxy(self.views[name])
+        self.blocks.setVisible(name in ("layer", "stack"))
+        self.controls.show_view(name)
 
     def _redraw(self) -> None:
         self.view.refresh()
         self.controls.follow()
+        network = self.networks.network
+        self.blocks.show_block(self.networks.layer, network.depth if network is not None else 0)
         self.inspector.follow(getattr(self.view, "hover", None))
 
     def _marks(self) -> None:
         """The selection moved; what is drawn below it stays."""
         self.view.update()
         self.inspector.follow(getattr(self.view, "hover", None))
+
+    # --- zoom, of the views that have one --------------------------------------------------------------------------
+
+    def fit(self) -> None:
+        self._zoom("fit")
+
+    def actual_size(self) -> None:
+        self._zoom("actual_size")
+
+    def zoom_by(self, factor: float) -> None:
+        self._zoom("zoom_by", factor)
+
+    def _zoom(self, what: str, *arguments: float) -> None:
+        call = getattr(self.view, what, None)
+        if call is not None:
+            call(*arguments)
 
     def refresh_theme(self) -> None:
         self._redraw()
@@ -207,7 +232,7 @@ class NetworkPanel(QWidget):
         from vitinspect.graphs import FORMATS
 
         kinds = ";;".join(f"{words} (*{ending})" for ending, words in FORMATS.items())
-        layer = f"layer{self.networks.layer}" if one else "layers"
+        layer = f"block{self.networks.layer + 1}" if one else "blocks"
         path, kind = QFileDialog.getSaveFileName(self, "Save the network", self._suggest(layer, ".graphml"), kinds)
         if path:
             if os.path.splitext(path)[1].lower() not in FORMATS:

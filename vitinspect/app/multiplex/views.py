@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -17,25 +17,46 @@ from vitinspect.app.multiplex.base import HEADER, LEGEND, NetworkView, header
 from vitinspect.app.multiplex.geometry import Plane
 from vitinspect.app.multiplex.model import Network
 from vitinspect.app.multiplex.networks import Networks
-from vitinspect.app.theme.tokens import AXIS_SIZE
+from vitinspect.app.theme.tokens import AXIS_SIZE, SMALL_SIZE
+from vitinspect.app.widgets.colour_bar import paint_flat
+from vitinspect.app.widgets.numbers import number
 
+COLUMN = 260
+"""Room beside the graph for the small picture and the legend."""
 TIES = 12
 """Arcs of the chosen node that are drawn over the others, of each direction."""
 
 
 class LayerView(NetworkView):
-    """One layer over the picture."""
+    """One block over the picture, with the picture and what the colours mean beside it."""
 
     name = "layer"
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
-        self.setAccessibleName("Attention network of one layer over the picture")
-        self.setToolTip("Wheel: next layer. Click: pin a patch. Shift and arrows: the next patch.")
+        self.setAccessibleName("Attention network of one block over the picture")
+
+    zooms = True
+
+    def column(self, width: int, height: int) -> QRectF | None:
+        """Where the small picture and the legend stand beside the graph; None where there is no room for them."""
+        if width - COLUMN < 0.8 * height or width < 640:
+            return None
+        return QRectF(width - COLUMN + 8, HEADER, COLUMN - 16, height - HEADER)
+
+    def box(self, width: int, height: int) -> QRectF:
+        """Where the graph is."""
+        if self.column(width, height) is not None:
+            return QRectF(0, HEADER, width - COLUMN, height - HEADER)
+        return QRectF(0, HEADER, width, height - HEADER - LEGEND)
+
+    def fitted(self, network: Network, width: int, height: int) -> Plane:
+        box = self.box(width, height)
+        sides = (box.left(), box.top(), box.right(), box.bottom())
+        return geometry.flat(network.layers.grid, sides, self._aspect(), network.prefix > 0)
 
     def plane(self, network: Network, width: int, height: int) -> Plane:
-        box = (0, HEADER, width, height - LEGEND)
-        return geometry.flat(network.layers.grid, box, self._aspect(), network.prefix > 0)
+        return self.zoomed(network, width, height)
 
     @property
     def caption(self) -> str:
@@ -43,13 +64,15 @@ class LayerView(NetworkView):
         if network is None:
             return ""
         layer = self.networks.layer
-        return f"{self._waiting}Layer {layer} of {network.depth - 1}: {self._drawn(network, layer).words}"
+        return f"{self._waiting}Block {layer + 1} of {network.depth}: {self._drawn(network, layer).words}"
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         layer = self.networks.layer
         plane = self.plane(network, width, height)
         drawn = self._drawn(network, layer)
-        nodes = self._one(painter, network, layer, plane, drawn, 0.55, budget)
+        painter.save()
+        painter.setClipRect(self.box(width, height))
+        nodes = self._one(painter, network, layer, plane, drawn, self._dim, budget)
         if network.prefix:
             xy = plane(geometry.places(network.layers)[: network.prefix])
             painter.setPen(QColor(theme.current().canvas_quiet))
@@ -62,10 +85,67 @@ class LayerView(NetworkView):
                 short = "cls" if name.startswith("class") else name.replace("register", "reg")
                 painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), short)
             painter.setFont(font)
-        header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
-        self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16)
+        painter.restore()
+        left = max(8.0, self.fitted(network, width, height).left)
+        header(painter, self.font(), self.caption, QRectF(left, 0, width - left - 8, HEADER))
+        column = self.column(width, height)
+        if column is None:
+            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16)
+        else:
+            self._beside(painter, network, nodes, column)
+
+    def _beside(self, painter: QPainter, network: Network, nodes: painting.Nodes, column: QRectF) -> None:
+        """The picture as it is, the pinned patch on it, and what lines and colours mean."""
+        t = theme.current()
+        picture, placed = self.networks.results.picture, self.networks.results.placed
+        y = column.top() + 6
+        if picture is not None and placed is not None:
+            side = (column.left(), y, column.left() + 176, y + 176)
+            small = geometry.flat(network.layers.grid, side, self._aspect(), False, margin=0)
+            painting.draw_picture(painter, picture, placed, small, network.layers.grid, 0.0)
+            pinned = self.networks.selected
+            place = network.layers.position(pinned) if pinned is not None and pinned < network.nodes else None
+            if place is not None:
+                painting.draw_patch(painter, small, *place, ACCENT, 1.5)
+            y += 176
+        painter.setFont(theme.font(SMALL_SIZE))
+        pinned = self.networks.selected
+        if pinned is not None and pinned < network.nodes:
+            painter.setPen(QColor(t.canvas_quiet))
+            painter.drawText(QRectF(column.left(), y + 4, column.width(), 18), 0, f"Pinned: {network.name(pinned)}")
+        y += 34
+        for colour, text in (
+            (painting.FROM, "from where an arc comes"),
+            (painting.TO, "to where it goes"),
+        ):
+            painter.setPen(QPen(colour, 2))
+            painter.drawLine(QPointF(column.left(), y + 8), QPointF(column.left() + 20, y + 8))
+            painter.setPen(QColor(t.canvas_text))
+            painter.drawText(QRectF(column.left() + 28, y, column.width() - 28, 18), 0, text)
+            y += 20
+        y += 14
+        direction = "received" if self.state.network_direction == "in" else "given"
+        what = "Node size" if nodes.communities else "Node colour and size"
+        painter.setPen(QColor(t.canvas_text))
+        painter.drawText(QRectF(column.left(), y, column.width(), 18), 0, f"{what}: attention {direction}")
+        y += 20
+        if not nodes.communities:
+            bar = QRect(round(column.left()), round(y), 176, 26)
+            paint_flat(painter, bar, "viridis", nodes.scale.low, nodes.scale.high)
+            y += 34
+        if len(nodes.above):
+            painter.setPen(QColor(t.canvas_quiet))
+            count = len(nodes.above)
+            text = f"{count} node{'s' if count != 1 else ''} above, up to {number(nodes.scale.largest)} (white ring)"
+            painter.drawText(QRectF(column.left(), y, column.width(), 34), int(Qt.TextFlag.TextWordWrap), text)
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
+        painter.save()
+        painter.setClipRect(self.box(width, height))
+        self._draw_marks(painter, network, width, height)
+        painter.restore()
+
+    def _draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         plane = self.plane(network, width, height)
         selected = self.networks.selected
         if selected is not None:
@@ -76,7 +156,7 @@ class LayerView(NetworkView):
 
     def node_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
-        if network is None:
+        if network is None or not self.box(self.width(), self.height()).contains(QPointF(x, y)):
             return None
         return geometry.node_at(self.plane(network, self.width(), self.height()), network.layers, x, y)
 
@@ -88,8 +168,8 @@ class StackView(NetworkView):
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
-        self.setAccessibleName("All layers as a stack of planes")
-        self.setToolTip("Click a node to follow it; click the name of a layer to see it alone.")
+        self.setAccessibleName("All blocks as a stack of planes")
+        self.setToolTip("Click a node to follow it; click the name of a block to see it alone.")
 
     def planes(self, network: Network, width: int, height: int) -> list[Plane]:
         count = network.depth - self.networks.first_layer
@@ -108,7 +188,7 @@ class StackView(NetworkView):
         first = self.networks.first_layer
         shares = [self._drawn(network, layer, self.each(network)).share for layer in range(first, network.depth)]
         return (
-            f"{self._waiting}Layers {first} to {network.depth - 1}: the {self.each(network)} strongest arcs of each, "
+            f"{self._waiting}Blocks {first + 1} to {network.depth}: the {self.each(network)} strongest arcs of each, "
             f"{100 * min(shares):.1f} to {100 * max(shares):.1f} % of the weight"
         )
 
@@ -124,7 +204,7 @@ class StackView(NetworkView):
             drawn = self._drawn(network, layer, self.each(network))
             painter.setOpacity(0.9)
             share = budget / len(planes) if budget else 0
-            nodes = self._one(painter, network, layer, plane, drawn, 0.6, share)
+            nodes = self._one(painter, network, layer, plane, drawn, self._dim, share)
             painter.setOpacity(1.0)
             current = layer == self.networks.layer
             edge = QColor(theme.current().accent) if current else QColor(255, 255, 255, 60)
@@ -132,7 +212,9 @@ class StackView(NetworkView):
             painter.setPen(QColor(theme.current().canvas_text if current else theme.current().canvas_quiet))
             x, y = plane(np.array([0.0, grid[0]])).tolist()
             box = QRectF(x - 70, y - 15, 64, 15)
-            painter.drawText(box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), f"layer {layer}")
+            painter.drawText(
+                box, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), f"block {layer + 1}"
+            )
         painter.restore()
         header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
         if nodes is not None:
@@ -203,8 +285,8 @@ class MultiplesView(NetworkView):
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
-        self.setAccessibleName("A small network for each layer")
-        self.setToolTip("Click to enlarge a layer")
+        self.setAccessibleName("A small network for each block")
+        self.setToolTip("Click to enlarge a block")
 
     def boxes(self, network: Network, width: int, height: int) -> list[tuple[int, Any]]:
         """(layer, box) of each."""
@@ -229,8 +311,8 @@ class MultiplesView(NetworkView):
         network = self.networks.network
         if network is None:
             return ""
-        first, last = self.networks.first_layer, network.depth - 1
-        return f"{self._waiting}Layers {first} to {last}: up to {self.each(network)} arcs of each"
+        first, last = self.networks.first_layer + 1, network.depth
+        return f"{self._waiting}Blocks {first} to {last}: up to {self.each(network)} arcs of each"
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         t = theme.current()
@@ -239,11 +321,11 @@ class MultiplesView(NetworkView):
         for layer, box in boxes:
             plane = self._plane(network, box)
             drawn = self._drawn(network, layer, self.each(network))
-            nodes = self._one(painter, network, layer, plane, drawn, 0.6, budget / len(boxes) if budget else 0)
+            nodes = self._one(painter, network, layer, plane, drawn, self._dim, budget / len(boxes) if budget else 0)
             left, top, right, _ = box
-            text = f"{layer}  ·  {len(drawn)} of {drawn.remaining} arcs  ·  {100 * drawn.share:.0f} %"
+            text = f"Block {layer + 1}  ·  {len(drawn)} of {drawn.remaining} arcs  ·  {100 * drawn.share:.0f} %"
             if right - left < 150:
-                text = f"{layer}  ·  {100 * drawn.share:.0f} %"
+                text = f"Block {layer + 1}  ·  {100 * drawn.share:.0f} %"
             current = layer == self.networks.layer
             header(painter, self.font(), text, QRectF(left + 2, top, right - left, 18), small=True)
             if current:

@@ -121,6 +121,8 @@ class Values:
     """Whether the tokens before the patches are nodes too."""
     network_arcs: int = 1000
     """How many of the strongest arcs are drawn."""
+    network_brightness: float = 0.45
+    """Of the picture below the network."""
     network_direction: str = "in"
     network_colour: str = "centrality"
 
@@ -168,6 +170,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "brush_size": (1, 60),
     "score_steps": (2, 1000),
     "network_layer": (0, 1000),
+    "network_brightness": (0.0, 1.0),
     "network_arcs": (10, 20000),
 }
 _LARGEST = 2**31 - 1
