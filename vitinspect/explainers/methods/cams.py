@@ -200,7 +200,7 @@ _BEFORE = "Values are those before the usual cut at zero: what is negative speak
 METHODS = (
     MethodInfo(
         id="gradcam",
-        title="Grad-CAM",
+        title="Grad-CAM (features)",
         summary="The features that the last block's attention reads, weighted with their mean gradient. " + _BEFORE,
         citation="Selvaraju et al., Grad-CAM, ICCV 2017, arXiv:1610.02391",
         implementation="vitinspect.explainers.methods.cams:GradCam",
