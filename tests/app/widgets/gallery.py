@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.widgets import rows
+from vitinspect.app.widgets.agreement_view import AgreeingLayer, AgreementView, Pair
 from vitinspect.app.widgets.breadcrumb import Breadcrumb
 from vitinspect.app.widgets.chips import Chip, Chips
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
 from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.colour_bar import ColourBar, paint_upright
+from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
 from vitinspect.app.widgets.histogram import Histogram
@@ -35,6 +38,7 @@ from vitinspect.app.widgets.properties.display import DisplayForm, DisplayValues
 from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
+from vitinspect.app.widgets.score_table import ScoreColumn, ScoreRow, ScoreTable
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.app.widgets.status_progress import RunningWork
 from vitinspect.app.widgets.tool_strip import Tool, ToolOptions, ToolStrip, labelled
@@ -323,7 +327,58 @@ def properties() -> QWidget:
     return page
 
 
+def scores() -> QWidget:
+    """The bottom tabs Scores and Agreement."""
+    page, column = _page(840)
+    columns = (
+        ScoreColumn("deletion", "Deletion", higher=False),
+        ScoreColumn("insertion", "Insertion"),
+        ScoreColumn("iou", "IoU"),
+        ScoreColumn("f1", "F1"),
+        ScoreColumn("ap", "AP"),
+        ScoreColumn("boundary", "Boundary F1"),
+    )
+    table = ScoreTable()
+    values = [(0.004, 0.214, 0.689, 0.816, 0.911, 0.405), (0.001, 0.852, 0.665, 0.798, 0.915, 0.296)]
+    values += [(0.003, 0.219, 0.39, 0.562, 0.854, 0.103), (0.005, 0.148, 0.281, 0.439, 0.367, 0.302)]
+    names = ["LRP × Rollout", "AttnLRP", "LRP", "Rollout"]
+    table.set_scores(
+        columns,
+        [
+            ScoreRow(str(i), i + 1, name, dict(zip([c.id for c in columns], row, strict=True)), i)
+            for i, (name, row) in enumerate(zip(names, values, strict=True))
+        ],
+        "2",
+    )
+    line = QHBoxLayout()
+    line.addWidget(table, 3)
+    xs = list(range(101))
+    for title, label in (("Deletion", "% removed"), ("Insertion", "% shown")):
+        chart = CurveChart(title, x_label=label, y_label="probability of leaf")
+        chart.set_curves(
+            [
+                Curve(i + 1, name, xs, [math.exp(-x / (8 + 9 * i)) * 0.097 for x in xs], i, i == 2)
+                for i, name in enumerate(names)
+            ]
+        )
+        line.addWidget(chart, 1)
+    column.addLayout(line)
+    agreement = AgreementView()
+    agreement.set_agreement(
+        [AgreeingLayer(str(i), i + 1, name) for i, name in enumerate(names)],
+        [
+            Pair(str(i), str(j), 0.9 - 0.2 * j, 0.1 + 0.1 * (i + j), 0.0, 0.02, 0.03)
+            for i in range(4)
+            for j in range(i + 1, 4)
+        ],
+    )
+    agreement.setFixedHeight(190)
+    column.addWidget(agreement)
+    return page
+
+
 PARTS: dict[str, Callable[[], QWidget]] = {
+    "scores": scores,
     "properties": properties,
     "browser": browser,
     "picker": picker,

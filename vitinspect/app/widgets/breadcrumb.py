@@ -34,6 +34,8 @@ class Breadcrumb(QWidget):
     """As many of the last parts as have room; those before them are in a menu behind "…"."""
 
     folder_chosen = Signal(str)
+    edit_wanted = Signal()
+    """A double click, or F2: somebody wants to type the path."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -92,7 +94,10 @@ class Breadcrumb(QWidget):
 
     def recent_menu(self) -> QMenu:
         """The recent folders, the last one first."""
-        return self._menu([(path, path) for path in self._recent], "No other folder was opened yet")
+        menu = self._menu([(path, path) for path in self._recent], "No other folder was opened yet")
+        menu.addSeparator()
+        menu.addAction("Type a folder", self.edit_wanted.emit)
+        return menu
 
     def parents_menu(self) -> QMenu:
         """The folders that have no room in the line."""
@@ -130,6 +135,11 @@ class Breadcrumb(QWidget):
                     self._open(self.parents_menu(), rect.left())
                 return
 
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        point = event.position().toPoint()
+        if not any(rect.contains(point) for rect, _, _ in self.shown()) and not self.arrow.contains(point):
+            self.edit_wanted.emit()
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         self._hovered = event.position().toPoint()
         self.update()
@@ -141,6 +151,8 @@ class Breadcrumb(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Space, Qt.Key.Key_Down):
             self._open(self.recent_menu(), self.arrow.left())
+        elif event.key() == Qt.Key.Key_F2:
+            self.edit_wanted.emit()
         elif event.key() == Qt.Key.Key_Up and len(self._parts) > 1:
             self.folder_chosen.emit(self._parts[-2][1])
         else:

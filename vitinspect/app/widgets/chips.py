@@ -16,16 +16,20 @@ from vitinspect.app.widgets import icons
 from vitinspect.app.widgets.flow import FlowLayout
 
 HEIGHT = 20
+Choices = tuple[tuple[Any, str], ...]
 
 
 @dataclass(frozen=True)
 class Chip:
-    """``choices`` are (value, words): with them the chip opens a menu, without them it is on or off."""
+    """With ``choices``, (value, words), the chip opens a menu; without them it is on or off."""
 
     id: str
     text: str
     tip: str = ""
-    choices: tuple[tuple[Any, str], ...] = ()
+    choices: Choices | Callable[[], Choices] | None = None
+    """A function is asked each time when the menu opens; none at all is a chip that is on or off."""
+    empty: str = "Nothing to choose from"
+    """What the menu says where there are none."""
 
 
 class Chips(QWidget):
@@ -72,6 +76,7 @@ class ChipButton(QToolButton):
         super().__init__()
         self.chip, self._tell = chip, tell
         self._value: Any = None
+        self._words = ""
         self.setFixedHeight(HEIGHT)
         self.setToolTip(chip.tip)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -87,9 +92,16 @@ class ChipButton(QToolButton):
     def is_on(self) -> bool:
         return self._value not in (None, False)
 
+    @property
+    def choices(self) -> Choices:
+        found = self.chip.choices
+        return found() if callable(found) else found or ()
+
     def set_value(self, value: Any) -> None:
-        self._value = value
-        words = next((w for v, w in self.chip.choices if v == value), "") if self.is_on else ""
+        if value != self._value or not self._words:
+            self._value = value
+            self._words = next((w for v, w in self.choices if v == value), "") if self.is_on else ""
+        words = self._words
         self.setText(words or self.chip.text)
         self.setAccessibleName(f"{self.chip.text}: {words or ('on' if self.is_on else 'off')}")
         self.updateGeometry()
@@ -98,17 +110,19 @@ class ChipButton(QToolButton):
     def menu_of(self) -> QMenu:
         """The values to choose from."""
         menu = QMenu(self)
-        for value, words in self.chip.choices:
+        for value, words in self.choices:
             action = menu.addAction(words.replace("&", "&&"))
             action.setCheckable(True)
             action.setChecked(value == self._value)
             action.triggered.connect(lambda _=False, v=value: self._take(v))
+        if menu.isEmpty():
+            menu.addAction(self.chip.empty).setEnabled(False)
         return menu
 
     def _clicked(self) -> None:
         if self.is_on:
             self._take(None)
-        elif self.chip.choices:
+        elif self.chip.choices is not None:
             menu = self.menu_of()
             menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             menu.popup(self.mapToGlobal(QPoint(0, self.height())))
@@ -120,7 +134,7 @@ class ChipButton(QToolButton):
         self._tell(self.chip.id, value)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        extra = 18 if self.is_on or self.chip.choices else 0
+        extra = 18 if self.is_on or self.chip.choices is not None else 0
         return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 14 + extra, HEIGHT)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -137,7 +151,7 @@ class ChipButton(QToolButton):
         colour = t.on_chosen if on else t.text if self.isEnabled() else t.quiet
         painter.setPen(QColor(colour))
         painter.drawText(self.rect().adjusted(7, 0, 0, 0), int(Qt.AlignmentFlag.AlignVCenter), self.text())
-        if on or self.chip.choices:
+        if on or self.chip.choices is not None:
             name = "cancel" if on else "chevron-down"
             icons.paint(painter, name, colour if on else t.quiet, QPoint(self.width() - 13, HEIGHT // 2), 12)
         painter.end()
