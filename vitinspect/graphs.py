@@ -389,18 +389,22 @@ _WRITERS: dict[str, Callable[[Any], bytes]] = {
 def read_graph(path: str | Path) -> Any:
     """Open a graph that ``write_graph`` wrote, with the same nodes, arcs, weights and layers."""
     path = Path(path)
+    ending = path.suffix.lower()
+    if ending not in _READERS:
+        raise DataError(f"{path} has none of the endings {', '.join(FORMATS)}.")
     try:
-        return _READERS[path.suffix.lower()](path)
-    except KeyError:
-        raise DataError(f"{path} has none of the endings {', '.join(FORMATS)}.") from None
-    except (OSError, ValueError, nx.NetworkXError) as error:
-        raise DataError(f"{path} cannot be read as {FORMATS[path.suffix.lower()]}: {error}.") from error
+        return _READERS[ending](path)
+    except Exception as error:  # damaged files make the readers of XML, JSON and networkx fail in many ways
+        raise DataError(f"{path} cannot be read as {FORMATS[ending]}: {error or type(error).__name__}.") from error
 
 
 def _from_csv(path: Path) -> nx.MultiDiGraph:
     graph = nx.MultiDiGraph()
     with path.open(newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
+        rows = csv.DictReader(lines)
+        if "source" not in (rows.fieldnames or ()):
+            raise DataError(f"{path} has no column 'source'")
+        for row in rows:
             layer = int(row["layer"])
             for end in ("source", "target"):
                 graph.add_node(int(row[end]), row=int(row[f"{end}_row"]), column=int(row[f"{end}_column"]))

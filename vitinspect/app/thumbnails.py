@@ -6,6 +6,7 @@ The disk cache has a bound in bytes; the ones that were not looked at for longes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -155,6 +156,8 @@ def _put(path: Path, data: bytes) -> None:
         os.replace(beside, path)
     except OSError as error:
         _log.info("The thumbnail cache cannot be written: %s", error)
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 def prune(root: Path, most_bytes: int, cancel: CancelToken | None = None) -> int:
