@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from vitinspect.errors import DataError, StorageFull
 from vitinspect.names import stored
+from vitinspect.regular_files import open_regular
 from vitinspect.version import __version__
 
 SOFTWARE = f"vitinspect {__version__}"
@@ -116,7 +117,7 @@ def _plain(value: Any) -> Any:
 def read_metadata(path: Path) -> dict[str, Any]:
     """What ``npz_bytes`` wrote down beside the arrays; empty where the file is another one's."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             found = json.loads(str(archive["metadata"]))
     except Exception:  # a foreign or broken file may fail in any way; what matters is that it is not ours
         return {}
@@ -131,7 +132,7 @@ def made_from(path: Path) -> str | None:
         return str(metadata.get("image", "")) if ours else None
     if path.suffix == ".png":
         try:
-            with Image.open(path, formats=("PNG",)) as picture:
+            with open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
                 texts = dict(picture.info)
         except Exception:  # as above
             return None

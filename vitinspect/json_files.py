@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from vitinspect.errors import DataError
+from vitinspect.regular_files import read_regular
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of ours; empty where there is no file, and a ``DataError`` where it is damaged."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path))
     except FileNotFoundError:
         return {}
     except OSError as error:

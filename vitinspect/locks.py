@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,9 @@ def held(path: Path, busy: str, *, shared: bool = False) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise DataError(f"{path} is no file; it is left alone. Choose another folder.")
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
     try:

@@ -21,6 +21,7 @@ from pathlib import Path
 from vitinspect.errors import DataError
 from vitinspect.files import SOFTWARE, made_from, refuse_links, write_atomic
 from vitinspect.names import restored, stored
+from vitinspect.regular_files import read_regular
 
 try:
     import fcntl
@@ -97,7 +98,7 @@ def _refuse_foreign(path: Path, name: str, written: Mapping[str, list[str]]) -> 
     if path.is_symlink() or not path.is_file():
         raise DataError(f"{path} is a link or no file; it is left alone. Choose another place with --out.")
     try:
-        if digest(path.read_bytes()) in written.get(name, ()) or made_from(path) is not None:
+        if digest(read_regular(path)) in written.get(name, ()) or made_from(path) is not None:
             return
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -108,7 +109,7 @@ def _refuse_foreign(path: Path, name: str, written: Mapping[str, list[str]]) -> 
 def _read_record(folder: Path) -> dict[str, list[str]]:
     path = folder / RECORD
     try:
-        found = json.loads(path.read_bytes())["files"]
+        found = json.loads(read_regular(path))["files"]
         return {restored(name): [str(one) for one in digests] for name, digests in found.items()}
     except FileNotFoundError:
         return {}

@@ -12,6 +12,7 @@ from typing import Any
 from vitinspect import paths
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.explainers.registry import make_method, methods
+from vitinspect.regular_files import read_regular
 
 LayerSpec = tuple[str, ...]
 """One method as it is written on the command line, or several whose maps are fused by the geometric mean."""
@@ -82,10 +83,10 @@ def read_own(path: Path | None = None) -> tuple[tuple[Preset, ...], list[str]]:
     """The saved presets, and a sentence for each that cannot be used any more."""
     path = path or presets_file()
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(read_regular(path))
     except FileNotFoundError:
         return (), []
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return (), [f"The saved presets in {path} cannot be read: {error}"]
     if not isinstance(found, dict):
         return (), [f"The saved presets in {path} are not a JSON object."]

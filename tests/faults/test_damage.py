@@ -178,21 +178,21 @@ def written_masks(folder: Path, source: Path, mask: np.ndarray) -> list[Path]:
 
 
 def test_a_damaged_model_card_is_forgotten(home: Path) -> None:
-    from vitinspect.app.compute import map_cache
+    from vitinspect.app.compute import model_cards
     from vitinspect.app.session.results import ModelCard
 
     card = ModelCard(
         *("demo", "demo", "f" * 16, ("ant", "bee"), (2, 2), (16, 16), (32, 32), ("class",)),
         *(1, 1, 100, "cpu", "float32", True, {"rise": "no"}),
     )
-    map_cache.remember_card(card)
-    assert map_cache.recall_card("demo", "float32") == card
+    model_cards.remember_card(card)
+    assert model_cards.recall_card("demo", "float32") == card
     (path,) = (home / "cache").glob("models.*")
     whole = path.read_bytes()
     for damaged in damages(whole, 7, 200):
         path.write_bytes(damaged)
-        assert map_cache.recall_card("demo", "float32") in (None, card)
-        assert damaged == whole or map_cache.recall_card("demo", "float32") is None
+        assert model_cards.recall_card("demo", "float32") in (None, card)
+        assert damaged == whole or model_cards.recall_card("demo", "float32") is None
     path.write_bytes(b"damaged")
-    map_cache.remember_card(card)
-    assert map_cache.recall_card("demo", "float32") == card
+    model_cards.remember_card(card)
+    assert model_cards.recall_card("demo", "float32") == card

@@ -27,6 +27,7 @@ from vitinspect.files import slug, write_atomic
 from vitinspect.images import list_images
 from vitinspect.names import restored, shown, stored
 from vitinspect.paths import config_folder, ensure
+from vitinspect.regular_files import read_regular
 
 try:
     import fcntl
@@ -111,7 +112,7 @@ class AnnotatorFolder:
     def digest(self, image: Path) -> str:
         """Of the mask's file; empty where there is none."""
         try:
-            return hashlib.sha256(self.mask_path(image).read_bytes()).hexdigest()
+            return hashlib.sha256(read_regular(self.mask_path(image))).hexdigest()
         except OSError:
             return ""
 
@@ -198,7 +199,7 @@ def release_lock(handle: int | None) -> None:
 def read_sidecar(path: Path) -> Sidecar | None:
     """The sidecar of a mask; None where there is none, or another program's file of that name."""
     try:
-        found: Any = json.loads(path.read_bytes())
+        found: Any = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or found.get("vitinspect") != "mask":
@@ -250,7 +251,7 @@ def annotators(data: Path) -> list[str]:
 def last_annotator() -> str:
     """The name that was used last; empty where nobody was asked yet."""
     try:
-        found = json.loads((config_folder() / "annotator.json").read_bytes())
+        found = json.loads(read_regular(config_folder() / "annotator.json"))
         return restored(found["name"]) if isinstance(found["name"], str) else ""
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ""

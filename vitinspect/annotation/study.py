@@ -20,6 +20,7 @@ from vitinspect.annotation.store import AnnotatorFolder, pictures_in
 from vitinspect.errors import DataError
 from vitinspect.names import restored, stored
 from vitinspect.output import write_result
+from vitinspect.regular_files import read_regular
 
 FILE = "study.json"
 
@@ -131,7 +132,7 @@ def read_study(data: Path) -> Study | None:
     if not path.exists():
         return None
     try:
-        found: Any = json.loads(path.read_bytes())
+        found: Any = json.loads(read_regular(path))
         if found.get("vitinspect") != "study":
             return None
         return Study(

@@ -33,6 +33,8 @@ def start(level: int = logging.INFO) -> logging.Handler | None:
     """Write to the log file from here on. None where it cannot be written."""
     try:
         paths.ensure(paths.log_folder())
+        if log_file().exists() and not log_file().is_file():
+            return None
         # Opened at once, since a folder that may not be written to shows only then.
         handler = _QuietHandler(
             log_file(), maxBytes=1 << 20, backupCount=3, encoding="utf-8", errors="backslashreplace"

@@ -22,6 +22,7 @@ from vitinspect import paths
 from vitinspect.app.compute.thread_pool import CHORES, THUMBNAIL, Background, Job
 from vitinspect.errors import ImageError
 from vitinspect.progress import CancelToken
+from vitinspect.regular_files import read_regular
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +139,7 @@ def _read(path: Path) -> QImage | None:
     from vitinspect.files import unsealed
 
     try:
-        data = unsealed(path.read_bytes())
+        data = unsealed(read_regular(path))
     except OSError:
         return None
     found = QImage() if data is None else QImage.fromData(data)

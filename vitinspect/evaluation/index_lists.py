@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from vitinspect.errors import DataError
+from vitinspect.regular_files import read_text
 
 if TYPE_CHECKING:
     from vitinspect.evaluation.items import Item
@@ -28,8 +29,7 @@ def read_indices(path: str | os.PathLike[str]) -> list[int | str]:
     Plain lists are all that such files hold, so they are read here and no YAML library is needed.
     """
     try:
-        with open(path, encoding="utf-8-sig") as lines:
-            text = lines.read()
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The index file {path} cannot be read: {error}.") from error
     found: list[int | str] = []

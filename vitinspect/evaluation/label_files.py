@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from vitinspect.errors import DataError
 from vitinspect.evaluation.index_lists import ilsvrc_number
 from vitinspect.evaluation.matlab import read_struct
+from vitinspect.regular_files import read_text
 
 Labels = Callable[[str], str | None]
 """From an item's key to its label."""
@@ -45,7 +46,7 @@ def read_labels(path: Path) -> Labels:
     """The labels in a file: CSV with the columns image and label; a name and a label per line; or one number per line,
     which is a devkit's ground truth and belongs to the file of that number."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The labels {path} cannot be read: {error}.") from error
     lines = [line for line in text.splitlines() if line.strip()]

@@ -19,6 +19,7 @@ from vitinspect.app.compute.addresses import Address
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.geometry import Placed
 from vitinspect.app.session.results import Prediction
+from vitinspect.regular_files import read_regular
 
 _log = logging.getLogger(__name__)
 _MAGIC = b"vitinspect map 3\n"
@@ -101,7 +102,7 @@ def write(value: Mapped | Predicted) -> None:
 def read(key: str) -> Mapped | Predicted | None:
     try:
         path = _file_for(key)
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError:
         return None
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from vitinspect import paths
 from vitinspect.app.session.results import ModelCard
+from vitinspect.regular_files import read_regular
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def _read_cards() -> dict[str, Any]:
     from vitinspect.files import unsealed
 
     try:
-        text = unsealed(_cards_file().read_bytes())
+        text = unsealed(read_regular(_cards_file()))
         found = {} if text is None else json.loads(text)
     except (OSError, ValueError):
         return {}

@@ -19,6 +19,7 @@ from PySide6.QtCore import QObject, Signal
 from vitinspect import paths
 from vitinspect.errors import VitInspectError
 from vitinspect.names import restored, stored
+from vitinspect.regular_files import read_regular
 
 _log = logging.getLogger(__name__)
 FORMAT = 1
@@ -81,13 +82,13 @@ class PictureNotes(QObject):
     def _read(self, folder: str) -> dict[str, Note]:
         path = self.file_for(folder)
         try:
-            found = json.loads(path.read_text("utf-8"))
+            found = json.loads(read_regular(path))
             if not isinstance(found, dict) or found.get("format") != FORMAT:
                 raise ValueError("it has another form")
             return {restored(name): _note(value) for name, value in dict(found["pictures"]).items()}
         except (FileNotFoundError, NotADirectoryError):
             return {}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             self._unreadable.add(folder)
             self.trouble.emit(
                 f"The notes on the pictures in {folder} cannot be read ({error}); {path} is left as it is, and new "
