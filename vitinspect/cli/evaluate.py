@@ -94,7 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="T", help="predicted, label, or a class: name, index or WordNet id (default: predicted)"
     )
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
-    what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
+    what.add_argument(
+        "--precision",
+        choices=("float32", "float64", "bfloat16"),
+        help="of the maps; bfloat16 keeps three digits, in which the maps of reciprocam and occlusion may be lost "
+        "(default: float32)",
+    )
     what.add_argument(
         "--score-precision",
         choices=("float32", "float64", "bfloat16"),

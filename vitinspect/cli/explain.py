@@ -94,7 +94,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUTPUT})"
     )
-    parser.add_argument("--precision", choices=("float32", "float64", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float64", "bfloat16"),
+        default="float32",
+        help="of the maps; bfloat16 keeps three digits, in which small differences of a score, and so the maps of "
+        "reciprocam and occlusion, may be lost (default: float32)",
+    )
     add_mode_option(parser)
     add_model_options(parser)
     look = parser.add_argument_group("how the overlay looks")
