@@ -34,7 +34,7 @@ from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
 from vitinspect.app.panels.section import Section, even_heights
 from vitinspect.app.panels.threshold import ThresholdPanel
-from vitinspect.app.session.history import History
+from vitinspect.app.session.history import History, Step
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
@@ -73,6 +73,7 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         state, results = desk.state, desk.results
         self.history = History(self)
+        state.edited.connect(lambda text: self.history.add(Step(text, state.undo, state.redo, "layers")))
         self.what_if = WhatIf(state, results, desk.what_if, self.history, self)
         self.tools = make_tools(state, results, self.what_if)
         self.canvas = Canvas(state, results)
