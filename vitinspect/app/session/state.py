@@ -51,6 +51,7 @@ class Values:
     descending: bool = False
     filter: str = ""
     only_masked: bool = False
+    only_flagged: bool = False
     only_class: str = ""
     """Only images that were predicted as this class; empty for all."""
     recent_folders: tuple[str, ...] = ()
@@ -181,7 +182,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_arcs": (10, 20000),
 }
 _LARGEST = 2**31 - 1
-_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_class", "files"})
+_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_flagged", "only_class", "files"})
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 

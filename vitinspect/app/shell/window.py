@@ -32,6 +32,7 @@ from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
+from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.panels.section import Section, even_heights
 from vitinspect.app.panels.threshold import ThresholdPanel
 from vitinspect.app.session.history import History, Step
@@ -79,8 +80,9 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas(state, results)
         self.message = MessageBar()
         self.context = ContextBar(state, results)
-        self.browser = Browser(state, results, desk.listing, desk.thumbnails, desk.folders)
-        self.film = FilmStrip(state, desk.listing, desk.thumbnails)
+        self.facts = PictureFacts(results, desk.thumbnails, desk.notes, self)
+        self.browser = Browser(state, results, desk.listing, self.facts, desk.folders)
+        self.film = FilmStrip(state, desk.listing, self.facts)
         self._network_panel: Any = None
         self._make_layers_panel()
         self.actions_ = Actions(self)
@@ -104,7 +106,6 @@ class MainWindow(QMainWindow):
         self._ring = FocusRing(self)
         self._connect()
         self._give_keys_to_the_picture(self)
-        even_heights(self.browser)
         even_heights(self.layers_panel)
         self._show_workspace()
         self._follow_title()
