@@ -82,8 +82,8 @@ _TEX = {
     "|": r"$|$",
     '"': r"\textquotedbl{}",
     "×": r"$\times$",
-    "–": "--",
-    "—": "---",
+    "–": r"\textendash{}",
+    "—": r"\textemdash{}",
     "−": "$-$",
     "…": r"\ldots{}",
     UNKNOWN: "?",
@@ -92,7 +92,8 @@ _TEX = {
 
 def tex(text: str) -> str:
     """The text as LaTeX prints it literally."""
-    return "".join(_TEX.get(character, character) for character in shown(text))
+    # Two hyphens would be joined into a dash, as in --steps.
+    return "".join(_TEX.get(character, character) for character in shown(text)).replace("--", "-{}-")
 
 
 def latex(table: PaperTable) -> str:
@@ -116,7 +117,7 @@ def latex(table: PaperTable) -> str:
         size = [rf"\begingroup {small} \setlength{{\tabcolsep}}{{3pt}}"]
         return "\n".join([start, *size, *_longtable(table, spec, head, body), r"\endgroup", ""])
     to_height = height / TALLEST > letters / WIDEST
-    box = r"\resizebox{!}{0.85\textheight}{%" if to_height else r"\resizebox{\textwidth}{!}{%"
+    box = r"\resizebox*{!}{0.85\textheight}{%" if to_height else r"\resizebox{\textwidth}{!}{%"
     before, after = (box, "}") if scaled else ("", "")
     lines = [
         start,
