@@ -42,6 +42,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "scores": ("vitinspect.scores", None),
     # masks of people
     "masks": ("vitinspect.annotation.masks", None),
+    "agreement": ("vitinspect.annotation.agreement", "agreement"),
+    "consensus": ("vitinspect.annotation.consensus", "consensus"),
     # attention as a network
     "attention_graph": ("vitinspect.graphs", "attention_graph"),
     # errors, progress
@@ -64,6 +66,8 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from vitinspect import scores
     from vitinspect.annotation import masks
+    from vitinspect.annotation.agreement import agreement
+    from vitinspect.annotation.consensus import consensus
     from vitinspect.errors import (
         Cancelled,
         DataError,

@@ -9,6 +9,8 @@
 ``document``    the mask that is drawn: labels, strokes, undo (``strokes``, ``tiles``, ``history``, ``operations``);
 ``journal``     what keeps it when the program dies; ``store`` writes it beside the pictures;
 ``folders``     which mask file belongs to which picture; ``study`` who draws which pictures.
+``agreement``   how well people agree (``patterns``, ``reliability``, ``outline_distances``; ``agreement_report``);
+``consensus``   one mask out of several people's.
 
 Nothing here imports Qt or torch.
 """

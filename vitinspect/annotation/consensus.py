@@ -1,0 +1,190 @@
+"""One mask out of several people's: by majority, union, intersection, or STAPLE.
+
+STAPLE (Warfield, Zou & Wells, IEEE TMI 2004) estimates at once how likely each pixel is foreground and how reliable
+each person is. Its result depends on how much background the region holds, so the region is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitinspect.annotation.coding import IGNORE
+from vitinspect.annotation.patterns import Mask, Patterns, box_of, coded, patterns_and_places, same_size
+from vitinspect.errors import DataError, ParameterError
+
+WAYS = ("majority", "union", "intersection", "staple")
+REGIONS = ("frame", "box")
+Ties = Literal["background", "foreground"]
+
+
+class Consensus(np.ndarray):
+    """The mask itself, (H, W) bytes of 0 and 1, and 255 where nobody knows; with what was found on the way."""
+
+    how: str
+    ties: int
+    """Pixels that as many people marked as did not (``majority``)."""
+    probabilities: NDArray[np.float64] | None
+    """STAPLE: how likely each pixel is foreground."""
+    sensitivities: dict[str, float]
+    """STAPLE: of the true foreground, the share that each person marks."""
+    specificities: dict[str, float]
+    """STAPLE: of the true background, the share that each person leaves."""
+    iterations: int
+
+    def __array_finalize__(self, other: Any) -> None:
+        self.how = getattr(other, "how", "")
+        self.ties = getattr(other, "ties", 0)
+        self.probabilities = getattr(other, "probabilities", None)
+        self.sensitivities = getattr(other, "sensitivities", {})
+        self.specificities = getattr(other, "specificities", {})
+        self.iterations = getattr(other, "iterations", 0)
+
+    @property
+    def mask(self) -> Mask:
+        """The mask as a plain array."""
+        return np.asarray(self)
+
+
+def consensus(
+    masks: Mapping[str, Any], how: str = "majority", *, ties: Ties = "background", region: str = "frame"
+) -> Consensus:
+    """One mask out of those of several people, ``{annotator: mask}``.
+
+    ``majority``      marked by more than half of those who know the pixel; a tie goes to ``ties``;
+    ``union``, ``intersection``  marked by anybody, by all;
+    ``staple``        the probable foreground (at least 0.5), estimated with each person's sensitivity and specificity
+                      until no parameter moves by more than 1e-8. ``region``: the whole ``frame``, or the ``box`` around
+                      everything that anybody marked.
+
+    Masks are booleans, or 0, 1 and 255 for "ignore". A pixel that nobody knows is 255 in the result.
+    """
+    if how not in WAYS:
+        raise ParameterError(f"A consensus is made by {', '.join(WAYS)}, not by {how!r}.")
+    if region not in REGIONS:
+        raise ParameterError(f"A region is {' or '.join(REGIONS)}, not {region!r}.")
+    if ties not in ("background", "foreground"):
+        raise ParameterError(f"Ties go to background or foreground, not to {ties!r}.")
+    if not masks:
+        raise DataError("There is no mask to make a consensus of.")
+    arrays = coded(masks)
+    same_size(arrays, "one picture")
+    if how == "staple":
+        return _staple(arrays, region)
+    known = np.zeros(next(iter(arrays.values())).shape, dtype=np.int32)
+    marks = np.zeros_like(known)
+    for array in arrays.values():
+        known += array != IGNORE
+        marks += array == 1
+    even = (2 * marks == known) & (known > 0)
+    if how == "union":
+        found = marks > 0
+    elif how == "intersection":
+        found = (marks == known) & (known > 0)
+    else:
+        found = 2 * marks > known
+        if ties == "foreground":
+            found |= even
+    result = _as_consensus(found, known > 0, how)
+    result.ties = int(even.sum())
+    return result
+
+
+def _as_consensus(found: NDArray[np.bool_], known: NDArray[np.bool_], how: str) -> Consensus:
+    mask = np.where(known, found, IGNORE).astype(np.uint8).view(Consensus)
+    mask.how = how
+    return mask
+
+
+# --- STAPLE ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StapleFit:
+    """What the estimate ended with."""
+
+    probabilities: NDArray[np.float64]
+    """One for each pattern."""
+    sensitivities: NDArray[np.float64]
+    specificities: NDArray[np.float64]
+    prior: float
+    iterations: int
+
+
+def fit_staple(patterns: Patterns, *, tolerance: float = 1e-8, limit: int = 10_000) -> StapleFit:
+    """The estimate from counts, by expectation and maximisation.
+
+    The prior is the share of foreground over all people's pixels; everybody starts with 0.99999. Where nobody marks
+    anything the probabilities are 0, where all mark everything 1, and everybody has sensitivity and specificity 1.
+    """
+    counts, known = patterns.counts.astype(np.float64), patterns.known
+    marked = patterns.marked & known
+    total = float((counts[:, None] * known).sum())
+    prior = float((counts[:, None] * marked).sum()) / total if total else 0.0
+    people = patterns.people
+    if prior in (0.0, 1.0):
+        return StapleFit(np.full(len(counts), prior), np.ones(people), np.ones(people), prior, 0)
+    sensitive, specific = np.full(people, 0.99999), np.full(people, 0.99999)
+    iterations = 0
+    moved = np.inf
+    while moved >= tolerance and iterations < limit:
+        iterations += 1
+        weights = _expectation(marked, known, sensitive, specific, prior)
+        inside, outside = counts * weights, counts * (1 - weights)
+        new_sensitive = _share(inside, marked, known)
+        new_specific = _share(outside, ~marked & known, known)
+        moved = max(float(np.abs(new_sensitive - sensitive).max()), float(np.abs(new_specific - specific).max()))
+        sensitive, specific = new_sensitive, new_specific
+    weights = _expectation(marked, known, sensitive, specific, prior)
+    return StapleFit(weights, sensitive, specific, prior, iterations)
+
+
+def _expectation(
+    marked: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    sensitive: NDArray[np.float64],
+    specific: NDArray[np.float64],
+    prior: float,
+) -> NDArray[np.float64]:
+    """How likely each pattern is foreground. In logarithms: many people's products leave the range of numbers."""
+    with np.errstate(divide="ignore"):
+        real = np.where(marked, np.log(sensitive), np.log(1 - sensitive))
+        empty = np.where(marked, np.log(1 - specific), np.log(specific))
+        real_sum = np.log(prior) + np.where(known, real, 0.0).sum(1)
+        empty_sum = np.log(1 - prior) + np.where(known, empty, 0.0).sum(1)
+    top = np.maximum(real_sum, empty_sum)
+    # Impossible either way: somebody is sure of the opposite on both sides.
+    certain = ~np.isfinite(top)
+    top = np.where(certain, 0.0, top)
+    a, b = np.exp(real_sum - top), np.exp(empty_sum - top)
+    return np.where(certain, prior, a / np.where(a + b > 0, a + b, 1.0))
+
+
+def _share(weights: NDArray[np.float64], chosen: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """For each person the weighted share of the pixels that they know; 1 where there are none."""
+    of = (weights[:, None] * known).sum(0)
+    return np.where(of > 0, (weights[:, None] * chosen).sum(0) / np.where(of > 0, of, 1.0), 1.0)
+
+
+def _staple(arrays: Mapping[str, Mask], region: str) -> Consensus:
+    masks: Sequence[Mask] = list(arrays.values())
+    place = box_of(masks) if region == "box" else (slice(None), slice(None))
+    inside = [mask[place] for mask in masks]
+    probabilities = np.zeros(masks[0].shape)
+    fit = None
+    if inside[0].size:
+        patterns, which = patterns_and_places(inside)
+        fit = fit_staple(patterns)
+        probabilities[place] = fit.probabilities[which]
+    known = np.logical_or.reduce([mask != IGNORE for mask in masks])
+    result = _as_consensus(probabilities >= 0.5, known, "staple")
+    result.probabilities = probabilities
+    people = len(masks)
+    result.sensitivities = dict(zip(arrays, (fit.sensitivities if fit else np.ones(people)).tolist(), strict=True))
+    result.specificities = dict(zip(arrays, (fit.specificities if fit else np.ones(people)).tolist(), strict=True))
+    result.iterations = fit.iterations if fit else 0
+    return result
