@@ -52,6 +52,16 @@ class Needs:
             merged[item.name] = tuple(dict.fromkeys((*a, *b))) if isinstance(a, tuple) else a or b
         return Needs(**merged)
 
+    def whole_last_block(self, depth: int) -> bool:
+        """Whether anything of the last block is wanted beyond what the head reads of it: its attention, its tokens, or
+        a part of it other than the norm that it begins with."""
+        last = f"blocks.{depth - 1}"
+        names = (*self.outputs, *self.inputs, *self.output_gradients)
+        parts = any(n == last or (n.startswith(f"{last}.") and n != f"{last}.norm1") for n in names)
+        read = self.attention or self.attention_gradient or self.tokens or self.token_gradients
+        # Other switches stand at linear maps, which are taken apart where the block is not called as it is.
+        return read or parts or not set(self.switches) <= {"rules"}
+
     @property
     def backward(self) -> bool:
         """Whether the pass back from the score is needed."""

@@ -7,7 +7,6 @@ The function's attribute is replaced and not a dispatch mode used, because a mod
 from __future__ import annotations
 
 import contextlib
-import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -87,7 +86,6 @@ def for_this_thread(hook: _Hook) -> _Hook:
     """A hook for a module that changes and records nothing when another thread calls the module."""
     own = threading.get_ident()
 
-    @functools.wraps(hook)
     def called(*args: Any, **kwargs: Any) -> Any:
         return hook(*args, **kwargs) if threading.get_ident() == own else None
 

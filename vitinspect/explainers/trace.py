@@ -34,6 +34,9 @@ from vitinspect.explainers.attention_calls import (
 from vitinspect.explainers.base import Needs, Sweep
 from vitinspect.explainers.function_hooks import for_this_thread, record_attention_calls
 from vitinspect.explainers.modified_backward import Switchboard
+from vitinspect.explainers.passes.block_parts import rotary_table
+from vitinspect.explainers.passes.forward import may_be_shortened, tokens_of
+from vitinspect.explainers.passes.truncated import call_block, head, last_block
 from vitinspect.explainers.targets import TargetLike, Targets
 from vitinspect.models.evaluation_state import in_evaluation_state
 from vitinspect.models.recipes import registers_of
@@ -230,6 +233,20 @@ class _Recording:
             for handle in handles:
                 handle.remove()
 
+    def run_shortened(self, images: torch.Tensor) -> torch.Tensor:
+        """The logits, with no more of the last block than the head reads of it."""
+        model, last = self.model, self.model.depth - 1
+        with torch.no_grad():
+            rope = rotary_table(model, model.grid_for(*images.shape[-2:]))
+        x = tokens_of(model, images)
+        for block in range(last):
+            x = call_block(model, block, x, rope)
+        check(self.cancel)
+        self._block = last
+        read, rows = last_block(model, x, rope, fold=not self.needs.switches)
+        self._block, self._after_blocks = None, True
+        return head(model, read, rows, x.shape[1])
+
     def _enter(self, index: int) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             check(self.cancel)
@@ -302,8 +319,9 @@ def record(
         x = inputs.detach()
         if with_graph:
             x = x.clone().requires_grad_(True)
+        shortened = not needs.whole_last_block(model.depth) and may_be_shortened(model)
         with recording.hooks(), torch.set_grad_enabled(with_graph):
-            logits = model.module(x)
+            logits = recording.run_shortened(x) if shortened else model.module(x)
         if logits.dim() != 2:
             raise UnsupportedModelError(
                 f"{model.name} returns an output of shape {tuple(logits.shape)}: it has no pooling, and so no single "

@@ -6,14 +6,13 @@ Two computations on one model object wait for each other; on two objects they ru
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import weakref
 from collections.abc import Iterator
 
 import torch
 from torch import nn
-
-from vitinspect.models.full_float32 import full_float32
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -43,14 +42,7 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
         if id(module) in _held_models():  # held further out by this thread: everything is as it should be
             yield module
             return
-        changed: list[tuple[nn.Module, str, bool]] = []
-        gradients: list[nn.Parameter] = []
-        for part in _parts(module):
-            flags = vars(part)
-            for name, unwanted in _UNWANTED.items():
-                if flags.get(name, getattr(type(part), name, None)) is unwanted:
-                    changed.append((part, name, unwanted))
-            gradients += [p for p in part._parameters.values() if p is not None and p.requires_grad]
+        changed, gradients = _unwanted_flags(module)
         try:
             for part, name, value in changed:
                 setattr(part, name, not value)
@@ -69,10 +61,8 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
 @contextlib.contextmanager
 def own_modes() -> Iterator[None]:
     """Without the caller's autocast, by which the precision would not be the one that was asked for, and outside of
-    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on; float32
-    is computed in all of its bits."""
+    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(full_float32())
         for device in ("cpu", "cuda", "mps"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))
@@ -90,13 +80,36 @@ def _held_models() -> set[int]:
     return _held.models
 
 
-def _parts(module: nn.Module) -> Iterator[nn.Module]:
-    """All modules of a model, each once. ``modules()`` makes a name for each, which takes ten times as long."""
+def _unwanted_flags(module: nn.Module) -> tuple[list[tuple[nn.Module, str, bool]], list[nn.Parameter]]:
+    """The flags of parts that must be turned, with the value that they have, and the parameters with gradients.
+
+    Every call of the engine asks this of some hundred parts, most of which have no such flag; ``modules()``, which
+    makes a name for each, and ``getattr`` on each would take a twentieth of the time of a small model's passes.
+    """
+    changed: list[tuple[nn.Module, str, bool]] = []
+    gradients: list[nn.Parameter] = []
     seen: set[int] = set()
     waiting = [module]
     while waiting:
         part = waiting.pop()
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield part
-            waiting.extend(child for child in part._modules.values() if child is not None)
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        flags = part.__dict__
+        of_class = _class_flags(type(part))  # type: ignore[arg-type]
+        for name, unwanted in _UNWANTED.items():
+            if flags.get(name, of_class.get(name)) is unwanted:
+                changed.append((part, name, unwanted))
+        for parameter in flags["_parameters"].values():
+            if parameter is not None and parameter.requires_grad:
+                gradients.append(parameter)
+        for child in flags["_modules"].values():
+            if child is not None:
+                waiting.append(child)
+    return changed, gradients
+
+
+@functools.cache
+def _class_flags(kind: type) -> dict[str, object]:
+    """The flags that a class sets for all its modules."""
+    return {name: getattr(kind, name) for name in _UNWANTED if hasattr(kind, name)}

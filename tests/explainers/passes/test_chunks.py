@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.families import family_model
 from tests.goldens import golden_model
 from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.explainers.passes import chunks
 from vitinspect.explainers.passes.chunks import batch_size_for, run_chunks
 from vitinspect.progress import CancelToken
 
@@ -106,3 +109,12 @@ def test_chunks_are_smaller_for_longer_sequences():
     sizes = [batch_size_for(model, tokens) for tokens in (65, 1025, 16385)]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > sizes[-1] >= 1
+
+
+def test_passes_back_take_fewer_images_but_never_one_alone_on_a_cpu():
+    model = family_model("plain")
+    run = SimpleNamespace(grid=model.grid)
+    assert chunks.gradient_batch_size(model, run) == chunks.forward_batch_size(model, run) // 3
+    giant = SimpleNamespace(dim=1280, depth=32, prefix_tokens=1, device=torch.device("cpu"), dtype=torch.float32)
+    run = SimpleNamespace(grid=(37, 37))
+    assert chunks.forward_batch_size(giant, run) == chunks.gradient_batch_size(giant, run) == chunks.CPU_SMALLEST

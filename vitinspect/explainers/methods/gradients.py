@@ -92,7 +92,7 @@ def sum_of_gradients(
     """
     import torch
 
-    from vitinspect.explainers.passes.chunks import forward_batch_size, run_chunks
+    from vitinspect.explainers.passes.chunks import gradient_batch_size, run_chunks
     from vitinspect.explainers.passes.forward import Passes
     from vitinspect.explainers.pixels import map_dtype, summing_dtype
     from vitinspect.explainers.targets import Targets
@@ -113,9 +113,8 @@ def sum_of_gradients(
         weighted = gradient.to(summing) * factors[indices, None, None, None]
         total.index_add_(0, torch.tensor(rows, device=total.device), weighted)
 
-    # The pass back more than doubles the time of a chunk, and keeps its activations.
-    size = max(1, forward_batch_size(run.model, run) // 3)
     with passes.held():
+        size = gradient_batch_size(run.model, run)
         run_chunks(run.batch * steps, size, work, report=run.report, cancel=run.cancel)
     return total.to(map_dtype(run.model.dtype))
 

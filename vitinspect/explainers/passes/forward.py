@@ -41,7 +41,9 @@ class Passes:
         images = images.to(self.model.dtype)
         if not self.in_parts:
             return self.model.module(images)
-        return truncated.logits_from(self.model, 0, self._tokens(images), rope=self._rope(images), cancel=self.cancel)
+        return truncated.logits_from(
+            self.model, 0, tokens_of(self.model, images), rope=self._rope(images), cancel=self.cancel
+        )
 
     def _rope(self, images: torch.Tensor) -> torch.Tensor | None:
         grid = self.model.grid_for(*images.shape[-2:])
@@ -50,11 +52,30 @@ class Passes:
                 self._ropes[grid] = block_parts.rotary_table(self.model, grid)
         return self._ropes[grid]
 
-    def _tokens(self, images: torch.Tensor) -> torch.Tensor:
-        """What enters the first block."""
-        module: Any = self.model.module
-        tokens = module._pos_embed(module.patch_embed(images))
-        return module.norm_pre(tokens[0] if isinstance(tokens, tuple) else tokens)
+
+def tokens_of(model: ViT, images: torch.Tensor) -> torch.Tensor:
+    """What enters the first block."""
+    module: Any = model.module
+    tokens = module._pos_embed(module.patch_embed(images))
+    return module.norm_pre(tokens[0] if isinstance(tokens, tuple) else tokens)
+
+
+def may_be_shortened(model: ViT) -> bool:
+    """Whether the last block can be left out but for the few tokens that the head reads, and nobody would miss it.
+
+    Hooks that others have put on the model, its last block or the parts of its attention would not be called.
+    """
+    if truncated.why_not(model) is not None or not _is_timms_own(model.module):
+        return False
+    if model.pooling not in ("token", "distilled") or model.read_blocks > 1:
+        return False
+    last = model.blocks[-1]
+    if block_parts.parts_of(last) is None:
+        return False
+    return not any(
+        part._forward_hooks or part._forward_pre_hooks or part._backward_hooks or part._backward_pre_hooks
+        for part in (model.module, last, *last.attn.modules())  # type: ignore[union-attr]
+    )
 
 
 def _is_timms_own(module: Any) -> bool:

@@ -165,8 +165,13 @@ def last_block(
     rope: torch.Tensor | None = None,
     kept: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
+    *,
+    fold: bool = True,
 ) -> tuple[torch.Tensor, slice]:
-    """The rows of the last block that the head reads, and which rows these are."""
+    """The rows of the last block that the head reads, and which rows these are.
+
+    ``fold``: whether attention may be computed without its keys and values, and so without torch's own function.
+    """
     block = model.depth - 1
     tokens = x.shape[1]
     rows = rows_read(model, tokens)
@@ -178,7 +183,7 @@ def last_block(
     turn = rope_of_block(model, rope, block, kept)
     attention = parts.attention
     q = attention.rotate(attention.per_head(attention.linear(asking, 0), 0), turn, rows.start)
-    if attention.folds(turn, rows.stop - rows.start):
+    if fold and attention.folds(turn, rows.stop - rows.start):
         mixed = attention.folded(q, z, mask)
     else:
         k = attention.rotate(attention.per_head(attention.linear(z, 1), 1), turn)

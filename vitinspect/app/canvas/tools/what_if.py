@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from vitinspect.app.services.what_if import WhatIfService
 
 Point = tuple[float, float]
-OWNER = "what if"
 
 
 class WhatIf(QObject):
@@ -34,7 +33,7 @@ class WhatIf(QObject):
         if names & {"picture", "card"}:
             # A region of another picture, or of another model's input, cannot come back.
             self._drawing = self._history.busy = False
-            self._history.drop(OWNER)
+            self._history.clear()
 
     # --- a drag --------------------------------------------------------------------------------------------------
 
@@ -83,4 +82,4 @@ class WhatIf(QObject):
     def _add(self, text: str, before: Any) -> None:
         after, service = self._results.painted, self._service
         if after is not before:
-            self._history.add(Step(text, lambda: service.paint_out(before), lambda: service.paint_out(after), OWNER))
+            self._history.add(Step(text, lambda: service.paint_out(before), lambda: service.paint_out(after)))

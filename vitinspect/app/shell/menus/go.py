@@ -22,7 +22,8 @@ def step(window: MainWindow, by: int) -> None:
 
 def find_picture(window: MainWindow) -> None:
     window.frame.show_left()
-    window.browser.find_by_name()
+    window.browser.filter.setFocus()
+    window.browser.filter.selectAll()
 
 
 def step_block(window: MainWindow, by: int) -> None:
