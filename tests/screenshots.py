@@ -73,7 +73,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
-            lambda window: window.message.expand.click(),
+            None,
         ),
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),

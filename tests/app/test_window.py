@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
 from vitinspect.app.canvas.labels import format_value
 from vitinspect.app.compute import map_cache
@@ -259,7 +259,7 @@ def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, desk, run_folder, qtb
 def test_a_folder_without_a_run_says_so_and_the_list_stays(shown, desk, tmp_path, qtbot):
     desk.state.set(run=str(tmp_path), sort="score")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
-    assert "no run folder" in shown.message.text.text()
+    assert "no run folder" in shown.message.newest
     assert shown_names(desk)[0] == "picture 1.png"
 
 
@@ -318,7 +318,7 @@ def test_a_folder_that_vanishes_leaves_a_message(shown, desk, pictures, qtbot):
 
     shutil.rmtree(pictures)
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
-    assert str(pictures) in shown.message.text.text()
+    assert str(pictures) in shown.message.newest
     assert desk.results.picture is not None
 
 
@@ -326,7 +326,7 @@ def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, desk, 
     desk.state.set(folder=str(tmp_path / "nowhere"))
     desk.coordinator.start()
     qtbot.waitUntil(lambda: window.message.isVisible(), timeout=5000)
-    assert "nowhere" in window.message.text.text()
+    assert "nowhere" in window.message.newest
     assert str(tmp_path / "nowhere") not in desk.state.recent_folders
 
 
@@ -337,7 +337,7 @@ def test_a_folder_that_is_not_there_replaces_nothing(shown, desk, pictures, tmp_
     shown.browser.path.lineEdit().setText(str(tmp_path / "nowhere"))
     qtbot.keyClick(shown.browser.path.lineEdit(), Qt.Key.Key_Return)
     settle()
-    assert "nowhere" in shown.message.text.text()
+    assert "nowhere" in shown.message.newest
     assert desk.state.folder == str(pictures)
     assert desk.state.recent_folders == before
     assert shown.browser.path.currentText() == str(pictures)
@@ -356,7 +356,7 @@ def test_a_model_that_does_not_load_leaves_the_one_that_works(shown, desk, qtbot
     desk.models.loader = failing
     desk.state.set(model="bad")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
-    assert shown.message.text.text() == "bad is no model."
+    assert shown.message.newest == "bad is no model."
     settle()
     assert "bad is no model." in shown.context.model.about
     assert desk.state.model == "demo"
@@ -387,12 +387,13 @@ def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch)
 
 def test_messages_have_details_and_a_copy_button(window, qtbot):
     window.message.show_problem(Problem("It broke.", "Traceback: here"))
-    assert window.message.details.isHidden()
-    window.message.expand.click()
-    assert window.message.details.isVisible()
-    window.message.copy.click()
+    (line,) = window.message.lines.values()
+    assert line.details is None
+    line.expand.click()
+    assert line.details.isVisible()
+    next(button for button in line.findChildren(QPushButton) if button.text() == "Copy").click()
     assert "Traceback: here" in QApplication.clipboard().text()
-    window.message.dismiss.click()
+    line.cross.click()
     assert not window.message.isVisible()
 
 
@@ -409,7 +410,7 @@ def test_an_exception_in_a_slot_becomes_a_message_and_a_line_in_the_log(window, 
                 hooks._exception(type(error), error, error.__traceback__)
     finally:
         hooks.remove()
-    assert "a slot broke" in window.message.text.text()
+    assert "a slot broke" in window.message.newest
     assert "a slot broke" in log.read_text("utf-8")
 
 
@@ -435,7 +436,7 @@ def test_the_palette_finds_and_runs_a_command(shown, desk, qtbot):
 
 def test_the_sheet_of_shortcuts_opens(shown, qtbot):
     shown.actions_["shortcuts"].trigger()
-    from vitinspect.app.shell.palette import ShortcutSheet
+    from vitinspect.app.shell.shortcuts import ShortcutSheet
 
     sheet = shown.findChild(ShortcutSheet)
     assert sheet.isVisible()

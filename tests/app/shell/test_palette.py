@@ -58,5 +58,24 @@ def test_it_says_when_nothing_fits(palette, qtbot):
 def test_a_command_that_cannot_run_now_is_not_the_one_that_enter_takes(window, palette, qtbot):
     qtbot.keyClicks(palette.field, "cancel")
     assert not window.actions_["cancel"].isEnabled()
-    current = palette.list.currentItem()
-    assert current is None or current.data(Qt.ItemDataRole.UserRole) != "cancel"
+    assert palette.chosen_id() != "cancel"
+
+
+def test_a_class_can_be_explained_from_the_palette(shown, desk, qtbot, settle):
+    shown.actions_["palette"].trigger()
+    palette = shown.findChild(Palette)
+    qtbot.keyClicks(palette.field, "explain elk")
+    qtbot.keyClick(palette.field, Qt.Key.Key_Return)
+    assert desk.state.target == (4,)
+    assert not shown.findChildren(Palette) or not shown.findChild(Palette).isVisible()
+    settle()
+
+
+def test_escape_closes_it_and_gives_the_keys_back(shown, qtbot):
+    shown.activateWindow()
+    shown.actions_["palette"].trigger()
+    palette = shown.findChild(Palette)
+    assert palette.isVisible()
+    qtbot.keyClick(palette.field, Qt.Key.Key_Escape)
+    assert not palette.isVisible()
+    assert shown.focusWidget() is shown.canvas

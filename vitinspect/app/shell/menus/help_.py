@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QUrl
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 
 
 def open_palette(window: MainWindow) -> None:
-    from vitinspect.app.shell.palette import Palette
+    from vitinspect.app.shell.palette import Extra, Palette
 
-    Palette(window.actions_, window).show()
+    context, card = window.context, window.desk.results.card
+    labels = card.labels if card is not None and card.has_classifier else ()
+    extras = [Extra("Explain", label, partial(context.explain_class, index)) for index, label in enumerate(labels)]
+    extras += [Extra("Against", label, partial(context.take_against, index)) for index, label in enumerate(labels)]
+    Palette(window.actions_, window, extras).open()
 
 
 def open_shortcuts(window: MainWindow) -> None:
-    from vitinspect.app.shell.palette import ShortcutSheet
+    from vitinspect.app.shell.shortcuts import ShortcutSheet
 
     ShortcutSheet(window.actions_.menus, window).show()
 

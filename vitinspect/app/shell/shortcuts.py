@@ -1,0 +1,64 @@
+"""The sheet of shortcuts: a list of the actions, menu by menu, in straight columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from vitinspect.app.shell.keys import show_keys
+from vitinspect.app.shell.menus.record import Action, Menu
+
+
+class ShortcutSheet(QDialog):
+    """All shortcuts, menu by menu."""
+
+    def __init__(self, menus: Sequence[Menu], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keyboard shortcuts")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        columns = QHBoxLayout()
+        columns.setSpacing(32)
+        left, right = QGridLayout(), QGridLayout()
+        for menu in menus:
+            grid = left if menu.name in ("File", "Edit", "Layer") else right
+            chosen = [entry for entry in menu.entries if isinstance(entry, Action) and (entry.keys or entry.soft)]
+            _add_block(grid, menu.name, [(show_keys(record), record.text.rstrip("…")) for record in chosen])
+        mouse = [
+            (["wheel"], "Zoom at the cursor"),
+            (["drag"], "Move the picture, or the swipe line"),
+            (["double-click"], "Fit"),
+            (["Space+drag"], "Move the picture with any tool"),
+            (["V, P, B, E"], "Pan, pin, what-if brush, what-if eraser"),
+            (["[", "]"], "Narrower and wider brush"),
+            (["hold H"], "Hide the heat map"),
+        ]
+        _add_block(left, "On the picture", mouse)
+        for grid in (left, right):
+            grid.setHorizontalSpacing(16)
+            grid.setVerticalSpacing(4)
+            grid.setRowStretch(grid.rowCount(), 1)
+            columns.addLayout(grid)
+        inside = QWidget()
+        inside.setLayout(columns)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.addWidget(scroll)
+        self.resize(760, 600)
+
+
+def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:
+    heading = QLabel(title)
+    heading.setObjectName("heading")
+    heading.setContentsMargins(0, 8 if grid.count() else 0, 0, 0)
+    top = grid.rowCount()
+    grid.addWidget(heading, top, 0, 1, 2)
+    for i, (keys, text) in enumerate(rows, top + 1):
+        label = QLabel("  ".join(keys))
+        label.setObjectName("quiet")
+        grid.addWidget(QLabel(text), i, 0)
+        grid.addWidget(label, i, 1)
