@@ -1,9 +1,9 @@
 """Folders saved by the ``transformers`` library, read without it: its names and settings mapped to timm's.
 
-Read are the image classifiers ViT, DeiT (with and without teacher), DINOv2 and DINOv2 with registers, and the
-same models without a head. ``config.json`` tells the sizes, ``id2label`` the names of the classes and
-``preprocessor_config.json`` the preparation of pictures. Version 5 of the library names its modules anew but
-writes the old names; both are understood.
+Read are the image classifiers ViT, DeiT (with and without teacher), DINOv2 and DINOv2 with registers, the same models
+without a head, and MAE's encoder; ``dinov3`` and ``image_text`` read the others. ``config.json`` tells the sizes,
+``id2label`` the names of the classes and ``preprocessor_config.json`` the preparation of pictures. Version 5 of the
+library names its modules anew but writes the old names; both are understood.
 """
 
 from __future__ import annotations
@@ -17,37 +17,28 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers import LayerNorm, SwiGLUPacked, get_act_layer
+from timm.layers import LayerNorm, SwiGLUPacked
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from vitinspect.errors import ModelError, UnsupportedModelError
 from vitinspect.models import limits
+from vitinspect.models.activations import activation_of
 from vitinspect.models.building import load_into
 from vitinspect.models.checkpoints import read_checkpoint, read_json
 from vitinspect.models.heads import ClassAndMeanVisionTransformer
+from vitinspect.models.image_text import exact_ratio
 from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import WHAT_WORKS, State
 from vitinspect.models.preprocess import Preprocessing
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-MODEL_TYPES = ("vit", "deit", "dinov2", "dinov2_with_registers")
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+MODEL_TYPES = ("vit", "deit", "vit_mae", "dinov2", "dinov2_with_registers")
 
 _PREFIXES = ("vit.", "deit.", "dinov2.", "dinov2_with_registers.")
 _HEADS = ("classifier.", "cls_classifier.", "distillation_classifier.")
-_ACTIVATIONS = {
-    "gelu": nn.GELU,
-    "gelu_python": nn.GELU,
-    "gelu_new": partial(nn.GELU, approximate="tanh"),
-    "gelu_fast": partial(nn.GELU, approximate="tanh"),
-    "gelu_pytorch_tanh": partial(nn.GELU, approximate="tanh"),
-    "gelu_python_tanh": partial(nn.GELU, approximate="tanh"),
-    "quick_gelu": get_act_layer("quick_gelu"),
-    "relu": nn.ReLU,
-    "silu": nn.SiLU,
-    "swish": nn.SiLU,
-}
 
 
 def is_transformers_config(config: Mapping[str, Any]) -> bool:
@@ -70,7 +61,7 @@ def build_from_config(
     """
     kind = _supported_kind(config, name)
     native = limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, name)
-    preprocessing = _preprocessing(kind, preprocessor, native, name)
+    preprocessing = preprocessing_of(kind, preprocessor, native, name)
     # DINOv2 takes whatever size its preprocessor makes, the others only their own.
     size = img_size or (preprocessing.input_size if kind.startswith("dinov2") else native)
     preprocessing = preprocessing.with_size(*size)
@@ -103,12 +94,12 @@ def _supported_kind(config: Mapping[str, Any], name: str) -> str:
     architecture = str(architectures[0]) if architectures else ""
     if not kind:
         kind = next((t for t in reversed(MODEL_TYPES) if architecture.lower().startswith(t.replace("_", ""))), "")
-    fitting = ("ForImageClassification", "ForImageClassificationWithTeacher", "Model")
+    fitting = ("ForImageClassification", "ForImageClassificationWithTeacher", "Model", "ViTMAEForPreTraining")
     if kind not in MODEL_TYPES or (architecture and not architecture.endswith(fitting)):
         what = architecture or kind or "model of an unknown kind"
         raise UnsupportedModelError(
-            f"{name} holds a {what} of the transformers library. Of that library, image classifiers of the kinds ViT,"
-            f" DeiT and DINOv2 can be read. {WHAT_WORKS}"
+            f"{name} holds a {what} of the transformers library. Of that library, the kinds ViT, DeiT, ViTMAE,"
+            f" DINOv2, DINOv3, CLIP and SigLIP can be read. {WHAT_WORKS}"
         )
     channels = limits.whole(config.get("num_channels", 3), "num_channels", 1, 64, name)
     if channels != 3:
@@ -132,11 +123,6 @@ def _make(
         hidden = limits.whole(
             config.get("intermediate_size", 3072), "intermediate_size", 1, 16 * limits.MAX_WIDTH, name
         )
-    activation = str(config.get("hidden_act", "gelu"))
-    if activation not in _ACTIVATIONS:
-        raise ModelError(
-            f"{name} uses the activation {activation!r}, which is not known here; known are {', '.join(_ACTIVATIONS)}."
-        )
     arguments: dict[str, Any] = {
         "img_size": size,
         "patch_size": limits.pair(config.get("patch_size", 14 if dino else 16), "patch_size", 4096, name),
@@ -147,7 +133,7 @@ def _make(
         ),
         "qkv_bias": bool(config.get("qkv_bias", True)),
         "norm_layer": partial(LayerNorm, eps=_epsilon(config, 1e-6 if dino else 1e-12, name)),
-        "act_layer": _ACTIVATIONS[activation],
+        "act_layer": activation_of(config.get("hidden_act", "gelu"), name),
         "num_classes": limits.whole(_num_classes(config, state), "the number of classes", 0, limits.MAX_CLASSES, name),
         "global_pool": "token",
     }
@@ -172,7 +158,7 @@ def _make(
         else:
             # The distillation token is there and is attended to, but no head reads it: what timm calls a register.
             arguments["reg_tokens"] = 1
-    arguments["mlp_ratio"] = _ratio(hidden, dim)
+    arguments["mlp_ratio"] = exact_ratio(hidden, dim)
     limits.check_size(size, arguments["patch_size"], name)
     try:
         with torch.device("meta"):  # its shapes, without its memory
@@ -203,17 +189,9 @@ def _num_classes(config: Mapping[str, Any], state: State | None) -> int:
     if state is not None:
         head = state.get("head.weight")
         return int(head.shape[0]) if head is not None else 0
-    if any(str(a).endswith("Model") for a in config.get("architectures") or []):
+    if any(str(a).endswith(("Model", "ForPreTraining")) for a in config.get("architectures") or []):
         return 0
     return len(config.get("id2label") or {}) or int(config.get("num_labels", 2))
-
-
-def _ratio(hidden: int, dim: int) -> float:
-    """A ratio by which timm's ``int(dim * ratio)`` gives exactly ``hidden``."""
-    ratio = hidden / dim
-    while int(dim * ratio) < hidden:
-        ratio = math.nextafter(ratio, math.inf)
-    return ratio
 
 
 # --- the weights -------------------------------------------------------------------------------------------------
@@ -253,6 +231,11 @@ _ON_TOP = {
 }
 
 
+_HARMLESS = ("pooler.", "embeddings.mask_token", "embeddings.position_ids", "decoder.")
+"""Leftovers that do no harm: no classifier reads the pooler; the mask token and MAE's decoder are for pre-training; a
+table of indices."""
+
+
 def _rename(state: State, config: Mapping[str, Any], name: str) -> State:
     """The weights in timm's names, in float32; what has no counterpart keeps its name and is reported later."""
     out: State = {}
@@ -264,8 +247,8 @@ def _rename(state: State, config: Mapping[str, Any], name: str) -> State:
         plain = key
         for prefix in _PREFIXES:
             plain = plain.removeprefix(prefix)
-        if plain.startswith("pooler.") or plain == "embeddings.mask_token":
-            continue  # no classifier reads the pooler, and the mask token is for pre-training
+        if plain.startswith(_HARMLESS):
+            continue
         match = _LAYER.match(plain)
         if match is None:
             out[_ON_TOP.get(plain, plain)] = value
@@ -343,23 +326,34 @@ def read_weights(path: Path) -> dict[str, Any]:
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
-def _preprocessing(
+_DEFAULTS: dict[str, tuple[Any, Any, str, float, str]] = {
+    # Mean, deviation, interpolation, part of the picture, what is done to its sides, by the beginning of the kind.
+    "vit": ((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash"),
+    "vit_mae": (IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, "squash"),
+    "deit": (IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, "squash"),
+    "dinov3_vit": (IMAGENET_MEAN, IMAGENET_STD, "bilinear", 1.0, "squash"),
+    "clip": (CLIP_MEAN, CLIP_STD, "bicubic", 1.0, "center"),
+    "siglip": ((0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "squash"),
+    "siglip2": ((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash"),
+}
+
+
+def preprocessing_of(
     kind: str, preprocessor: Mapping[str, Any] | None, native: tuple[int, int], name: str
 ) -> Preprocessing:
     """What the library's image processor does, in timm's terms."""
+    mean, std, interpolation, part, mode = _DEFAULTS.get(
+        kind, (IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, "center")
+    )
     if preprocessor is None:
-        if kind == "vit":
-            return Preprocessing(native, (0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash")
-        mode = "squash" if kind == "deit" else "center"
-        return Preprocessing(native, IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, mode)
+        return Preprocessing(native, mean, std, interpolation, part, mode)
     settings = preprocessor.get("image_processor", preprocessor)
-    mean, std = IMAGENET_MEAN if kind != "vit" else (0.5,) * 3, IMAGENET_STD if kind != "vit" else (0.5,) * 3
     mean, std = settings.get("image_mean") or mean, settings.get("image_std") or std
     if settings.get("do_normalize") is False:
         mean, std = (0.0,) * 3, (1.0,) * 3
     if not isinstance(settings, Mapping):
         raise ModelError(f"{name}: its preprocessor_config.json cannot be followed: it holds no settings.")
-    square = bool(settings.get("default_to_square", not kind.startswith("dinov2")))
+    square = bool(settings.get("default_to_square", not kind.startswith(("dinov2", "clip"))))
     size, squash = _target(settings.get("size"), square, name)
     crop = settings.get("crop_size") if settings.get("do_center_crop") else None
     final = native
@@ -372,7 +366,7 @@ def _preprocessing(
             crop_pct = _crop_pct(final[0], size[0])
     elif size is not None and squash:
         final = size
-    resample = settings.get("resample", 2 if kind == "vit" else 3)
+    resample = settings.get("resample", 2 if interpolation == "bilinear" else 3)
     try:
         return Preprocessing(
             input_size=final,

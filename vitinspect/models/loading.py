@@ -12,9 +12,21 @@ from typing import Any
 from torch import nn
 
 from vitinspect.errors import ModelError
-from vitinspect.models import building, checkpoints, from_transformers, hub, labels, layouts, limits, positions
+from vitinspect.models import (
+    building,
+    checkpoints,
+    dinov3,
+    from_transformers,
+    hub,
+    image_text,
+    labels,
+    layouts,
+    limits,
+    positions,
+)
 from vitinspect.models.preprocess import Preprocessing
 from vitinspect.models.tensors import check_tensors
+from vitinspect.models.text_tower import TextSide
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +45,8 @@ class Loaded:
     source: str
     labels: list[str] | None = None
     preprocessing: Preprocessing | None = None
+    text: TextSide | None = None
+    """The text tower and the scale of an image-text model."""
     notes: list[str] = field(default_factory=list)
     """What was recognised and done, for people: the layout, how positions were resampled."""
 
@@ -176,6 +190,11 @@ def _from_config(
         if state is not None and weights is not None:
             check_tensors(state, weights)
         try:
+            kind = str(config.get("model_type", ""))
+            if kind in image_text.KINDS:
+                return _image_text(config, preprocessor, state, weights, name, where, source, wishes)
+            if kind == dinov3.KIND:
+                return _dinov3(config, preprocessor, state, weights, name, where, source, wishes)
             module, preprocessing = from_transformers.build_from_config(
                 config, preprocessor, state, where, wishes.img_size, str(weights)
             )
@@ -184,6 +203,48 @@ def _from_config(
         names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)  # type: ignore[arg-type]
         return Loaded(module, name, source, names, preprocessing)
     return _from_timm_config(config, weights, name, where, source, wishes)
+
+
+def _image_text(
+    config: dict[str, Any],
+    preprocessor: dict[str, Any] | None,
+    state: layouts.State | None,
+    weights: Path | None,
+    name: str,
+    where: str,
+    source: str,
+    wishes: Wishes,
+) -> Loaded:
+    """CLIP and SigLIP of the transformers library."""
+    module, text, note = image_text.build(config, state, where, wishes.img_size, str(weights))
+    kind = str(config["model_type"]).removesuffix("_vision_model")
+    size = _size_of(module)
+    preparation = from_transformers.preprocessing_of(kind, preprocessor, size, where).with_size(*size)
+    names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)
+    layout = f"Weights: {(config.get('architectures') or [kind])[0]} of the transformers library."
+    return Loaded(module, name, source, None if text else names, preparation, text, [n for n in (layout, note) if n])
+
+
+def _dinov3(
+    config: dict[str, Any],
+    preprocessor: dict[str, Any] | None,
+    state: layouts.State | None,
+    weights: Path | None,
+    name: str,
+    where: str,
+    source: str,
+    wishes: Wishes,
+) -> Loaded:
+    """DINOv3 of the transformers library."""
+    module = dinov3.build(config, state, where, wishes.img_size, str(weights))
+    size = wishes.img_size or limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, where)
+    preparation = from_transformers.preprocessing_of(dinov3.KIND, preprocessor, size, where).with_size(*size)
+    return Loaded(module, name, source, None, preparation, notes=["Weights: DINOv3 of the transformers library."])
+
+
+def _size_of(module: Any) -> tuple[int, int]:
+    height, width = module.patch_embed.img_size
+    return int(height), int(width)
 
 
 def _from_timm_config(

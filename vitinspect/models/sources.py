@@ -66,7 +66,8 @@ def load_model(
         raise ModelError(f"The head {head_name!r} was named, but no file of heads.")
     if num_classes is not None:
         _set_classes(module, num_classes, loaded.source, trained=not random)
-    outputs = int(getattr(module, "num_classes", 0) or 0)
+    embeds = bool(getattr(module, "vitinspect_embedding", False))
+    outputs = 0 if embeds else int(getattr(module, "num_classes", 0) or 0)
     names = list(labels) if labels is not None else loaded.labels
     if names is not None and outputs and len(names) != outputs:
         if labels is not None:
@@ -82,7 +83,9 @@ def load_model(
         name=loaded.name,
         source=loaded.source,
     )
-    model.notes = loaded.notes
+    model.notes, model.text = loaded.notes, loaded.text
+    if model.text is not None and model.text.tower is not None:
+        model.text.tower.to(chosen)
     for note in loaded.notes:
         if note.startswith("Position"):
             _log.warning("%s", note)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from vitinspect.errors import UnsupportedModelError
+from vitinspect.models import embeddings
 from vitinspect.models.evaluation_state import in_evaluation_state, lock_of, own_modes
 from vitinspect.models.inputs import as_batch
 from vitinspect.models.labels import plain_text
@@ -24,6 +25,7 @@ from vitinspect.models.wnids import class_of_wnid, is_wnid
 
 if TYPE_CHECKING:
     from vitinspect.explainers.declaration import Method
+    from vitinspect.models.text_tower import TextSide
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16}
 
@@ -58,6 +60,8 @@ class ViT:
         self.preprocessing = preprocessing
         self.name = name or type(module).__name__
         self.source = source or self.name
+        self.text: TextSide | None = None
+        """The text tower and the scale of an image-text model."""
         self.notes: list[str] = []
         """What was recognised while it was loaded, in sentences."""
         self._casts: dict[torch.dtype, tuple[Any, ViT]] = {}
@@ -183,6 +187,8 @@ class ViT:
     @property
     def has_classifier(self) -> bool:
         """Whether the outputs are classes, and not an embedding."""
+        if getattr(self.module, "vitinspect_embedding", False):
+            return False
         return int(getattr(self.module, "num_classes", 0) or 0) > 0
 
     @property
@@ -270,6 +276,7 @@ class ViT:
                     name=self.name,
                     source=self.source,
                 )
+                clone.text, clone.notes = self.text, self.notes
                 self._casts[dtype] = cached = (state, clone)
             return cached[1]
 
@@ -286,6 +293,21 @@ class ViT:
         chosen = Recipe.parse(recipe)
         with in_evaluation_state(self.module), torch.no_grad():
             return features(self, inputs.to(self.device, self.dtype), chosen)
+
+    def image_embedding(self, inputs: torch.Tensor) -> torch.Tensor:
+        """The embedding of a batch, as the model's library gives it, not normalised: see ``models.embeddings``."""
+        with in_evaluation_state(self.module), torch.no_grad():
+            return embeddings.image_embedding(self, inputs.to(self.device, self.dtype))
+
+    def text_embedding(self, token_ids: Any) -> torch.Tensor:
+        """The embeddings of texts, given as token ids (K, length), not normalised."""
+        with own_modes(), torch.no_grad():
+            return embeddings.text_embedding(self, token_ids)
+
+    def similarity(self, inputs: torch.Tensor, texts: Any) -> torch.Tensor:
+        """(B, K): zero-shot logits of a batch for embeddings of texts, the model's scale and bias applied."""
+        with in_evaluation_state(self.module), torch.no_grad():
+            return embeddings.similarity(self, inputs.to(self.device, self.dtype), texts)
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
