@@ -123,9 +123,14 @@ def run_process(command: Sequence[str], limit: float, report: Report) -> str:
             command, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8", errors="replace"
         ) as process,
     ):
-        timer = threading.Timer(limit, process.kill)
+        too_long = threading.Event()
+
+        def end() -> None:
+            too_long.set()
+            process.kill()
+
+        timer = threading.Timer(limit, end)
         timer.start()
-        started = time.monotonic()
         try:
             assert process.stdout is not None
             for line in process.stdout:
@@ -135,7 +140,7 @@ def run_process(command: Sequence[str], limit: float, report: Report) -> str:
             timer.cancel()
         if code == 0:
             return ""
-        if time.monotonic() - started >= limit:
+        if too_long.is_set():
             return f"it was ended after {limit:.0f} s."
         return f"exit status {code}.{_end_of(errors)}"
 

@@ -175,7 +175,8 @@ def evaluation(setting: Setting) -> bool:
     """One picture of the bundled gallery by the ViTmiX protocol: 14 combinations, 14 deletion curves of 101 points."""
     from vitinspect.evaluation.datasets import open_dataset
     from vitinspect.evaluation.plan import Plan, preset
-    from vitinspect.evaluation.work import Worker, read_picture
+    from vitinspect.evaluation.reading import read_picture
+    from vitinspect.evaluation.work import Worker
 
     dataset = open_dataset("demo")
     item = next(item for item in dataset.items if item.masks)

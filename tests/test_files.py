@@ -177,3 +177,13 @@ def test_a_sealed_file_gives_its_content_back_and_any_other_bit_is_noticed() -> 
     for cut in (0, 1, 16, 17, len(whole) - 1):
         assert files.unsealed(whole[:cut]) is None
     assert files.unsealed(whole + b"\0") is None
+
+
+def test_what_a_killed_process_left_is_removed_later_and_nothing_else(tmp_path: Path) -> None:
+    ours, fresh, other = (tmp_path / name for name in (".a.x1.vitinspect-part", ".b.x2.vitinspect-part", ".c.part"))
+    for path in (ours, fresh, other):
+        path.write_bytes(b"")
+    os.utime(ours, (1_000, 1_000))
+    os.utime(other, (1_000, 1_000))
+    write_atomic(tmp_path / "result", b"1")
+    assert sorted(os.listdir(tmp_path)) == [".b.x2.vitinspect-part", ".c.part", "result"]

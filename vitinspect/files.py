@@ -9,6 +9,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -27,6 +28,8 @@ _MARK = "vitinspect "
 _SOURCE_KEY = "vitinspect:image"
 _LONGEST_NAME = 96
 """In bytes: file systems take 255, and two such parts and an ending make a name."""
+_UNFINISHED = ".vitinspect-part"
+_swept: set[Path] = set()
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -34,7 +37,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path``: all of it, or nothing and the old file stays."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{slug(path.name)[:40]}.", suffix=".part")
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{slug(path.name)[:40]}.", suffix=_UNFINISHED)
+        _sweep(path.parent)
     except OSError as error:
         raise _not_written(path, error) from error
     try:
@@ -50,6 +54,19 @@ def write_atomic(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes of ours have left in a folder, once in the life of this process."""
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            ours = entry.name.startswith(".") and entry.name.endswith(_UNFINISHED)
+            # Another process may be writing; none takes an hour for one file.
+            if ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > 3600:
+                os.unlink(entry.path)
 
 
 def _not_written(path: Path, error: OSError) -> DataError:

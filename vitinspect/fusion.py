@@ -216,3 +216,63 @@ def combinations(methods: Iterable[Any], ways: Sequence[int] = (1, 2, 3)) -> lis
         for way in sorted(set(ways))
         for group in itertools.combinations(chosen, way)
     ]
+
+
+# --- asked for in words ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AskedMap:
+    """One map of a command line: a method's, or a fusion of several."""
+
+    methods: tuple[Any, ...]
+    mode: str = ""
+    """How they are fused; empty for a single method."""
+
+    @property
+    def key(self) -> str:
+        keys = [method.key for method in self.methods]
+        return combination_key(keys, self.mode) if self.mode else keys[0]
+
+
+def parse_maps(text: str, fuse: str | None = None) -> list[AskedMap]:
+    """``"legrad, lrp + rollout [geometric]"``: methods with parameters, and fusions of them with their mode.
+
+    ``fuse`` is the mode of fusions that name none, and asks for one more: of all methods that stand alone.
+    """
+    from vitinspect.explainers.registry import parse_methods
+
+    asked: list[AskedMap] = []
+    for part in _split(text, ","):
+        body, bracket, mode = part.partition("[")
+        if bracket and not mode.rstrip().endswith("]"):
+            raise ParameterError(f"A fusion is written as `lrp + rollout [geometric]`, not as {part!r}.")
+        methods = tuple(method for name in _split(body, "+") for method in parse_methods(name))
+        mode = mode.strip().removesuffix("]").strip() or (fuse or "geometric")
+        if mode not in MODES:
+            raise ParameterError(f"A fusion mode is one of {', '.join(MODES)}, not {mode!r}.")
+        if bracket and len(methods) < 2:
+            raise ParameterError(f"{part!r} names one method; a fusion needs two, as `lrp + rollout [{mode}]`.")
+        if methods:
+            asked.append(AskedMap(methods, mode if len(methods) > 1 else ""))
+    alone = tuple(dict.fromkeys(one.methods[0].key for one in asked if not one.mode))
+    if fuse is not None and not any(one.mode for one in asked):
+        if len(alone) < 2:
+            raise ParameterError(f"To fuse ({fuse}) there must be two methods at least, as `lrp,rollout`.")
+        asked.append(AskedMap(tuple(one.methods[0] for one in asked), fuse))
+    if not asked:
+        raise ParameterError("No method was named; `vitinspect methods` lists them all.")
+    return list({one.key: one for one in asked}.values())
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The parts between marks that stand outside of brackets."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == mark and depth <= 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current] if part.strip()]

@@ -15,7 +15,7 @@ from vitinspect.app.canvas.labels import format_value, value_at
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.heat import Heat
-from vitinspect.app.session.state import FUSED
+from vitinspect.app.session.layers import FUSED
 from vitinspect.explainers.registry import parse_methods
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from vitinspect.app.session.state import FUSED
+from vitinspect.app.session.layers import FUSED
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap
 from vitinspect.thresholds import threshold

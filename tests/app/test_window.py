@@ -334,13 +334,13 @@ def test_a_folder_that_is_not_there_replaces_nothing(shown, desk, pictures, tmp_
     settle()
     before = desk.state.recent_folders
     assert str(pictures) in before
-    shown.browser.path.lineEdit().setText(str(tmp_path / "nowhere"))
-    qtbot.keyClick(shown.browser.path.lineEdit(), Qt.Key.Key_Return)
+    shown.browser.type_folder()
+    shown.browser.path.setText(str(tmp_path / "nowhere"))
+    qtbot.keyClick(shown.browser.path, Qt.Key.Key_Return)
     settle()
     assert "nowhere" in shown.message.newest
     assert desk.state.folder == str(pictures)
     assert desk.state.recent_folders == before
-    assert shown.browser.path.currentText() == str(pictures)
     assert desk.listing.rowCount() == 6
     desk.folders.open(str(pictures.parent))
     settle()

@@ -228,3 +228,100 @@ def test_predictions_as_json_are_one_document_per_line(scenes: list[Path], capsy
 def test_the_number_of_classes_is_a_number(capsys: Say) -> None:
     assert main(["predict", "x.png", "--top", "0"]) == 2
     assert "must be 1 or more" in capsys.readouterr().err
+
+
+# --- fusions, thresholds and several targets ---------------------------------------------------------------------
+
+
+def values_of(path: Path) -> np.ndarray:
+    with np.load(path, allow_pickle=False) as archive:
+        return archive["values"]
+
+
+def test_fusions_are_methods_of_the_list(here: Path, scenes: list[Path]) -> None:
+    import vitinspect as vi
+
+    methods = "lrp + rollout(start_layer=3) [product], lrp"
+    assert main(["explain", str(scenes[0]), "--methods", methods, "--normalise", "none", "--out", "o"]) == 0
+    stem = scenes[0].stem
+    assert names(here / "o") == sorted(
+        f"{stem}.{name}.{kind}" for name in ("lrp+rollout-start_layer=3-product", "lrp") for kind in ("npz", "png")
+    )
+    maps = vi.explain(vi.load_model("demo"), scenes[0], ["lrp", "rollout(start_layer=3)"])
+    fused = vi.fuse(list(maps.values()), "product")
+    path = here / "o" / f"{stem}.lrp+rollout-start_layer=3-product.npz"
+    np.testing.assert_allclose(values_of(path), fused.values, rtol=1e-5, atol=1e-9)
+    assert read_metadata(path)["key"] == "lrp + rollout(start_layer=3) [product]"
+
+
+def test_all_methods_are_fused_into_one_more_map(here: Path, scenes: list[Path]) -> None:
+    assert main(["explain", str(scenes[0]), "--methods", "legrad,rollout", "--fuse", "geometric", "--out", "o"]) == 0
+    endings = [name.removeprefix(scenes[0].stem) for name in names(here / "o") if name.endswith("npz")]
+    assert endings == [".legrad+rollout-geometric.npz", ".legrad.npz", ".rollout.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--methods", "lrp + rollout [sum]"], "geometric, product"),
+        (["--methods", "lrp [product]"], "needs two"),
+        (["--methods", "lrp + rollout [product"], "is written as"),
+        (["--methods", "lrp", "--fuse", "product"], "two methods at least"),
+        (["--methods", "lrp + nothing"], "nothing"),
+        (["--threshold", "otzu"], "otsu, fixed"),
+        (["--threshold", "otsu=2"], "takes no number"),
+        (["--top", "2", "--target", "1"], "one of them"),
+    ],
+)
+def test_what_cannot_be_fused_cut_or_explained_is_said(
+    scenes: list[Path], capsys: Say, arguments: list[str], words: str
+) -> None:
+    assert main(["explain", str(scenes[0]), *arguments]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_masks_are_cut_as_evaluate_cuts_them_and_lie_on_the_picture(here: Path, scenes: list[Path]) -> None:
+    import vitinspect as vi
+
+    assert main(["explain", str(scenes[0]), "--mode", "squash", "--out", "plain"]) == 0
+    assert main(["explain", str(scenes[0]), "--mode", "squash", "--threshold", "fixed=0.4", "--out", "o"]) == 0
+    stem = scenes[0].stem
+    with Image.open(here / "o" / f"{stem}.rollout.mask.png") as saved, Image.open(scenes[0]) as picture:
+        assert saved.size == picture.size
+        mask = np.asarray(saved)
+    assert set(np.unique(mask)) == {0, 255}
+    cut = vi.threshold(values_of(here / "o" / f"{stem}.rollout.npz"), "fixed", level=0.4, size=(224, 224))
+    assert (mask > 0).mean() == pytest.approx(cut.share, abs=0.01)
+    assert read_metadata(here / "o" / f"{stem}.rollout.npz")["threshold"]["mode"] == "fixed"
+    # The overlay shows where the mask ends, and the values are the same.
+    plain, outlined = (here / folder / f"{stem}.rollout.png" for folder in ("plain", "o"))
+    with Image.open(plain) as one, Image.open(outlined) as other:
+        assert (np.asarray(one) != np.asarray(other)).any()
+    np.testing.assert_array_equal(values_of(plain.with_suffix(".npz")), values_of(outlined.with_suffix(".npz")))
+
+
+@pytest.mark.parametrize("spelling", ["--apply-threshold", "--apply_threshold"])
+def test_the_seeds_option_shows_the_map_after_otsus_threshold(here: Path, scenes: list[Path], spelling: str) -> None:
+    assert main(["explain", str(scenes[0]), spelling, "--mode", "squash", "--out", "o", "--opacity", "1"]) == 0
+    with Image.open(here / "o" / f"{scenes[0].stem}.rollout.png") as painted:
+        colours = np.unique(np.asarray(painted).reshape(-1, 3), axis=0)
+    # At full opacity nothing but the two ends of the colour map is left.
+    assert len(colours) == 2
+    assert (here / "o" / f"{scenes[0].stem}.rollout.mask.png").is_file()
+
+
+def test_several_targets_have_files_of_their_own(here: Path, scenes: list[Path], capsys: Say) -> None:
+    import vitinspect as vi
+
+    model = vi.load_model("demo")
+    best = [p.index for p in model.predict(scenes[0], top=3)]
+    command = ["explain", str(scenes[0]), "--methods", "gradient_rollout,rollout"]
+    assert main([*command, "--top", "3", "--out", "o"]) == 0
+    maps = [name for name in names(here / "o") if name.endswith("npz")]
+    # Rollout is the same for every target and stands there once.
+    assert len(maps) == 3 + 1
+    for index in best:
+        (path,) = (here / "o").glob(f"*.gradient_rollout.{index}-*.npz")
+        assert read_metadata(path)["target"]["index"] == index
+    assert main([*command, "--target", str(best[1]), "--target", model.labels[best[2]], "--out", "named"]) == 0
+    assert len([name for name in names(here / "named") if name.endswith("npz")]) == 2 + 1

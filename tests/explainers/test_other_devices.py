@@ -112,6 +112,22 @@ def test_a_method_that_mixes_devices_is_seen(monkeypatch):
 
 def test_on_cuda_chunks_begin_with_what_fits_a_part_of_the_free_memory(monkeypatch):
     model = mock.Mock(dim=768, depth=12, device=torch.device("cuda:0"), dtype=torch.float32)
-    for free, wanted in ((80 * 2**30, chunks.GPU_LARGEST), (100 * 2**20, 2), (0, 1)):
+    for free, tokens, wanted in (
+        (80 * 2**30, 197, 114),
+        (80 * 2**30, 50, chunks.GPU_LARGEST),
+        (80 * 2**30, 4097, chunks.GPU_SMALLEST),
+        (100 * 2**20, 197, 2),
+        (0, 197, 1),
+    ):
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device, free=free: (free, 80 * 2**30))
-        assert chunks.batch_size_for(model, 197) == wanted
+        assert chunks.batch_size_for(model, tokens) == wanted
+
+
+@pytest.mark.parametrize("cancellable", [True, False])
+def test_a_gpu_is_waited_for_after_each_chunk_where_somebody_may_cancel(cancellable, monkeypatch):
+    waited = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: mock.Mock(synchronize=lambda: waited.append(1)))
+    chunks.run_chunks(6, 2, lambda _: None, cancel=vi.CancelToken() if cancellable else None)
+    assert len(waited) == (3 if cancellable else 0)

@@ -51,7 +51,7 @@ def pictures(folder: Path, count: int) -> Path:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [path.name for path in folder.rglob("*") if path.name.endswith(".part")]
+    return [path.name for path in folder.rglob("*") if path.name.endswith("part")]
 
 
 @pytest.mark.parametrize("leave", [0, 20_000, 60_000])

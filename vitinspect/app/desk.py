@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 
 from vitinspect import paths
 from vitinspect.app.compute.thread_pool import Background
-from vitinspect.app.compute.worker import Worker
+from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.listing import ImageList
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.services.activity import Activity
@@ -25,6 +25,7 @@ from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
+from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
@@ -61,6 +62,9 @@ class Desk(QObject):
         )
         self.activity = Activity(results, worker, parent=self)
         self.folders = FolderService(state, results, self.listing, problems, parent=self)
+        self.notes = PictureNotes(parent=self)
+        self.notes.trouble.connect(lambda text: problems.report("notes", Problem(text, "", True)))
+        self.folders.notes = self.notes
         self.pictures = PictureService(
             state, results, self.listing, pool, self.settings["picture_memory"] * _MB, parent=self
         )

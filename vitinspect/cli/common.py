@@ -221,3 +221,24 @@ class Failures:
         if self.paths and self.total > 1:
             complain(f"{len(self.paths)} of {self.total} pictures could not be used.")
         return ERROR if self.paths else 0
+
+
+_THRESHOLD_NUMBERS = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
+
+
+def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float], ...] | None]:
+    """``fixed=0.5`` as a mode and its number."""
+    from vitinspect.errors import ParameterError
+
+    if text is None:
+        return None, None
+    mode, equals, number = text.partition("=")
+    mode = mode.strip()
+    if not equals:
+        return mode, None
+    if mode not in _THRESHOLD_NUMBERS:
+        raise ParameterError(f"The threshold {mode!r} takes no number; {', '.join(_THRESHOLD_NUMBERS)} do.")
+    try:
+        return mode, ((_THRESHOLD_NUMBERS[mode], float(number)),)
+    except ValueError:
+        raise ParameterError(f"{number!r} in --threshold {text} is not a number.") from None

@@ -76,7 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
 def off_screen(arguments: argparse.Namespace, gallery: Path) -> int:
     """Overlays and scores of a few pictures, and a picture of the window."""
     from vitinspect.cli.common import Found
-    from vitinspect.cli.explain import progress_over, write_results
+    from vitinspect.cli.explain import progress_over
+    from vitinspect.cli.explained_files import write_results
     from vitinspect.explainers.engine import explain
     from vitinspect.files import OutputNames
     from vitinspect.images import open_image

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.cli.common import add_model_options, at_least, fraction, wishes
+from vitinspect.cli.common import add_model_options, at_least, fraction, threshold_of, wishes
 from vitinspect.names import shown
 
 if TYPE_CHECKING:
@@ -94,7 +94,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="T", help="predicted, label, or a class: name, index or WordNet id (default: predicted)"
     )
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
-    what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
+    what.add_argument(
+        "--precision",
+        choices=("float32", "float64", "bfloat16"),
+        help="of the maps; bfloat16 keeps three digits, in which the maps of reciprocam and occlusion may be lost "
+        "(default: float32)",
+    )
     what.add_argument(
         "--score-precision",
         choices=("float32", "float64", "bfloat16"),
@@ -295,24 +300,3 @@ def ways_of(text: str | None) -> tuple[int, ...] | None:
     if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ParameterError(f"--ways takes numbers from 1 such as 1,2,3, not {text!r}.")
     return tuple(sorted({int(part) for part in parts}))
-
-
-_THRESHOLD_NUMBERS = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
-
-
-def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float], ...] | None]:
-    """``fixed=0.5`` as a mode and its number."""
-    from vitinspect.errors import ParameterError
-
-    if text is None:
-        return None, None
-    mode, equals, number = text.partition("=")
-    mode = mode.strip()
-    if not equals:
-        return mode, None
-    if mode not in _THRESHOLD_NUMBERS:
-        raise ParameterError(f"The threshold {mode!r} takes no number; {', '.join(_THRESHOLD_NUMBERS)} do.")
-    try:
-        return mode, ((_THRESHOLD_NUMBERS[mode], float(number)),)
-    except ValueError:
-        raise ParameterError(f"{number!r} in --threshold {text} is not a number.") from None

@@ -14,33 +14,39 @@ from vitinspect.cli.common import (
     add_image_arguments,
     add_mode_option,
     add_model_options,
+    at_least,
     fraction,
     gather,
     load_chosen_model,
-    percent,
+    threshold_of,
 )
-from vitinspect.errors import MethodNotApplicable
-from vitinspect.figures.colormaps import colormap_names, default_colormap
-from vitinspect.names import shown, stored
+from vitinspect.cli.explained_files import write_results
+from vitinspect.errors import MethodNotApplicable, ParameterError
+from vitinspect.figures.colormaps import colormap_names
+from vitinspect.fusion import MODES as FUSION_MODES
+from vitinspect.fusion import AskedMap, fuse, parse_maps
+from vitinspect.maps import NORMALISATIONS
+from vitinspect.thresholds import MODES as THRESHOLD_MODES
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from vitinspect.explainers.engine import Explanation
     from vitinspect.explainers.registry import Method
-    from vitinspect.files import OutputNames
-    from vitinspect.maps import AttributionMap
     from vitinspect.models.vit import ViT
 
 DEFAULT_METHODS = "rollout"
 EPILOG = """\
 For each picture and method two files are written to the output folder: the overlay NAME.METHOD.png, and the
-raw values NAME.METHOD.npz (arrays `values` and `metadata`, a JSON text). Files that vitinspect did not write,
-or wrote for another picture, are never overwritten: the new ones get another name.
+raw values NAME.METHOD.npz (arrays `values` and `metadata`, a JSON text); with --threshold also the mask
+NAME.METHOD.mask.png. Of several targets each has files of its own, NAME.METHOD.TARGET.png. Files that vitinspect
+did not write, or wrote for another picture, are never overwritten: the new ones get another name.
 
 examples:
   vitinspect explain cat.jpg
   vitinspect explain cat.jpg --methods "rollout(discard_ratio=0.9),lrp" --target "tabby - tiger cat"
+  vitinspect explain cat.jpg --methods "lrp + rollout [geometric], lrp" --threshold otsu
+  vitinspect explain cat.jpg --methods lrp,rollout --fuse geometric --top 5
   vitinspect explain photos --recursive --model vit_base_patch16_224 --out maps
 """
 
@@ -53,18 +59,48 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods",
         default=DEFAULT_METHODS,
         metavar="LIST",
-        help='such as "rollout,lrp(start_layer=1)", or all for each that the model allows '
+        help='such as "rollout,lrp(start_layer=1)", with fusions as "lrp + rollout [geometric]", or all for each that '
+        "the model allows "
         f"(default: {DEFAULT_METHODS}; `vitinspect methods` lists them)",
     )
     parser.add_argument(
+        "--fuse",
+        choices=FUSION_MODES,
+        help="also fuse all the methods into one map; in fusions of --methods, the mode where none is named",
+    )
+    parser.add_argument(
+        "--normalise", choices=NORMALISATIONS, default="minmax", help="what is done to maps before (default: minmax)"
+    )
+    parser.add_argument(
         "--target",
+        action="append",
         metavar="CLASS",
-        help='a class by name, index or WordNet id, or "a - b"; without it, the predicted class',
+        help='a class by name, index or WordNet id, or "a - b"; also several times; without it, the predicted class',
+    )
+    parser.add_argument("--top", type=at_least(1), metavar="N", help="explain the N most probable classes")
+    parser.add_argument(
+        "--threshold",
+        metavar="MODE[=X]",
+        help=f"also write masks, cut by {', '.join(THRESHOLD_MODES)}; with a number where it takes one, as fixed=0.5; "
+        "their outline is drawn on the overlay",
+    )
+    parser.add_argument(
+        "--apply-threshold",
+        "--apply_threshold",
+        action="store_true",
+        help="the overlay shows the map after the threshold, high or low (default: otsu), as the scripts of Chefer et "
+        "al. do",
     )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUTPUT})"
     )
-    parser.add_argument("--precision", choices=("float32", "float64", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "float64", "bfloat16"),
+        default="float32",
+        help="of the maps; bfloat16 keeps three digits, in which small differences of a score, and so the maps of "
+        "reciprocam and occlusion, may be lost (default: float32)",
+    )
     add_mode_option(parser)
     add_model_options(parser)
     look = parser.add_argument_group("how the overlay looks")
@@ -84,28 +120,79 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.files import OutputNames
     from vitinspect.images import open_image
 
-    methods = None if arguments.methods.strip() == "all" else chosen_methods(arguments.methods)
+    asked = None if arguments.methods.strip() == "all" else parse_maps(arguments.methods, arguments.fuse)
+    cutting = cutting_of(arguments)
+    if arguments.top and arguments.target:
+        raise ParameterError("--top and --target both say what is explained; give one of them.")
     found = gather(arguments)
     model = load_chosen_model(arguments)
-    if methods is None:
-        methods = applicable_methods(model)
-    else:
-        check_methods(model, methods)
+    if asked is None:
+        asked = [AskedMap((method,)) for method in applicable_methods(model)]
+    methods = list({method.key: method for one in asked for method in one.methods}.values())
+    check_methods(model, methods)
     names = OutputNames(arguments.out)
     failures = Failures(len(found))
     with progress_over(found) as progress:
         for position, one in enumerate(found):
             with failures.of(one.path):
                 picture = open_image(one.path)
-                explanation = explain_one(model, picture, methods, arguments, progress, position)
-                write_results(names, one, picture, model, explanation, arguments)
+                wanted = targets_of(model, picture, arguments)
+                for number, target in enumerate(wanted):
+                    explanation = explain_one(
+                        model, picture, methods, target, arguments, progress, position + number / len(wanted)
+                    )
+                    explanation = with_fusions(explanation, asked, arguments.normalise)
+                    if len(wanted) > 1:
+                        explanation = only_new(explanation, first=number == 0)
+                    several = target_name(target, model) if len(wanted) > 1 else ""
+                    write_results(names, one, picture, model, explanation, arguments, cutting=cutting, target=several)
     return failures.report()
 
 
-def chosen_methods(text: str) -> list[Method]:
-    from vitinspect.explainers.registry import parse_methods
+def targets_of(model: ViT, picture: Image.Image, arguments: argparse.Namespace) -> list[Any]:
+    """What is explained of one picture; None stands for the predicted class."""
+    if arguments.top:
+        return [prediction.index for prediction in model.predict(picture, top=arguments.top, mode=arguments.mode)]
+    return list(dict.fromkeys(arguments.target or [None]))
 
-    return list({method.key: method for method in parse_methods(text)}.values())
+
+def target_name(target: Any, model: ViT) -> str:
+    """A target as a part of a file's name; a class by its index too, since labels may be alike."""
+    from vitinspect.explainers.targets import resolve
+
+    definite = resolve(target, model)
+    if isinstance(definite, int):
+        return f"{definite}-{model.labels[definite].split(',')[0]}"
+    return str(target)
+
+
+def with_fusions(explanation: Explanation, asked: Sequence[AskedMap], normalise: str) -> Explanation:
+    """The maps that were asked for, in that order: single ones as they are, and their fusions."""
+    from dataclasses import replace
+
+    maps = {}
+    for one in asked:
+        members = [explanation.maps[method.key] for method in one.methods]
+        maps[one.key] = fuse(members, one.mode, normalisation=normalise) if one.mode else members[0]
+    return replace(explanation, maps=maps)
+
+
+def only_new(explanation: Explanation, *, first: bool) -> Explanation:
+    """Without the maps that are the same for every target, but for the first one."""
+    from dataclasses import replace
+
+    maps = {key: m for key, m in explanation.items() if first or m.target is not None}
+    return replace(explanation, maps=maps)
+
+
+def cutting_of(arguments: argparse.Namespace) -> tuple[str, dict[str, float]] | None:
+    """The mode of the threshold and its number; None where masks are not asked for."""
+    if arguments.threshold is None and not arguments.apply_threshold:
+        return None
+    mode, options = threshold_of(arguments.threshold or "otsu")
+    if mode not in THRESHOLD_MODES:
+        raise ParameterError(f"A threshold is one of {', '.join(THRESHOLD_MODES)}, not {mode!r}.")
+    return mode, dict(options or ())
 
 
 def applicable_methods(model: ViT) -> list[Method]:
@@ -148,9 +235,9 @@ class progress_over:  # noqa: N801 - used like a function
     def __exit__(self, *details: object) -> None:
         self.line.__exit__(*details)
 
-    def within(self, position: int, done: int, total: int) -> None:
+    def within(self, position: float, done: int, total: int) -> None:
         if self.count > 1:
-            self.line(position + (done >= total), self.count)
+            self.line(int(position) + (done >= total), self.count)
         else:
             self.line(round(100 * done / max(1, total)), 100)
 
@@ -159,9 +246,10 @@ def explain_one(
     model: ViT,
     picture: Image.Image,
     methods: Sequence[Method],
+    target: Any,
     arguments: argparse.Namespace,
     progress: progress_over,
-    position: int,
+    position: float,
 ) -> Explanation:
     from vitinspect.explainers.engine import explain
 
@@ -169,111 +257,8 @@ def explain_one(
         model,
         picture,
         methods,
-        arguments.target,
+        target,
         arguments.precision,
         mode=arguments.mode,
         progress=lambda done, total: progress.within(position, done, total),
     )
-
-
-def write_results(
-    names: OutputNames,
-    one: Found,
-    picture: Image.Image,
-    model: ViT,
-    explanation: Explanation,
-    arguments: argparse.Namespace,
-    *,
-    quiet: bool = False,
-) -> None:
-    """Write the overlay and the raw values of each map, and say what was written unless ``quiet``."""
-    from vitinspect.files import npz_bytes, png_bytes, slug, with_ending, write_atomic
-
-    endings = {key: f".{slug(key)}" for key in explanation}
-    stem = names.stem(
-        one.path, tuple(e + kind for e in endings.values() for kind in (".png", ".npz")), subfolder=one.below
-    )
-    about = describe(model, explanation, one.path, picture, arguments)
-    for key, attribution in explanation.items():
-        metadata = {**about, **describe_map(attribution, model)}
-        painted = paint(picture, attribution, explanation, arguments)
-        write_atomic(
-            with_ending(stem, endings[key] + ".png"),
-            png_bytes(painted, {"image": about["image"], "method": key, "model": model.name}),
-        )
-        write_atomic(with_ending(stem, endings[key] + ".npz"), npz_bytes({"values": attribution.values}, metadata))
-        if not quiet:
-            print(shown(with_ending(stem, endings[key] + ".png")))
-    best = about.get("predicted")
-    if best is not None and not quiet:
-        print(f"  {shown(one.path.name)}: {shown(best['label'])} {percent(best['probability']).strip()}", flush=True)
-
-
-def paint(
-    picture: Image.Image, attribution: AttributionMap, explanation: Explanation, arguments: argparse.Namespace
-) -> Image.Image:
-    from vitinspect.figures.overlay import overlay
-
-    assert explanation.placement is not None  # there is one for every picture that was opened
-    return overlay(
-        picture,
-        attribution.values,
-        explanation.placement,
-        name=arguments.colormap or default_colormap(signed=attribution.signed),
-        opacity=arguments.opacity,
-        grows="growing" if arguments.growing else "uniform",
-        smooth=not arguments.patches,
-    )
-
-
-def describe(
-    model: ViT, explanation: Explanation, path: Path, picture: Image.Image, arguments: argparse.Namespace
-) -> dict[str, Any]:
-    """What holds for all maps of one picture."""
-    import numpy as np
-
-    placement = explanation.placement
-    assert placement is not None
-    about: dict[str, Any] = {
-        "image": stored(path.absolute()),
-        "image_size": [picture.height, picture.width],
-        "model": model.name,
-        "source": model.source,
-        "fingerprint": model.fingerprint,
-        "mode": arguments.mode,
-        "precision": arguments.precision,
-        "input_size": list(placement.input_size),
-        "box": list(placement.box),
-    }
-    if model.has_classifier:
-        logits = explanation.logits.astype(np.float64)
-        shares = np.exp(logits - logits.max())
-        best = int(logits.argmax())
-        about["predicted"] = {
-            "index": best,
-            "label": model.labels[best],
-            "probability": float(shares[best] / shares.sum()),
-        }
-    return about
-
-
-def describe_map(attribution: AttributionMap, model: ViT) -> dict[str, Any]:
-    return {
-        "method": attribution.method,
-        "params": dict(attribution.params),
-        "key": attribution.key,
-        "target": target_words(attribution.target, model),
-        "signed": attribution.signed,
-        "resolution": attribution.resolution,
-    }
-
-
-def target_words(target: Any, model: ViT) -> Any:
-    """A target as JSON and for people: index and label, or those of both sides of a contrast."""
-    if target is None:
-        return None
-    if isinstance(target, int):
-        return {"index": target, "label": model.labels[target]}
-    if isinstance(target, tuple):
-        return {"contrast": [target_words(side, model) for side in target]}
-    return {"text": getattr(target, "text", "")}

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from vitinspect.models.full_float32 import full_float32
+
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
 _held = threading.local()
@@ -61,8 +63,10 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
 @contextlib.contextmanager
 def own_modes() -> Iterator[None]:
     """Without the caller's autocast, by which the precision would not be the one that was asked for, and outside of
-    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on."""
+    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on; float32
+    is computed in all of its bits."""
     with contextlib.ExitStack() as stack:
+        stack.enter_context(full_float32())
         for device in ("cpu", "cuda", "mps"):
             if torch.is_autocast_enabled(device):
                 stack.enter_context(torch.autocast(device, enabled=False))

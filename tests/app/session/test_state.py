@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from vitinspect.app.session.slots import Slot
 from vitinspect.app.session.state import NAMES, State, Values
 from vitinspect.errors import ParameterError
 
@@ -24,9 +25,9 @@ def heard(state):
 
 def test_a_change_is_announced_once_by_its_name(state):
     names = heard(state)
-    state.set(opacity=0.3, layout="grid")
-    assert names == [frozenset({"opacity", "layout"})]
-    assert (state.opacity, state.layout) == (0.3, "grid")
+    state.set(swipe=0.3, layout="grid")
+    assert names == [frozenset({"swipe", "layout"})]
+    assert (state.swipe, state.layout) == (0.3, "grid")
 
 
 def test_what_stays_the_same_is_not_announced(state):
@@ -153,3 +154,100 @@ def test_names_that_are_no_text_are_saved_and_come_back(state):
     other = State()
     assert other.restore(text) == []
     assert (other.folder, other.image) == (state.folder, state.image)
+
+
+# --- layers and slots --------------------------------------------------------------------------------------------
+
+
+def test_a_chosen_method_is_a_layer_and_a_layer_is_a_chosen_method(state):
+    state.choose("legrad", True)
+    assert [layer.id for layer in state.layers] == ["rollout", "legrad"]
+    second = state.add_map("rollout", {"start_layer": 1})
+    assert second == "rollout 2"
+    assert state.methods == ("rollout", "legrad")
+    assert state.selected == second
+    state.choose("rollout", False)
+    assert [layer.id for layer in state.layers] == ["legrad"]
+
+
+def test_fusion_is_a_fused_layer(state):
+    state.choose("legrad", True)
+    state.set(weights={"legrad": 0.5}, fusion=True, fusion_mode="max")
+    fused = state.layer("fused")
+    assert fused.weights == {"rollout": 1.0, "legrad": 0.5}
+    assert fused.fusion_mode == "max"
+    state.edit_layer("fused", fusion_mode="rank")
+    assert state.fusion_mode == "rank"
+    state.set(fusion=False)
+    assert state.layer("fused") is None
+
+
+def test_a_look_for_all_layers_is_set_in_each_and_a_layers_own_in_that_one(state):
+    state.choose("legrad", True)
+    state.set(opacity=0.4, outline=True)
+    assert [(layer.opacity, layer.shown_as) for layer in state.layers] == [(0.4, "outline")] * 2
+    state.edit_layer("legrad", opacity=0.8)
+    assert [layer.opacity for layer in state.layers] == [0.4, 0.8]
+    assert state.opacity == 0.4
+    state.set(selected="legrad")
+    assert (state.opacity, state.active) == (0.8, "legrad")
+
+
+def test_edits_of_layers_are_undone_and_redone(state):
+    said = []
+    state.edited.connect(said.append)
+    state.add_map("legrad")
+    state.edit_layer("legrad", "Opacity", opacity=0.5, merge="opacity")
+    state.edit_layer("legrad", "Opacity", opacity=0.2, merge="opacity")
+    assert said == ["Add LeGrad", "Opacity"]
+    state.undo()
+    assert state.layer("legrad").opacity == Values().opacity
+    state.undo()
+    assert state.layer("legrad") is None
+    state.redo()
+    state.redo()
+    assert state.layer("legrad").opacity == 0.2
+
+
+def test_layers_and_the_second_slot_are_saved_and_come_back(state, qapp):
+    state.add_map("rollout", {"start_layer": 1})
+    state.add_fused(["rollout", "rollout 2"])
+    state.edit_layer("rollout 2", mark="B", name="later blocks")
+    state.set(slot_b=Slot("other", fit="pad", target=(2,)))
+    other = State()
+    assert other.restore(state.to_json()) == []
+    assert other.values == state.values
+    assert other.slot_b.target == (2,)
+    other.exchange_slots()
+    assert (other.model, other.fit, other.target) == ("other", "pad", (2,))
+    assert other.slot_b == Slot()
+
+
+def test_a_file_of_the_time_before_layers_gives_the_same_maps(state):
+    old = {
+        "methods": ["rollout", "legrad"],
+        "parameters": {"rollout": {"start_layer": 1}},
+        "fusion": True,
+        "weights": {"legrad": 0.25},
+        "fusion_mode": "rank",
+        "opacity": 0.3,
+        "grows": "uniform",
+        "outline": True,
+        "active": "legrad",
+    }
+    assert state.restore(json.dumps(old)) == []
+    assert [layer.id for layer in state.layers] == ["rollout", "legrad", "fused"]
+    assert state.layer("rollout").parameters == {"start_layer": 1}
+    assert state.layer("fused").weights == {"rollout": 1.0, "legrad": 0.25}
+    assert state.layer("fused").fusion_mode == "rank"
+    assert {layer.opacity for layer in state.layers} == {0.3}
+    assert {layer.opacity_mode for layer in state.layers} == {"uniform"}
+    assert state.selected == "legrad"
+
+
+def test_saved_layers_that_are_none_cost_the_layers(state):
+    problems = state.restore(json.dumps({"layers": 3, "layout": "grid"}))
+    assert len(problems) == 1
+    assert "layers" in problems[0]
+    assert state.layout == "grid"
+    assert [layer.id for layer in state.layers] == ["rollout"]

@@ -24,6 +24,10 @@ def fields(window):
 
 @pytest.mark.parametrize("name", ["folder", "filter", "methods"])
 def test_escape_in_a_text_field_returns_to_the_canvas_and_the_arrows_work_again(active, desk, qtbot, settle, name):
+    if name != "methods":
+        active.frame.show_left()
+        active.browser.find_by_name()
+        active.browser.type_folder()
     field = fields(active)[name]
     field.setFocus()
     qtbot.keyClicks(QApplication.focusWidget(), "pi")
@@ -48,9 +52,8 @@ def test_escape_on_the_canvas_unpins_the_patch(active, desk, qtbot):
 def test_a_folder_that_was_typed_gives_the_keys_back(active, desk, pictures, qtbot, settle, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    path = active.browser.path
-    path.setFocus()
-    path.lineEdit().selectAll()
+    active.frame.show_left()
+    active.browser.type_folder()
     qtbot.keyClicks(QApplication.focusWidget(), str(other))
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
     assert desk.state.folder == str(other)

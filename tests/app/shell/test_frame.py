@@ -73,10 +73,10 @@ def test_a_click_in_the_film_strip_shows_that_picture(shown, desk, qtbot, settle
     shown.resize(1280, 800)
     qtbot.waitUntil(lambda: shown.film.isVisible())
     strip = shown.film.strip
-    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.cell(2).center())
+    qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.cell(2).center())
     settle()
     assert desk.state.image.endswith("picture 3.png")
-    assert strip.current == 2
+    assert strip.currentIndex().row() == 2
 
 
 def test_tabs_below_open_collapse_and_keep_their_row(shown, desk, qtbot):

@@ -1,4 +1,4 @@
-"""The folder: where it is, what is in it."""
+"""The pictures: which folder, which of them, in which order; as a list with what is known of each."""
 
 from __future__ import annotations
 
@@ -6,23 +6,36 @@ import os
 from collections import Counter
 from typing import Any
 
-from PySide6.QtCore import QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QActionGroup, QKeyEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QInputDialog,
+    QLineEdit,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vitinspect.app.listing import ImageList
-from vitinspect.app.panels.grid import ThumbnailGrid
-from vitinspect.app.panels.section import Choice, quiet
+from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
-from vitinspect.app.thumbnails import Thumbnails
-from vitinspect.app.widgets.rows import icon_button
+from vitinspect.app.widgets.breadcrumb import Breadcrumb
+from vitinspect.app.widgets.chips import Chip, Chips
+from vitinspect.app.widgets.fields import Slider
+from vitinspect.app.widgets.picture_list import PictureList
+from vitinspect.app.widgets.rows import icon_button, line, words
 
-_UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_class": ""}
+SORTS = (("name", "By name"), ("date", "By date"), ("size", "By size"), ("score", "By a score of a run"))
 
 
-class Browser(QWidget):
-    """Path bar, filter, order and the grid of thumbnails."""
+class Browser(QFrame):
+    """Header, breadcrumb, filters, the pictures, and how many there are."""
 
     wants_folder = Signal()
     wants_run = Signal()
@@ -35,40 +48,33 @@ class Browser(QWidget):
         state: State,
         results: Results,
         listing: ImageList,
-        thumbnails: Thumbnails,
+        facts: PictureFacts,
         folders: FolderService,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.setProperty("kind", "panel")
         self._state, self._results, self._listing, self._folders = state, results, listing, folders
-        self.path = QComboBox()
-        self.path.setEditable(True)
-        self.path.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.path.setToolTip("The folder that is shown; type another one, or choose a recent one")
+        self._facts = facts
+        self.grid = PictureList(facts.thumbnail, facts.of)
+        self.grid.setModel(listing)
+        self.crumbs = Breadcrumb()
+        self.crumbs.folder_chosen.connect(self._go)
+        self.path = QLineEdit()
+        self.path.setPlaceholderText("Folder")
         self.path.setAccessibleName("Folder")
-        self.path.setMinimumContentsLength(5)
-        self.path.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.path_field = QLineEdit()
-        self.path.setLineEdit(self.path_field)
-        self.path_field.setPlaceholderText("Folder")
-        up = icon_button("chevron-up", "Folder above", self._go_up, tip="Show the folder above")
-        choose = icon_button("folder", "Open folder", self.wants_folder.emit, tip="Open another folder (Ctrl+O)")
-        strip = icon_button("film-strip", "Film strip", self.wants_strip.emit, tip="Show the pictures in one row below")
+        self.path.hide()
         self.filter = QLineEdit()
-        self.filter.setPlaceholderText("Filter by name")
+        self.filter.setPlaceholderText("Part of a name")
         self.filter.setToolTip("Show only pictures whose name has this in it")
         self.filter.setClearButtonEnabled(True)
-        self.sort = Choice(
-            state,
-            "sort",
-            [("name", "Name"), ("date", "Date"), ("size", "Size"), ("score", "Score")],
-            "What the pictures are sorted by",
-        )
-        self.sort.setMinimumContentsLength(4)
-        self.kind = QComboBox()
-        self.kind.setToolTip("Which pictures are shown; classes are those of the pictures that were looked at")
-        self.kind.setAccessibleName("Which pictures are shown")
-        self.kind.activated.connect(self._chose_kind)
+        self.filter.hide()
+        self.search = icon_button("search", "Find by name", self.find_by_name, tip="Find pictures by name (Ctrl+F)")
+        self.strip = icon_button("film-strip", "Film strip", self.wants_strip.emit, tip="Show the pictures in one row")
+        self.more = icon_button("more", "More", tip="Order, subfolders, another folder")
+        self.more.clicked.connect(self._open_menu)
+        self.chips = Chips(self._chips())
+        self.chips.changed.connect(self._chip_changed)
         self.column = QComboBox()
         self.column.setToolTip("The score of the run that the pictures are sorted by; those without one come last")
         self.column.setAccessibleName("Score to sort by")
@@ -79,69 +85,155 @@ class Browser(QWidget):
         self.run.setText("Run…")
         self.run.setToolTip("Choose the folder of another evaluation run")
         self.run.clicked.connect(self.wants_run)
-        self.direction = QToolButton()
-        self.direction.setToolTip("Turn the order round")
-        self.direction.clicked.connect(lambda: state.toggle("descending"))
-        self.grid = ThumbnailGrid(thumbnails)
-        self.grid.setModel(listing)
-        self.count = quiet(wrap=False)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 4, 4)
-        layout.setSpacing(4)
-        first = _row(self.path, up, choose, strip)
-        second = _row(self.filter, self.sort, self.direction)
-        layout.addLayout(first)
-        layout.addLayout(second)
-        layout.addLayout(_row(self.column, self.run))
-        layout.addWidget(self.kind)
-        layout.addWidget(self.grid, 1)
-        layout.addWidget(self.count)
+        self.count = words("", "note")
+        self.thumb = Slider(100, name="Size of the thumbnails", tip="Size of the thumbnails")
+        self.thumb.setRange(32, 160)
+        self.thumb.setFixedWidth(84)
+        self.thumb.setValue(self.grid.thumb)
+        self.thumb.valueChanged.connect(self._resize)
+        self._lay_out()
         # Each key would filter a hundred thousand names; the pause between two words is enough.
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)
         self._typed.setInterval(120)
         self._typed.timeout.connect(lambda: state.set(filter=self.filter.text()))
         self.filter.textChanged.connect(lambda: self._typed.start())
-        self.path.activated.connect(lambda: self._go(self.path.currentText()))
-        self.path_field.returnPressed.connect(self._entered)
+        self.path.returnPressed.connect(self._entered)
         self.grid.chosen.connect(self._chosen)
+        self.grid.menu_wanted.connect(self._picture_menu)
+        facts.changed.connect(self.grid.refresh)
         listing.listed.connect(self._listed)
         state.changed.connect(self._state_changed)
-        results.changed.connect(lambda names: self._follow_kinds() if "known_classes" in names else None)
-        results.changed.connect(lambda names: self._follow_run() if "run" in names else None)
-        self.sort.activated.connect(lambda: self.wants_run.emit() if state.sort == "score" and not state.run else None)
-        self._follow_kinds()
+        results.changed.connect(self._results_changed)
         self._follow_run()
         self._follow_folder()
-        self._follow_direction()
         self._listed(True)
+
+    def _lay_out(self) -> None:
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 0, 8, 0)
+        head.setSpacing(2)
+        head.addWidget(words("Pictures", "heading"), 1)
+        for button in (self.search, self.strip, self.more):
+            head.addWidget(button)
+        scores = QHBoxLayout()
+        scores.setContentsMargins(8, 0, 8, 0)
+        scores.addWidget(self.column, 1)
+        scores.addWidget(self.run)
+        fields = QVBoxLayout()
+        fields.setContentsMargins(8, 0, 8, 0)
+        fields.setSpacing(4)
+        for part in (self.path, self.filter, self.chips):
+            fields.addWidget(part)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(8, 0, 8, 0)
+        foot.addWidget(self.count, 1)
+        foot.addWidget(self.thumb)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 4)
+        layout.setSpacing(4)
+        layout.addLayout(head)
+        layout.addWidget(self.crumbs)
+        layout.addLayout(fields)
+        layout.addLayout(scores)
+        layout.addWidget(line())
+        layout.addWidget(self.grid, 1)
+        layout.addWidget(line())
+        layout.addLayout(foot)
+        self.setMinimumWidth(180)
+
+    # --- what a person does --------------------------------------------------------------------------------------
+
+    def find_by_name(self) -> None:
+        """Type a part of a name."""
+        self.filter.show()
+        self.filter.setFocus()
+        self.filter.selectAll()
+
+    def type_folder(self) -> None:
+        """Type the path of a folder."""
+        self.path.setText(self._state.folder)
+        self.path.show()
+        self.path.setFocus()
+        self.path.selectAll()
+
+    def _entered(self) -> None:
+        text = self.path.text()
+        self.path.hide()
+        self._go(text)
+        self.done.emit()
+
+    def _go(self, text: str) -> None:
+        text = os.path.expanduser(text.strip())
+        if text and text != self._state.folder and not self._folders.open(text):
+            self._follow_folder()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_Escape:
+            self.path.hide()
+            if not self.filter.text():
+                self.filter.hide()
+        super().keyPressEvent(event)
+
+    def _resize(self, side: int) -> None:
+        self.grid.set_thumb(side)
+        self.grid.set_mode("grid" if side > 72 else "list")
+
+    def _chosen(self, path: str) -> None:
+        self._state.set(image=path)
+
+    def _chips(self) -> list[Chip]:
+        counts = Counter(self._results.known_classes.values())
+        classes = tuple((label, f"{label} ({count} so far)") for label, count in sorted(counts.items()))
+        return [
+            Chip("mask", "has mask", "Only pictures with a mask beside them"),
+            Chip("class", "predicted", "Only pictures that were predicted as a class; of those looked at", classes),
+            Chip("flagged", "flagged", "Only pictures that you flagged"),
+        ]
+
+    def _chip_changed(self, chip: str, value: Any) -> None:
+        if chip == "mask":
+            self._state.set(only_masked=bool(value))
+        elif chip == "class":
+            self._state.set(only_class=value or "")
+        else:
+            self._state.set(only_flagged=bool(value))
+
+    def _open_menu(self) -> None:
+        state, menu = self._state, QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Open folder…", self.wants_folder.emit)
+        menu.addAction("Type a folder…", self.type_folder)
+        menu.addSeparator()
+        group = QActionGroup(menu)
+        for value, text in SORTS:
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(state.sort == value)
+            action.triggered.connect(lambda _=False, value=value: self._sort_by(value))
+            group.addAction(action)
+        for name, text in (("descending", "Largest or last first"), ("recursive", "Include subfolders")):
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(getattr(state, name))
+            action.triggered.connect(lambda _=False, name=name: state.toggle(name))
+        menu.popup(self.more.mapToGlobal(QPoint(0, self.more.height())))
+
+    def _sort_by(self, value: str) -> None:
+        self._state.set(sort=value)
+        if value == "score" and not self._state.run:
+            self.wants_run.emit()
+
+    def _picture_menu(self, path: str, at: QPoint) -> None:
+        if path:
+            picture_menu(self, self._facts, path).popup(at)
+
+    # --- following -----------------------------------------------------------------------------------------------
 
     @Slot(bool)
     def _listed(self, complete: bool) -> None:
         self._follow_image()
-        shown, total = self._listing.rowCount(), self._listing.total
-        if not self._state.folder and not self._state.files and not total:
-            text = "Drop a folder here"
-        elif shown != total:
-            text = f"{shown:,} of {total:,} pictures"
-        elif not total and complete:
-            text = "No pictures here"
-        else:
-            text = f"{total:,} picture{'s' if total != 1 else ''}" + ("" if complete else " so far")
-        self.count.setText(text.replace(",", " "))
-
-    def _follow_kinds(self) -> None:
-        counts = Counter(self._results.known_classes.values())
-        self.kind.blockSignals(True)
-        self.kind.clear()
-        self.kind.addItem("All pictures", ("", False))
-        self.kind.addItem("With a mask", ("", True))
-        for label, count in sorted(counts.items()):
-            self.kind.addItem(f"Predicted: {label} ({count} so far)", (label, False))
-        wanted = (self._state.only_class, self._state.only_masked)
-        rows = [self.kind.itemData(i) for i in range(self.kind.count())]
-        self.kind.setCurrentIndex(rows.index(wanted) if wanted in rows else 0)
-        self.kind.blockSignals(False)
+        self.count.setText(count_of(self._listing, complete) or "Drop a folder here")
 
     def _follow_run(self) -> None:
         """The row with the score to sort by, which is there only where it is sorted by one."""
@@ -160,27 +252,29 @@ class Browser(QWidget):
         self.column.setCurrentIndex(row)
         self.column.blockSignals(False)
 
-    def _chose_kind(self, row: int) -> None:
-        label, masked = self.kind.itemData(row)
-        self._state.set(only_class=label, only_masked=masked)
-
-    def _chosen(self, path: str) -> None:
-        self._state.set(image=path)
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "known_classes" in names:
+            self.chips.set_chips(self._chips())
+            self.grid.refresh()
+        if "run" in names:
+            self._follow_run()
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
+        state = self._state
         if "image" in names:
             self._follow_image()
-        if names & {"folder", "recent_folders"}:
+        if names & {"folder", "recent_folders", "files"}:
             self._follow_folder()
-        if names & {"only_class", "only_masked"}:
-            self._follow_kinds()
-        if "descending" in names:
-            self._follow_direction()
+        for chip, name in (("mask", "only_masked"), ("class", "only_class"), ("flagged", "only_flagged")):
+            if name in names:
+                self.chips.set_value(chip, getattr(state, name) or None)
         if names & {"sort", "run", "run_column"}:
             self._follow_run()
-        if "filter" in names and self.filter.text() != self._state.filter:
-            self.filter.setText(self._state.filter)
+        if "filter" in names and self.filter.text() != state.filter:
+            self.filter.setText(state.filter)
+            self.filter.setVisible(bool(state.filter))
 
     def _follow_image(self) -> None:
         row = self._listing.row_of(self._state.image)
@@ -192,38 +286,46 @@ class Browser(QWidget):
             self.grid.viewport().update()
 
     def _follow_folder(self) -> None:
-        self.path.blockSignals(True)
-        self.path.clear()
-        self.path.addItems([f for f in self._state.recent_folders if f != self._state.folder])
-        self.path.insertItem(0, self._state.folder)
-        self.path.setCurrentIndex(0)
-        self.path_field.setCursorPosition(len(self._state.folder))
-        self.path.setToolTip(self._state.folder or "The folder that is shown")
-        self.path.blockSignals(False)
-
-    def _follow_direction(self) -> None:
-        self.direction.setText("↓" if self._state.descending else "↑")
-
-    def _entered(self) -> None:
-        self._go(self.path.currentText())
-        self.done.emit()
-
-    def _go(self, text: str) -> None:
-        text = os.path.expanduser(text.strip())
-        if text and text != self._state.folder and not self._folders.open(text):
-            self._follow_folder()
-
-    def _go_up(self) -> None:
-        if self._state.folder:
-            self._folders.open(os.path.dirname(self._state.folder.rstrip(os.sep)) or os.sep)
+        state = self._state
+        files = f"{len(state.files)} pictures" if state.files else ""
+        self.crumbs.set_folder(state.folder, state.recent_folders, words=files)
 
     def closeEvent(self, event: object) -> None:  # noqa: N802
         self._typed.stop()
 
 
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    for i, widget in enumerate(widgets):
-        row.addWidget(widget, 1 if not i else 0)
-    return row
+def count_of(listing: ImageList, complete: bool = True) -> str:
+    """How many pictures there are, and how many of them are shown."""
+    shown, total = listing.rowCount(), listing.total
+    if not listing.folder and not listing.files and not total:
+        return ""
+    if shown != total:
+        text = f"{shown:,} of {total:,} pictures"
+    elif not total and complete:
+        text = "No pictures here"
+    else:
+        text = f"{total:,} picture{'s' if total != 1 else ''}" + ("" if complete else " so far")
+    return text.replace(",", "\u2009")
+
+
+def picture_menu(parent: QWidget, facts: PictureFacts, path: str) -> QMenu:
+    """What can be done with a picture of the list."""
+    note = facts.note(path)
+    menu = QMenu(parent)
+    menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    for name, text, on in (("flagged", "Flag", note.flagged), ("starred", "Star", note.starred)):
+        action = menu.addAction(text)
+        action.setCheckable(True)
+        action.setChecked(on)
+        action.triggered.connect(lambda _=False, name=name, on=on: facts.set_note(path, **{name: not on}))
+
+    def ask() -> None:
+        text, taken = QInputDialog.getMultiLineText(parent, "Note", os.path.basename(path), note.text)
+        if taken:
+            facts.set_note(path, text=text.strip())
+
+    menu.addAction("Note…", ask)
+    menu.addSeparator()
+    menu.addAction("Copy path", lambda: facts.copy_path(path))
+    menu.addAction("Show in its folder", lambda: facts.show_in_folder(path))
+    return menu

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from vitinspect.app.compute.addresses import Address, FusedAddress, MapAddress
+from vitinspect.app.session.layers import FUSED
 from vitinspect.app.session.results import KEPT, Results, ShownMap
-from vitinspect.app.session.state import FUSED, LEVELS, State
+from vitinspect.app.session.state import LEVELS, State
 from vitinspect.errors import ParameterError
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from PySide6.QtCore import QObject, Slot
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.listing import ImageList
 from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 CAUSE = "folder"
-_UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_class": ""}
+_UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_flagged": False, "only_class": ""}
 _RECENT = 12
 
 
@@ -28,6 +29,8 @@ class FolderService(QObject):
     ) -> None:
         super().__init__(parent)
         self._state, self._results, self._listing, self._problems = state, results, listing, problems
+        self.notes: PictureNotes | None = None
+        """Where flags are known from."""
         self._started = False
         self._last: dict[str, Any] = {}
         """The folder or the files that are listed, as the state has them."""
@@ -76,7 +79,7 @@ class FolderService(QObject):
             self._list()
         elif "image" in names:
             self._last_image = self._state.image
-        if names & {"filter", "only_masked", "only_class"}:
+        if names & {"filter", "only_masked", "only_flagged", "only_class"}:
             self._listing.filter_by(self._state.filter, self._accept())
 
     @Slot(object)
@@ -116,10 +119,16 @@ class FolderService(QObject):
 
     def _accept(self) -> Callable[[str], bool] | None:
         """The condition on a picture, besides its name."""
+        conditions: list[Callable[[str], bool]] = []
         if self._state.only_masked:
-            return MaskFinder().filter()
+            conditions.append(MaskFinder().filter())
+        if self._state.only_flagged and self.notes is not None:
+            notes = self.notes
+            conditions.append(lambda path: notes.of(path).flagged)
         wanted, known = self._state.only_class, self._results.known_classes
-        return (lambda path: known.get(path) == wanted) if wanted else None
+        if wanted:
+            conditions.append(lambda path: known.get(path) == wanted)
+        return (lambda path: all(condition(path) for condition in conditions)) if conditions else None
 
     @Slot(bool)
     def _on_listed(self, complete: bool) -> None:

@@ -17,6 +17,8 @@ class Step:
     text: str
     undo: Callable[[], object]
     redo: Callable[[], object]
+    owner: str = ""
+    """Whose steps they are: those of one owner can be dropped together."""
 
 
 class History(QObject):
@@ -56,6 +58,14 @@ class History(QObject):
             step = self._undone.pop()
             self._done.append(step)
             step.redo()
+            self.changed.emit()
+
+    def drop(self, owner: str) -> None:
+        """Forget the steps of one owner, which cannot be undone any more."""
+        done = [step for step in self._done if step.owner != owner]
+        undone = [step for step in self._undone if step.owner != owner]
+        if (len(done), len(undone)) != (len(self._done), len(self._undone)):
+            self._done, self._undone = done, undone
             self.changed.emit()
 
     def clear(self) -> None:

@@ -12,12 +12,19 @@ import math
 import reprlib
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from vitinspect.app.session import layers as layering
+from vitinspect.app.session.edits import Edit, Edits
+from vitinspect.app.session.in_step import NAMED, in_step, look_of
+from vitinspect.app.session.layer_files import restore as restore_layers
+from vitinspect.app.session.layer_files import to_plain
+from vitinspect.app.session.layers import FUSIONS, NORMALISATIONS, THRESHOLDS, Layer, Layers
+from vitinspect.app.session.slots import FITS, PRECISIONS, Slot, slot_of
 from vitinspect.errors import ParameterError
 from vitinspect.explainers.registry import Method, make_method, methods
 
@@ -25,16 +32,8 @@ LAYOUTS = ("single", "grid", "swipe")
 SHOWS = ("overlay", "heat", "image")
 GROWS = ("uniform", "growing")
 SORTS = ("name", "date", "size", "score")
-FITS = ("crop", "squash", "pad")
-PRECISIONS = ("float32", "bfloat16", "float64")
 BRUSHES = ("mean", "blur", "black")
 NETWORK_VIEWS = ("layer", "stack", "multiples", "aggregate", "measures")
-# As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
-THRESHOLDS = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
-FUSIONS = ("geometric", "product", "sqrt", "arithmetic", "harmonic", "min", "max", "rank")
-NORMALISATIONS = ("none", "minmax", "percentile", "rank")
-FUSED = "fused"
-"""The key of the fused map among the maps of the methods."""
 
 Target = tuple[int, ...]
 """() is the predicted class, (a,) a class, (a, b) what speaks for a rather than b."""
@@ -52,6 +51,7 @@ class Values:
     descending: bool = False
     filter: str = ""
     only_masked: bool = False
+    only_flagged: bool = False
     only_class: str = ""
     """Only images that were predicted as this class; empty for all."""
     recent_folders: tuple[str, ...] = ()
@@ -62,23 +62,31 @@ class Values:
     run_column: tuple[str, ...] = ()
     """Method, annotator and score that they are sorted by."""
 
-    # with what
+    # with what: slot A; slot B is empty as long as nothing is compared
     model: str = "demo"
     device: str = "auto"
     precision: str = "float32"
     fit: str = "crop"
     recent_models: tuple[str, ...] = ()
     target: Target = ()
+    slot_b: Slot | None = None
+
+    # layers
+    layers: Layers = (Layer("rollout", method="rollout"),)
+    """What lies over the picture, in order."""
+    selected: str = ""
+    """Id of the selected layer; empty for the first."""
+    # What follows is kept in step with the layers, see in_step.py.
     methods: tuple[str, ...] = ("rollout",)
-    """Ids of the chosen methods, in the order in which they were chosen."""
+    """Ids of the methods that have a layer."""
     parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Method id -> what differs from the declared defaults."""
+    """Method id -> what differs from the declared defaults, in its first layer or in the last that it had."""
+    active: str = ""
+    """The selected layer, as far as it is one."""
+    second: str = ""
+    """The layer with the mark B: on the right of the swipe; empty for the next after the selected one."""
 
     # how
-    active: str = ""
-    """Key of the map that single layout and the plots show; empty for the first."""
-    second: str = ""
-    """Key of the map on the right of the swipe; empty for the next after the active one."""
     layout: str = "single"
     show: str = "overlay"
     colormap: str = "auto"
@@ -174,7 +182,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_arcs": (10, 20000),
 }
 _LARGEST = 2**31 - 1
-_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_class", "files"})
+_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_flagged", "only_class", "files"})
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 
@@ -184,10 +192,14 @@ class State(QObject):
 
     changed = Signal(object)
     """A frozenset of the names of the values that differ from before."""
+    edited = Signal(str)
+    """The layers were edited in one more step, which ``undo`` takes back: its words."""
 
     def __init__(self, values: Values | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._values = values or Values()
+        self.edits = Edits()
+        """What was done to the layers."""
 
     def __getattr__(self, name: str) -> Any:
         # Called only for what QObject lacks: the values, read as ``state.opacity``.
@@ -206,11 +218,82 @@ class State(QObject):
         differing = {name: value for name, value in new.items() if value != getattr(self._values, name)}
         if not differing:
             return
-        self._values = dataclasses.replace(self._values, **differing)
-        self.changed.emit(frozenset(differing))
+        before = self._values
+        self._values = in_step(before, dataclasses.replace(before, **differing))
+        names = frozenset(name for name in NAMES if getattr(before, name) != getattr(self._values, name))
+        if names:
+            self.changed.emit(names)
 
     def toggle(self, name: str) -> None:
         self.set(**{name: not getattr(self._values, name)})
+
+    # --- layers --------------------------------------------------------------------------------------------------
+
+    def layer(self, layer_id: str) -> Layer | None:
+        """The layer of this id."""
+        return layering.find(self._values.layers, layer_id)
+
+    @property
+    def selected_layer(self) -> Layer | None:
+        """The selected layer, else the first one."""
+        layers = self._values.layers
+        return layering.find(layers, self._values.selected) or (layers[0] if layers else None)
+
+    def number(self, layer_id: str) -> int:
+        """The number by which a layer's values are found elsewhere; 0 for none."""
+        return layering.number(self._values.layers, layer_id)
+
+    def edit(self, text: str, layers: Layers, *, selected: str | None = None, merge: str = "") -> None:
+        """Put an edited list in the place of the layers, as one step that can be undone.
+
+        ``merge``: edits with the same word in a row, as a slider makes them, are one step; ``edits.rest`` ends it.
+        """
+        before = self._values.layers
+        self.set(layers=layers, **({} if selected is None else {"selected": selected}))
+        if self._values.layers != before and self.edits.add(Edit(text, before, self._values.layers, merge)):
+            self.edited.emit(text)
+
+    def edit_layer(self, layer_id: str, text: str = "", *, merge: str = "", **changes: Any) -> None:
+        """Change values of one layer: ``state.edit_layer("rollout", "Opacity", opacity=0.5)``."""
+        words = text or f"Change {', '.join(changes).replace('_', ' ')}"
+        self.edit(words, layering.change(self._values.layers, layer_id, **changes), merge=merge)
+
+    def add_map(self, method_id: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """One more layer for a method, selected; its id."""
+        layers = self._values.layers
+        given = self._values.parameters.get(method_id, {}) if parameters is None else parameters
+        layer = layering.map_layer(layers, method_id, given, **look_of(self._values))
+        last = max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)
+        self.edit(f"Add {layer.title}", layering.add(layers, layer, at=last), selected=layer.id)
+        return layer.id
+
+    def add_fused(self, members: Iterable[str]) -> str:
+        """One more layer that fuses others, selected; its id."""
+        layers = self._values.layers
+        layer = layering.fused_layer(layers, members, **look_of(self._values))
+        last = max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)
+        self.edit("Fuse layers", layering.add(layers, layer, at=last), selected=layer.id)
+        return layer.id
+
+    def undo(self) -> None:
+        """The layers as they were before the last edit."""
+        self.set(layers=self.edits.undo(self._values.layers))
+
+    def redo(self) -> None:
+        self.set(layers=self.edits.redo(self._values.layers))
+
+    # --- slots ---------------------------------------------------------------------------------------------------
+
+    @property
+    def slot_a(self) -> Slot:
+        """The model with its target that maps are made with."""
+        v = self._values
+        return Slot(v.model, v.device, v.precision, v.fit, v.target)
+
+    def exchange_slots(self) -> None:
+        """A becomes B, and B becomes A where it is not empty."""
+        first, second = self.slot_a, self._values.slot_b
+        self.set(slot_b=first, **({} if second is None else second.__dict__))
 
     # --- methods -------------------------------------------------------------------------------------------------
 
@@ -245,7 +328,10 @@ class State(QObject):
     # --- saved and restored -----------------------------------------------------------------------------------
 
     def to_json(self) -> str:
-        values = {name: getattr(self._values, name) for name in NAMES if name not in _SESSION_ONLY}
+        saved = [name for name in NAMES if name not in _SESSION_ONLY and name not in NAMED]
+        values = {name: getattr(self._values, name) for name in saved}
+        values["layers"] = [to_plain(layer) for layer in self._values.layers if not layer.found]
+        values["slot_b"] = None if self._values.slot_b is None else self._values.slot_b.to_plain()
         return json.dumps(values, indent=1)
 
     def restore(self, text: str) -> list[str]:
@@ -264,7 +350,15 @@ class State(QObject):
         if not isinstance(found, dict):
             return ["The saved state is not a JSON object; starting with the defaults."]
         good: dict[str, Any] = {}
-        problems = []
+        problems: list[str] = []
+        if "layers" in found:
+            # What follows from them is not read beside them. A file of before layers has the methods instead.
+            found = {name: value for name, value in found.items() if name not in NAMED}
+            try:
+                found["layers"], problems = restore_layers(found["layers"])
+            except ParameterError as error:
+                problems = [f"The saved layers cannot be used: {error}"]
+                del found["layers"]
         for name, value in found.items():
             if name not in NAMES or name in _SESSION_ONLY:
                 continue
@@ -381,6 +475,10 @@ def _parameters(value: Any) -> dict[str, dict[str, Any]]:
     return result
 
 
+def _all_plain(value: Any) -> bool:
+    return isinstance(value, list) and not any(isinstance(one, Layer) for one in value)
+
+
 def _weights(value: Any) -> dict[str, float]:
     result = {str(key): float(weight) for key, weight in dict(value).items()}
     if any(not 0.0 <= weight <= 1.0 for weight in result.values()):
@@ -389,6 +487,8 @@ def _weights(value: Any) -> dict[str, float]:
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {
+    "layers": lambda value: restore_layers(value)[0] if _all_plain(value) else layering.check_all(value),
+    "slot_b": slot_of,
     "methods": _method_ids,
     "parameters": _parameters,
     "weights": _weights,

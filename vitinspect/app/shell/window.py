@@ -32,9 +32,10 @@ from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.display import DisplayPanel
 from vitinspect.app.panels.fusion import FusionPanel
 from vitinspect.app.panels.methods import MethodsPanel
+from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.panels.section import Section, even_heights
 from vitinspect.app.panels.threshold import ThresholdPanel
-from vitinspect.app.session.history import History
+from vitinspect.app.session.history import History, Step
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
@@ -73,13 +74,15 @@ class MainWindow(QMainWindow):
         self.resize(1280, 800)
         state, results = desk.state, desk.results
         self.history = History(self)
+        state.edited.connect(lambda text: self.history.add(Step(text, state.undo, state.redo, "layers")))
         self.what_if = WhatIf(state, results, desk.what_if, self.history, self)
         self.tools = make_tools(state, results, self.what_if)
         self.canvas = Canvas(state, results)
         self.message = MessageBar()
         self.context = ContextBar(state, results)
-        self.browser = Browser(state, results, desk.listing, desk.thumbnails, desk.folders)
-        self.film = FilmStrip(state, desk.listing, desk.thumbnails)
+        self.facts = PictureFacts(results, desk.thumbnails, desk.notes, self)
+        self.browser = Browser(state, results, desk.listing, self.facts, desk.folders)
+        self.film = FilmStrip(state, desk.listing, self.facts)
         self._network_panel: Any = None
         self._make_layers_panel()
         self.actions_ = Actions(self)
@@ -103,7 +106,6 @@ class MainWindow(QMainWindow):
         self._ring = FocusRing(self)
         self._connect()
         self._give_keys_to_the_picture(self)
-        even_heights(self.browser)
         even_heights(self.layers_panel)
         self._show_workspace()
         self._follow_title()

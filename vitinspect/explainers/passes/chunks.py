@@ -21,7 +21,9 @@ CPU_CHUNK_OPERATIONS = 8e9
 """Floating-point operations of one chunk on a CPU: some tens of milliseconds, so that a cancel is heard soon."""
 CPU_SMALLEST, CPU_LARGEST = 4, 64
 """Below four images a CPU loses speed to reading the weights; above sixty-four nothing is gained."""
-GPU_LARGEST = 256
+GPU_CHUNK_OPERATIONS = 4e12
+"""The same on a GPU, where a chunk takes some tens of milliseconds too."""
+GPU_SMALLEST, GPU_LARGEST = 8, 256
 GPU_MEMORY_SHARE = 4
 """A chunk may take a quarter of the memory that is free."""
 
@@ -56,6 +58,8 @@ def run_chunks(
             release_memory()
             continue
         done = chunk.stop
+        if cancel is not None:
+            wait_for_gpu()
         if report is not None:
             report(done, total)
     return size
@@ -81,6 +85,14 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
+def wait_for_gpu() -> None:
+    """Let a GPU finish what it was given, so that a cancel does not come behind a long queue."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.current_stream().synchronize()
+
+
 def forward_batch_size(model: ViT, run: Run) -> int:
     """With how many images a chunk of forward passes should start on this model and device."""
     rows, columns = run.grid
@@ -100,9 +112,9 @@ def gradient_batch_size(model: ViT, run: Run) -> int:
 def batch_size_for(model: ViT, tokens: int, blocks: int | None = None) -> int:
     """The same for sequences of ``tokens`` tokens that pass through ``blocks`` blocks (all of them by default)."""
     width = model.dim
+    depth = model.depth if blocks is None else blocks
+    operations = 2.0 * tokens * depth * (12 * width * width + 2 * tokens * width)
     if model.device.type == "cpu":
-        depth = model.depth if blocks is None else blocks
-        operations = 2.0 * tokens * depth * (12 * width * width + 2 * tokens * width)
         return max(CPU_SMALLEST, min(CPU_LARGEST, int(CPU_CHUNK_OPERATIONS / max(operations, 1.0))))
     if model.device.type == "cuda":
         import torch
@@ -110,5 +122,6 @@ def batch_size_for(model: ViT, tokens: int, blocks: int | None = None) -> int:
         free, _ = torch.cuda.mem_get_info(model.device)
         # Tokens, q, k, v, attention output and the two widths of the MLP are alive at once; never less than a half.
         item = tokens * width * 16 * max(2, model.dtype.itemsize)
-        return max(1, min(GPU_LARGEST, int(free / GPU_MEMORY_SHARE / item)))
+        quick = max(GPU_SMALLEST, int(GPU_CHUNK_OPERATIONS / max(operations, 1.0)))
+        return max(1, min(GPU_LARGEST, quick, int(free / GPU_MEMORY_SHARE / item)))
     return 16

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vitinspect.app.services.what_if import WhatIfService
 
 Point = tuple[float, float]
+OWNER = "what if"
 
 
 class WhatIf(QObject):
@@ -33,7 +34,7 @@ class WhatIf(QObject):
         if names & {"picture", "card"}:
             # A region of another picture, or of another model's input, cannot come back.
             self._drawing = self._history.busy = False
-            self._history.clear()
+            self._history.drop(OWNER)
 
     # --- a drag --------------------------------------------------------------------------------------------------
 
@@ -82,4 +83,4 @@ class WhatIf(QObject):
     def _add(self, text: str, before: Any) -> None:
         after, service = self._results.painted, self._service
         if after is not before:
-            self._history.add(Step(text, lambda: service.paint_out(before), lambda: service.paint_out(after)))
+            self._history.add(Step(text, lambda: service.paint_out(before), lambda: service.paint_out(after), OWNER))

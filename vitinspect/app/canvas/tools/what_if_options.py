@@ -27,16 +27,16 @@ class WhatIfOptions(QWidget):
             tip="Width of the brush, of the picture's shorter side ([ and ])",
             width=48,
         )
-        self.size_field.setFixedWidth(180)
+        self.size_field.setFixedWidth(150)
         self.size_field.changed.connect(lambda value: state.set(brush_size=round(value)))
-        self.fill = Choice(FILLS, name="Removed pixels become", tip="What stands in for the removed pixels")
+        self.fill = Choice(FILLS, name="Fill", tip="What stands in for the removed pixels")
         self.fill.setFixedWidth(120)
         self.fill.set_value(state.brush_fill)
         self.fill.chosen.connect(lambda value: state.set(brush_fill=value))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 8, 0)
         layout.setSpacing(8)
-        for part in (words("Width", "quiet"), self.size_field, words("Removed pixels become", "quiet"), self.fill):
+        for part in (words("Width", "quiet"), self.size_field, words("Fill", "quiet"), self.fill):
             layout.addWidget(part)
         for text, tip, call in (
             ("Hide inside", "Remove what is inside the outline of the selected map", lambda: what_if.hide(inside=True)),

@@ -22,8 +22,7 @@ def step(window: MainWindow, by: int) -> None:
 
 def find_picture(window: MainWindow) -> None:
     window.frame.show_left()
-    window.browser.filter.setFocus()
-    window.browser.filter.selectAll()
+    window.browser.find_by_name()
 
 
 def step_block(window: MainWindow, by: int) -> None:

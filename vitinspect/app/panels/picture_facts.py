@@ -1,0 +1,63 @@
+"""What is known of the pictures of a list: thumbnail, predicted class, masks, flags, stars and notes."""
+
+from __future__ import annotations
+
+import os
+
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
+
+from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.services.picture_notes import Note, PictureNotes
+from vitinspect.app.session.results import Results
+from vitinspect.app.thumbnails import Thumbnails
+from vitinspect.app.widgets.picture_list import PictureInfo, Thumbnail, Unreadable
+
+
+class PictureFacts(QObject):
+    """One for all lists of pictures."""
+
+    changed = Signal()
+
+    def __init__(
+        self, results: Results, thumbnails: Thumbnails, notes: PictureNotes, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._results, self._thumbnails, self._notes = results, thumbnails, notes
+        self._masks = MaskFinder()
+        thumbnails.arrived.connect(lambda path: self.changed.emit())
+        notes.changed.connect(lambda path: self.changed.emit())
+        results.changed.connect(self._results_changed)
+
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if "folder_size" in names:
+            self._masks.forget()
+
+    def thumbnail(self, path: str) -> Thumbnail:
+        found = self._thumbnails.get(path)
+        return found if found is None or isinstance(found, QImage) else Unreadable(found.reason)
+
+    def of(self, path: str) -> PictureInfo:
+        note = self._notes.of(path)
+        shown = (
+            ("masks", bool(self._masks.find(path))),
+            ("flag", note.flagged),
+            ("star", note.starred),
+            ("note", bool(note.text)),
+        )
+        icons = tuple(name for name, on in shown if on)
+        return PictureInfo(self._results.known_classes.get(path, ""), icons, tip=note.text)
+
+    def note(self, path: str) -> Note:
+        return self._notes.of(path)
+
+    def set_note(self, path: str, **changes: object) -> None:
+        self._notes.set(path, **changes)
+
+    @staticmethod
+    def copy_path(path: str) -> None:
+        QGuiApplication.clipboard().setText(path)
+
+    @staticmethod
+    def show_in_folder(path: str) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(os.path.dirname(path)))
