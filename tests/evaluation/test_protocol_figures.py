@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
+import pytest
 
-from vitinspect.evaluation.protocol_figures import comparison_file, multiplex_figure
+import vitinspect as vi
+from tests.evaluation.small import masked_set, small_model
+from vitinspect.evaluation.plan import Plan, preset
+from vitinspect.evaluation.protocol_figures import multiplex_figure
+from vitinspect.evaluation.runner import run
 from vitinspect.figures.colormaps import colormap
 
 
@@ -17,12 +19,9 @@ def test_the_multiplex_figure_holds_picture_map_and_a_line_for_each_fill():
     values = np.zeros((4, 4))
     values[1, 2] = 1
     lines = {(kind, fill): rng.uniform(size=12) for kind in ("insertion", "deletion") for fill in ("black", "blur")}
-    whole = np.asarray(Image.open(io.BytesIO(multiplex_figure(pixels, values, "crane", lines))))
-    fewer = np.asarray(
-        Image.open(
-            io.BytesIO(multiplex_figure(pixels, values, "crane", {k: v for k, v in lines.items() if k[1] != "blur"}))
-        )
-    )
+    whole = np.asarray(multiplex_figure(pixels, values, "crane", lines))
+    black = {key: scores for key, scores in lines.items() if key[1] == "black"}
+    fewer = np.asarray(multiplex_figure(pixels, values, "crane", black))
     assert whole.ndim == 3
     assert (whole == 90).all(axis=-1).sum() > 200_000
     hot = (pixels[0, 0] * 0.3 + colormap("jet")[255] * 0.7).round()
@@ -40,10 +39,11 @@ def test_a_deletion_line_begins_level_and_its_area_at_zero():
     assert multiplex_auc(np.ones(12), deletion=False) == 99.0
 
 
-def test_overlays_lie_where_the_comparison_keeps_them():
-    key = "images/2007_000720.jpg"
-    assert comparison_file("gmar", {"norm": "l1"}, key) == "results/gmar_l1/2007_000720_gmar.png"
-    assert comparison_file("gmar", {"norm": "l2"}, key) == "results/gmar_l2/2007_000720_gmar.png"
-    assert comparison_file("legrad_seed", {}, key) == "results/legrad/2007_000720_legrad.png"
-    assert comparison_file("rollout", {"variant": "comparison"}, key) == "results/rollout/2007_000720_rollout.png"
-    assert comparison_file("lrp", {}, key) == "results/lrp/2007_000720_lrp.png"
+def test_a_run_of_the_protocol_saves_a_figure_of_each_picture(tmp_path):
+    root = masked_set(tmp_path / "set", 2)
+    plan = preset("multiplex", data=str(root), model="small", methods=("rollout",))
+    run(plan, small_model(), tmp_path / "run", save=("figures",))
+    files = sorted(p.relative_to(tmp_path / "run").as_posix() for p in (tmp_path / "run" / "figures").rglob("*.png"))
+    assert files == ["figures/Rollout/p0.png", "figures/Rollout/p1.png"]
+    with pytest.raises(vi.ParameterError, match="multiplex"):
+        run(Plan(str(root), model="small"), small_model(), tmp_path / "other", save=("figures",))

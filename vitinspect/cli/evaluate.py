@@ -109,8 +109,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--save",
         metavar="A,B",
-        help="also write maps (raw values), masks (as cut), overlays, and sheets (one per picture, with its numbers) "
-        "into the run folder",
+        help="also write maps (raw values), masks (as cut), overlays, sheets (one per picture, with its numbers), and "
+        "of the protocol multiplex figures (picture, map and curves) into the run folder",
     )
     parts = parser.add_argument_group("several processes")
     parts.add_argument(

@@ -76,7 +76,7 @@ class Job:
         self.result.pairs = pair_scores({r: values[r] for r in chosen}, {r: masks[r] for r in chosen})
 
 
-def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The map at the input's size as the scripts enlarge it: by torch, in float32, to the last bit. Which pixels tie,
     and which 8-bit value a pixel gets, hangs on it."""
     import torch
@@ -94,7 +94,7 @@ def _enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def vitmix(job: Job) -> None:
     """Overlap of the Otsu mask; deletion of what the variant ranks. In float32, as the script: Otsu's 8 bits depend on
     whether 1e-8 is lost beside the map's range."""
-    ups = {row: _enlarged(m.values, job.size) for row, m in job.maps.items()}
+    ups = {row: enlarged(m.values, job.size) for row, m in job.maps.items()}
     cuts = {row: job.cut(up) for row, up in ups.items()}
     if "overlap" in job.plan.scores:
         for row, cut in cuts.items():
@@ -235,7 +235,7 @@ def _heat(values: np.ndarray) -> np.ndarray:
 def segmentation(job: Job) -> None:
     """Counts for sums over the data set, and the positive and negative perturbation test."""
     # In float32 as theirs: which values tie decides the average precision's third digit.
-    heats = {row: minmax(_enlarged(m.values, job.size)) for row, m in job.maps.items()}
+    heats = {row: minmax(enlarged(m.values, job.size)) for row, m in job.maps.items()}
     if "overlap" in job.plan.scores and job.masks:
         cuts = {row: job.cut(heat) for row, heat in heats.items()}
         for row, cut in cuts.items():

@@ -1,10 +1,9 @@
-"""Figures that protocols draw of single pictures, and the names under which their authors keep picture files."""
+"""Figures that protocols draw of single pictures."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image
@@ -23,8 +22,8 @@ _SIDE = 640
 
 def multiplex_figure(
     pixels: np.ndarray, values: np.ndarray, label: str, curves: Mapping[tuple[str, str], Sequence[float]]
-) -> bytes:
-    """The notebook's figure of one picture as PNG: picture, map, insertion and deletion, a line for each fill.
+) -> Image.Image:
+    """The notebook's figure of one picture: picture, map, insertion and deletion, a line for each fill.
 
     ``pixels``: (S, S, 3) as the model sees it; ``curves``: ("insertion" or "deletion", fill) to twelve scores. The line
     of deletion begins level, as the notebook draws it, while its area begins at (0 %, 0).
@@ -53,9 +52,7 @@ def multiplex_figure(
     for picture in (*squares, *charts):
         figure.paste(picture, (left, (height - picture.height) // 2))
         left += picture.width + 16
-    stream = io.BytesIO()
-    figure.save(stream, "PNG", optimize=True)
-    return stream.getvalue()
+    return figure
 
 
 def _titled(pixels: np.ndarray, title: str) -> Image.Image:
@@ -68,14 +65,3 @@ def _titled(pixels: np.ndarray, title: str) -> Image.Image:
     framed.paste(picture, (0, 48))
     ImageDraw.Draw(framed).text((_SIDE / 2, 24), title, fill="#222222", font=font(26), anchor="mm")
     return framed
-
-
-_COMPARISON_FOLDERS = {"legrad_seed": ("legrad", "legrad"), "rollout": ("rollout", "rollout")}
-
-
-def comparison_file(method: str, params: Mapping[str, object], key: str) -> str:
-    """Where the GMAR comparison keeps the overlay of a picture: ``results/gmar_l1/NAME_gmar.png``."""
-    folder, word = _COMPARISON_FOLDERS.get(method, (method, method))
-    if method == "gmar":
-        folder = f"gmar_{params.get('norm', 'l2')}"
-    return f"results/{folder}/{PurePosixPath(key).stem}_{word}.png"

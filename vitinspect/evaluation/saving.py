@@ -4,6 +4,7 @@
 ``masks/METHOD/NAME.png``     the mask that was scored, on the pixels of the original picture;
 ``overlays/METHOD/NAME.png``  the heat map over the picture; of the protocol gmar ``results/METHOD/NAME_METHOD.png``, as
                               the comparison project writes them;
+``figures/METHOD/NAME.png``   of the protocol multiplex: the notebook's figure (picture, map, insertion, deletion);
 ``sheets/NAME.png``           picture, people's masks, every map with its mask's outline, and the numbers.
 
 An image is stored as done after its files are written. One whose files are missing is done again.
@@ -20,8 +21,10 @@ import numpy as np
 from PIL import Image
 
 from vitinspect.errors import DataError, ParameterError
+from vitinspect.evaluation.authors import enlarged
 from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan, ScoredRow
+from vitinspect.evaluation.protocol_figures import multiplex_figure
 from vitinspect.evaluation.reading import Picture
 from vitinspect.evaluation.store import ImageResult
 from vitinspect.evaluation.tables import COLUMNS, Column
@@ -35,6 +38,8 @@ from vitinspect.scores.masks import Overlap
 from vitinspect.thresholds import threshold
 
 KINDS = ("maps", "masks", "overlays", "sheets")
+PROTOCOL_KINDS = ("figures",)
+"""Of the protocol multiplex only."""
 _TRUTH = ((64, 200, 255), (255, 120, 220), (120, 255, 120), (255, 160, 60), (200, 160, 255))
 """Outlines of people's masks, beside the yellow of the map's own."""
 _MOST_LINES = 6
@@ -44,10 +49,11 @@ _OF_MASKS = frozenset(field.name for field in fields(Overlap))
 def parse_kinds(text: str) -> tuple[str, ...]:
     """``maps,masks`` as given to ``--save``."""
     found = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [part for part in found if part not in KINDS]
+    known = (*KINDS, *PROTOCOL_KINDS)
+    unknown = [part for part in found if part not in known]
     if unknown or not found:
-        raise ParameterError(f"What is saved is of {', '.join(KINDS)}, not {text!r}.")
-    return tuple(kind for kind in KINDS if kind in found)
+        raise ParameterError(f"What is saved is of {', '.join(known)}, not {text!r}.")
+    return tuple(kind for kind in known if kind in found)
 
 
 @dataclass
@@ -105,6 +111,8 @@ class Saver:
                 data = png_bytes(Image.fromarray(cuts[row].astype(np.uint8) * 255), about)
             elif kind == "overlays":
                 data = png_bytes(painted[row], about)
+            elif kind == "figures":
+                data = png_bytes(self._figure(row, maps[row], picture, image, result), about)
             else:
                 data = png_bytes(self._sheet(picture, image, painted, cuts, result), about)
             self._write(path, data)
@@ -113,11 +121,29 @@ class Saver:
         """The mask on the original's pixels; what the model did not see is background."""
         assert picture.placement is not None
         values = attribution.values.astype(np.float64)
-        if self.plan.protocol != "gmar":
+        if self.plan.protocol in ("vitmix", "segmentation"):
+            values = enlarged(attribution.values, picture.placement.input_size)
+        elif self.plan.protocol != "gmar":
             values = resize(values, picture.placement.input_size)
         options: dict[str, Any] = dict(self.plan.threshold_options)
         mask = threshold(values, self.plan.threshold, **options).mask
         return picture.placement.map_to_original(mask.astype(np.float32), "nearest", 0.0) > 0.5
+
+    def _figure(
+        self, row: str, attribution: AttributionMap, picture: Picture, image: Image.Image, result: ImageResult
+    ) -> Image.Image:
+        """Picture, map, insertion and deletion as the multiplex notebook draws them."""
+        assert picture.placement is not None
+        rows, columns = picture.placement.input_size
+        seen = image.convert("RGB").resize(
+            (columns, rows), Image.Resampling.BILINEAR, box=picture.placement.visible_box
+        )
+        curves: dict[tuple[str, str], Sequence[float]] = {}
+        for curve in result.curves or ():
+            kind, _, fill = curve.kind.partition("_")
+            if curve.method == row:
+                curves[kind, fill] = curve.points.tolist()
+        return multiplex_figure(np.asarray(seen), attribution.values, shown(result.target), curves)
 
     def _facts(self, picture: Picture, attribution: AttributionMap) -> dict[str, Any]:
         assert picture.placement is not None
@@ -234,4 +260,6 @@ def _comparison_names(row: ScoredRow) -> tuple[str, str]:
 
 def saver_for(folder: Path, kinds: Sequence[str], plan: Plan, dataset: Dataset) -> Saver | None:
     """What writes these kinds of files; None where none is asked for."""
+    if "figures" in kinds and plan.protocol != "multiplex":
+        raise ParameterError("--save figures draws the figure of the protocol multiplex, and this run has another.")
     return Saver(folder, tuple(kinds), plan, dataset) if kinds else None
