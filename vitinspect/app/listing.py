@@ -27,6 +27,7 @@ from PySide6.QtCore import (
 )
 
 from vitinspect.app.compute.thread_pool import LIST, Background, Job
+from vitinspect.app.widgets import tips
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.progress import CancelToken
 
@@ -101,7 +102,7 @@ class ImageList(QAbstractListModel):
         if role == PATH_ROLE:
             return path
         if role == Qt.ItemDataRole.ToolTipRole:
-            return path
+            return tips.plain(path)
         return None
 
     def path_at(self, row: int) -> str:

@@ -26,6 +26,7 @@ from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import SMALL_SIZE
+from vitinspect.app.widgets import tips
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting
@@ -583,7 +584,7 @@ class Canvas(QWidget):
             shown = pane.map
             if pane.second is not None and point.x() > pane.box.center().x():
                 shown = pane.second
-            QToolTip.showText(self.mapToGlobal(point.toPoint()), shown.owner, self)
+            QToolTip.showText(self.mapToGlobal(point.toPoint()), tips.plain(shown.owner), self)
 
     def point_at(self, at: tuple[float, float] | None) -> None:
         """Show a point of the picture as if the cursor were there; None for nowhere."""

@@ -24,6 +24,7 @@ from vitinspect.app.panels.section import Choice, quiet, set_columns
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets import tips
 
 # Okabe and Ito's colours, which are told apart with every common kind of colour blindness.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")
@@ -127,7 +128,7 @@ class ScoresPanel(QWidget):
             ]
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
-                item.setToolTip(shown.owner)
+                item.setToolTip(tips.plain(shown.owner))
                 if column == 0:
                     item.setForeground(QColor(colour_of(row)))
                 else:

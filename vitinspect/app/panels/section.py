@@ -89,6 +89,7 @@ def form() -> QFormLayout:
 def quiet(text: str = "", *, wrap: bool = True) -> QLabel:
     """Secondary text."""
     label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setObjectName("quiet")
     label.setWordWrap(wrap)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

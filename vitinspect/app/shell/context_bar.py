@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QLineE
 from vitinspect.app.services.models import short_source
 from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, PredictionBars
@@ -283,7 +284,7 @@ class ModelField(QWidget):
             if source == state.model and card is not None and card.source == source and self._details:
                 name = f"{name}  {card.depth} blocks, {card.grid[0]} × {card.grid[1]}"
             self.source.addItem(name, source)
-            self.source.setItemData(self.source.count() - 1, source, Qt.ItemDataRole.ToolTipRole)
+            self.source.setItemData(self.source.count() - 1, tips.plain(source), Qt.ItemDataRole.ToolTipRole)
         self.source.insertSeparator(self.source.count())
         for data, name in WAYS:
             self.source.addItem(name, data)
@@ -291,7 +292,7 @@ class ModelField(QWidget):
         self.field.setCursorPosition(0)
         self.source.blockSignals(False)
         hint = "demo, a name of timm's, hf-hub:OWNER/NAME, random:NAME, a folder or a checkpoint; Enter loads it"
-        self.source.setToolTip(f"{self.about}\n\n{hint}".strip())
+        self.source.setToolTip(tips.plain(f"{self.about}\n\n{hint}".strip()))
 
 
 class RunsOn(QWidget):

@@ -11,6 +11,7 @@ from vitinspect.app.listing import ImageList
 from vitinspect.app.panels.browser import count_of, picture_menu
 from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.picture_list import PictureList
 from vitinspect.app.widgets.rows import icon_button, words
 
@@ -69,7 +70,7 @@ class FilmStrip(QFrame):
         name = os.path.basename(self._state.folder.rstrip(os.sep)) or self._state.folder
         metrics = self.folder.fontMetrics()
         self.folder.setText(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, 108))
-        self.folder.setToolTip(self._state.folder)
+        self.folder.setToolTip(tips.plain(self._state.folder))
         self.count.setText(count_of(self._listing))
         row = self._listing.row_of(self._state.image)
         if row != self.strip.currentIndex().row():
