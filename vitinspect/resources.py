@@ -34,3 +34,8 @@ def demo_model_folder() -> Path:
 def gallery_folder() -> Path:
     """The bundled gallery: ``images/``, ``masks/``, ``labels.csv``."""
     return resources_folder() / "gallery"
+
+
+def fonts_folder() -> Path:
+    """The typefaces that figures are set in: DejaVu Sans, so that a figure is the same on every machine."""
+    return resources_folder() / "fonts"

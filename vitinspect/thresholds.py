@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -125,3 +126,22 @@ def threshold(
         mask = values > cut
     span = high - low
     return ThresholdedMap(mask, cut, (cut - low) / span if span > 0 else 0.0, mode, level_8bit)
+
+
+OPTION_OF = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
+"""The number that a mode takes."""
+
+
+def parse_threshold(text: str) -> tuple[str, dict[str, Any]]:
+    """``otsu`` or ``fixed=0.5`` as a mode and the options of ``threshold``."""
+    mode, equals, number = text.strip().partition("=")
+    if mode not in MODES:
+        raise ParameterError(f"A threshold is one of {', '.join(MODES)}, with a number as in fixed=0.5; not {text!r}.")
+    if not equals:
+        return mode, {}
+    try:
+        return mode, {OPTION_OF[mode]: float(number)}
+    except KeyError:
+        raise ParameterError(f"The threshold {mode} takes no number.") from None
+    except ValueError:
+        raise ParameterError(f"The threshold {text!r} has no number behind its equals sign.") from None

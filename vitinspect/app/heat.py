@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.figures.colormaps import DIVERGING, default_colormap
+from vitinspect.figures.contours import isoline, patch_outline
 from vitinspect.figures.overlay import ValueRange, levels, rgba_table
 from vitinspect.maps import resize
+
+__all__ = ["CONTOUR", "FINEST", "Heat", "is_centred", "isoline", "patch_outline", "table"]
 
 CONTOUR = 128
 """Rims of masks are drawn along a grid of at most this many cells a side."""
@@ -95,75 +98,3 @@ def table(name: str, *, signed: bool, opacity: float, grows: str) -> NDArray[np.
 def is_centred(name: str) -> bool:
     """Whether the middle of this colour map means zero."""
     return name in DIVERGING
-
-
-def isoline(values: NDArray[np.floating[Any]], level: float) -> NDArray[np.float32]:
-    """Line pieces (n, 4) of x1, y1, x2, y2 along which the bilinear surface is ``level``; in cells, 0.5 = a middle.
-
-    Marching squares over all cells at once. The surface is taken to be below the level outside of the array, so
-    that a region which touches the border is closed there.
-    """
-    grid = np.asarray(values, dtype=np.float64)
-    low = min(float(grid.min()), level) - 1.0
-    padded = np.full((grid.shape[0] + 2, grid.shape[1] + 2), low)
-    padded[1:-1, 1:-1] = grid
-    above = padded > level
-    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, 1:], padded[1:, :-1]
-    case = (
-        above[:-1, :-1].astype(np.uint8)
-        | above[:-1, 1:].astype(np.uint8) << 1
-        | above[1:, 1:].astype(np.uint8) << 2
-        | above[1:, :-1].astype(np.uint8) << 3
-    )
-    rows, columns = np.nonzero((case > 0) & (case < 15))
-    if not rows.size:
-        return np.empty((0, 4), np.float32)
-    case, a, b, c, d = (m[rows, columns] for m in (case, a, b, c, d))
-
-    def crossing(p: Any, q: Any) -> Any:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.clip(np.nan_to_num((level - p) / (q - p), nan=0.5), 0, 1)
-
-    ones, zeros = np.ones_like(a), np.zeros_like(a)
-    points = np.stack(  # where each edge of a cell is crossed: top, right, bottom, left
-        [
-            np.stack([crossing(a, b), zeros], -1),
-            np.stack([ones, crossing(b, c)], -1),
-            np.stack([crossing(d, c), ones], -1),
-            np.stack([zeros, crossing(a, d)], -1),
-        ],
-        1,
-    )
-    pieces = []
-    for pair in (_FIRST, _SECOND):
-        edges = pair[case]
-        there = edges[:, 0] >= 0
-        which = np.flatnonzero(there)
-        start, stop = points[which, edges[which, 0]], points[which, edges[which, 1]]
-        corner = np.stack([columns[which], rows[which]], -1) - 0.5
-        pieces.append(np.concatenate([start + corner, stop + corner], -1))
-    lines = np.concatenate(pieces).astype(np.float32)
-    lines[:, 0::2] = np.clip(lines[:, 0::2], 0, grid.shape[1])
-    lines[:, 1::2] = np.clip(lines[:, 1::2], 0, grid.shape[0])
-    return lines
-
-
-# Which edges (0 top, 1 right, 2 bottom, 3 left) a line joins, by which corners are above; -1 for no line.
-_NONE = (-1, -1)
-_FIRST = np.array(
-    [
-        *(_NONE, (3, 0), (0, 1), (3, 1), (1, 2), (3, 0), (0, 2), (3, 2)),
-        *((2, 3), (2, 0), (0, 1), (2, 1), (1, 3), (1, 0), (0, 3), _NONE),
-    ]
-)
-_SECOND = np.array([(1, 2) if case == 5 else (2, 3) if case == 10 else _NONE for case in range(16)])
-
-
-def patch_outline(values: NDArray[np.floating[Any]], level: float) -> NDArray[np.float32]:
-    """The same for patches as exact rectangles: pieces along the edges between those above and those not."""
-    above = np.pad(np.asarray(values) > level, 1)
-    rows, columns = np.nonzero(above[1:, 1:-1] != above[:-1, 1:-1])
-    across = np.stack([columns, rows, columns + 1, rows], -1)
-    rows, columns = np.nonzero(above[1:-1, 1:] != above[1:-1, :-1])
-    down = np.stack([columns, rows, columns, rows + 1], -1)
-    return np.concatenate([across, down]).astype(np.float32)

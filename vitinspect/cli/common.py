@@ -21,6 +21,9 @@ from vitinspect.errors import (
 from vitinspect.names import shown
 
 if TYPE_CHECKING:
+    from PIL import Image
+
+    from vitinspect.explainers.registry import Method
     from vitinspect.models.vit import ViT
 
 DEFAULT_OUTPUT = Path("vitinspect-output")
@@ -242,3 +245,26 @@ def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float],
         return mode, ((_THRESHOLD_NUMBERS[mode], float(number)),)
     except ValueError:
         raise ParameterError(f"{number!r} in --threshold {text} is not a number.") from None
+
+
+def targets_of(model: ViT, picture: Image.Image, arguments: argparse.Namespace) -> list[Any]:
+    """What is explained of one picture; None stands for the predicted class."""
+    if arguments.top:
+        return [prediction.index for prediction in model.predict(picture, top=arguments.top, mode=arguments.mode)]
+    return list(dict.fromkeys(arguments.target or [None]))
+
+
+def applicable_methods(model: ViT) -> list[Method]:
+    """Every method that the model allows; what it does not allow is said."""
+    from vitinspect.cli.frame import complain
+    from vitinspect.explainers.registry import make_method
+    from vitinspect.explainers.registry import methods as known
+
+    chosen = []
+    for info in known():
+        reason = model.why_not(info.id)
+        if reason is None:
+            chosen.append(make_method(info.id))
+        else:
+            complain(f"{info.id} is left out: {reason}")
+    return chosen

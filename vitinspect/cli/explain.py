@@ -14,13 +14,16 @@ from vitinspect.cli.common import (
     add_image_arguments,
     add_mode_option,
     add_model_options,
+    applicable_methods,
     at_least,
     fraction,
     gather,
     load_chosen_model,
+    targets_of,
     threshold_of,
 )
 from vitinspect.cli.explained_files import write_results
+from vitinspect.cli.figure import add_recipe_options
 from vitinspect.errors import MethodNotApplicable, ParameterError
 from vitinspect.figures.colormaps import colormap_names
 from vitinspect.fusion import MODES as FUSION_MODES
@@ -114,9 +117,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--growing", action="store_true", help="opacity grows with the value: low values leave the picture clear"
     )
     look.add_argument("--patches", action="store_true", help="exact patches instead of a smooth map")
+    figure = parser.add_argument_group("a figure for a paper, instead of files for each map")
+    figure.add_argument(
+        "--figure",
+        type=Path,
+        metavar="FILE",
+        help="one row: the picture, then each map with its colour bar; .pdf, .svg, .png, .tiff or .jpg",
+    )
+    figure.add_argument("--width", metavar="LENGTH", default="174.6mm", help="88mm, 3.25in (default: 174.6mm)")
+    figure.add_argument("--dpi", type=int, default=300, metavar="N", help="of PNG, TIFF and JPEG (default: 300)")
+    add_recipe_options(figure)
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if arguments.figure is not None:
+        from vitinspect.cli.explained_figure import write_figure
+
+        return write_figure(arguments)
     from vitinspect.files import OutputNames
     from vitinspect.images import open_image
 
@@ -147,13 +164,6 @@ def run(arguments: argparse.Namespace) -> int:
                     several = target_name(target, model) if len(wanted) > 1 else ""
                     write_results(names, one, picture, model, explanation, arguments, cutting=cutting, target=several)
     return failures.report()
-
-
-def targets_of(model: ViT, picture: Image.Image, arguments: argparse.Namespace) -> list[Any]:
-    """What is explained of one picture; None stands for the predicted class."""
-    if arguments.top:
-        return [prediction.index for prediction in model.predict(picture, top=arguments.top, mode=arguments.mode)]
-    return list(dict.fromkeys(arguments.target or [None]))
 
 
 def target_name(target: Any, model: ViT) -> str:
@@ -193,22 +203,6 @@ def cutting_of(arguments: argparse.Namespace) -> tuple[str, dict[str, float]] | 
     if mode not in THRESHOLD_MODES:
         raise ParameterError(f"A threshold is one of {', '.join(THRESHOLD_MODES)}, not {mode!r}.")
     return mode, dict(options or ())
-
-
-def applicable_methods(model: ViT) -> list[Method]:
-    """Every method that the model allows; what it does not allow is said."""
-    from vitinspect.cli.frame import complain
-    from vitinspect.explainers.registry import make_method
-    from vitinspect.explainers.registry import methods as known
-
-    chosen = []
-    for info in known():
-        reason = model.why_not(info.id)
-        if reason is None:
-            chosen.append(make_method(info.id))
-        else:
-            complain(f"{info.id} is left out: {reason}")
-    return chosen
 
 
 def check_methods(model: ViT, methods: Sequence[Method]) -> None:

@@ -38,6 +38,9 @@ VERBS = (
     Verb(
         "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
     ),
+    Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
+    Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
+    Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
     Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
     Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
     Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),

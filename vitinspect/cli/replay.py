@@ -1,0 +1,81 @@
+"""``vitinspect replay``: make a figure again from the recipe that it carries, and say what differs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitinspect.models.vit import ViT
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path, help="a figure with a recipe, or a recipe as JSON")
+    parser.add_argument("--out", "-o", metavar="NEW", type=Path, required=True, help="the figure made again")
+    parser.add_argument(
+        "--images", metavar="DIR", type=Path, action="append", default=[], help="where to look for moved pictures"
+    )
+    parser.add_argument("--changed-pictures", action="store_true", help="take pictures whose content has changed")
+    parser.add_argument("--changed-weights", action="store_true", help="take models whose weights have changed")
+    parser.add_argument("--download", action="store_true", help="a model may be downloaded from the hub")
+    parser.add_argument("--report", action="store_true", help="print everything that differs from the recipe")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.cli.figure import make
+    from vitinspect.cli.frame import complain
+    from vitinspect.errors import DataError
+    from vitinspect.figures.cells import Sources
+    from vitinspect.figures.metadata import find
+    from vitinspect.figures.recipes import check_recipe, compare, largest_range_change, locate_pictures
+    from vitinspect.figures.specification import from_dict
+
+    found = find(arguments.file)
+    if found is None:
+        raise DataError(f"{arguments.file} has no recipe of vitinspect in it.")
+    recipe = check_recipe(found, str(arguments.file))
+    spec = from_dict(recipe["figure"])
+    located = locate_pictures(recipe, arguments.file.parent, arguments.images)
+    if located.missing:
+        raise DataError(f"{', '.join(located.missing[:3])} cannot be found: say with --images in which folder to look.")
+    if located.changed and not arguments.changed_pictures:
+        raise DataError(
+            f"{', '.join(located.changed[:3])} is not the picture that the figure was made from;"
+            " --changed-pictures takes it all the same."
+        )
+    if not arguments.download:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is a stranger's: nothing is fetched because of it
+    sources = Sources(Path(), device=arguments.device, pictures=located.pictures)
+    sources.load_model = _checked_models(recipe, arguments.changed_weights, arguments.device)
+    again = make(spec, arguments.out, folder=Path(), sources=sources)
+    differences = compare(recipe, again)
+    same = not any(d.what.startswith(("pixels", "picture", "weights")) for d in differences)
+    print("The pixels are the same." if same else "The pixels differ.")
+    if arguments.report:
+        for difference in differences:
+            print(f"  {difference}")
+        print(f"  raw ranges: at most {largest_range_change(recipe, again):.2g} of the range apart")
+    elif differences and not same:
+        complain("; ".join(str(d) for d in differences[:3]))
+    return 0
+
+
+def _checked_models(recipe: dict[str, Any], changed_weights: bool, device: str) -> Callable[[str, str], ViT]:
+    from vitinspect.errors import DataError
+    from vitinspect.models.sources import load_model
+
+    def load(source: str, arch: str) -> ViT:
+        model = load_model(source, arch=arch or None, device=device)
+        facts = recipe["models"].get(source)
+        wanted = facts.get("fingerprint") if isinstance(facts, dict) else None
+        if wanted != model.fingerprint and not changed_weights:
+            raise DataError(
+                f"{source} has other weights than the figure was made with; --changed-weights takes them all the same."
+            )
+        return model
+
+    return load

@@ -1,0 +1,205 @@
+"""From a specification to finished cells: pictures opened, maps computed, each once.
+
+Cells that ask for the same picture, model, target and precision share one call of the engine, whatever the number of
+their methods. torch is needed only where a cell has a map.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitinspect.errors import DataError, ParameterError
+from vitinspect.figures.specification import Cell, FigureSpec, place
+from vitinspect.fusion import fuse, parse_maps
+from vitinspect.images import open_image, open_mask
+from vitinspect.maps import AttributionMap
+from vitinspect.progress import CancelToken, Progress, check
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.registry import Method
+    from vitinspect.models.preprocess import Placement
+    from vitinspect.models.vit import ViT
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedCell:
+    """A cell with all that its picture needs."""
+
+    cell: Cell
+    pixels: NDArray[np.uint8]
+    """The whole picture, height x width x 3."""
+    content: str
+    """The digest of its pixels."""
+    values: NDArray[np.floating[Any]] | None = None
+    """The raw map, on patches or pixels of the model's input; None for the picture alone."""
+    placement: Placement | None = None
+    signed: bool = False
+    method_title: str = ""
+    target_words: str = ""
+    """The class that the map explains; empty where the method follows none."""
+    model_name: str = ""
+    fingerprint: str = ""
+    references: tuple[str, ...] = ()
+    """The citations of its methods."""
+    truth: NDArray[np.bool_] | None = None
+
+
+@dataclass
+class Sources:
+    """Where pictures and models come from: paths, or what is open already."""
+
+    folder: Path = field(default_factory=Path)
+    """Relative paths start here."""
+    load_model: Callable[[str, str], ViT] | None = None
+    """Source and architecture to a model; None for ``models.load_model`` on the best device."""
+    device: str = "auto"
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    """Files that stand for names of the specification, such as those found by a recipe's digests."""
+
+    def __post_init__(self) -> None:
+        self._models: dict[tuple[str, str], ViT] = {}
+
+    def path(self, name: str) -> Path:
+        if name in self.pictures:
+            return self.pictures[name]
+        return self.folder / name
+
+    def model(self, source: str, arch: str) -> ViT:
+        if (source, arch) not in self._models:
+            if self.load_model is not None:
+                self._models[source, arch] = self.load_model(source, arch)
+            else:
+                from vitinspect.models.sources import load_model
+
+                self._models[source, arch] = load_model(source, arch=arch or None, device=self.device)
+        return self._models[source, arch]
+
+
+def finish_cells(
+    spec: FigureSpec, sources: Sources, progress: Progress | None = None, cancel: CancelToken | None = None
+) -> dict[str, FinishedCell]:
+    """Every cell by its place."""
+    cells = {
+        place(row, column): spec.cell(row, column)
+        for row in range(len(spec.rows))
+        for column in range(len(spec.columns))
+    }
+    opened: dict[str, NDArray[np.uint8]] = {}
+    finished: dict[str, FinishedCell] = {}
+    groups: dict[tuple[str, str, str, str, str, str], list[str]] = {}
+    for where, cell in cells.items():
+        check(cancel)
+        if not cell.image:
+            raise ParameterError(f"Cell {where} names no picture.")
+        if cell.image not in opened:
+            opened[cell.image] = np.asarray(open_image(sources.path(cell.image)))
+        pixels = opened[cell.image]
+        truth = _truth(cell, sources, (pixels.shape[0], pixels.shape[1]))
+        finished[where] = FinishedCell(cell, pixels, digest(pixels), truth=truth)
+        if cell.has_map:
+            key = (cell.model, cell.arch, cell.image, cell.target, cell.fit, cell.precision)
+            groups.setdefault(key, []).append(where)
+    done, total = len(cells) - sum(map(len, groups.values())), len(cells)
+    for key, places in groups.items():
+        check(cancel)
+        model = sources.model(key[0], key[1])
+        found = _explain(model, opened[key[2]], [cells[where] for where in places], cancel)
+        for where in places:
+            finished[where] = _with_map(finished[where], model, found)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    return finished
+
+
+def digest(pixels: NDArray[np.uint8]) -> str:
+    """A picture's content: its size and its pixels, whatever the file that holds them."""
+    head = f"{pixels.shape[0]}x{pixels.shape[1]}\n".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
+
+
+def members(method: str) -> tuple[list[Method], str]:
+    """The methods of a cell, and how they are fused; an empty mode for one alone."""
+    asked = parse_maps(method)
+    if len(asked) != 1:
+        raise ParameterError(f"A cell shows one map, not {len(asked)}: {method!r}.")
+    return list(asked[0].methods), asked[0].mode
+
+
+def _explain(
+    model: ViT, pixels: NDArray[np.uint8], cells: list[Cell], cancel: CancelToken | None
+) -> tuple[Any, dict[str, AttributionMap]]:
+    from vitinspect.explainers.engine import explain
+
+    methods: dict[str, Method] = {}
+    for cell in cells:
+        for method in members(cell.method)[0]:
+            methods[method.key] = method
+    first = cells[0]
+    explanation = explain(
+        model,
+        pixels,
+        list(methods.values()),
+        first.target or None,
+        first.precision,
+        mode=first.fit,
+        cancel=cancel,
+    )
+    return explanation, dict(explanation.items())
+
+
+def _with_map(finished: FinishedCell, model: ViT, found: tuple[Any, dict[str, AttributionMap]]) -> FinishedCell:
+    explanation, maps = found
+    cell = finished.cell
+    chosen, mode = members(cell.method)
+    arrays = [maps[method.key] for method in chosen]
+    if mode:
+        weights = list(cell.weights) or None
+        attribution = fuse(arrays, mode, weights, normalisation=cell.normalisation)
+    else:
+        attribution = arrays[0]
+    return replace(
+        finished,
+        values=np.asarray(attribution.values, np.float32),
+        placement=explanation.placement,
+        signed=bool(attribution.signed),
+        method_title=cell.label or _title(chosen, mode),
+        target_words=_words(attribution.target, model),
+        model_name=model.name,
+        fingerprint=model.fingerprint,
+        references=tuple(dict.fromkeys(method.info.citation for method in chosen)),
+    )
+
+
+def _title(methods: list[Method], mode: str) -> str:
+    from vitinspect.fusion import short_names
+
+    names = short_names(methods)
+    title = " + ".join(names[method.key] for method in methods)
+    return title if mode in ("", "geometric") else f"{title} [{mode}]"
+
+
+def _words(target: Any, model: ViT) -> str:
+    if isinstance(target, tuple):
+        return " − ".join(_words(side, model) for side in target)
+    if isinstance(target, int):
+        return model.labels[target] if target < len(model.labels) else str(target)
+    return str(getattr(target, "text", "") or "")
+
+
+def _truth(cell: Cell, sources: Sources, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+    if not cell.truth:
+        return None
+    labels = open_mask(sources.path(cell.truth))
+    if labels.shape != size:
+        raise DataError(
+            f"The mask {cell.truth} is {labels.shape[1]} × {labels.shape[0]} pixels, its picture {size[1]} × {size[0]}."
+        )
+    return (labels != 0) & (labels != 255) if labels.max(initial=0) not in (1, 255) else labels != 0

@@ -1,0 +1,253 @@
+"""Recipes: how a figure was made, inside the figure, enough to make it again.
+
+A recipe is data from a file that anybody may have written. It is bounded and checked like a specification, and nothing
+in it is run, written to, or downloaded without being asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitinspect.errors import DataError, ImageError, ParameterError
+from vitinspect.figures.cells import FinishedCell, digest
+from vitinspect.figures.scene import Scene
+from vitinspect.figures.specification import FigureSpec, from_dict
+from vitinspect.figures.write_raster import render
+from vitinspect.images import is_image_name, list_images, open_image
+from vitinspect.names import stored
+from vitinspect.version import __version__
+
+SCHEMA = 1
+_PIXELS_DPI = 100
+"""At this resolution the pixels of a figure are compared."""
+MOST_SEARCHED = 20_000
+
+
+def make_recipe(
+    spec: FigureSpec,
+    cells: Mapping[str, FinishedCell],
+    scene: Scene,
+    *,
+    anonymous: bool = False,
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """Everything that made a figure. ``anonymous`` leaves out paths and names of pictures and models."""
+    document = spec.to_dict()
+    images: dict[str, dict[str, Any]] = {}
+    models: dict[str, dict[str, Any]] = {}
+    maps: dict[str, dict[str, Any]] = {}
+    for where, finished in cells.items():
+        cell = finished.cell
+        height, width = finished.pixels.shape[:2]
+        images[cell.image] = {"content": finished.content, "size": [width, height]}
+        if folder is not None and not anonymous:
+            images[cell.image]["path"] = stored(os.path.abspath(folder / cell.image))
+        if finished.values is not None:
+            models[cell.model] = {"fingerprint": finished.fingerprint}
+            if not anonymous:
+                models[cell.model]["name"] = finished.model_name
+            maps[where] = {
+                "range": [float(finished.values.min()), float(finished.values.max())],
+                "target": finished.target_words,
+            }
+    recipe: dict[str, Any] = {
+        "vitinspect": "recipe",
+        "schema": SCHEMA,
+        "kind": "figure",
+        "software": f"vitinspect {__version__}",
+        "versions": versions(),
+        "figure": document,
+        "images": {stored(name): value for name, value in images.items()},
+        "models": models,
+        "maps": maps,
+        "pixels": pixels_digest(scene),
+    }
+    return _anonymous(recipe) if anonymous else recipe
+
+
+def versions() -> dict[str, str]:
+    """Of what moves the numbers; of packages that are loaded already, so that none is imported for it."""
+    import sys
+
+    found = {"python": platform.python_version(), "numpy": np.__version__, "processor": platform.machine()}
+    for name in ("torch", "timm", "PIL"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", ""))
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        found["threads"] = str(torch.get_num_threads())
+    return found
+
+
+def pixels_digest(scene: Scene) -> str:
+    """Of the page as it is painted at 100 dpi, whatever the file's format."""
+    page = render(scene, _PIXELS_DPI)
+    return hashlib.sha256(f"{page.mode}{page.size}".encode() + page.tobytes()).hexdigest()
+
+
+def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Pictures are numbered, and models that are no public names are called after their fingerprint."""
+    renamed = {name: f"picture-{number}" for number, name in enumerate(recipe["images"], 1)}
+    recipe["images"] = {renamed[name]: value for name, value in recipe["images"].items()}
+    sources = {}
+    for source, facts in recipe["models"].items():
+        public = source == "demo" or not (
+            os.sep in source or source.startswith(("hf-hub:", ".")) or Path(source).exists()
+        )
+        sources[source] = source if public else f"model-{facts['fingerprint'][:12]}"
+    recipe["models"] = {sources[source]: value for source, value in recipe["models"].items()}
+    figure = recipe["figure"]
+    entries = [*figure.get("rows", []), *figure.get("columns", []), figure.get("defaults", {})]
+    entries += list(figure.get("cells", {}).values())
+    for entry in entries:
+        if "image" in entry:
+            entry["image"] = renamed.get(stored(entry["image"]), "picture")
+        if "model" in entry:
+            entry["model"] = sources.get(entry["model"], "model")
+        entry.pop("truth", None)
+    recipe["versions"].pop("processor", None)
+    recipe["anonymous"] = True
+    return recipe
+
+
+# --- opening one ------------------------------------------------------------------------------------------------
+
+
+def check_recipe(found: Any, name: str) -> dict[str, Any]:
+    """A recipe of this schema, or one that can be brought to it; ``DataError`` for anything else."""
+    if not isinstance(found, dict) or found.get("vitinspect") != "recipe":
+        raise DataError(f"{name} is no recipe of vitinspect.")
+    schema = found.get("schema")
+    if schema != SCHEMA:
+        raise DataError(f"{name} is a recipe of schema {schema!r}; this vitinspect reads schema {SCHEMA}.")
+    if found.get("kind") != "figure":
+        raise DataError(f"{name} is a recipe for {found.get('kind')!r}, which this vitinspect does not make.")
+    for key in ("images", "models", "figure"):
+        if not isinstance(found.get(key), dict):
+            raise DataError(f"{name}: the recipe has no {key}.")
+    try:
+        from_dict(found["figure"], name)
+    except ParameterError as error:
+        raise DataError(str(error)) from None
+    return found
+
+
+@dataclass
+class Located:
+    """The pictures of a recipe as files here; ``missing`` and ``changed`` by their names in the recipe."""
+
+    pictures: dict[str, Path] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+
+def locate_pictures(recipe: Mapping[str, Any], beside: Path, folders: list[Path]) -> Located:
+    """Find each picture: where the recipe says, beside the figure, or by its content in the folders that are given.
+
+    Only reads; a path in a recipe is where a picture was, and it counts only if the picture there has the content.
+    """
+    result = Located()
+    by_content: dict[str, Path] | None = None
+    for name, facts in recipe["images"].items():
+        wanted = facts.get("content") if isinstance(facts, dict) else None
+        told = facts.get("path") if isinstance(facts, dict) else None
+        candidates = [beside / name, *(folder / Path(name).name for folder in folders)]
+        if isinstance(told, str):
+            candidates.insert(0, Path(told))
+        other: Path | None = None
+        for path in candidates:
+            content = _content(path)
+            if content is not None and content == wanted:
+                result.pictures[name] = path
+                break
+            if content is not None and other is None:
+                other = path
+        else:
+            if by_content is None:
+                by_content = _search(folders)
+            if wanted in by_content:
+                result.pictures[name] = by_content[str(wanted)]
+            elif other is not None:
+                result.pictures[name] = other
+                result.changed.append(name)
+            else:
+                result.missing.append(name)
+    return result
+
+
+def _content(path: Path) -> str | None:
+    try:
+        if not is_image_name(path.name) or not path.is_file():
+            return None
+        return digest(np.asarray(open_image(path)))
+    except (ImageError, OSError, ValueError):
+        return None
+
+
+def _search(folders: list[Path]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if folder.is_dir():
+            for path in list_images(folder, recursive=True)[:MOST_SEARCHED]:
+                content = _content(path)
+                if content is not None:
+                    found.setdefault(content, path)
+    return found
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that is not as the recipe has it."""
+
+    what: str
+    recipe: str
+    here: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.recipe} in the recipe, {self.here} here"
+
+
+def compare(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> list[Difference]:
+    """What differs between a recipe and that of the figure made again."""
+    found = []
+    for name, facts in recipe["images"].items():
+        here = again["images"].get(name, {}).get("content", "")
+        if facts.get("content") != here:
+            found.append(Difference(f"picture {name}", str(facts.get("content"))[:12], here[:12]))
+    for source, facts in recipe["models"].items():
+        here = again["models"].get(source, {}).get("fingerprint", "")
+        if facts.get("fingerprint") != here:
+            found.append(Difference(f"weights of {source}", str(facts.get("fingerprint"))[:12], here[:12]))
+    if recipe.get("software") != again["software"]:
+        found.append(Difference("software", str(recipe.get("software")), again["software"]))
+    given = recipe.get("versions")
+    for name, version in again["versions"].items():
+        before = given.get(name) if isinstance(given, dict) else None
+        if before is not None and before != version:
+            found.append(Difference(name, str(before), version))
+    if recipe.get("pixels") != again["pixels"]:
+        found.append(Difference("pixels at 100 dpi", str(recipe.get("pixels"))[:12], again["pixels"][:12]))
+    return found
+
+
+def largest_range_change(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> float:
+    """How far the ends of the maps' raw ranges are from those of the recipe, in shares of the range."""
+    worst = 0.0
+    maps = recipe.get("maps")
+    for where, facts in (maps if isinstance(maps, dict) else {}).items():
+        here = again["maps"].get(where, {}).get("range")
+        there = facts.get("range") if isinstance(facts, dict) else None
+        if not here or not isinstance(there, list) or len(there) != 2:
+            continue
+        span = max(abs(there[1] - there[0]), 1e-30)
+        worst = max(worst, abs(here[0] - there[0]) / span, abs(here[1] - there[1]) / span)
+    return worst
