@@ -1,7 +1,7 @@
 # Everything these need, they set up by themselves in .venv: see scripts/set_up.py.
 PYTHON ?= python3
 
-.PHONY: run test lint install
+.PHONY: run test lint install mutants
 
 # The window on the bundled gallery; where there is no display, the same job off screen.
 run:
@@ -14,6 +14,11 @@ test:
 # Style, format and types.
 lint:
 	@$(PYTHON) scripts/bootstrap.py lint
+
+# Plants mistakes on purpose and prints those that no test notices; not part of CI, since it takes half an hour.
+# `make mutants ARGS="--only scores/"` plants a part of them.
+mutants:
+	@$(PYTHON) scripts/bootstrap.py mutants $(ARGS)
 
 # Only the set-up: afterwards .venv/bin/vitinspect is there.
 install:

@@ -397,12 +397,12 @@ def parallel(arguments: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap.py", description="Set up vitinspect in .venv and start it.")
-    parser.add_argument("command", choices=["run", "test", "lint", "install"])
+    parser.add_argument("command", choices=["run", "test", "lint", "install", "mutants"])
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to what is started")
     chosen = parser.parse_args(arguments)
-    developing = chosen.command in ("test", "lint")
+    developing = chosen.command in ("test", "lint", "mutants")
     try:
-        python = str(provide({"test"} if developing else set(), testing=chosen.command == "test"))
+        python = str(provide({"test"} if developing else set(), testing=chosen.command in ("test", "mutants")))
     except SetUpError as error:
         print(f"vitinspect: {error}", file=sys.stderr)
         return 1
@@ -413,6 +413,8 @@ def main(arguments: Sequence[str]) -> int:
         start([python, "-m", "vitinspect", "demo", *chosen.rest])
     if chosen.command == "test":
         start([python, "-m", "pytest", *parallel(chosen.rest), *chosen.rest])
+    if chosen.command == "mutants":
+        start([python, "-m", "scripts.mutants", *chosen.rest])
     if chosen.command == "lint":
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
             say(f"$ {' '.join(check)}")

@@ -242,3 +242,12 @@ def test_wrong_pictures_and_settings_are_refused_in_words():
         Preprocessing((32, 32), interpolation="magic")
     with pytest.raises(ParameterError, match="above zero"):
         Preprocessing((32, 32), std=(0.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("shape", [(100, 50), (50, 100)])
+def test_a_mask_that_touches_the_pictures_edges_does_not_reach_into_the_padding(shape):
+    p = Preprocessing((60, 60), MEAN, STD)
+    placement = prepare(np.zeros((*shape, 3), np.uint8), p, "pad").placement
+    filled = placement.mask_to_input(np.ones(shape, np.uint8))
+    np.testing.assert_array_equal(filled > 0, placement.valid_mask())
+    assert not filled.all()

@@ -184,3 +184,18 @@ def test_a_missing_prediction_scores_the_best_threshold():
 def test_sizes_that_differ_get_a_sentence():
     with pytest.raises(vi.DataError, match="3x3.*4x4|4x4.*3x3"):
         vi.scores.overlap(np.zeros((3, 3), bool), np.zeros((4, 4), bool))
+
+
+def test_where_only_ignored_pixels_are_foreground_there_is_nothing_to_find():
+    truth = np.zeros((8, 8), np.uint8)
+    truth[:3] = 255
+    scores = vi.scores.overlap(np.zeros((8, 8), bool), truth, np.ones((8, 8)), ignore=255)
+    assert (scores.hausdorff95, scores.iou, scores.recall, scores.pixel_accuracy) == (0.0, 0.0, 0.0, 1.0)
+
+
+def test_a_peak_on_an_ignored_pixel_does_not_play_the_pointing_game():
+    values = np.array([[9.0, 3.0], [2.0, 1.0]])
+    truth = np.array([[255, 1], [0, 0]], np.uint8)
+    scores = vi.scores.overlap(values > 1, truth, values, ignore=255)
+    assert scores.pointing_game == 1.0
+    assert scores.energy_inside == 0.5

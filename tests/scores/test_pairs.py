@@ -42,3 +42,12 @@ def test_all_pairs_at_the_finest_resolution():
     maps = {"a": RNG.uniform(size=(4, 4)), "b": RNG.uniform(size=(8, 8)), "c": RNG.uniform(size=(8, 8))}
     masks = {name: np.ones((8, 8), bool) for name in maps}
     assert [(p.first, p.second) for p in vi.scores.agreement(maps, masks)] == [("a", "b"), ("a", "c"), ("b", "c")]
+
+
+def test_two_small_masks_need_not_overlap_at_all():
+    small = np.zeros((10, 10), bool)
+    small[0, :3] = True
+    (found,) = vi.scores.agreement({"a": small.astype(float), "b": small.astype(float)}, {"a": small, "b": small[::-1]})
+    assert found.overlap_at_least == 0.0
+    assert found.overlap_observed == 0.0
+    assert found.overlap_by_chance == pytest.approx(0.03 * 0.03)

@@ -10,7 +10,7 @@ from scipy.sparse.linalg import spsolve
 
 import vitinspect as vi
 from tests.goldens import golden_model, golden_module, inputs_q
-from vitinspect.scores.curves import all_in_steps, equal_steps, turns
+from vitinspect.scores.curves import Curve, all_in_steps, equal_steps, score_curves, turns
 from vitinspect.scores.fills import fill_image, impute
 
 RNG = np.random.default_rng(0)
@@ -266,3 +266,24 @@ def test_sensitivity_grows_with_the_noise():
     model, x = golden_model("q1"), inputs_q("q1", 0)
     small, large = (vi.scores.sanity(model, x, "rollout", noise=n, samples=4).sensitivity_mean for n in (0.001, 0.1))
     assert 0 < small < large
+
+
+def test_curves_of_one_picture_and_two_targets_have_each_their_own_start():
+    model, x = golden_model("q1"), inputs_q("q1", 0)
+    turn = turns(np.arange(64 * 64), all_in_steps(64 * 64, 2), 64 * 64)
+    curves = [Curve(x[0], torch.zeros_like(x[0]), turn, 2, target) for target in (1, 4, 1)]
+    score_curves(model, curves)
+    shares = model.logits(x)[0].softmax(-1)
+    for curve in curves:
+        assert curve.scores[0] == pytest.approx(float(shares[curve.target]), abs=1e-5)
+    assert curves[0].scores[0] != pytest.approx(curves[1].scores[0], abs=1e-4)
+
+
+def test_each_picture_of_a_batch_is_filled_with_its_own_mean():
+    x = torch.stack([torch.full((3, 4, 4), 1.0), torch.arange(48.0).view(3, 4, 4)])
+    for kind in ("mean", "mean_scalar"):
+        together = fill_image(x, kind)
+        for i in (0, 1):
+            torch.testing.assert_close(together[i : i + 1], fill_image(x[i : i + 1], kind))
+    torch.testing.assert_close(fill_image(x, "mean")[1, :, 0, 0], torch.tensor([7.5, 23.5, 39.5]))
+    torch.testing.assert_close(fill_image(x, "mean_scalar")[1, :, 0, 0], torch.full((3,), 23.5))

@@ -102,3 +102,19 @@ def test_a_pooled_mean_weighs_each_value_the_same():
     pooled = mean_with_interval([1.0, 1.0, 1.0, 0.0], groups=["a", "a", "a", "b"])
     assert pooled.value == 0.75
     assert (pooled.low, pooled.high) == (0.0, 1.0)
+
+
+def test_the_interval_is_as_wide_as_that_of_a_normal_mean():
+    values = np.random.default_rng(4).normal(size=500)
+    error = values.std(ddof=1) / np.sqrt(500)
+    for confidence, reach in ((0.95, 1.96), (0.8, 1.2816)):
+        found = mean_with_interval(values, confidence=confidence)
+        assert (found.high - found.low) / 2 == pytest.approx(reach * error, rel=0.05)
+
+
+def test_a_value_may_be_missing_on_either_side():
+    a, b = [1.0, 2.0, np.nan, 4.0], [0.5, np.nan, 1.0, 2.0]
+    found = compare_paired(a, b)
+    assert found.left_out == 2
+    assert found.difference.value == pytest.approx((0.5 + 2.0) / 2)
+    assert compare_paired(b, a).difference.value == pytest.approx(-1.25)
