@@ -43,6 +43,11 @@ VERBS = (
     Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
     Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
     Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
+    Verb(
+        "rank",
+        "vitinspect.cli.rank",
+        "find the fusion that fits people's masks best, and what that is worth",
+    ),
     Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
     Verb("models", "vitinspect.cli.models", "search the models that can be named"),
     Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),
