@@ -46,6 +46,7 @@ def otsu_level(image: np.ndarray) -> int:
     scale = 1.0 / int(counts.sum())
     mean = int((np.arange(256) * counts).sum()) * scale
     tiny = float(np.finfo(np.float32).eps)
+    most = 1.0 - tiny
     low_mean = low_share = best = 0.0
     level = 0
     for i, count in enumerate(counts.tolist()):
@@ -53,7 +54,7 @@ def otsu_level(image: np.ndarray) -> int:
         low_mean *= low_share
         low_share += chance
         high_share = 1.0 - low_share
-        if min(low_share, high_share) < tiny or max(low_share, high_share) > 1.0 - tiny:
+        if low_share < tiny or high_share < tiny or low_share > most or high_share > most:
             continue
         low_mean = (low_mean + i * chance) / low_share
         high_mean = (mean - low_share * low_mean) / high_share

@@ -110,7 +110,7 @@ def is_grey(labels: np.ndarray) -> bool:
 
 
 def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
-    found = [int(v) for v in np.unique(labels)]
+    found = _values(labels)
     palette = mask_palette(path)
     if palette is not None:
         if all(len(set(palette[v])) == 1 for v in found if v < len(palette)) and _same_order(palette, found):
@@ -124,6 +124,13 @@ def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
     if is_grey(labels):
         return (labels > GREY_LEVEL).astype(np.uint8)
     raise _ambiguous(path, found, "a picture")
+
+
+def _values(labels: np.ndarray) -> list[int]:
+    """The values that occur. Counting bytes is much faster than sorting them."""
+    if labels.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(labels.reshape(-1), minlength=256)).tolist()
+    return [int(v) for v in np.unique(labels)]
 
 
 def _same_order(palette: Sequence[tuple[int, ...]], found: list[int]) -> bool:

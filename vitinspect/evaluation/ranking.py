@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.evaluation.captions import settings_of
-from vitinspect.evaluation.items import Dataset
+from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.saving import Saver
 from vitinspect.evaluation.stacked import Cell, Line, PaperTable
 from vitinspect.evaluation.store import FILE, Store
@@ -26,7 +27,8 @@ from vitinspect.evaluation.tables import Column, Results
 from vitinspect.files import read_metadata
 from vitinspect.fusion import fuse, short_names
 from vitinspect.maps import AttributionMap, resize
-from vitinspect.progress import CancelToken, Progress
+from vitinspect.models.placement import Placement
+from vitinspect.progress import CancelToken, Progress, check
 from vitinspect.scores import choosing
 from vitinspect.scores.masks import average_precision, ratio
 from vitinspect.scores.statistics import Mean
@@ -40,6 +42,7 @@ SCORES = {
     "pixel_accuracy": Column("pixel_accuracy", "Pixel accuracy (%)", percent=True),
     "average_precision": Column("average_precision", "AP (%)", percent=True),
 }
+READ_AHEAD = 8
 CHOSEN = Column("chosen", "Chosen on other pictures (%)", percent=True)
 
 Cutting = tuple[str, tuple[tuple[str, float], ...]]
@@ -156,21 +159,48 @@ def rank(
     if missing:
         raise DataError(f"{folder} has no maps of {', '.join(sorted(missing))}; it has {', '.join(rows)}.")
     values = np.full((len(chosen), len(items), len(annotators)), np.nan)
-    for place, item in enumerate(items):
-        if cancel is not None:
-            cancel.check()
+
+    def read(item: Item) -> _Read:
         files = saver.files(item)
         maps = {key: _read_map(files["maps", name], run) for key, name in rows.items()}
         about = read_metadata(files["maps", next(iter(rows.values()))])
-        truths = {who: _truth(dataset, item, who, about) for who in item.masks}
-        for number, prediction in enumerate(_predictions(chosen, maps, about["input_size"], normalisation, score)):
-            for who, truth in truths.items():
+        return _Read(maps, about["input_size"], {who: _truth(dataset, item, who, about) for who in item.masks})
+
+    for place, found in enumerate(_read_ahead(read, items, cancel)):
+        for number, prediction in enumerate(_predictions(chosen, found.maps, found.size, normalisation, score)):
+            for who, truth in found.truths.items():
                 values[number, place, annotators.index(who)] = _scored(prediction, truth, score)
         if progress is not None:
             progress(place + 1, len(items))
     return Ranking(
         list(chosen), values, [item.key for item in items], annotators, score, run, normalisation, run.plan.seed
     )
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What is needed of one picture."""
+
+    maps: dict[str, AttributionMap]
+    size: tuple[int, int]
+    truths: dict[str, np.ndarray]
+
+
+def _read_ahead(read: Callable[[Item], _Read], items: Sequence[Item], cancel: CancelToken | None) -> Iterator[_Read]:
+    """The files of the pictures, decoded by threads while others are scored."""
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="read-ahead") as pool:
+        waiting: list[Future[_Read]] = []
+        try:
+            for item in items:
+                check(cancel)
+                waiting.append(pool.submit(read, item))
+                if len(waiting) > READ_AHEAD:
+                    yield waiting.pop(0).result()
+            while waiting:
+                yield waiting.pop(0).result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def _read_map(path: Path, run: Results) -> AttributionMap:
@@ -184,12 +214,10 @@ def _read_map(path: Path, run: Results) -> AttributionMap:
     )
 
 
-def _truth(dataset: Dataset, item: Any, annotator: str, about: Mapping[str, Any]) -> np.ndarray:
+def _truth(dataset: Dataset, item: Item, annotator: str, about: Mapping[str, Any]) -> np.ndarray:
     """The mask where the model looked: 255 where it saw padding."""
-    from vitinspect.models.preprocess import Placement
-
     mask = dataset.read_mask(item, annotator)
-    placement = Placement(tuple(about["input_size"]), mask.shape[:2], tuple(about["box"]))  # type: ignore[arg-type]
+    placement = Placement(tuple(about["input_size"]), mask.shape[:2], tuple(about["box"]))
     return np.where(placement.valid_mask(), placement.mask_to_input(mask), 255)
 
 
