@@ -55,7 +55,7 @@ def fuse(
         raise ParameterError("There is no map to fuse.")
     shares = _weights(weights, len(maps))
     used = [i for i in range(len(maps)) if shares[i] > 0]
-    arrays = _same_size([_entering(maps[i], signed, mode) for i in used], resample)
+    arrays = _same_size([entering(maps[i], signed, mode) for i in used], resample)
     arrays = [normalise(a, normalisation) for a in arrays]
     fused = _combine(arrays, [float(shares[i]) for i in used], mode)
     given = [maps[i] for i in used]
@@ -75,7 +75,7 @@ def _weights(weights: Sequence[float] | None, count: int) -> np.ndarray:
     return shares
 
 
-def _entering(attribution: AttributionMap | np.ndarray, signed: str, mode: str) -> np.ndarray:
+def entering(attribution: AttributionMap | np.ndarray, signed: str, mode: str) -> np.ndarray:
     if signed not in SIGNED:
         raise ParameterError(f"Signed maps enter as one of {', '.join(SIGNED)}, not {signed!r}.")
     values = values_of(attribution)

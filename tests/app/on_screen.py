@@ -15,7 +15,7 @@ from vitinspect.app.canvas.labels import format_value, value_at
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.heat import Heat
-from vitinspect.app.session.layers import FUSED
+from vitinspect.app.session.layers import FUSED, Layer, computed
 from vitinspect.explainers.registry import parse_methods
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap
@@ -118,73 +118,86 @@ class Comparison:
 
     def maps(self) -> Iterator[str]:
         maps = self.results.maps
-        for method in self.state.chosen():
-            shown, expected = maps.get(method.id), self.expected(method)
+        wanted = computed(self.state.layers)
+        for layer in wanted:
+            method = layer.as_method()
+            shown, expected = maps.get(layer.id), self.expected(method)
             if expected is None:
                 if shown is not None:
-                    yield f"{method.id} shows a map that the engine refuses"
-                elif method.id not in self.results.refusals and not self._stopped():
-                    yield f"{method.id} has neither a map nor a reason"
-                continue
-            if shown is None:
-                if not self._stopped():
-                    yield f"the map of {method.id} is missing"
-                continue
-            if shown.key != method.key and self._stopped():
-                continue
-            yield from self.one_map(method, shown, expected)
-        for extra in set(maps) - set(self.state.methods):
-            yield f"the map of {extra} is shown and not chosen"
+                    yield f"{layer.id} shows a map that the engine refuses"
+                elif layer.id not in self.results.refusals and not self._stopped():
+                    yield f"{layer.id} has neither a map nor a reason"
+            elif shown is not None:
+                yield from self.one_map(layer, method, shown, expected)
+            elif layer.id not in self.results.stopped and not self._stopped():
+                yield f"the map of {layer.id} is missing"
+        for extra in set(maps) - {layer.id for layer in wanted}:
+            yield f"the map of {extra} is shown and not asked for"
+        visible = [layer.id for layer in self.state.layers if layer.visible]
+        order = [key for key in visible if key in {**maps, **self.results.fused_maps}]
+        if list(self.results.all_maps) != order:
+            yield f"the maps come as {list(self.results.all_maps)}, not as {order}"
 
-    def one_map(self, method: Any, shown: Any, expected: AttributionMap) -> Iterator[str]:
+    def one_map(self, layer: Layer, method: Any, shown: Any, expected: AttributionMap) -> Iterator[str]:
         own = self.target if method.info.class_specific else ()
         address = shown.address
         asked = (method.key, own, self.state.precision, self.state.fit)
         if (address.method, address.target, address.precision, address.fit) != asked:
             if not self._stopped():
-                yield f"the map of {method.id} says that it is {address}"
+                yield f"the map of {layer.id} says that it is {address}"
             return
         if not same(shown.values, expected.values, self.state.precision):
-            yield f"the map of {method.id} has other values than {asked}"
+            yield f"the map of {layer.id} has other values than {asked}"
         if shown.target_text != self.fresh.words(self.model, own):
-            yield f"the map of {method.id} is labelled {shown.target_text!r}"
+            yield f"the map of {layer.id} is labelled {shown.target_text!r}"
         if shown.image != os.path.basename(self.path) or shown.model != self.fresh.models[self.model].name:
-            yield f"the map of {method.id} is said to be of {shown.image} and {shown.model}"
+            yield f"the map of {layer.id} is said to be of {shown.image} and {shown.model}"
+        if shown.title != layer.title or shown.id != layer.id:
+            yield f"the map of {layer.id} is called {shown.title!r}"
         expected_range = Heat(expected.values, expected.signed, shown.placed.input_size).range
         for found, wanted in ((shown.heat.range.low, expected_range.low), (shown.heat.range.high, expected_range.high)):
             if format_value(found) != format_value(wanted) and not same(found, wanted, self.state.precision):
-                yield f"the colour bar of {method.id} says {format_value(found)}, not {format_value(wanted)}"
+                yield f"the colour bar of {layer.id} says {format_value(found)}, not {format_value(wanted)}"
 
     def fused(self) -> Iterator[str]:
-        fused = self.results.fused
-        weights = {m: self.state.weights.get(m, 1.0) for m in self.results.maps}
-        used = [m for m in self.results.maps.values() if weights[m.id] > 0]
-        if not self.state.fusion or len(used) < 2:
+        for layer in self.state.layers:
+            if layer.kind == FUSED:
+                yield from self.one_fused(layer)
+
+    def one_fused(self, layer: Layer) -> Iterator[str]:
+        fused, maps = self.results.fused_maps.get(layer.id), self.results.maps
+        used = [(maps[m.layer], m.weight) for m in layer.members if m.layer in maps and m.weight > 0]
+        if not layer.visible or len(used) < 2:
             if fused is not None:
-                yield "a fused map is shown that was not asked for"
+                yield f"{layer.id} is shown and was not asked for"
             return
         if fused is None:
             if not self._stopped():
-                yield "the fused map is missing"
+                yield f"{layer.id} is missing"
             return
-        given = [AttributionMap(m.values, m.id, signed=m.signed, resolution=m.resolution) for m in used]
-        expected = fuse(
-            given, self.state.fusion_mode, [weights[m.id] for m in used], normalisation=self.state.fusion_normalise
-        )
+        given = [AttributionMap(m.values, m.id, signed=m.signed, resolution=m.resolution) for m, _ in used]
+        expected = fuse(given, layer.fusion_mode, [weight for _, weight in used], normalisation=layer.normalisation)
         if not same(fused.values, expected.values, "float32"):
-            yield "the fused map has other values"
-        for member in used:
-            if member.key not in fused.key:
-                yield f"the fused map does not name {member.key}"
-        for said in (self.state.fusion_mode, self.state.fusion_normalise):
-            if said not in fused.address.text:
-                yield f"the address of the fused map does not hold {said}"
+            yield f"{layer.id} has other values"
+        address = fused.address
+        if [member.text for member in address.members] != [m.address.text for m, _ in used]:
+            yield f"the address of {layer.id} names other members"
+        if (address.weights, address.mode, address.normalisation) != (
+            tuple(weight for _, weight in used),
+            layer.fusion_mode,
+            layer.normalisation,
+        ):
+            yield f"the address of {layer.id} says another fusion"
+        for said in (layer.fusion_mode, layer.normalisation, *(m.key for m, _ in used)):
+            if said not in fused.owner:
+                yield f"what is written below {layer.id} does not name {said}"
 
     def cuts(self) -> Iterator[str]:
         names = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
-        mode, value = self.state.threshold_mode, self.state.threshold_value
-        options = {names[mode]: value} if mode in names else {}
         for key, shown in self.results.all_maps.items():
+            layer = self.state.layer(key)
+            mode = layer.threshold_mode
+            options = {names[mode]: layer.threshold_value} if mode in names else {}
             cut = self.results.cuts.get(key)
             heat = Heat(np.array(shown.values), shown.signed, shown.placed.input_size)
             expected = threshold(heat.fine, mode, **options)
@@ -196,7 +209,7 @@ class Comparison:
                 yield f"the share of {key} is {cut.share}"
 
     def overlaps(self) -> Iterator[str]:
-        if not self.state.plots or not self.results.maps:
+        if not self.state.plots or not self.results.all_maps:
             return
         mask = self.right_mask()
         if mask is None:
@@ -389,6 +402,3 @@ def readout_place(comparison: Comparison) -> str:
     rows, columns = model.grid
     token = model.prefix_tokens + cell[0] * columns + cell[1]
     return f"{text}, patch row {cell[0] + 1} of {rows}, column {cell[1] + 1} of {columns}, token {token}"
-
-
-__all__ = ["FUSED", "differences"]

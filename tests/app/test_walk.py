@@ -21,6 +21,7 @@ from tests.app.scripted import ScriptedPool, ScriptedWorker
 from vitinspect.app import desk as desks
 from vitinspect.app import theme
 from vitinspect.app.canvas.readout import Readout
+from vitinspect.app.session import layers as layering
 from vitinspect.app.shell.window import MainWindow
 from vitinspect.errors import ModelError, VitInspectError
 from vitinspect.explainers.methods import attention
@@ -115,6 +116,12 @@ class Walker:
             self.point: 6,
             self.zoom: 4,
             self.empty_caches: 1,
+            self.add_layer: 3,
+            self.fuse_layers: 2,
+            self.change_layer: 5,
+            self.arrange_layers: 4,
+            self.delete_layer: 3,
+            self.undo: 3,
         }
         self.doings, self.weights = list(doings), list(doings.values())
 
@@ -276,6 +283,71 @@ class Walker:
 
     def empty_caches(self) -> None:
         self.desk.coordinator.clear_caches()
+
+    # --- layers --------------------------------------------------------------------------------------------------
+
+    def a_layer(self) -> Any:
+        return self.chance.choice(self.state.layers) if self.state.layers else None
+
+    def add_layer(self) -> str:
+        if len(self.state.layers) > 7:
+            return ""
+        return self.state.add_map(self.chance.choice(METHODS[:3]), {})
+
+    def fuse_layers(self) -> str:
+        maps = [layer.id for layer in self.state.layers if layer.kind == layering.MAP]
+        if len(maps) < 2 or len(self.state.layers) > 7:
+            return ""
+        return self.state.add_fused(self.chance.sample(maps, 2))
+
+    def change_layer(self) -> str:
+        layer = self.a_layer()
+        if layer is None:
+            return ""
+        changes: dict[str, Any] = self.chance.choice(
+            (
+                {"visible": not layer.visible},
+                {"visible": True},
+                {"name": self.chance.choice(("", "mine"))},
+                {"mark": self.chance.choice(("", "A", "B"))},
+                {"threshold_mode": "mean", "shown_as": "outline"},
+                {"opacity": 0.4, "opacity_mode": "uniform", "colormap": "viridis"},
+                {"smooth": not layer.smooth},
+            )
+        )
+        if layer.kind == layering.FUSED and self.chance.random() < 0.5:
+            changes = {"fusion_mode": self.chance.choice(("max", "geometric", "rank"))}
+        elif layer.method == "rollout" and self.chance.random() < 0.5:
+            changes = {"parameters": self.chance.choice(({}, {"start_layer": 1}))}
+        self.state.edit_layer(layer.id, **changes)
+        return f"{layer.id} {changes}"
+
+    def arrange_layers(self) -> str:
+        layer, layers = self.a_layer(), self.state.layers
+        if layer is None:
+            return ""
+        doing = self.chance.choice(("move", "solo", "select", "duplicate"))
+        if doing == "move":
+            self.state.edit("Move", layering.move(layers, layer.id, self.chance.randrange(len(layers))))
+        elif doing == "solo":
+            self.state.edit("Solo", layering.solo(layers, layer.id))
+        elif doing == "select":
+            self.state.set(selected=layer.id)
+        elif len(layers) < 8:
+            self.state.edit("Duplicate", layering.duplicate(layers, layer.id)[0])
+        return f"{doing} {layer.id}"
+
+    def delete_layer(self) -> str:
+        layer = self.a_layer()
+        if layer is None:
+            return ""
+        self.state.edit("Delete", layering.remove(self.state.layers, layer.id))
+        return layer.id
+
+    def undo(self) -> str:
+        name = self.chance.choice(("undo", "redo"))
+        self.act(name)
+        return name
 
 
 @pytest.fixture

@@ -121,15 +121,17 @@ class Canvas(QWidget):
         picture = self.results.picture
         return picture is not None and shown.address.content == picture.content
 
-    def look(self) -> painting.Look:
+    def look(self, shown: ShownMap | None = None) -> painting.Look:
+        """How a map is painted: as its layer says."""
         from vitinspect.app.canvas import painting
 
         state = self.state
+        layer = state.layer(shown.id) if shown is not None else None
         return painting.Look(
-            colormap=state.colormap,
-            opacity=state.opacity,
-            grows=state.grows,
-            smooth=state.smooth,
+            colormap=layer.colormap if layer is not None else state.colormap,
+            opacity=layer.opacity if layer is not None else state.opacity,
+            grows=layer.opacity_mode if layer is not None else state.grows,
+            smooth=layer.smooth if layer is not None else state.smooth,
             show="image" if self.hidden else state.show,
             frame=state.frame,
             ground=theme.current().canvas,
@@ -186,7 +188,11 @@ class Canvas(QWidget):
     @property
     def levels(self) -> dict[str, float]:
         """Map id -> the raw value at which its mask begins, where outlines are shown."""
-        return {key: cut.level for key, cut in self.results.cuts.items()} if self.state.outline else {}
+        return {key: cut.level for key, cut in self.results.cuts.items() if self._has_outline(key)}
+
+    def _has_outline(self, key: str) -> bool:
+        layer = self.state.layer(key)
+        return layer.shown_as == "outline" if layer is not None else bool(self.state.outline)
 
     def hide_overlay(self, hidden: bool) -> None:
         if hidden != self.hidden:
@@ -239,12 +245,11 @@ class Canvas(QWidget):
         if not self._panes:
             self._labels.nothing(painter, self.rect())
         else:
-            look = self.look()
             maps = [m for pane in self._panes for m in (pane.map, pane.second) if m is not None]
             self._composer.keep_only(maps)
             self._composed = {i: v for i, v in self._composed.items() if i < len(self._panes)}
             for i, pane in enumerate(self._panes):
-                painter.drawImage(pane.picture.topLeft(), self._compose(i, pane, look))
+                painter.drawImage(pane.picture.topLeft(), self._compose(i, pane))
                 self._labels.paint(painter, pane, self.picture_rect(pane))
                 self._paint_marks(painter, pane)
                 if len(self._panes) > 1 and pane.map is self.active_map():
@@ -252,15 +257,18 @@ class Canvas(QWidget):
         painter.end()
         self.painted.emit()
 
-    def _compose(self, number: int, pane: Pane, look: painting.Look) -> QImage:
+    def _compose(self, number: int, pane: Pane) -> QImage:
         """The picture with its map, kept until something about it changes: a moving cursor costs a copy."""
         picture = self.results.picture
         assert picture is not None
         ratio = self.devicePixelRatioF()
-        levels = tuple(self.levels.get(m.id) for m in (pane.map, pane.second) if m is not None)
+        outlined = self.levels
+        levels = tuple(outlined.get(m.id) for m in (pane.map, pane.second) if m is not None)
+        look = self.look(pane.map)
+        looks = (look, self.look(pane.second))
         swipe = self.state.swipe if pane.second is not None else 0.0
         # The objects themselves, which are compared by identity and stay alive as long as the key does.
-        key = (pane.map, pane.second, pane.size, self.view, ratio, look, levels, picture, swipe)
+        key = (pane.map, pane.second, pane.size, self.view, ratio, looks, levels, picture, swipe)
         kept = self._composed.get(number)
         if kept is not None and kept[0] == key:
             return kept[1]
@@ -270,7 +278,7 @@ class Canvas(QWidget):
         image = base.copy()
         painter = QPainter(image)
         if pane.second is None:
-            self._paint_map(painter, pane.map, pane, look)
+            self._paint_map(painter, pane.map, pane)
         else:
             at = self._swipe_at(pane)
             width, height = pane.size
@@ -280,13 +288,14 @@ class Canvas(QWidget):
             ):
                 painter.save()
                 painter.setClipRect(clip)
-                self._paint_map(painter, shown, pane, look)
+                self._paint_map(painter, shown, pane)
                 painter.restore()
         painter.end()
         self._composed[number] = (key, image)
         return image
 
-    def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane, look: painting.Look) -> None:
+    def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane) -> None:
+        look = self.look(shown)
         self._composer.paint_heat(painter, shown, self.view, pane.size, look)
         level = self.levels.get(shown.id)
         if level is not None:
@@ -398,7 +407,7 @@ class Canvas(QWidget):
             return None
         height, width = picture.size
         view = View(1.0)
-        look = self.look()
+        look = self.look(shown)
         composer = painting.Composer()
         image = composer.base(picture, view, (width, height), 1.0, look)
         painter = QPainter(image)

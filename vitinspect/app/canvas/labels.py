@@ -121,7 +121,7 @@ class Labels:
         paint_upright(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
 
     def _colours(self, shown: ShownMap) -> str:
-        return str(self._canvas.state.colormap)
+        return self._canvas.look(shown).colormap
 
     def _range(self, shown: ShownMap) -> tuple[float, float]:
         return float(shown.heat.range.low), float(shown.heat.range.high)

@@ -68,7 +68,7 @@ class FusionPanel(QWidget):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"fused", "maps"}:
+        if names & {"fused_maps", "maps", "pending"}:
             self._follow_note()
 
     def _follow(self) -> None:

@@ -30,6 +30,10 @@ from vitinspect.app.widgets import tips
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")
 DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
 
+_SHOWS = frozenset(
+    {"maps", "fused_maps", "shown_layers", "pending", "curves", "overlaps", "truth", "mask_error", "scoring"}
+)
+
 
 class ScoresPanel(QWidget):
     """A table of figures at the left, the two curves at the right."""
@@ -102,7 +106,7 @@ class ScoresPanel(QWidget):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if self.isVisible() and names & {"maps", "fused", "curves", "overlaps", "truth", "mask_error", "scoring"}:
+        if self.isVisible() and names & _SHOWS:
             self._follow()
 
     def showEvent(self, event: object) -> None:  # noqa: N802

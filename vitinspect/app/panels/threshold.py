@@ -79,7 +79,7 @@ class ThresholdPanel(QWidget):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"cuts", "maps", "fused"}:
+        if names & {"cuts", "maps", "fused_maps", "shown_layers"}:
             self._follow_map()
 
     def _follow_mode(self) -> None:

@@ -16,6 +16,9 @@ from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
 
 CAUSE = "curves"
+_SHOWS = frozenset(
+    {"maps", "fused_maps", "file_maps", "shown_layers", "target", "predicted_for", "picture", "card", "model_state"}
+)
 MOST = 200
 """Curves that are kept: they take little room and long to compute."""
 
@@ -75,7 +78,7 @@ class CurveService(QObject):
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & {"picture", "card"} and self._results.scoring:
             self._worker.cancel("scores")
-        if names & {"maps", "fused", "target", "predicted_for", "picture", "card", "model_state"}:
+        if names & _SHOWS:
             self._show()
 
     def _show(self) -> None:

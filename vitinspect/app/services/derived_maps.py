@@ -1,4 +1,4 @@
-"""What follows from the maps by arithmetic alone: the fused map, the cuts, the agreement of pairs.
+"""What follows from the maps by arithmetic alone: the fused maps, the cuts, the agreement of pairs.
 
 Each is kept under the address of the map that it was made of.
 
@@ -8,13 +8,13 @@ the screen in the same frame as the slider that asked for it. What a slider does
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from vitinspect.app.compute.addresses import Address, FusedAddress, MapAddress
-from vitinspect.app.session.layers import FUSED
+from vitinspect.app.session.layers import FUSED, Layer
 from vitinspect.app.session.results import KEPT, Results, ShownMap
 from vitinspect.app.session.state import LEVELS, State
 from vitinspect.errors import ParameterError
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vitinspect.scores.pairs import Agreement
-
-_FUSION = frozenset({"fusion", "fusion_mode", "fusion_normalise", "weights", "methods"})
-_CUTS = frozenset({"threshold_mode", "threshold_value", "outline"})
 
 CUTS: dict[str, tuple[str, str, float, float, float]] = {
     # mode: (its parameter in vitinspect.thresholds, unit, lowest, highest, where it begins)
@@ -50,12 +47,12 @@ class Cut:
 
 
 class DerivedMaps(QObject):
-    """Writes ``fused``, ``cuts`` and ``agreements``."""
+    """Writes ``fused_maps``, ``shown_layers``, ``cuts`` and ``agreements``."""
 
     def __init__(self, state: State, results: Results, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state, self.results = state, results
-        self._prepared: dict[tuple[MapAddress, str, tuple[int, int]], Any] = {}
+        self._prepared: dict[tuple[MapAddress, str, str, tuple[int, int]], Any] = {}
         self._kept_cuts: dict[tuple[MapAddress, str, float], Cut] = {}
         # Rank correlations need sorting: they wait for the slider to rest.
         self._rest = QTimer(self)
@@ -70,94 +67,101 @@ class DerivedMaps(QObject):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & _FUSION:
-            self._fuse()
-        if names & _CUTS:
-            self._cut()
-        if names & (_FUSION | _CUTS):
+        if "layers" in names:
+            self._follow()
+        elif names & {"plots", "plot"}:
             self._rest.start()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if "maps" in names:
-            alive = {m.address for m in self.results.maps.values()}
+        if names & {"maps", "file_maps", "kept"}:
+            alive = {m.address for m in self._sources().values()}
             self._prepared = {k: v for k, v in self._prepared.items() if k[0] in alive}
-            self._fuse()
-            self._cut()
-            self._rest.start()
-        elif names & {"fused", "kept"}:
-            self._cut()
+            self._follow()
+
+    def _follow(self) -> None:
+        shown = tuple(layer.id for layer in self.state.layers if layer.visible)
+        self.results.update(shown_layers=shown, fused_maps=self._all_fused())
+        self._cut()
+        self._rest.start()
+
+    def _sources(self) -> dict[str, ShownMap]:
+        """What can be fused."""
+        return {**self.results.maps, **self.results.file_maps}
 
     # --- fusion --------------------------------------------------------------------------------------------------
 
-    def weight(self, method_id: str) -> float:
-        return float(self.state.weights.get(method_id, 1.0))
+    def _all_fused(self) -> dict[str, ShownMap]:
+        found = {}
+        for layer in self.state.layers:
+            if layer.kind == FUSED and layer.visible:
+                fused = self._fused(layer, self.results.fused_maps.get(layer.id))
+                if fused is not None:
+                    found[layer.id] = fused
+        return found
 
-    def _fuse(self) -> None:
-        used = [m for m in self.results.maps.values() if self.weight(m.id) > 0]
-        if not self.state.fusion or len(used) < 2:
-            self.results.update(fused=None)
-            return
-        if len({m.address.input for m in used}) > 1:
-            # Some are on their way: what was fused before stays until then, and is what it says.
-            fused = self.results.fused
-            if fused is not None and (fused.address.content != used[0].address.content or not self.results.pending):
-                self.results.update(fused=None)
-            return
+    def _fused(self, layer: Layer, old: ShownMap | None) -> ShownMap | None:
+        """The fused map of a layer; what was fused before where members are on their way."""
+        sources = self._sources()
+        used = [(sources[m.layer], m.weight) for m in layer.members if m.layer in sources and m.weight > 0]
+        if len(used) < 2:
+            return None
+        first = used[0][0]
+        if len({shown.address.input for shown, _ in used}) > 1:
+            stays = old is not None and old.address.content == first.address.content and self.results.pending
+            return old if stays else None
+        address = FusedAddress(
+            tuple(shown.address for shown, _ in used if isinstance(shown.address, Address)),
+            tuple(weight for _, weight in used),
+            layer.fusion_mode,
+            layer.normalisation,
+        )
+        if old is not None and (old.address, old.title, old.image) == (address, layer.title, first.image):
+            return old
         from vitinspect.fusion import fuse
 
-        members = [m.address for m in used if isinstance(m.address, Address)]
-        weights = [self.weight(m.id) for m in used]
-        address = FusedAddress(tuple(members), tuple(weights), self.state.fusion_mode, self.state.fusion_normalise)
-        fused = self.results.fused
-        first = used[0]
-        if fused is not None and fused.address == address and fused.image == first.image:
-            return
-        size = (max(m.values.shape[0] for m in used), max(m.values.shape[1] for m in used))
-        arrays = [self._prepare(m, address.normalisation, size) for m in used]
-        targets = list(dict.fromkeys(m.target_text for m in used if m.target_text))
-        self.results.update(
-            fused=ShownMap(
-                id=FUSED,
-                title="Fused",
-                address=address,
-                values=fuse(arrays, address.mode, weights),
-                signed=False,
-                resolution="patch" if size == first.grid else "pixel",
-                placed=first.placed,
-                grid=first.grid,
-                prefix=first.prefix,
-                image=first.image,
-                model=first.model,
-                target_text=", ".join(targets),
-            )
+        maps = [shown for shown, _ in used]
+        size = (max(m.values.shape[0] for m in maps), max(m.values.shape[1] for m in maps))
+        arrays = [self._prepare(m, address, size) for m in maps]
+        targets = list(dict.fromkeys(m.target_text for m in maps if m.target_text))
+        return replace(
+            first,
+            id=layer.id,
+            title=layer.title,
+            address=address,
+            values=fuse(arrays, address.mode, address.weights),
+            signed=False,
+            resolution="patch" if size == first.grid else "pixel",
+            target_text=", ".join(targets),
+            method="",
         )
 
-    def _prepare(self, shown: ShownMap, how: str, size: tuple[int, int]) -> Any:
-        """A map as it enters the fusion: its positive part, in the common size, on the common scale."""
-        key = (shown.address, how, size)
+    def _prepare(self, shown: ShownMap, address: FusedAddress, size: tuple[int, int]) -> Any:
+        """A map as it enters the fusion: without negative values, in the common size, on the common scale."""
+        key = (shown.address, address.mode, address.normalisation, size)
         if key not in self._prepared:
-            import numpy as np
+            from vitinspect.fusion import entering
+            from vitinspect.maps import AttributionMap, normalise, resize
 
-            from vitinspect.maps import normalise, resize
-
-            values = np.clip(shown.values, 0, None) if shown.signed else shown.values
+            values = entering(AttributionMap(shown.values, shown.id, signed=shown.signed), "positive", address.mode)
             values = values if values.shape == size else resize(values, size)
-            self._prepared[key] = normalise(values, how)
+            self._prepared[key] = normalise(values, address.normalisation)
         return self._prepared[key]
 
     # --- cuts ----------------------------------------------------------------------------------------------------
 
     def cut(self, shown: ShownMap) -> Cut:
-        """The mask of one map by the mode and value of the state."""
-        mode, value = self.state.threshold_mode, self.state.threshold_value
+        """The mask of one map by the mode and value of its layer."""
+        layer = self.state.layer(shown.id)
+        mode = layer.threshold_mode if layer is not None else self.state.threshold_mode
+        value = layer.threshold_value if layer is not None else self.state.threshold_value
         key = (shown.address, mode, value)
         if key in self._kept_cuts:
             return self._kept_cuts[key]
         from vitinspect.thresholds import threshold
 
         name, _, low, high, _ = CUTS[mode]
-        options = {name: min(max(value, low), high)} if name else {}
+        options: dict[str, Any] = {name: min(max(value, low), high)} if name else {}
         made = threshold(shown.heat.fine, mode, **options)
         cut = Cut(made.level, made.share, made.mask)
         if len(self._kept_cuts) > 64:
@@ -171,10 +175,12 @@ class DerivedMaps(QObject):
             maps[KEPT] = self.results.kept
         alive = {m.address for m in maps.values()}
         self._kept_cuts = {k: v for k, v in self._kept_cuts.items() if k[0] in alive}
-        try:
-            cuts = {key: self.cut(shown) for key, shown in maps.items()}
-        except ParameterError:
-            cuts = {}  # the number belongs to another mode; the panel sets one that fits
+        cuts = {}
+        for key, shown in maps.items():
+            try:
+                cuts[key] = self.cut(shown)
+            except ParameterError:
+                continue  # the number belongs to another mode; the panel sets one that fits
         self.results.update(cuts=cuts)
 
     # --- agreement -----------------------------------------------------------------------------------------------
@@ -182,9 +188,11 @@ class DerivedMaps(QObject):
     def _agree(self) -> None:
         from vitinspect.scores.pairs import agreement
 
-        maps = self.results.maps
+        maps = {key: m for key, m in self.results.all_maps.items() if key not in self.results.fused_maps}
+        inputs = {shown.address.input for shown in maps.values()}
+        wanted = self.state.fusion or (self.state.plots and self.state.plot == "agreement")
         found: list[Agreement] = []
-        if self.state.fusion and len(maps) > 1:
+        if wanted and len(maps) > 1 and len(inputs) == 1 and set(maps) <= set(self.results.cuts):
             arrays = {key: shown.values for key, shown in maps.items()}
             found = agreement(arrays, {key: self.results.cuts[key].mask for key in maps})
         self.results.update(agreements=tuple(found))

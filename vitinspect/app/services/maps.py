@@ -20,15 +20,16 @@ from vitinspect.app.compute.addresses import Address, InputAddress, Target
 from vitinspect.app.compute.explaining import Mapped, MapsRequest, Predicted, Refused
 from vitinspect.app.compute.thread_pool import CHORES, LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.session.layers import Layer, Layers, computed
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import KEPT, READY, ModelCard, Results, ShownMap
 from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import prune
-from vitinspect.explainers.registry import Method, methods
+from vitinspect.explainers.registry import Method
 
 CAUSE = "maps"
 PREDICTION = "prediction"
-_ASKS = frozenset({"image", "methods", "parameters", "target", "fit", "precision"})
+_ASKS = frozenset({"image", "layers", "target", "fit", "precision"})
 
 Wish = tuple[InputAddress, str, Target]
 """An input, a method with its parameters (or the prediction), and the target as it was asked for."""
@@ -115,10 +116,10 @@ class MapService(QObject):
     def _state_changed(self, names: frozenset[str]) -> None:
         if not self._started or not names & _ASKS:
             return
-        if "methods" in names:
-            # A method that is taken off and chosen again is a new wish.
-            chosen = {method.key for method in self._state.chosen()} | {PREDICTION}
-            self._stopped = {wish for wish in self._stopped if wish[1] in chosen}
+        if "layers" in names:
+            # A layer that is taken away and added again is a new wish.
+            wanted = {layer.as_method().key for layer in self._wanted()} | {PREDICTION}
+            self._stopped = {wish for wish in self._stopped if wish[1] in wanted}
         self._soon.start()
 
     @Slot(object)
@@ -157,6 +158,10 @@ class MapService(QObject):
         maps = self._results.maps
         self._results.update(maps={k: m if m.image == name else replace(m, image=name) for k, m in maps.items()})
 
+    def _wanted(self) -> Layers:
+        """The layers whose maps are to be there."""
+        return computed(self._state.layers)
+
     def _input(self) -> tuple[InputAddress, ModelCard] | None:
         """The input that the state asks about, once its picture and a model are there."""
         picture, card, state = self._results.picture, self._results.card, self._state
@@ -174,18 +179,19 @@ class MapService(QObject):
             return
         where, card = found
         state = self._state
-        chosen = state.chosen()
-        self._show(where, card, chosen)
+        layers = self._wanted()
+        self._show(where, card)
         predicted = self._known(where.text)
         target = predicted.target(state.target) if isinstance(predicted, Predicted) else ()
-        missing = [
-            m for m in chosen if not self._is_there(where, m, target) and not self._has_no_answer(where, card, m)
-        ]
+        waiting = [layer for layer in layers if not self._has_no_answer(where, card, layer)]
+        waiting = [layer for layer in waiting if not self._is_there(where, layer.as_method(), target)]
         needs_prediction = predicted is None and not self._is_settled(where, PREDICTION, ())
         if predicted is None and not needs_prediction:
-            missing = []  # without the place of the input, no map can be shown
+            waiting = []  # without the place of the input, no map can be shown
+        # Two layers of the same method and parameters are one map.
+        missing = list({method.key: method for method in (layer.as_method() for layer in waiting)}.values())
         waits = bool(missing) or needs_prediction
-        self._results.update(pending=frozenset(m.id for m in missing))
+        self._results.update(pending=frozenset(layer.id for layer in waiting))
         if self._look_on_disk(where, missing, target, needs_prediction):
             return  # comes back here with what was found
         if not waits:
@@ -213,10 +219,10 @@ class MapService(QObject):
         wish = self._wish(where, method)
         return wish in self._refused or wish in self._stopped
 
-    def _has_no_answer(self, where: InputAddress, card: ModelCard, method: Method) -> bool:
+    def _has_no_answer(self, where: InputAddress, card: ModelCard, layer: Layer) -> bool:
         """Whether it is known that this map is not to be had, or not wanted."""
-        by_nature = method.id in card.refusals and not self._state.parameters.get(method.id)
-        return by_nature or self._is_settled(where, method, ())
+        by_nature = layer.method in card.refusals and not layer.parameters
+        return by_nature or self._is_settled(where, layer.as_method(), ())
 
     def _is_there(self, where: InputAddress, method: Method, target: Target) -> bool:
         if method.info.class_specific and not target:
@@ -258,7 +264,7 @@ class MapService(QObject):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
-    def _show(self, where: InputAddress, card: ModelCard, chosen: list[Method]) -> None:
+    def _show(self, where: InputAddress, card: ModelCard) -> None:
         """Everything that is known of what the state asks for. What is on its way shows what was there before."""
         results, state = self._results, self._state
         predicted = self._known(where.text)
@@ -277,49 +283,49 @@ class MapService(QObject):
         elif self._is_settled(where, PREDICTION, ()) and results.predicted_for != where:
             results.update(predicted_for=None, predictions=(), probabilities=None, placed=None, target=())
         maps: dict[str, ShownMap] = {}
-        for method in chosen:
-            old = results.maps.get(method.id)
+        refusals, stopped, waiting = {}, set(), set()
+        for layer in self._wanted():
+            method, old = layer.as_method(), results.maps.get(layer.id)
             address = self._address(where, method, target)
             mapped = self._known(address.text) if target or not method.info.class_specific else None
             if isinstance(mapped, Mapped) and isinstance(predicted, Predicted):
                 in_use[address.text] = mapped
-                maps[method.id] = (
-                    old if old is not None and old.address == address else self._shown(mapped, predicted, card)
-                )
-            elif old is not None and not self._has_no_answer(where, card, method) and self._may_stay(old, where):
-                maps[method.id] = old  # until the new one is there; it says itself what it belongs to
+                maps[layer.id] = self._shown(layer, mapped, predicted, card, old)
+                continue
+            if self._has_no_answer(where, card, layer):
+                why = self._why_not(where, card, layer)
+                if why:
+                    refusals[layer.id] = why
+                if self._wish(where, method) in self._stopped:
+                    stopped.add(layer.id)
+                continue
+            waiting.add(layer.id)
+            if old is not None and old.address.content == where.content:
+                maps[layer.id] = old  # until the new one is there; it says itself what it belongs to
         self._in_use = in_use
-        refusals = {m.id: self._why_not(where, card, m) for m in chosen if m.id not in maps}
-        stopped = [m.id for m in chosen if self._wish(where, m) in self._stopped and m.id not in maps]
         if (where, PREDICTION, ()) in self._stopped and predicted is None:
-            stopped.append(PREDICTION)
+            stopped.add(PREDICTION)
         results.update(
-            maps=maps,
-            refusals={key: why for key, why in refusals.items() if why},
-            stopped=frozenset(stopped),
-            pending=results.pending & {m.id for m in chosen if self._is_waited_for(where, m, maps)},
+            maps=maps, refusals=refusals, stopped=frozenset(stopped), pending=results.pending & frozenset(waiting)
         )
 
-    @staticmethod
-    def _may_stay(old: ShownMap, where: InputAddress) -> bool:
-        return old.address.content == where.content
-
-    def _is_waited_for(self, where: InputAddress, method: Method, maps: dict[str, ShownMap]) -> bool:
-        shown = maps.get(method.id)
-        return not self._is_settled(where, method, ()) and (shown is None or shown.address.text not in self._in_use)
-
-    def _why_not(self, where: InputAddress, card: ModelCard, method: Method) -> str:
-        refused = self._refused.get(self._wish(where, method))
+    def _why_not(self, where: InputAddress, card: ModelCard, layer: Layer) -> str:
+        refused = self._refused.get(self._wish(where, layer.as_method()))
         if refused:
             return refused
-        return "" if self._state.parameters.get(method.id) else card.refusals.get(method.id, "")
+        return "" if layer.parameters else card.refusals.get(layer.method, "")
 
-    def _shown(self, mapped: Mapped, predicted: Predicted, card: ModelCard) -> ShownMap:
+    def _shown(
+        self, layer: Layer, mapped: Mapped, predicted: Predicted, card: ModelCard, old: ShownMap | None
+    ) -> ShownMap:
         picture = self._results.picture
         assert picture is not None
+        image = os.path.basename(picture.path)
+        if old is not None and (old.address, old.title, old.image) == (mapped.address, layer.title, image):
+            return old
         return ShownMap(
-            id=mapped.method,
-            title=methods()[mapped.method].title,
+            id=layer.id,
+            title=layer.title,
             address=mapped.address,
             values=mapped.values,
             signed=mapped.signed,
@@ -327,9 +333,10 @@ class MapService(QObject):
             placed=predicted.placed,
             grid=card.grid,
             prefix=len(card.prefix_names),
-            image=os.path.basename(picture.path),
+            image=image,
             model=card.name,
             target_text=card.target_text(mapped.address.target),
+            method=layer.method,
         )
 
     # --- the worker answers --------------------------------------------------------------------------------------
@@ -349,7 +356,7 @@ class MapService(QObject):
             if isinstance(part, Mapped | Predicted):
                 # Kept while it is shown, also where the memory has no room for two.
                 self._in_use[part.address.text] = part
-            self._show(*found, self._state.chosen())
+            self._show(*found)
 
     def _refuse(self, part: Refused) -> None:
         """Refused for the target that was asked for, which may be "the predicted class"."""
@@ -384,7 +391,7 @@ class MapService(QObject):
             found = self._input()
             if found is not None:
                 self._results.update(pending=frozenset())
-                self._show(*found, self._state.chosen())
+                self._show(*found)
 
     # --- the person asks -----------------------------------------------------------------------------------------
 
@@ -398,12 +405,12 @@ class MapService(QObject):
         found = self._input()
         if found is not None:
             where, card = found
-            stopped = [m for m in self._state.chosen() if m.id in self._results.pending]
-            self._stopped |= {self._wish(where, method) for method in stopped}
+            stopped = [layer for layer in self._wanted() if layer.id in self._results.pending]
+            self._stopped |= {self._wish(where, layer.as_method()) for layer in stopped}
             if self._request is not None and self._known(where.text) is None:
                 self._stopped.add((where, PREDICTION, ()))
             self._results.update(pending=frozenset())
-            self._show(where, card, self._state.chosen())
+            self._show(where, card)
         self._request = None
 
     def retry(self) -> None:

@@ -52,7 +52,7 @@ class OverlapService(QObject):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"cuts", "picture", "card", "target", "predicted_for"}:
+        if names & {"cuts", "maps", "shown_layers", "picture", "card", "target", "predicted_for"}:
             self._follow()
 
     def reload(self) -> None:

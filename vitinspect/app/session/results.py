@@ -64,7 +64,7 @@ class ShownMap:
     """A map with what it belongs to."""
 
     id: str
-    """The method's id, or ``fused``."""
+    """The id of its layer."""
     title: str
     address: MapAddress
     values: np.ndarray
@@ -77,6 +77,8 @@ class ShownMap:
     model: str
     target_text: str
     """The class in words; empty where the method follows none."""
+    method: str = ""
+    """The method's id; empty where it is no method's map."""
 
     @cached_property
     def heat(self) -> Heat:
@@ -94,7 +96,9 @@ class ShownMap:
         from vitinspect.explainers.registry import methods
 
         known = methods()
-        return (known[self.id].short if self.id in known else "") or self.title
+        if self.method in known and self.title == known[self.method].title:
+            return known[self.method].short or self.title
+        return self.title
 
     @property
     def owner(self) -> str:
@@ -133,12 +137,18 @@ class Results(QObject):
         """The target in force: the predicted class where the state asks for none."""
         self.placed: Placed | None = None
         self.maps: dict[str, ShownMap] = {}
-        self.fused: ShownMap | None = None
+        """Layer id -> the map of its method; also of hidden layers that a fused map needs."""
+        self.fused_maps: dict[str, ShownMap] = {}
+        """Layer id -> the fused map."""
+        self.file_maps: dict[str, ShownMap] = {}
+        """Layer id -> the map from its file."""
+        self.shown_layers: tuple[str, ...] | None = None
+        """Ids of the visible layers, in their order; None as long as nobody has looked: all."""
         self.cuts: dict[str, Any] = {}
-        """Map id -> where it is cut into a mask."""
+        """Layer id -> where it is cut into a mask."""
         self.agreements: tuple[Any, ...] = ()
         self.curves: dict[str, Any] = {}
-        """Map id -> its deletion and insertion curves."""
+        """Layer id -> its deletion and insertion curves."""
         self.scoring = False
         self.truth: Any = None
         """The mask that maps are scored against, or why there is none: a ``TruthChoice``."""
@@ -152,9 +162,9 @@ class Results(QObject):
         self.kept: ShownMap | None = None
         """A map that was kept for comparison; it may be another model's."""
         self.refusals: dict[str, str] = {}
-        """Method id -> why there is no map of it for this image."""
+        """Layer id -> why there is no map of it for this picture."""
         self.stopped: frozenset[str] = frozenset()
-        """Ids of the methods whose computation the person cancelled; "prediction" stands for the prediction."""
+        """Ids of the layers whose computation the person cancelled; "prediction" stands for the prediction."""
         self.pending: frozenset[str] = frozenset()
         self.progress: Progress | None = None
         self.folder_size = 0
@@ -181,8 +191,15 @@ class Results(QObject):
 
     @property
     def all_maps(self) -> dict[str, ShownMap]:
-        """Those of the methods, and the fused one after them."""
-        return {**self.maps, self.fused.id: self.fused} if self.fused is not None else dict(self.maps)
+        """The maps of the visible layers, by their ids, in the order of the layers."""
+        found = {**self.maps, **self.fused_maps, **self.file_maps}
+        order = found if self.shown_layers is None else self.shown_layers
+        return {key: found[key] for key in order if key in found}
+
+    @property
+    def fused(self) -> ShownMap | None:
+        """The first fused map."""
+        return next(iter(self.fused_maps.values()), None)
 
     def kept_map(self) -> ShownMap | None:
         """The map that was kept, where it is one of this picture and not one of those that are shown anyway."""
