@@ -10,7 +10,7 @@
 ``journal``     what keeps it when the program dies; ``store`` writes it beside the pictures;
 ``folders``     which mask file belongs to which picture; ``study`` who draws which pictures.
 ``agreement``   how well people agree (``patterns``, ``reliability``, ``outline_distances``; ``agreement_report``);
-``consensus``   one mask out of several people's.
+``consensus``   one mask out of several people's; ``gather`` finds the masks that are compared.
 
 Nothing here imports Qt or torch.
 """

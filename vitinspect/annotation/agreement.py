@@ -118,6 +118,8 @@ class Agreement:
     spread: float
     """The people's own spread in pixels: the median over pairs and pictures of the 95 % distance of their outlines."""
     masks: Mapping[str, Mapping[str, Mask]] = field(repr=False, default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What the report says of masks that were left out."""
 
     # --- group -------------------------------------------------------------------------------------------------
 
@@ -237,6 +239,7 @@ class Agreement:
             "fleiss": self.fleiss,
             "alpha": self.alpha,
             "self_agreement": self.self_agreement(),
+            "notes": list(self.notes),
             "most_disagreement_first": self.ranked,
         }
 
@@ -281,7 +284,8 @@ def agreement(masks: Mapping[str, Mapping[str, Any]], tolerance: float | str = 2
 
     with ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1))) as pool:
         pictures = dict(zip(images, pool.map(work, images), strict=True))
-    return Agreement(tuple(masks), pictures, tolerance, _spread(pictures), first)
+    said = str(tolerance).strip() if wanted[1] else wanted[0]
+    return Agreement(tuple(masks), pictures, said, _spread(pictures), first)
 
 
 def _several(mask: Any) -> list[tuple[int, Any]]:

@@ -57,7 +57,8 @@ def write_agreement(agreement: Agreement, folder: Path) -> list[Path]:
 def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
     people, pictures = len(agreement.annotators), len(agreement.pictures)
     drawn = sum(len(p.people) for p in agreement.pictures.values())
-    tolerance = agreement.tolerance if isinstance(agreement.tolerance, str) else f"{agreement.tolerance:g} pixels"
+    given = agreement.tolerance
+    tolerance = f"{given} of the diagonal" if isinstance(given, str) else f"{given:g} pixels"
     lines = [
         "# Agreement among annotators",
         "",
@@ -65,6 +66,8 @@ def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
         f"{tolerance}; the people's own spread (the median of the 95 % distance of their outlines) is "
         f"{agreement.spread:.2f} pixels.",
         "",
+        *(f"- {markdown(note)}" for note in agreement.notes),
+        *([""] if agreement.notes else []),
         "Chance-corrected numbers depend on how much background the region holds, so each is given for the whole frame "
         "and for the box around the union.",
         "",

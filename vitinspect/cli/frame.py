@@ -42,6 +42,7 @@ VERBS = (
     Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
     Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
     Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
+    Verb("agree", "vitinspect.cli.agree", "see how well people's masks agree, and make one mask out of them"),
     Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
     Verb(
         "rank",

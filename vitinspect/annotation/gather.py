@@ -1,0 +1,105 @@
+"""People's masks out of folders, for agreement: who, which picture, which mask, and what is left out.
+
+A folder may be one annotator's, hold a folder for each annotator, or files ``NAME_ANNOTATOR.png``; or it is a folder of
+pictures with ``masks/`` (and ``repeats/`` for those drawn twice) beside them. Masks that are not finished, that started
+from a map, or whose annotator could see maps, predictions or other masks are left out unless asked for: they say
+something of what was shown. A mask without a sidecar was drawn elsewhere, and is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vitinspect.annotation.folders import find_masks, is_mask_name
+from vitinspect.annotation.masks import load
+from vitinspect.annotation.store import MASKS, REPEATS, SIDECAR, pictures_in, read_sidecar
+from vitinspect.errors import DataError
+
+
+@dataclass
+class Gathered:
+    """What ``agreement`` takes, and what it does not get."""
+
+    masks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Annotator to picture to mask, or to a list of masks where it was drawn several times."""
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Reason to number of masks."""
+    unmatched: list[Path] = field(default_factory=list)
+    """Files that fit no picture."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report says of it."""
+        found = [f"{count} masks were left out: {reason}." for reason, count in self.left_out.items()]
+        found += [f"The file {path.name} fits no picture." for path in self.unmatched]
+        return tuple(found)
+
+
+def gather(
+    folders: Sequence[Path], images: Path | None = None, *, coding: str = "auto", everything: bool = False
+) -> Gathered:
+    """The masks in these folders. ``images``: the pictures that they are of; ``everything``: leave no mask out."""
+    result = Gathered()
+    for folder in folders:
+        if not folder.is_dir():
+            raise DataError(f"{folder} is no folder of masks.")
+        drawn = folder / MASKS if (folder / MASKS).is_dir() else folder
+        pictures = images or _pictures_beside(drawn)
+        again = drawn.parent / REPEATS
+        for root in (drawn, again) if drawn.name == MASKS and again.is_dir() else (drawn,):
+            _gather_one(root, pictures, result, coding, everything)
+    if not any(result.masks.values()):
+        why = f" {' '.join(result.notes)}" if result.notes else ""
+        raise DataError(f"There are no masks to compare in {', '.join(str(f) for f in folders)}.{why}")
+    return result
+
+
+def _pictures_beside(folder: Path) -> Path | None:
+    """The pictures of ``DATA/masks``: in ``DATA/images``, or in ``DATA`` itself."""
+    if folder.name != MASKS:
+        return None
+    beside = folder.parent / "images"
+    if beside.is_dir():
+        return beside
+    return folder.parent if pictures_in(folder.parent) else None
+
+
+def _gather_one(root: Path, images: Path | None, result: Gathered, coding: str, everything: bool) -> None:
+    files: list[tuple[Path, str, str, Path | None]] = []
+    if images is not None:
+        found, unmatched = find_masks(root, images)
+        result.unmatched += unmatched
+        files = [(f.path, f.annotator or root.name, f.image.relative_to(images).as_posix(), f.image) for f in found]
+    else:
+        for path in sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith(".")):
+            inside = path.relative_to(root)
+            if is_mask_name(path.name):
+                parts = inside.with_suffix("").parts
+                who = parts[0] if len(parts) > 1 else root.name
+                files.append((path, who, "/".join(parts[1:] or parts), None))
+    for path, who, image, picture in files:
+        reason = "" if everything else _why_not(path)
+        if reason:
+            result.left_out[reason] = result.left_out.get(reason, 0) + 1
+            continue
+        mask = load(path, picture, coding=coding)
+        own = result.masks.setdefault(who, {})
+        own[image] = mask if image not in own else [*_listed(own[image]), mask]
+
+
+def _listed(masks: Any) -> list[Any]:
+    return masks if isinstance(masks, list) else [masks]
+
+
+def _why_not(path: Path) -> str:
+    sidecar = read_sidecar(path.with_name(path.stem + SIDECAR))
+    if sidecar is None:
+        return ""
+    if sidecar.status != "done":
+        return "they are not finished"
+    if not sidecar.origin.independent:
+        return "they started from a map"
+    return "" if sidecar.origin.blind else "maps, predictions or other masks could be seen while they were drawn"

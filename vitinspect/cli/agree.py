@@ -1,0 +1,72 @@
+"""``vitinspect agree``: how well people's masks agree, and one mask out of them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vitinspect.annotation.agreement import Agreement
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from vitinspect.annotation.consensus import REGIONS, WAYS
+
+    parser.add_argument(
+        "masks",
+        nargs="+",
+        type=Path,
+        metavar="MASKS",
+        help="folders of masks: one for each annotator, one with a folder for each, files NAME_ANNOTATOR.png, or a "
+        "folder of pictures with masks/ beside them",
+    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the pictures that the masks are of")
+    parser.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="the folder of the report")
+    parser.add_argument(
+        "--tolerance", default="2", metavar="N", help="of the outlines: pixels, or 0.75%% of the diagonal (default: 2)"
+    )
+    parser.add_argument("--mask-coding", default="auto", metavar="C", help="how masks are read (default: auto)")
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="take unfinished masks, those that started from a map, and those that were not drawn blind too",
+    )
+    parser.add_argument("--consensus", choices=WAYS, help="also write one mask for each picture, made in this way")
+    parser.add_argument("--region", choices=REGIONS, default="frame", help="of STAPLE (default: frame)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.annotation.agreement import agreement
+    from vitinspect.annotation.gather import gather
+    from vitinspect.cli.frame import complain
+    from vitinspect.names import shown
+
+    found = gather(arguments.masks, arguments.images, coding=arguments.mask_coding, everything=arguments.all)
+    for note in found.notes:
+        complain(note)
+    result = agreement(found.masks, arguments.tolerance)
+    result.notes = found.notes
+    files = result.report(arguments.out)
+    if arguments.consensus:
+        files += write_consensus(result, arguments.consensus, arguments.region, arguments.out)
+    people, pictures = len(result.annotators), len(result.pictures)
+    print(f"{people} annotators, {pictures} pictures.")
+    for name, values in (("Fleiss' kappa", result.fleiss), ("Krippendorff's alpha", result.alpha)):
+        print(f"{name}: {values['frame']:.3f} in the frame, {values['box']:.3f} in the box around the union")
+    print(f"{shown(arguments.out / 'agreement.md')} and {len(files) - 1} more files")
+    return 0
+
+
+def write_consensus(result: Agreement, how: str, region: str, folder: Path) -> list[Path]:
+    """``consensus/NAME.png`` for each picture, as ``vi.masks.save`` writes masks."""
+    from vitinspect.annotation.consensus import consensus
+    from vitinspect.annotation.formats import pixels
+    from vitinspect.output import OutputFolder
+
+    files = {}
+    for image, picture in result.pictures.items():
+        mask = consensus({who: result.masks[who][image] for who in picture.people}, how, region=region).mask
+        name = f"consensus/{Path(image).with_suffix('.png').as_posix()}"
+        files[name] = pixels.write(mask, "png", "auto", folder / name, "foreground")
+    return OutputFolder(folder).write_all(files)
