@@ -28,13 +28,12 @@ from vitinspect.models.activations import activation_of
 from vitinspect.models.building import load_into
 from vitinspect.models.checkpoints import read_checkpoint, read_json
 from vitinspect.models.heads import ClassAndMeanVisionTransformer
-from vitinspect.models.image_text import exact_ratio
+from vitinspect.models.image_text import CLIP_MEAN, CLIP_STD, exact_ratio
 from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import WHAT_WORKS, State
 from vitinspect.models.preprocess import Preprocessing
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 MODEL_TYPES = ("vit", "deit", "vit_mae", "dinov2", "dinov2_with_registers")
 
 _PREFIXES = ("vit.", "deit.", "dinov2.", "dinov2_with_registers.")

@@ -26,6 +26,7 @@ from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import State
 from vitinspect.models.text_tower import TextSettings, TextSide, TextTower
 
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 KINDS = ("clip", "clip_vision_model", "siglip", "siglip_vision_model", "siglip2", "siglip2_vision_model")
 
 _LAYER = re.compile(r"^encoder\.layers\.(\d+)\.(.+)$")

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from vitinspect.errors import ModelError, UnsupportedModelError
+from vitinspect.models import openclip_names
 from vitinspect.models.labels import plain_text
 from vitinspect.models.tensors import check_tensors
 
@@ -45,6 +46,12 @@ class Checkpoint:
     img_size: tuple[int, int] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    embeds: bool = False
+    """The head is the projection of an image-text model, and its outputs are no classes."""
+    scale: float | None = None
+    """By which such a model multiplies cosines, and what it adds to them."""
+    bias: float = 0.0
+    biased: bool = False
 
 
 def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
@@ -56,7 +63,7 @@ def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
         raise ModelError(f"{name} holds no weights that could be recognised; it has {keys or 'nothing'}.")
     layout, state = found
     check_tensors(state, path)
-    checkpoint = Checkpoint(_clean(state), layout)
+    checkpoint = _open_clip(state, layout, name) or Checkpoint(_clean(state), layout)
     if _fold_batch_norm(checkpoint.state, name):
         checkpoint.layout += ", linear probe of MAE's layout (a BatchNorm before the head, folded into it)"
     _read_facts(content, checkpoint)
@@ -96,8 +103,6 @@ def _clean(state: State) -> State:
         while key.startswith(_WRAPPERS):
             key = key.removeprefix("module.").removeprefix("_orig_mod.")
         cleaned[key] = value
-    if any(key.startswith("visual.") for key in cleaned):
-        return cleaned  # CLIP in its own or OpenCLIP's names: timm's own mapping knows them
     prefixes = sorted(
         (key.removesuffix(_PATCHES) for key in cleaned if key.endswith(_PATCHES)),
         key=lambda p: (_rank(p), len(p)),
@@ -110,6 +115,30 @@ def _clean(state: State) -> State:
         cleaned = {**inner, **outer}
     cleaned = _from_torchvision(cleaned)
     return {key: value for key, value in cleaned.items() if not _is_left_over(key)}
+
+
+def _open_clip(state: State, layout: str, name: str) -> Checkpoint | None:
+    """The image tower of OpenCLIP's or OpenAI's names, its text side left out; None for other layouts."""
+    plain = {key.removeprefix("module."): value for key, value in state.items()}
+    if not any(key.startswith("visual.") for key in plain):
+        return None
+    unknown = [k for k in plain if not k.startswith("visual.") and not openclip_names.is_text(k)]
+    unknown = [key for key in unknown if key not in openclip_names.IGNORED]
+    if unknown:
+        shown = ", ".join(plain_text(key, 80) for key in unknown[:4])
+        raise ModelError(f"{name} holds {len(unknown)} arrays that find no place: {shown}.")
+    tower = openclip_names.visual_state(plain, name)
+    if "head.weight" in tower:
+        tower.setdefault("head.bias", torch.zeros(len(tower["head.weight"])))
+    scale, bias = plain.get("logit_scale"), plain.get("logit_bias")
+    return Checkpoint(
+        tower,
+        f"{layout}, the image tower of OpenCLIP's names (the text tower needs its open_clip_config.json)",
+        embeds=True,
+        scale=None if scale is None else float(scale.reshape(-1)[0].exp()),
+        bias=0.0 if bias is None else float(bias.reshape(-1)[0]),
+        biased=bias is not None,
+    )
 
 
 _BATCH_NORM_EPS = 1e-6
@@ -247,7 +276,7 @@ _FOREIGN = (
 
 
 def _refuse_foreign(state: State, name: str) -> None:
-    if (_PATCHES in state and "blocks.0.norm1.weight" in state) or any(key.startswith("visual.") for key in state):
+    if _PATCHES in state and "blocks.0.norm1.weight" in state:
         return
     for pattern, what in _FOREIGN:
         if any(re.search(pattern, key) for key in state):
@@ -334,9 +363,10 @@ def guess_architecture(state: State, name: str) -> str:
         elif registers is None and "cls_token" in state:
             candidate = f"vit_{size}_patch{patch}_224"
     if candidate is None or not is_model(candidate):
+        hidden = ", nor its activation and the width of its heads" if "norm_pre.weight" in state else ""
         raise ModelError(
-            f"{name} does not tell its architecture. It is a Vision Transformer of {shapes}; name the architecture,"
-            f" for example with --arch 'vit_base_patch16_224', or"
+            f"{name} does not tell its architecture{hidden}. It is a Vision Transformer of {shapes}; name the"
+            " architecture, for example with --arch 'vit_base_patch16_224', or"
             f" --arch 'vit_base_patch16_224(embed_dim={shapes.dim}, depth={shapes.depth}, num_heads=...)'."
         )
     return candidate

@@ -22,6 +22,7 @@ from vitinspect.models import (
     labels,
     layouts,
     limits,
+    openclip,
     positions,
 )
 from vitinspect.models.preprocess import Preprocessing
@@ -129,6 +130,10 @@ def _weights_of(name: str) -> str:
 def from_hub(text: str, wishes: Wishes, asked: str) -> Loaded:
     repo, revision = hub.split_revision(text)
     config_path = hub.fetch(repo, "config.json", revision, asked=asked)
+    if config_path is None and (found := hub.fetch(repo, openclip.CONFIG, revision, asked=asked)) is not None:
+        names = () if wishes.random else (*openclip.WEIGHTS, *hub.WEIGHT_FILES)
+        paths = (hub.fetch(repo, name, revision, asked=asked) for name in names)
+        return _from_open_clip(found, next((path for path in paths if path is not None), None), found.parent, wishes)
     if config_path is None:
         raise ModelError(f"{asked}: {repo} on the hub has no config.json, so it was not saved by timm or transformers.")
     config = checkpoints.read_json(config_path)
@@ -146,9 +151,9 @@ def from_folder(folder: Path, wishes: Wishes) -> Loaded:
         raise ModelError(f"{folder}: there is no such folder.")
     if not config_path.is_file():
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in checkpoints.SUFFIXES)
-        if (folder / "open_clip_config.json").is_file():
-            hint = "It was saved by OpenCLIP; load its image tower from a folder or checkpoint of timm's."
-        elif files:
+        if (folder / openclip.CONFIG).is_file():
+            return _from_open_clip(folder / openclip.CONFIG, _open_clip_weights(folder, wishes), folder, wishes)
+        if files:
             hint = f"It holds the checkpoint {files[0].name}: name that file, with --arch where it does not tell."
         else:
             hint = "A folder saved by timm or by the transformers library has one, beside model.safetensors."
@@ -160,6 +165,27 @@ def from_folder(folder: Path, wishes: Wishes) -> Loaded:
             preprocessor = checkpoints.read_json(folder / name)
     weights = None if wishes.random else _weights_in(folder)
     return _from_config(config, preprocessor, weights, folder.resolve().name, str(folder), wishes)
+
+
+def _open_clip_weights(folder: Path, wishes: Wishes) -> Path | None:
+    if wishes.random:
+        return None
+    return next((folder / name for name in openclip.WEIGHTS if (folder / name).is_file()), None) or _weights_in(folder)
+
+
+def _from_open_clip(config: Path, weights: Path | None, folder: Path, wishes: Wishes) -> Loaded:
+    content = None if weights is None else _single_level(from_transformers.read_weights(weights))
+    module, text, preparation, notes = openclip.build(
+        checkpoints.read_json(config), content, str(folder), weights, wishes.img_size
+    )
+    preparation = preparation.with_size(*_size_of(module))
+    source = f"{folder} (untrained)" if weights is None else str(folder)
+    return Loaded(module, folder.resolve().name, source, None, preparation, text, notes)
+
+
+def _single_level(content: dict[str, Any]) -> dict[str, Any]:
+    inner = content.get("state_dict")
+    return inner if isinstance(inner, dict) else content
 
 
 def _weights_in(folder: Path) -> Path:
@@ -358,11 +384,15 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
         _check_patches(state, module, str(path))
         _use_own_size(module)
         building.load_into(module, building.convert(state, module, str(path)), str(path), arch)
+    text = None
+    if found.embeds:
+        module.vitinspect_embedding = True  # type: ignore[assignment]
+        text = None if found.scale is None else TextSide(None, found.scale, found.bias, sigmoid=found.biased)
     notes = [f"Weights: {found.layout} of {path.name}, as {arch}{' (guessed from its shapes)' * guessed}."]
     if wishes.img_size is not None:
         notes.append(positions.resize(module, wishes.img_size, positions.way_of(arch, state)) or "")
     notes = [note for note in notes if note]
-    return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path), notes=notes)
+    return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path), text=text, notes=notes)
 
 
 def _averages(state: layouts.State) -> bool:
