@@ -133,14 +133,15 @@ def test_a_file_that_did_not_fit_keeps_the_one_before(small_disk: Path) -> None:
 def test_what_the_window_keeps_is_lost_quietly(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vitinspect.app import logs, thumbnails
     from vitinspect.app.compute import map_cache
+    from vitinspect.app.compute.addresses import InputAddress
     from vitinspect.app.compute.explaining import Mapped
 
     monkeypatch.setenv("VITINSPECT_HOME", str(small_disk / "home"))
     source = picture(small_disk / "p.png", 0)
     fill(small_disk, 0)
-    shown = Mapped("rollout", "rollout", np.zeros((3, 4), np.float32), False, "patch")
-    map_cache.write("address", shown)
-    assert map_cache.read("address") is None
+    address = InputAddress("content", "model", "float32", "crop").of("rollout")
+    map_cache.write(Mapped(address, "rollout", np.zeros((3, 4), np.float32), False, "patch"))
+    assert map_cache.read(address.text) is None
     assert not thumbnails.make(str(source)).isNull()
     logs.stop(logs.start())
     assert leftovers(small_disk) == []

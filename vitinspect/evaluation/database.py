@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from vitinspect.errors import DataError, StorageFull
@@ -32,6 +33,17 @@ def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse the database of another program without touching anything beside it."""
+    if path.is_symlink() or not path.is_file():
+        return  # a link is refused where it is opened, and a missing one will be made
+    with troubles_of(path), path.open("rb") as file:
+        if int.from_bytes(file.read(72)[68:], "big") == APPLICATION_ID:
+            return  # perhaps another process is at work on it
+    with troubles_of(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        _is_ours(database, path)
 
 
 def _recognise_or_create(database: sqlite3.Connection, path: Path, tables: str) -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import Cancelled, DataError, ParameterError
+from vitinspect.evaluation.database import refuse_foreign
 from vitinspect.evaluation.datasets import open_dataset
 from vitinspect.evaluation.items import Dataset, Item
 from vitinspect.evaluation.plan import Plan
@@ -204,6 +205,7 @@ def _begin(
     """Keep others out, and give the positions that no file of the run has yet; or why there can be no run, for all
     ranks to say."""
     try:
+        refuse_foreign(folder / FILE)
         stack.enter_context(held(folder / LOCK, f"Another process is at work on {folder}"))
         with Store(folder / FILE) as store:
             begin_file(store, plan, dataset)
