@@ -167,3 +167,18 @@ def test_the_lock_of_a_killed_run_is_gone(tmp_path: Path) -> None:
     started = time.monotonic()
     assert go(root, tmp_path / "run").fresh == 2
     assert time.monotonic() - started < 60
+
+
+def test_what_failed_is_tried_again_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vitinspect.evaluation import reading
+
+    root = masked_set(tmp_path / "set", 2)
+
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "prepare_picture", exhausted)
+        assert go(root, tmp_path / "run").failed == 2
+    assert go(root, tmp_path / "run").fresh == 0
+    assert go(root, tmp_path / "run", on_change="rescore").done == 2

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=ON_CHANGE,
         default="stop",
         help="what a resumed run does where pictures, masks or labels were changed or deleted since they were scored: "
-        "stop and name them (the default), rescore them, or keep their scores",
+        "stop and name them (the default), rescore them and try again what failed, or keep their scores",
     )
     data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
     data.add_argument(

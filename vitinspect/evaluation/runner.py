@@ -144,7 +144,8 @@ def run(
     """Evaluate what of the plan is not yet in the run folder. ``save``: of ``saving.KINDS``, files to be written too.
 
     A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed. ``on_change`` says what
-    becomes of scores whose picture, mask or label is another one by now: one of ``ON_CHANGE``. ``tell`` gets sentences
+    becomes of scores whose picture, mask or label is another one by now: one of ``ON_CHANGE``; ``rescore`` also tries
+    again what failed. ``tell`` gets sentences
     for the person. Only one process, or the ranks of one, works on a run folder at a time; another is refused.
     """
     if on_change not in ON_CHANGE:
@@ -235,7 +236,8 @@ def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tel
     if changes.invalid or changes.new:
         tell(f"The data has changed: {changes.words()}.")
     if on_change == "rescore":
-        store.remove(changes.invalid)
+        failed = [image.image for image in store.images() if image.state == "failed"]
+        store.remove([*changes.invalid, *failed])
     store.place({item.key: position for position, item in enumerate(dataset.items)})
     if whole:
         store.set_fact("items", json.dumps([item.key for item in dataset.items]))
