@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import vitinspect as vi
@@ -126,6 +127,20 @@ def test_a_changed_run_says_so_in_its_report_and_its_tex(tmp_path):
     assert "no longer the protocol's" not in theirs
     assert "Changed by `--mode pad`, `--steps 4`: the result is no longer the protocol's." in changed
     assert "no longer the protocol" in (tmp_path / "changed" / "report.tex").read_text()
+
+
+@pytest.mark.parametrize(("protocol", "size"), [("vitmix", (48, 48)), ("gmar", (3, 3)), ("segmentation", (48, 48))])
+def test_padding_counts_for_nothing_where_another_fit_was_asked_for(tmp_path, protocol, size):
+    from vitinspect.evaluation.datasets import open_dataset
+    from vitinspect.evaluation.reading import read_picture
+
+    dataset = open_dataset(masked_set(tmp_path / "set", 1))
+    plan = preset(protocol, data=str(tmp_path / "set"), model="small", mode="pad")
+    found = read_picture(dataset, dataset.items[0], 0, small_model(), plan)
+    truth = found.masks[""]
+    assert truth.shape == size
+    np.testing.assert_array_equal(truth == 255, ~found.placement.valid_mask(size))
+    assert (truth == 255).any() == (protocol != "gmar")
 
 
 def test_every_printed_column_is_compared_and_corrected(tmp_path):

@@ -204,10 +204,10 @@ def gmar(job: Job) -> None:
     for row, heat in heats.items():
         for annotator, truth in job.masks.items():
             values = heat if heat.shape == truth.shape else resize(heat, truth.shape)
-            scores = overlap(values > 0.5, truth, values, boundaries=False)
+            scores = overlap(values > 0.5, truth, values, ignore=255, boundaries=False)
             for name in ("pixel_accuracy", "iou", "average_precision"):
                 job.score(row, name, getattr(scores, name), annotator)
-            job.score(row, "truth_share", float(truth.mean()), annotator)
+            job.score(row, "truth_share", float((truth == 1).mean()), annotator)
     if "overlap" in job.plan.scores:
         job.pigeonhole(heats, {row: heat > 0.5 for row, heat in heats.items()})
     if "curves" not in job.plan.scores:

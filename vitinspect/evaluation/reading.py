@@ -117,7 +117,9 @@ def _authors_mask(
     values = np.asarray(picture) if picture.mode == "P" else grey(picture)
     values = values if item.only is None else (values == item.only).astype(np.uint8) * 255
     _same_size(values, image, item, annotator)
-    return truth_of(PilImage.fromarray(placement.mask_to_input(values)), plan.protocol, plan.variant, wanted)
+    truth = truth_of(PilImage.fromarray(placement.mask_to_input(values)), plan.protocol, plan.variant, wanted)
+    # Padding is no background here either.
+    return np.where(placement.valid_mask(wanted), truth, 255).astype(np.uint8)
 
 
 def _same_size(mask: np.ndarray, image: Image.Image, item: Item, annotator: str) -> None:
