@@ -178,6 +178,19 @@ def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
     print(f"| longest gap while six methods ran | {max(columns[3]):.0f} ms |")
 
 
+def _slider_moves(window: Any) -> dict[str, Callable[[int], object]]:
+    """What moves each slider of the fused layer to the place of a number."""
+    desk, forms = window.desk, window.layers_panel.properties
+    desk.state.set(selected="fused")
+    fine = desk.results.all_maps["fused"].heat.fine
+    low, span = float(fine.min()), float(fine.max() - fine.min())
+    return {
+        "opacity": lambda i: forms.display.opacity.slider.setValue(10 * (i % 100)),
+        "threshold": lambda i: forms.threshold.histogram.moved.emit(low + span * (i % 200) / 200),
+        "fusion weight": lambda i: forms.fusion.members["rollout"].slide.slider.setValue(10 + i % 990),
+    }
+
+
 def part_sliders() -> None:
     """Threshold, opacity and fusion weights over a large picture."""
     import numpy as np
@@ -191,11 +204,7 @@ def part_sliders() -> None:
             with opened(folder, methods=four, fusion=True, layout=layout, active="fused", outline=True) as window:
                 desk, canvas = window.desk, window.canvas
                 until(lambda desk=desk: settled(desk) and desk.results.fused is not None)
-                moves = {
-                    "opacity": lambda i: window.display_panel.opacity.slider.setValue(i % 100),
-                    "threshold": lambda i: window.threshold_panel.slide.slider.setValue(i % 200),
-                    "fusion weight": lambda i: window.fusion_panel.weights["rollout"][1].slider.setValue(1 + i % 99),
-                }
+                moves = _slider_moves(window)
                 desk.state.set(threshold_mode="fixed")
                 for name, move in moves.items():
                     times = []

@@ -20,28 +20,29 @@ FOUR = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
 
 def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
     """Name -> values of the state, and what a person does then."""
-    folded = ("Model and target", "Methods", "Display")
     return {
         "single": ({"methods": ("rollout",)}, None),
         "grid": (
-            {"methods": FOUR, "layout": "grid", "outline": True, "fusion": True, "folded": folded},
+            {"methods": FOUR, "layout": "grid", "outline": True, "fusion": True},
             None,
         ),
-        "swipe": ({"methods": FOUR, "layout": "swipe", "folded": ("Model and target", "Methods")}, None),
+        "swipe": ({"methods": FOUR, "layout": "swipe"}, None),
+        "add-layers": ({"methods": FOUR, "layout": "grid"}, lambda window: window.layers_panel.open_picker()),
+        "fused": ({"methods": FOUR[:3], "fusion": True, "selected": "fused", "outline": True}, None),
+        "agreement": ({"methods": FOUR, "plots": True, "plot": "agreement", "layout": "grid"}, None),
         "heat": ({"methods": ("rollout",), "show": "heat", "smooth": False}, None),
         "scores": (
-            {"methods": FOUR[:2], "plots": True, "fusion": True, "score_steps": 12, "folded": folded},
+            {"methods": FOUR[:2], "plots": True, "fusion": True, "score_steps": 12},
             lambda window: window.actions_["compute_scores"].trigger(),
         ),
         "layers": (
-            {"methods": ("rollout",), "plots": True, "plot": "layers", "pinned": (6, 6), "folded": folded},
+            {"methods": ("rollout",), "plots": True, "plot": "layers", "pinned": (6, 6)},
             None,
         ),
         "what-if": (
             {
                 "methods": ("rollout",),
                 "tool": "brush",
-                "folded": ("Model and target", "Methods", "Display", "Threshold", "Fusion"),
             },
             lambda window: [
                 window.desk.what_if.brush((150, 200), (300, 260)),

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
+from vitinspect.app.panels.grid import ThumbnailGrid
 
 from vitinspect.app import pictures, thumbnails
 from vitinspect.app.compute import map_cache
@@ -18,7 +19,6 @@ from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.compute.thread_pool import DECODE, THUMBNAIL, Background, Job
 from vitinspect.app.geometry import Placed
 from vitinspect.app.listing import ImageList, Order, scan
-from vitinspect.app.panels.grid import ThumbnailGrid
 from vitinspect.app.services.mask_files import MaskFinder
 from vitinspect.app.session.results import Prediction
 from vitinspect.app.thumbnails import Broken, Thumbnails

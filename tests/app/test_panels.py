@@ -1,4 +1,4 @@
-"""Fusion, threshold, scores, what if, layers: driven through their widgets."""
+"""Scores, what if, blocks and heads: driven through their widgets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from vitinspect.app.session.layers import FUSED
-from vitinspect.fusion import fuse
-from vitinspect.maps import AttributionMap
-from vitinspect.thresholds import threshold
-
 
 @pytest.fixture
 def several(shown, desk, settle):
@@ -19,69 +14,6 @@ def several(shown, desk, settle):
     desk.state.set(methods=("rollout", "attention_gradcam", "input_x_gradient"))
     settle()
     return shown
-
-
-def test_the_fused_map_is_one_more_and_equals_the_library(several, desk, settle):
-    several.fusion_panel.on.click()
-    assert list(desk.results.all_maps)[-1] == FUSED
-    maps = [
-        AttributionMap(m.values, m.id, signed=m.signed, resolution=m.resolution) for m in desk.results.maps.values()
-    ]
-    expected = fuse(maps, "geometric", normalisation="minmax")
-    assert np.allclose(desk.results.fused.values, expected.values, atol=1e-6)
-    assert "rollout" in desk.results.fused.key
-
-
-def test_a_weight_of_zero_removes_a_map_from_the_fusion(several, desk):
-    several.fusion_panel.on.click()
-    _, slide = several.fusion_panel.weights["input_x_gradient"]
-    slide.slider.setValue(0)
-    assert "input_x_gradient" not in desk.results.fused.key
-    assert desk.results.fused.values.shape == (8, 8)
-
-
-def test_fusing_runs_no_model(several, desk, qtbot):
-    requests = []
-    desk.worker.started.connect(lambda *a: requests.append(a))
-    several.fusion_panel.on.click()
-    several.fusion_panel.weights["rollout"][1].slider.setValue(30)
-    desk.state.set(fusion_mode="rank")
-    qtbot.wait(50)
-    assert requests == []
-
-
-def test_the_agreement_of_the_pairs_is_shown(several, desk, qtbot):
-    several.fusion_panel.on.click()
-    qtbot.waitUntil(lambda: len(desk.results.agreements) == 3)
-    pair = desk.results.agreements[0]
-    assert pair.overlap_observed >= pair.overlap_at_least
-    assert "at least" in several.fusion_panel.matrix.footer()
-
-
-def test_the_threshold_is_that_of_the_library(several, desk):
-    shown = desk.results.maps["rollout"]
-    expected = threshold(shown.heat.fine, "otsu")
-    assert desk.results.cuts["rollout"].level == pytest.approx(expected.level)
-    assert f"{100 * expected.share:.1f} %" in several.threshold_panel.figures.text()
-
-
-@pytest.mark.parametrize("mode", ["fixed", "percentile", "top_fraction", "mean", "mean_std", "otsu"])
-def test_each_mode_of_threshold_gives_every_map_a_cut(several, desk, mode):
-    several.threshold_panel.mode.setCurrentIndex(several.threshold_panel.mode.findData(mode))
-    several.threshold_panel.mode.activated.emit(several.threshold_panel.mode.currentIndex())
-    assert desk.state.threshold_mode == mode
-    assert set(desk.results.cuts) == set(desk.results.maps)
-
-
-def test_dragging_the_line_in_the_histogram_moves_the_level(several, desk, qtbot):
-    histogram = several.threshold_panel.histogram
-    middle = QPoint(round(histogram.width() * 0.8), 20)
-    qtbot.mouseClick(histogram, Qt.MouseButton.LeftButton, pos=middle)
-    assert desk.state.threshold_mode == "fixed"
-    assert desk.state.threshold_value == pytest.approx(0.8, abs=0.02)
-    assert desk.state.outline
-    fine = desk.results.maps["rollout"].heat.fine
-    assert desk.results.cuts["rollout"].level == pytest.approx(fine.min() + 0.8 * (fine.max() - fine.min()), rel=0.05)
 
 
 def test_the_outline_is_painted(several, desk):
@@ -103,8 +35,8 @@ def test_curves_are_drawn_on_request_with_their_areas(several, desk, qtbot, sett
     probability = desk.results.predictions[0].probability
     assert found.deletion[0] == pytest.approx(probability, abs=1e-4)
     assert found.insertion[-1] == pytest.approx(probability, abs=1e-4)
-    table = several.bottom.tab("scores").table
-    assert table.item(0, 1).text() == f"{found.deletion_auc:.3f}"
+    table = several.bottom.tab("scores").table.scores
+    assert table.index(0, 1).data() == f"{found.deletion_auc:.3f}"
     settle()
 
 
@@ -120,7 +52,7 @@ def test_overlap_is_shown_where_there_is_a_mask(shown, desk, pictures, settle):
     settle()
     found = desk.results.overlaps["rollout"]
     assert 0 <= found.iou <= 1
-    assert shown.bottom.tab("scores").table.item(0, 3).text() == f"{found.iou:.3f}"
+    assert shown.bottom.tab("scores").table.scores.index(0, 3).data() == f"{found.iou:.3f}"
 
 
 def drag(canvas, qtbot, start, stop):

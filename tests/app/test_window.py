@@ -134,10 +134,11 @@ def test_holding_h_hides_the_overlay(shown, qtbot):
     assert not canvas.hidden
 
 
-def test_checking_a_method_computes_it_and_keeps_the_others(shown, desk, qtbot, settle):
+def test_adding_a_layer_computes_it_and_keeps_the_others(shown, desk, qtbot, settle):
     first = desk.results.maps["rollout"]
-    row = shown.methods_panel.rows["raw_attention"]
-    row.check.click()
+    shown.layers_panel.open_picker()
+    qtbot.keyClicks(shown.layers_panel.picker.search, "raw attention")
+    qtbot.keyClick(shown.layers_panel.picker.search, Qt.Key.Key_Return)
     settle()
     assert list(desk.results.maps) == ["rollout", "raw_attention"]
     assert desk.results.maps["rollout"] is first
@@ -147,8 +148,8 @@ def test_a_parameter_changes_only_its_own_method(shown, desk, settle):
     desk.state.choose("raw_attention", True)
     settle()
     other = desk.results.maps["raw_attention"]
-    field = shown.methods_panel.rows["rollout"].fields["start_layer"]
-    field.box.setValue(1)
+    desk.state.set(selected="rollout")
+    shown.layers_panel.properties.parameters.rows["start_layer"].field.setValue(1)
     settle()
     assert desk.results.maps["rollout"].key == "rollout(start_layer=1)"
     assert desk.results.maps["raw_attention"] is other
@@ -206,7 +207,7 @@ def test_opacity_is_seen_at_once_and_runs_no_model(shown, desk, qtbot):
     requests = []
     desk.worker.started.connect(lambda *a: requests.append(a))
     before = shown.canvas.grab().toImage()
-    shown.display_panel.opacity.slider.setValue(5)
+    shown.layers_panel.properties.display.opacity.slider.setValue(50)
     assert shown.canvas.grab().toImage() != before
     qtbot.wait(50)
     assert requests == []
@@ -382,7 +383,8 @@ def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch)
     settle()
     assert set(desk.results.maps) == {"rollout", "attention_gradcam"}
     assert "memory" in desk.results.refusals["raw_attention"]
-    assert "memory" in shown.methods_panel.rows["raw_attention"].note.text()
+    row = next(row for row in shown.layers_panel.list.layers.rows if row.id == "raw_attention")
+    assert (row.state, "memory" in row.reason) == ("refused", True)
 
 
 def test_messages_have_details_and_a_copy_button(window, qtbot):

@@ -18,16 +18,14 @@ def fields(window):
     return {
         "folder": window.browser.path,
         "filter": window.browser.filter,
-        "methods": window.methods_panel.search,
     }
 
 
-@pytest.mark.parametrize("name", ["folder", "filter", "methods"])
+@pytest.mark.parametrize("name", ["folder", "filter"])
 def test_escape_in_a_text_field_returns_to_the_canvas_and_the_arrows_work_again(active, desk, qtbot, settle, name):
-    if name != "methods":
-        active.frame.show_left()
-        active.browser.find_by_name()
-        active.browser.type_folder()
+    active.frame.show_left()
+    active.browser.find_by_name()
+    active.browser.type_folder()
     field = fields(active)[name]
     field.setFocus()
     qtbot.keyClicks(QApplication.focusWidget(), "pi")

@@ -1,233 +1,310 @@
-"""Attention of every block and head for one token, as a grid of small maps; a click enlarges one."""
+"""The right panel: the list of layers, adding to it, and the properties of the selected one."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from vitinspect.app import theme
-from vitinspect.app.canvas.labels import format_value
-from vitinspect.app.panels.section import quiet
-from vitinspect.app.session.results import READY, Results
+from vitinspect import presets
+from vitinspect.app.panels import layer_facts as facts
+from vitinspect.app.panels.properties import PropertiesPanel
+from vitinspect.app.session import layers as layering
+from vitinspect.app.session.in_step import look_of
+from vitinspect.app.session.layers import FILE, MAP, Layer
+from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
-from vitinspect.app.theme.tokens import SMALL_SIZE
+from vitinspect.app.theme.tokens import ROW_HEIGHT
+from vitinspect.app.widgets import icons, rows
+from vitinspect.app.widgets.layer_list import LayerList
+from vitinspect.app.widgets.method_picker import MethodPicker
+from vitinspect.app.widgets.method_rows import MethodRow, method_rows
+from vitinspect.app.widgets.method_rows import rows_of as preset_rows
+from vitinspect.errors import DataError
+from vitinspect.explainers.costs import ModelSize
+from vitinspect.explainers.registry import make_method
+from vitinspect.presets import LayerSpec, Preset
 
-LEFT, TOP, GAP = 44, 20, 4
-SMALLEST, LARGEST = 96, 320
+FEWEST_ROWS = 3
+_DEMO = ModelSize((14, 14), 12)
+"""What the number of passes is said for while no model is loaded."""
 
 
-class LayersPanel(QWidget):
-    """Rows are blocks, columns are heads. Each small map is scaled on its own; the figures say its range."""
+class LayersPanel(QFrame):
+    """Reads the layers, and asks the state to change them."""
+
+    trouble = Signal(str)
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setProperty("kind", "panel")
         self._state, self._results = state, results
-        self.about = quiet(wrap=False)
-        self.grid = HeadGrid(self)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(self.grid)
-        self.large = LargeMap()
-        self.figures = quiet()
-        self.figures.setFont(theme.tabular(self.figures.font()))
-        self.figures.setFixedWidth(132)
-        self.figures.setAlignment(Qt.AlignmentFlag.AlignTop)
-        right = QHBoxLayout()
-        right.setSpacing(8)
-        right.addWidget(self.large, 0, Qt.AlignmentFlag.AlignTop)
-        right.addWidget(self.figures)
-        row = QHBoxLayout()
-        row.setSpacing(12)
-        row.addWidget(scroll, 1)
-        row.addLayout(right)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 4)
-        layout.setSpacing(4)
-        layout.addWidget(self.about)
-        layout.addLayout(row, 1)
-        self.chosen = (0, 0)
-        results.changed.connect(self._results_changed)
+        self._own: tuple[Preset, ...] | None = None
+        self._picker: MethodPicker | None = None
+        self.list = LayerList()
+        self.list.setMinimumHeight(FEWEST_ROWS * ROW_HEIGHT)
+        self.properties = PropertiesPanel(state, results)
+        self.add = rows.button("Add", self.open_picker, icon="add", tip="Add layers (A)")
+        self.duplicate = rows.icon_button("duplicate", "Duplicate", self._duplicate, tip="Duplicate (Ctrl+D)")
+        self.delete = rows.icon_button("delete", "Delete", self._delete, tip="Delete the layer (Del)")
+        self.more = rows.icon_button("more", "More", self._open_menu)
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 2, 4, 2)
+        head.setSpacing(2)
+        head.addWidget(rows.words("Layers", "heading"), 1)
+        head.addWidget(self.add)
+        head.addSpacing(6)
+        for button in (self.duplicate, self.delete, self.more):
+            head.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addWidget(self.list, 1)
+        column.addWidget(rows.line())
+        column.addWidget(self.properties)
+        self._connect()
+        self.follow()
+
+    def _connect(self) -> None:
+        state, shown = self._state, self.list
+        shown.selected.connect(lambda layer: state.set(selected=layer))
+        shown.eye_toggled.connect(self._toggle)
+        shown.solo_wanted.connect(lambda layer: state.edit("Solo", layering.solo(state.layers, layer)))
+        shown.mark_wanted.connect(self.mark)
+        shown.delete_wanted.connect(self.remove)
+        shown.duplicate_wanted.connect(self.duplicate_layer)
+        shown.renamed.connect(lambda layer, name: state.edit("Rename", layering.rename(state.layers, layer, name)))
+        shown.ordered.connect(lambda ids: state.edit("Order of the layers", layering.reorder(state.layers, ids)))
+        shown.menu_wanted.connect(lambda layer, place: self._popup(self.menu(layer), place))
         state.changed.connect(self._state_changed)
-        self._follow()
+        self._results.changed.connect(self._results_changed)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        self.large.take_room(self.height() - self.about.height() - 20)
-
-    @Slot(object)
-    def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"attention", "card", "picture", "model_state"}:
-            self._follow()
+    # --- following -----------------------------------------------------------------------------------------------
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if "colormap" in names:
-            self._follow()
+        if names & {"layers", "selected"}:
+            self.follow()
 
-    def choose(self, block: int, head: int) -> None:
-        """Enlarge one."""
-        self.chosen = (block, head)
-        self._follow()
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & _ROWS:
+            self.follow()
 
-    def image(self, values: Any) -> QImage:
-        """A small map in the colours of the state, its own range stretched over them."""
-        from vitinspect.app import heat
-        from vitinspect.app.canvas import painting
-        from vitinspect.figures.overlay import ValueRange, levels
+    def follow(self) -> None:
+        chosen = self._state.selected_layer
+        self.list.set_layers(facts.rows_of(self._state, self._results), chosen.id if chosen is not None else "")
+        for button in (self.duplicate, self.delete):
+            button.setEnabled(chosen is not None)
 
-        # Attention has no sign: a diverging map would put its zero where there is none. Beside each other, small
-        # maps are told apart best in viridis.
-        name = self._state.colormap
-        name = "viridis" if name == "auto" or heat.is_centred(name) else name
-        image = painting.indexed(levels(values, ValueRange.of(values)))
-        image.setColorTable(heat.table(name, signed=False, opacity=1.0, grows="uniform").tolist())
-        return image
+    # --- what a person does --------------------------------------------------------------------------------------
 
-    def _follow(self) -> None:
-        found, card, picture = self._results.attention, self._results.card, self._results.picture
-        if found is None or card is None or picture is None:
-            waiting = self._results.model_state == READY and picture is not None
-            self.about.setText("Reading the attention …" if waiting else "Needs a picture and a model")
-            self.grid.show_maps([])
-            self.large.show_map(None)
-            self.figures.setText("")
+    def _selected(self) -> Layer | None:
+        return self._state.selected_layer
+
+    def _toggle(self, layer_id: str) -> None:
+        layer = self._state.layer(layer_id)
+        if layer is not None:
+            self._state.edit_layer(layer_id, "Hide" if layer.visible else "Show", visible=not layer.visible)
+
+    def mark(self, layer_id: str, letter: str) -> None:
+        self._state.edit_layer(layer_id, f"Mark as {letter}" if letter else "Take the mark away", mark=letter)
+
+    def remove(self, layer_id: str) -> None:
+        """Without this layer; the next one is selected."""
+        state = self._state
+        ids = [layer.id for layer in state.layers]
+        at = ids.index(layer_id)
+        left = layering.remove(state.layers, layer_id)
+        after = [i for i in (*ids[at + 1 :], *reversed(ids[:at])) if any(layer.id == i for layer in left)]
+        chosen = self._selected()
+        selected = chosen.id if chosen is not None and chosen.id != layer_id else (after[0] if after else "")
+        state.edit("Delete a layer", left, selected=selected)
+
+    def duplicate_layer(self, layer_id: str) -> None:
+        changed, copy = layering.duplicate(self._state.layers, layer_id)
+        self._state.edit("Duplicate a layer", changed, selected=copy)
+
+    def _duplicate(self) -> None:
+        layer = self._selected()
+        if layer is not None:
+            self.duplicate_layer(layer.id)
+
+    def _delete(self) -> None:
+        layer = self._selected()
+        if layer is not None:
+            self.remove(layer.id)
+
+    def fuse(self, layer_ids: Sequence[str]) -> None:
+        """One more layer that fuses these maps."""
+        maps = [i for i in layer_ids if (one := self._state.layer(i)) is not None and one.kind in (MAP, FILE)]
+        if len(maps) > 1:
+            self._state.add_fused(maps)
+
+    def rename(self, layer_id: str) -> None:
+        """Type another name in place."""
+        self._state.set(selected=layer_id)
+        self.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.list.edit(self.list.currentIndex())
+
+    # --- menus ---------------------------------------------------------------------------------------------------
+
+    def menu(self, layer_id: str) -> QMenu:
+        """What can be done with one layer; below the last one, what adds to the list."""
+        menu = QMenu(self)
+        layer = self._state.layer(layer_id)
+        if layer is None:
+            menu.addAction(icons.icon("add"), "Add layers\tA", self.open_picker)
+            return menu
+        menu.addAction(icons.icon("eye"), "Solo\tAlt+click", lambda: self.list.solo_wanted.emit(layer_id))
+        if not layer.found:
+            menu.addAction("Rename\tF2", lambda: self.rename(layer_id))
+            menu.addAction(icons.icon("duplicate"), "Duplicate\tCtrl+D", lambda: self.duplicate_layer(layer_id))
+        if layer.is_map:
+            for letter in ("A", "B"):
+                action = menu.addAction(f"Mark as {letter}\tShift+{letter}")
+                action.setCheckable(True)
+                action.setChecked(layer.mark == letter)
+                wanted = "" if layer.mark == letter else letter
+                action.triggered.connect(lambda _=False, letter=wanted: self.mark(layer_id, letter))
+            menu.addSeparator()
+            chosen = self._selected()
+            fusing = menu.addAction(icons.icon("link"), "Fuse with selected")
+            fusing.setEnabled(chosen is not None and chosen.id != layer_id and chosen.kind in (MAP, FILE))
+            if chosen is not None:
+                fusing.triggered.connect(lambda: self.fuse((chosen.id, layer_id)))
+            if layer.kind == MAP:
+                menu.addAction(icons.icon("copy"), "Copy as Python", lambda: self.copy_as_python(layer_id))
+        menu.addSeparator()
+        menu.addAction(icons.icon("delete"), "Delete\tDel", lambda: self.remove(layer_id))
+        return menu
+
+    def _open_menu(self) -> None:
+        layer = self._selected()
+        self._popup(self.menu(layer.id if layer is not None else ""), None)
+
+    def _popup(self, menu: QMenu, place: QPoint | None) -> None:
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place or self.more.mapToGlobal(QPoint(0, self.more.height())))
+
+    def copy_as_python(self, layer_id: str) -> None:
+        """The call that computes this map."""
+        layer, state, results = self._state.layer(layer_id), self._state, self._results
+        if layer is None or layer.kind != MAP:
             return
-        blocks, heads = found.values.shape[:2]
-        self.about.setText(
-            f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads. "
-            "Pin a patch (P) to see the attention of its token."
+        target = ""
+        if len(results.target) == 1:
+            target = f", target={results.target[0]}"
+        elif results.target and results.card is not None:
+            labels = " - ".join(results.card.label(index) for index in results.target)
+            target = f", target={labels!r}"
+        text = (
+            "import vitinspect as vi\n\n"
+            f"model = vi.load_model({state.model!r})\n"
+            f"explanation = vi.explain(model, {state.image!r}, {layer.as_method().key!r}{target}, "
+            f"precision={state.precision!r}, mode={state.fit!r})\n"
+            f"values = explanation[{layer.as_method().key!r}].values\n"
         )
-        self.grid.show_maps([[self.image(found.values[b, h]) for h in range(heads)] for b in range(blocks)])
-        block, head = min(self.chosen[0], blocks - 1), min(self.chosen[1], heads - 1)
-        values = found.values[block, head]
-        self.grid.mark((block, head))
-        self.large.show_map(self.image(values))
-        low, high = format_value(float(values.min())), format_value(float(values.max()))
-        text = f"Block {block + 1}, head {head + 1}\n{low} to {high}"
-        if card.prefix_names:
-            text += f"\n{100 * float(found.prefix[block, head]):.0f} % goes to {', '.join(card.prefix_names[:2])}"
-            text += " …" if len(card.prefix_names) > 2 else ""
-        self.figures.setText(text)
+        QGuiApplication.clipboard().setText(text)
 
-    @staticmethod
-    def _token_text(token: int, card: Any) -> str:
-        before = len(card.prefix_names)
-        if token < before:
-            return f"Attention of the {card.prefix_names[token]} token"
-        row, column = divmod(token - before, card.grid[1])
-        return f"Attention of the patch in row {row + 1}, column {column + 1}"
-
-
-class HeadGrid(QWidget):
-    """Paints the small maps."""
-
-    def __init__(self, panel: LayersPanel) -> None:
-        super().__init__()
-        self._panel = panel
-        self._maps: list[list[QImage]] = []
-        self._marked = (-1, -1)
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-        self.setAccessibleName("Attention of all blocks and heads")
-        self.setToolTip("Click to enlarge")
-
-    def show_maps(self, maps: list[list[QImage]]) -> None:
-        self._maps = maps
-        self.updateGeometry()
-        self.update()
-
-    def mark(self, cell: tuple[int, int]) -> None:
-        self._marked = cell
-        self.update()
+    # --- adding --------------------------------------------------------------------------------------------------
 
     @property
-    def cell(self) -> int:
-        if not self._maps:
-            return 48
-        across = (self.width() - LEFT) // max(1, len(self._maps[0])) - GAP
-        sight = self.parentWidget()
-        down = ((sight.height() if sight is not None else 0) - TOP) // len(self._maps) - GAP
-        # All blocks at once where they are large enough to be read, else as wide as there is room, to be scrolled.
-        return max(28, min(across, down if down >= 40 else 64))
+    def picker(self) -> MethodPicker:
+        """Made when it is first opened; it lies over the window."""
+        if self._picker is None:
+            made = MethodPicker(self.window())
+            made.hide()
+            made.added.connect(self.add_layers)
+            made.preset_saved.connect(self._save_preset)
+            made.preset_deleted.connect(self._delete_preset)
+            made.closed.connect(self.list.setFocus)
+            self._picker = made
+        return self._picker
+
+    def open_picker(self) -> None:
+        """ "Add layers" beside the panel, over the picture."""
+        picker = self.picker
+        self._fill_picker()
+        top = self.mapTo(self.window(), QPoint(0, 0))
+        room = QRect(4, top.y() + 4, max(320, top.x() - 8), max(240, self.window().height() - top.y() - 40))
+        size = picker.sizeHint().expandedTo(QSize(880, 552)).boundedTo(room.size())
+        picker.open_at(QRect(QPoint(max(4, top.x() - size.width() - 4), room.top()), size))
+
+    def _fill_picker(self) -> None:
+        results, card = self._results, self._results.card
+        size = ModelSize(card.grid, card.depth, getattr(card, "width", 0)) if card is not None else _DEMO
+        refusals = dict(card.refusals) if card is not None else {}
+        measured = dict(results.measured)
+        present = [layer.as_method().key for layer in self._state.layers if layer.kind == MAP]
+
+        def of(layers: Sequence[LayerSpec]) -> list[MethodRow]:
+            return preset_rows(layers, size, measured=measured, refusals=refusals, shown=present)
+
+        if self._own is None:
+            self._own, problems = presets.read_own()
+            for problem in problems:
+                self.trouble.emit(problem)
+        self.picker.set_methods(
+            method_rows(size, measured=measured, refusals=refusals, shown=present),
+            (*presets.built_in(), *self._own),
+            of,
+            model_name=card.name if card is not None else "",
+        )
+
+    def add_layers(self, specs: Sequence[LayerSpec]) -> None:
+        """One step: each map, and each fused one with the members that are not there yet, hidden."""
+        state = self._state
+        layers, last = state.layers, ""
+        look = look_of(state.values)
+        for spec in specs:
+            members = []
+            for key in spec:
+                method = make_method(key)
+                present = next((one for one in layers if one.kind == MAP and one.as_method().key == method.key), None)
+                if present is None or len(spec) == 1:
+                    new = layering.map_layer(layers, method.id, method.params, visible=len(spec) == 1, **look)
+                    layers = layering.add(layers, new, at=_after_maps(layers))
+                    present = new
+                members.append(present.id)
+            last = members[-1]
+            if len(spec) > 1:
+                fused = layering.fused_layer(layers, members, **look)
+                layers = layering.add(layers, fused, at=_after_maps(layers))
+                last = fused.id
+        words = "Add a layer" if len(specs) == 1 else f"Add {len(specs)} layers"
+        state.edit(words, layers, selected=last)
+
+    def _save_preset(self, name: str, layers: Sequence[LayerSpec]) -> None:
+        made = presets.own(name, [list(layer) for layer in layers])
+        self._write_presets((*(p for p in self._own or () if p.title != made.title), made))
+
+    def _delete_preset(self, name: str) -> None:
+        self._write_presets(tuple(p for p in self._own or () if p.title != name))
+
+    def _write_presets(self, own: tuple[Preset, ...]) -> None:
+        try:
+            presets.write_own(own)
+        except DataError as error:
+            self.trouble.emit(str(error))
+        self._own = own
+        self._fill_picker()
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(LEFT + 12 * 32, TOP + len(self._maps) * (self.cell + GAP))
+        return QSize(320, 696)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        columns = len(self._maps[0]) if self._maps else 1
-        return QSize(LEFT + columns * (28 + GAP), TOP + len(self._maps) * (self.cell + GAP))
-
-    def resizeEvent(self, event: object) -> None:  # noqa: N802
-        self.updateGeometry()
-
-    def _box(self, block: int, head: int) -> QRect:
-        step = self.cell + GAP
-        return QRect(LEFT + head * step, TOP + block * step, self.cell, self.cell)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        t = theme.current()
-        painter = QPainter(self)
-        small = theme.tabular(self.font())
-        small.setPixelSize(SMALL_SIZE)
-        painter.setFont(small)
-        painter.setPen(QColor(t.quiet))
-        if self._maps:
-            for head in range(len(self._maps[0])):
-                box = self._box(0, head)
-                wide = QFontMetrics(small).horizontalAdvance("head 00") < box.width()
-                label = f"head {head + 1}" if wide else f"{head + 1}"
-                painter.drawText(QRect(box.left(), 0, box.width(), TOP), Qt.AlignmentFlag.AlignCenter, label)
-        for block, row in enumerate(self._maps):
-            first = self._box(block, 0)
-            painter.setPen(QColor(t.quiet))
-            name = QRect(0, first.top(), LEFT, first.height())
-            painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, f"block {block + 1}")
-            for head, image in enumerate(row):
-                box = self._box(block, head)
-                if box.intersects(event.rect()):
-                    painter.drawImage(box, image)
-                    if (block, head) == self._marked:
-                        painter.setPen(QColor(t.accent))
-                        painter.drawRect(box.adjusted(-2, -2, 1, 1))
-                        painter.drawRect(box.adjusted(-1, -1, 0, 0))
-
-    def cell_at(self, point: QPoint) -> tuple[int, int] | None:
-        step = self.cell + GAP
-        head, block = (point.x() - LEFT) // step, (point.y() - TOP) // step
-        if 0 <= block < len(self._maps) and 0 <= head < len(self._maps[block]):
-            return block, head
-        return None
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        cell = self.cell_at(event.position().toPoint())
-        if cell is not None:
-            self._panel.choose(*cell)
+        return QSize(300, 400)
 
 
-class LargeMap(QWidget):
-    """One map, large, patch by patch."""
+_ROWS = frozenset(
+    {"maps", "fused", "fused_maps", "file_maps", "pending", "progress", "refusals", "stopped", "seconds", "card"}
+)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._image: QImage | None = None
-        self.setFixedSize(SMALLEST, SMALLEST)
-        self.setAccessibleName("The chosen head")
 
-    def take_room(self, height: int) -> None:
-        """As large as the panel is high."""
-        side = min(max(SMALLEST, height), LARGEST)
-        self.setFixedSize(side, side)
-
-    def show_map(self, image: QImage | None) -> None:
-        self._image = image
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        painter = QPainter(self)
-        if self._image is None:
-            return
-        size = self._image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatio)
-        painter.drawImage(QRect(QPoint(0, 0), size), self._image)
+def _after_maps(layers: Sequence[Layer]) -> int:
+    """Where a new map is put: after the last one, before the masks."""
+    return max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)

@@ -1,206 +1,160 @@
-"""Deletion and insertion curves on request; overlap with a mask where there is one."""
+"""The scores of the layers: overlap with the truth where there is one, deletion and insertion on request."""
 
 from __future__ import annotations
 
-from typing import Any
+from PySide6.QtCore import QPoint, Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QHBoxLayout,
-    QHeaderView,
-    QLabel,
-    QPushButton,
-    QSpinBox,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
-
-from vitinspect.app import theme
-from vitinspect.app.panels.section import Choice, quiet, set_columns
+from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.services.curves import CurveService
+from vitinspect.app.session.layers import Layer
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
-from vitinspect.app.widgets import tips
+from vitinspect.app.widgets import rows
+from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.curve_chart import Curve, CurveChart
+from vitinspect.app.widgets.fields import NumberField
+from vitinspect.app.widgets.score_table import ScoreColumn, ScoreRow, ScoreTable
 
-# Okabe and Ito's colours, which are told apart with every common kind of colour blindness.
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c8c00", "#7f7f7f")
-DASHES = (Qt.PenStyle.SolidLine, Qt.PenStyle.DashLine, Qt.PenStyle.DotLine)
-
-_SHOWS = frozenset(
-    {"maps", "fused_maps", "shown_layers", "pending", "curves", "overlaps", "truth", "mask_error", "scoring"}
+COLUMNS = (
+    ScoreColumn("deletion", "Deletion", "Area under the probability as the highest pixels are removed first", False),
+    ScoreColumn("insertion", "Insertion", "Area under the probability as the highest pixels are shown first"),
+    ScoreColumn("iou", "IoU", "Overlap of the mask at the threshold with the truth: intersection over union"),
+    ScoreColumn("f1", "F1", "Of the mask at the threshold against the truth, pixel by pixel"),
+    ScoreColumn("average_precision", "AP", "Average precision of the values against the truth, without a threshold"),
+    ScoreColumn("boundary_f1", "Boundary F1", "Of the mask's outline against the outline of the truth"),
+)
+FILLS = (("mean", "mean colour"), ("blur", "blur"), ("black", "black"))
+_FOLLOWS = frozenset(
+    {"maps", "fused", "fused_maps", "file_maps", "shown_layers", "curves", "overlaps", "truth", "mask_error", "scoring"}
+    | {"target", "card"}
 )
 
 
 class ScoresPanel(QWidget):
-    """A table of figures at the left, the two curves at the right."""
+    """A table at the left, the two curves at the right."""
 
     def __init__(self, state: State, results: Results, service: CurveService, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._results = state, results
-        self.compute = QPushButton("Compute curves")
-        self.compute.setToolTip("Mask the picture step by step in the order of each map, in the background")
-        self.compute.clicked.connect(service.compute)
-        self.fill = Choice(
-            state,
-            "score_fill",
-            [("mean", "Mean colour"), ("blur", "Blur"), ("black", "Black")],
-            "What stands in for what is taken away",
+        self.table = ScoreTable()
+        self.deletion = CurveChart("Deletion", x_label="% removed")
+        self.insertion = CurveChart("Insertion", x_label="% shown")
+        self.fill = Choice(FILLS, name="Removed pixels become", tip="What stands where pixels are removed")
+        self.fill.setFixedWidth(110)
+        self.steps = NumberField(2, 1000, state.score_steps, whole=True, name="Steps", tip="Points of each curve")
+        self.steps.setFixedWidth(52)
+        self.compute = rows.button(
+            "Compute", service.compute, tip="Remove and show the picture step by step in the order of each map"
         )
-        self.steps = QSpinBox()
-        self.steps.setRange(2, 1000)
-        self.steps.setValue(state.score_steps)
-        self.steps.setKeyboardTracking(False)
-        self.steps.setToolTip("Points of each curve")
-        self.steps.setAccessibleName("Steps")
-        self.steps.valueChanged.connect(lambda value: state.set(score_steps=value))
-        self.about = quiet()
-        self.table = QTableWidget(0, 6)
-        set_columns(
-            self.table,
-            [
-                ("Map", ""),
-                ("Del.", "Area under the deletion curve; lower is better"),
-                ("Ins.", "Area under the insertion curve; higher is better"),
-                ("IoU", "Overlap of the cut map with the mask"),
-                ("AP", "Average precision of the raw map against the mask"),
-                ("Energy", "Share of the map's positive mass inside of the mask"),
-            ],
-        )
-        self.table.verticalHeader().hide()
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.table.setShowGrid(False)
-        self.table.setFont(theme.tabular(self.table.font()))
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.table.verticalHeader().setDefaultSectionSize(22)
-        top = QHBoxLayout()
-        top.setSpacing(8)
-        for part in (QLabel("Fill"), self.fill, QLabel("Steps"), self.steps, self.compute):
-            top.addWidget(part)
-        top.addWidget(self.about, 1)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(12)
-        self._row.addWidget(self.table, 1)
-        self.plots: Any = None
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 4)
-        layout.setSpacing(8)
-        layout.addLayout(top)
-        layout.addLayout(self._row, 1)
+        self.about = rows.note()
+        self.about.setContentsMargins(8, 0, 8, 0)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(8, 4, 8, 4)
+        foot.setSpacing(8)
+        foot.addWidget(rows.words("Removed pixels become", "quiet"))
+        foot.addWidget(self.fill)
+        foot.addWidget(rows.words("Steps", "quiet"))
+        foot.addWidget(self.steps)
+        foot.addStretch(1)
+        foot.addWidget(self.compute)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.table, 1)
+        left.addWidget(self.about)
+        left.addLayout(foot)
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(0)
+        line.addLayout(left, 1)
+        line.addWidget(rows.upright_line())
+        for chart in (self.deletion, self.insertion):
+            chart.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+            line.addWidget(chart)
+        self.fill.chosen.connect(lambda value: state.set(score_fill=value))
+        self.steps.changed.connect(lambda value: state.set(score_steps=int(value)))
+        self.table.chosen.connect(lambda layer: state.set(selected=layer))
+        self.table.menu_wanted.connect(self._open_menu)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         self._follow()
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if "score_steps" in names:
-            self.steps.setValue(self._state.score_steps)
+        if self.isVisible() and names & {"score_fill", "score_steps", "layers", "selected"}:
+            self._follow()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if self.isVisible() and names & _SHOWS:
+        if self.isVisible() and names & _FOLLOWS:
             self._follow()
 
     def showEvent(self, event: object) -> None:  # noqa: N802
-        if self.plots is None:
-            self.plots = CurvePlots()
-            self._row.addWidget(self.plots, 1)
         self._follow()
 
     def _follow(self) -> None:
-        results = self._results
-        maps = results.all_maps
-        self.compute.setEnabled(bool(set(maps) - set(results.curves)) and not results.scoring)
-        self.table.setRowCount(len(maps))
-        for row, (key, shown) in enumerate(maps.items()):
-            curves, overlap = results.curves.get(key), results.overlaps.get(key)
-            cells = [
-                shown.short,
-                f"{curves.deletion_auc:.3f}" if curves else "–",
-                f"{curves.insertion_auc:.3f}" if curves else "–",
-                f"{overlap.iou:.3f}" if overlap else "–",
-                f"{overlap.average_precision:.3f}" if overlap else "–",
-                f"{overlap.energy_inside:.3f}" if overlap else "–",
+        state, results = self._state, self._results
+        self.fill.set_value(state.score_fill)
+        self.steps.set_value(state.score_steps)
+        chosen = state.selected_layer
+        selected = chosen.id if chosen is not None else ""
+        scored = [layer for layer in state.layers if layer.is_map and layer.id in results.all_maps]
+        self.table.set_scores(COLUMNS, [self._row(layer, at) for at, layer in enumerate(scored)], selected)
+        missing = [layer for layer in scored if layer.id not in results.curves]
+        self.compute.setText("Compute" if missing or not scored else "Computed")
+        self.compute.setEnabled(bool(missing) and not results.scoring)
+        self.about.setText(self._sentence())
+        target = results.card.target_text(results.target) if results.card is not None and results.target else ""
+        for chart, name in ((self.deletion, "deletion"), (self.insertion, "insertion")):
+            curves = [
+                Curve(
+                    state.number(layer.id),
+                    facts.name_of(state.layers, layer),
+                    [100.0 * float(x) for x in results.curves[layer.id].shares],
+                    [float(y) for y in getattr(results.curves[layer.id], name)],
+                    at,
+                    layer.id == selected,
+                )
+                for at, layer in enumerate(scored)
+                if layer.id in results.curves
             ]
-            for column, text in enumerate(cells):
-                item = QTableWidgetItem(text)
-                item.setToolTip(tips.plain(shown.owner))
-                if column == 0:
-                    item.setForeground(QColor(colour_of(row)))
-                else:
-                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-                self.table.setItem(row, column, item)
-        self.about.setText(self._about())
-        if self.plots is not None:
-            done = [(i, key) for i, key in enumerate(maps) if key in results.curves]
-            self.plots.show_curves([(i, maps[key].title, results.curves[key]) for i, key in done])
+            chart.set_curves(curves, y_label=f"probability of {target}" if target else "probability")
 
-    def _about(self) -> str:
+    def _row(self, layer: Layer, at: int) -> ScoreRow:
+        curves, overlap = self._results.curves.get(layer.id), self._results.overlaps.get(layer.id)
+        values: dict[str, float] = {}
+        if curves is not None:
+            values.update(deletion=float(curves.deletion_auc), insertion=float(curves.insertion_auc))
+        if overlap is not None:
+            for column in COLUMNS[2:]:
+                values[column.id] = float(getattr(overlap, column.id))
+        shown = self._results.all_maps[layer.id]
+        name = f"{facts.name_of(self._state.layers, layer)} {facts.detail_of(layer)}".strip()
+        return ScoreRow(layer.id, self._state.number(layer.id), name, values, at, shown.owner)
+
+    def _sentence(self) -> str:
+        """Which mask the table is of, or why there is none."""
         results = self._results
         if not results.all_maps:
-            return "No map yet: choose a method."
-        parts = []
-        if results.card is not None and results.target:
-            parts.append(f"Curves: probability of {results.card.target_text(results.target)}.")
+            return "No map yet: add a layer."
         if results.mask_error:
-            parts.append(results.mask_error)
-        elif results.truth is not None:
-            parts.append(results.truth.rule)
-        return " ".join(parts)
+            return results.mask_error
+        return str(results.truth.rule) if results.truth is not None else ""
 
+    def menu(self, layer: str) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction("Copy table as CSV", self.copy_table)
+        menu.addAction("Select layer", lambda: self._state.set(selected=layer))
+        return menu
 
-class CurvePlots(QWidget):
-    """The probability as the picture goes, and as it comes."""
+    def _open_menu(self, layer: str, place: QPoint) -> None:
+        menu = self.menu(layer)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
 
-    def __init__(self) -> None:
-        super().__init__()
-        # Loaded with the first plot: nothing else needs it, and it takes half a second.
-        import pyqtgraph
-
-        self._pg = pyqtgraph
-        self._plots = {}
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
-        for name, title in (("deletion", "Deletion"), ("insertion", "Insertion")):
-            plot = pyqtgraph.PlotWidget()
-            plot.setMouseEnabled(False, False)
-            plot.hideButtons()
-            plot.setMenuEnabled(False)
-            plot.setXRange(0, 100, padding=0.02)
-            plot.setYRange(0, 1, padding=0.02)
-            plot.setAccessibleName(f"{title} curves")
-            self._plots[name] = (plot, title)
-            layout.addWidget(plot)
-        self.refresh_theme()
+    def copy_table(self) -> None:
+        QGuiApplication.clipboard().setText(self.table.scores.to_csv())
 
     def refresh_theme(self) -> None:
-        t = theme.current()
-        for name, (plot, title) in self._plots.items():
-            plot.setBackground(t.window)
-            plot.setTitle(title, color=t.text, size="9pt")
-            for side in ("left", "bottom"):
-                axis = plot.getAxis(side)
-                axis.setPen(t.line)
-                axis.setTextPen(t.quiet)
-            plot.setLabel("bottom", "taken away, %" if name == "deletion" else "brought back, %", color=t.quiet)
-            plot.setLabel("left", "probability", color=t.quiet)
-
-    def show_curves(self, curves: list[tuple[int, str, Any]]) -> None:
-        for name, (plot, _) in self._plots.items():
-            plot.clear()
-            for number, title, found in curves:
-                pen = self._pg.mkPen(colour_of(number), width=2, style=DASHES[number // len(COLOURS) % len(DASHES)])
-                plot.plot(100 * found.shares, getattr(found, name), pen=pen, name=title, antialias=True)
-
-
-def colour_of(number: int) -> str:
-    return COLOURS[number % len(COLOURS)]
+        self.update()

@@ -136,5 +136,5 @@ def _overlaps(request: OverlapRequest, values: Mapping[str, np.ndarray], cancel:
     for key, _, level in request.cuts:
         cancel.check()
         fine = resize(values[key], placed.input_size)
-        found[key] = overlap(fine > level, seen, fine, ignore=IGNORED, boundaries=False)
+        found[key] = overlap(fine > level, seen, fine, ignore=IGNORED)
     return found

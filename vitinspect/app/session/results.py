@@ -166,6 +166,10 @@ class Results(QObject):
         self.stopped: frozenset[str] = frozenset()
         """Ids of the layers whose computation the person cancelled; "prediction" stands for the prediction."""
         self.pending: frozenset[str] = frozenset()
+        self.seconds: dict[str, float] = {}
+        """Address of a map as text -> what it took, of those that were computed since the start."""
+        self.measured: dict[str, float] = {}
+        """Key of a method -> what it took the last time on the present model."""
         self.progress: Progress | None = None
         self.folder_size = 0
         self.run: Any = None

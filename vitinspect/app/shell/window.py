@@ -12,10 +12,8 @@ from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
     QComboBox,
-    QFrame,
     QMainWindow,
     QPushButton,
-    QScrollArea,
     QSlider,
     QVBoxLayout,
     QWidget,
@@ -29,12 +27,8 @@ from vitinspect.app.canvas.tools.what_if import WhatIf
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
 from vitinspect.app.panels.browser import Browser
-from vitinspect.app.panels.display import DisplayPanel
-from vitinspect.app.panels.fusion import FusionPanel
-from vitinspect.app.panels.methods import MethodsPanel
+from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.picture_facts import PictureFacts
-from vitinspect.app.panels.section import Section, even_heights
-from vitinspect.app.panels.threshold import ThresholdPanel
 from vitinspect.app.session.history import History, Step
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
@@ -64,7 +58,7 @@ class MainWindow(QMainWindow):
     what_if: WhatIf
     canvas: Canvas
     frame: Frame
-    layers_panel: QWidget
+    layers_panel: LayersPanel
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
@@ -84,7 +78,8 @@ class MainWindow(QMainWindow):
         self.browser = Browser(state, results, desk.listing, self.facts, desk.folders)
         self.film = FilmStrip(state, desk.listing, self.facts)
         self._network_panel: Any = None
-        self._make_layers_panel()
+        self.layers_panel = LayersPanel(state, results)
+        self.layers_panel.trouble.connect(lambda text: desk.problems.report("layers", Problem(text, "", True)))
         self.actions_ = Actions(self)
         self.top = TopRow(self, WORKSPACES)
         self.actions_.fill_menus(self.top.menus)
@@ -106,29 +101,10 @@ class MainWindow(QMainWindow):
         self._ring = FocusRing(self)
         self._connect()
         self._give_keys_to_the_picture(self)
-        even_heights(self.layers_panel)
         self._show_workspace()
         self._follow_title()
         self._restore_layout()
         self.canvas.setFocus()
-
-    def _make_layers_panel(self) -> None:
-        desk, state, results = self.desk, self.desk.state, self.desk.results
-        self.methods_panel = MethodsPanel(state, results)
-        self.display_panel = DisplayPanel(state)
-        self.threshold_panel = ThresholdPanel(state, results)
-        self.fusion_panel = FusionPanel(state, results)
-        del desk
-        self.sections = {
-            section.title: section
-            for section in (
-                Section("Methods", self.methods_panel, state),
-                Section("Display", self.display_panel, state),
-                Section("Threshold", self.threshold_panel, state),
-                Section("Fusion", self.fusion_panel, state),
-            )
-        }
-        self.layers_panel = _scrolled(*self.sections.values())
 
     def _connect(self) -> None:
         desk, state = self.desk, self.desk.state
@@ -500,16 +476,3 @@ def _column(*widgets: QWidget, grows: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget, 1 if widget is grows else 0)
     return box
-
-
-def _scrolled(*widgets: QWidget) -> QScrollArea:
-    empty = QWidget()
-    inside = _column(*widgets, empty, grows=empty)
-    inside.setObjectName("controls")
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
-    area.setWidget(inside)
-    return area

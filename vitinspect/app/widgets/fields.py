@@ -43,6 +43,7 @@ class NumberField(QDoubleSpinBox):
         percent: bool = False,
         unit: str = "",
         digits: int = 3,
+        most_characters: int = 0,
         step: float | None = None,
         name: str = "",
         tip: str = "",
@@ -50,6 +51,7 @@ class NumberField(QDoubleSpinBox):
     ) -> None:
         super().__init__(parent)
         self._whole, self._percent, self._digits = whole, percent, digits
+        self._most_characters = most_characters
         self._unit = " %" if percent else f" {unit}" if unit else ""
         self._reason = ""
         self.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
@@ -91,7 +93,10 @@ class NumberField(QDoubleSpinBox):
         if self._percent:
             shown = f"{100 * value:.1f}".removesuffix(".0")
             return numbers.true_minus(shown) + self._unit
-        return numbers.number(value, self._digits) + self._unit
+        text = numbers.number(value, self._digits)
+        if self._most_characters and len(text) > self._most_characters:
+            text = numbers.number(value, 2)
+        return text + self._unit
 
     def valueFromText(self, text: str) -> float:  # noqa: N802
         # What is shown has few digits; leaving the field untouched must not round the value to them.

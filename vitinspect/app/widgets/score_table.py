@@ -198,7 +198,7 @@ class ScoreTable(QTableView):
         """Wide enough for every name and number; what is left over goes to the names."""
         small = QFontMetrics(theme.font(tokens.SMALL_SIZE))
         figure = QFontMetrics(theme.font(tokens.SMALL_SIZE, bold=True)).horizontalAdvance("0.888")
-        widths = [max(small.horizontalAdvance(c.header), figure) + 12 for c in self.scores.columns]
+        widths = [max(small.horizontalAdvance(c.header), figure) + 10 for c in self.scores.columns]
         names = max((small.horizontalAdvance(row.name) for row in self.scores.rows), default=60) + NAME + 8
         self.setColumnWidth(0, max(names, self.viewport().width() - sum(widths)))
         for column, width in enumerate(widths, 1):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 from vitinspect.app.shell.menus.view import show_tab
 
 if TYPE_CHECKING:
+    from vitinspect.app.panels.layers import LayersPanel
     from vitinspect.app.shell.window import MainWindow
 
 
@@ -50,17 +52,65 @@ def retry(window: MainWindow) -> None:
     window.desk.networks.retry()
 
 
-def find_method(window: MainWindow) -> None:
+def add_layers(window: MainWindow) -> None:
     window.frame.show_right()
-    window.sections["Methods"].open()
-    window.methods_panel.search.setFocus()
+    window.layers_panel.open_picker()
+
+
+def on_selected(window: MainWindow, do: Callable[[LayersPanel, str], object]) -> None:
+    layer = window.desk.state.selected_layer
+    if layer is not None:
+        do(window.layers_panel, layer.id)
+
+
+def mark(window: MainWindow, letter: str) -> None:
+    layer = window.desk.state.selected_layer
+    if layer is not None and layer.is_map:
+        window.layers_panel.mark(layer.id, "" if layer.mark == letter else letter)
+
+
+def fuse_shown(window: MainWindow) -> None:
+    """One more layer of all maps that are shown."""
+    window.layers_panel.fuse([layer.id for layer in window.desk.state.layers if layer.visible])
 
 
 MENU = Menu(
     "&Layer",
     (
-        Action("find_method", "Find a method…", "Type a part of a method's name", ("Ctrl+M",), find_method),
-        Action("fusion", "Fused map", "Fuse the maps of the chosen methods into one more", ("U",), state="fusion"),
+        Action("add_layers", "Add layers…", "Choose methods and presets", ("A", "Ctrl+M"), add_layers),
+        Action(
+            "duplicate_layer",
+            "Duplicate layer",
+            "The same layer once more, to be changed",
+            ("Ctrl+D",),
+            lambda w: on_selected(w, lambda panel, layer: panel.duplicate_layer(layer)),
+        ),
+        Action(
+            "rename_layer",
+            "Rename layer",
+            "Type another name in the list",
+            ("F2",),
+            lambda w: on_selected(w, lambda panel, layer: panel.rename(layer)),
+        ),
+        Action(
+            "delete_layer",
+            "Delete layer",
+            "Take the selected layer away",
+            (),
+            lambda w: on_selected(w, lambda panel, layer: panel.remove(layer)),
+            soft=("Delete",),
+        ),
+        Action(
+            "solo_layer",
+            "Solo layer",
+            "Show the selected layer alone, or all again",
+            ("Alt+S",),
+            lambda w: on_selected(w, lambda panel, layer: panel.list.solo_wanted.emit(layer)),
+        ),
+        Action("mark_a", "Mark as A", "Left of the swipe, and of the comparison", ("Shift+A",), lambda w: mark(w, "A")),
+        Action("mark_b", "Mark as B", "Right of the swipe", ("Shift+B",), lambda w: mark(w, "B")),
+        Action("fusion", "Fuse shown maps", "One more layer of all maps that are shown", ("U",), fuse_shown),
+        SEPARATOR,
         Action("next_map", "Select next map", "Select the map after this one", ("N",), next_map, needs="map"),
         Action(
             "keep_map",

@@ -21,15 +21,15 @@ def _scores(window: MainWindow) -> QWidget:
 
 
 def _blocks(window: MainWindow) -> QWidget:
-    from vitinspect.app.panels.layers import LayersPanel
+    from vitinspect.app.panels.blocks import BlocksPanel
 
-    return LayersPanel(window.desk.state, window.desk.results)
+    return BlocksPanel(window.desk.state, window.desk.results)
 
 
 def _agreement(window: MainWindow) -> QWidget:
-    from vitinspect.app.panels.fusion import AgreementMatrix
+    from vitinspect.app.panels.agreement import AgreementPanel
 
-    return AgreementMatrix(window.desk.results)
+    return AgreementPanel(window.desk.state, window.desk.results)
 
 
 WORKSPACE = Workspace(

@@ -46,8 +46,8 @@ class DisplayForm(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.colours = ColourMapChoice(("auto", *colormap_names()), tip="The colours of the map")
         self.range = Choice(ranges, name="Range", tip="Which values stand at the ends of the colour bar")
-        self.low = NumberField(name="Lowest value", tip="The raw value at the low end of the colours")
-        self.high = NumberField(name="Highest value", tip="The raw value at the high end of the colours")
+        self.low = NumberField(name="Lowest value", most_characters=6, tip="The raw value at the colours' low end")
+        self.high = NumberField(name="Highest value", most_characters=6, tip="The raw value at the colours' high end")
         for field in (self.low, self.high):
             field.setFixedWidth(NUMBER_WIDTH)
         self.grows = Choice(OPACITIES, name="Opacity", tip="Whether low values let the picture through")

@@ -1,0 +1,44 @@
+"""The tabs Scores and Agreement on the window's results."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+
+
+@pytest.fixture
+def several(shown, desk, settle):
+    desk.state.set(methods=("rollout", "attention_gradcam", "lrp"), plots=True)
+    settle()
+    return shown
+
+
+def test_rows_carry_the_numbers_of_the_layers_and_choose_them(several, desk) -> None:
+    table = several.bottom.tab("scores").table
+    assert [row.number for row in table.scores.rows] == [1, 2, 3]
+    table.chosen.emit("lrp")
+    assert desk.state.selected == "lrp"
+    assert table.currentIndex().row() == 2
+
+
+def test_curves_are_computed_on_request_and_drawn_with_their_numbers(several, desk, qtbot, settle) -> None:
+    desk.state.set(score_steps=4)
+    panel = several.bottom.tab("scores")
+    panel.compute.click()
+    qtbot.waitUntil(lambda: len(desk.results.curves) == 3, timeout=30_000)
+    settle()
+    assert [curve.number for curve in panel.deletion.curves] == [1, 2, 3]
+    assert [curve.chosen for curve in panel.deletion.curves] == [True, False, False]
+    assert panel.deletion.y_label.startswith("probability of ")
+    assert not panel.compute.isEnabled()
+    panel.copy_table()
+    assert QGuiApplication.clipboard().text().startswith("number,layer,deletion,insertion")
+
+
+def test_the_agreement_of_the_shown_layers_is_put_into_words(several, desk, qtbot, settle) -> None:
+    desk.state.set(plot="agreement", fusion=True)
+    qtbot.waitUntil(lambda: len(desk.results.agreements) == 3, timeout=10_000)
+    panel = several.bottom.tab("agreement")
+    qtbot.waitUntil(lambda: "overlap on" in panel.view.words.text())
+    assert [layer.number for layer in panel.view._layers] == [1, 2, 3]
+    settle()

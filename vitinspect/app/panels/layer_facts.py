@@ -1,0 +1,141 @@
+"""What is known of a layer, from the state and the results, as the list, the properties and the tables show it."""
+
+from __future__ import annotations
+
+from vitinspect.app.session.layers import (
+    ANNOTATOR,
+    CONSENSUS,
+    DRAWN,
+    FILE,
+    FUSED,
+    MAP,
+    MASK_COLOURS,
+    TRUTH,
+    Layer,
+    find,
+)
+from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.state import State
+from vitinspect.app.widgets.layer_rows import CACHED, READY, REFUSED, RUNNING, WAITING, LayerRow, Swatch
+from vitinspect.app.widgets.method_rows import short_paper
+from vitinspect.app.widgets.swatches import named
+from vitinspect.explainers.parameters import format_value
+from vitinspect.explainers.registry import methods
+
+
+def shown_map(results: Results, layer: Layer) -> ShownMap | None:
+    """The map of a layer, if it is there."""
+    return results.all_maps.get(layer.id)
+
+
+def name_of(layers: tuple[Layer, ...], layer: Layer) -> str:
+    """What a layer is called: a fused one by its members where a person gave it no name."""
+    if layer.kind == FUSED and not layer.name:
+        members = [find(layers, member.layer) for member in layer.members if member.weight > 0]
+        names = [_short(member) for member in members if member is not None]
+        if 0 < len(names) <= 3:
+            return " × ".join(names)
+        return f"{len(names)} maps" if names else layer.title
+    return layer.title
+
+
+def _short(layer: Layer) -> str:
+    if layer.kind == MAP and not layer.name:
+        info = methods()[layer.method]
+        return info.short or info.title
+    return layer.title
+
+
+def detail_of(layer: Layer) -> str:
+    """What differs from the defaults; how a map was fused."""
+    if layer.kind == MAP:
+        return ", ".join(f"{name} {format_value(value)}" for name, value in layer.parameters.items())
+    if layer.kind == FUSED:
+        return "fused"
+    return ""
+
+
+def is_signed(results: Results, layer: Layer) -> bool:
+    shown = shown_map(results, layer)
+    if shown is not None:
+        return bool(shown.signed)
+    return layer.kind == MAP and methods()[layer.method].signed
+
+
+def paper_of(layer: Layer) -> str:
+    """As "Chefer et al. 2021"."""
+    return short_paper(methods()[layer.method].citation) if layer.kind == MAP else ""
+
+
+def swatch_of(state: State, results: Results, layer: Layer) -> Swatch:
+    if layer.is_map:
+        if layer.kind == FILE and shown_map(results, layer) is None:
+            return Swatch("missing")
+        return Swatch("colormap", named(layer.colormap, signed=is_signed(results, layer)))
+    if layer.kind == TRUTH:
+        return Swatch("truth")
+    masks = [one.id for one in state.layers if one.kind in (ANNOTATOR, CONSENSUS, DRAWN)]
+    place = masks.index(layer.id) if layer.id in masks else 0
+    return Swatch("mask", layer.colour or MASK_COLOURS[place % len(MASK_COLOURS)])
+
+
+def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
+    """The row of the layer list."""
+    kind, seconds, progress, note, reason = _state_of(results, layer)
+    about = []
+    if layer.kind == MAP:
+        about.append(methods()[layer.method].summary)
+    shown = shown_map(results, layer)
+    if shown is not None:
+        about.append(f"explains {shown.target_text}" if shown.target_text else "the same for every class")
+    return LayerRow(
+        id=layer.id,
+        name=name_of(state.layers, layer),
+        detail=detail_of(layer),
+        number=state.number(layer.id) if layer.is_map else 0,
+        swatch=swatch_of(state, results, layer),
+        shown=layer.visible,
+        state=kind,
+        seconds=seconds,
+        progress=progress,
+        note=note,
+        reason=reason,
+        mark=layer.mark,
+        can_mark=layer.is_map,
+        can_rename=not layer.found,
+        paper=paper_of(layer),
+        about="; ".join(part for part in about if part),
+    )
+
+
+def rows_of(state: State, results: Results) -> list[LayerRow]:
+    return [row_of(state, results, layer) for layer in state.layers]
+
+
+def _state_of(results: Results, layer: Layer) -> tuple[str, float | None, float, str, str]:
+    """State, seconds, progress, note, reason."""
+    nothing: tuple[str, float | None, float, str, str] = (READY, None, 0.0, "", "")
+    if not layer.is_map:
+        return nothing
+    refusal = results.refusals.get(layer.id, "")
+    if refusal:
+        return REFUSED, None, 0.0, "", refusal
+    if layer.id in results.pending:
+        progress = results.progress
+        if progress is not None and progress.total and layer.visible and _runs(results, layer):
+            return RUNNING, None, progress.done / progress.total, "", ""
+        return WAITING, None, 0.0, "", ""
+    if layer.id in results.stopped:
+        return READY, None, 0.0, "cancelled", ""
+    shown = shown_map(results, layer)
+    if shown is None:
+        return nothing
+    seconds = results.seconds.get(shown.address.text)
+    if seconds is not None:
+        return READY, seconds, 0.0, "", ""
+    return (CACHED, None, 0.0, "", "") if layer.kind == MAP else nothing
+
+
+def _runs(results: Results, layer: Layer) -> bool:
+    """Whether the worker is at this layer."""
+    return len(results.pending) == 1 or layer.title in (results.progress.text if results.progress else "")

@@ -1,0 +1,374 @@
+"""The properties of the selected layer: what it is made of, how it is drawn, where it is cut. It never scrolls as a
+whole at 1280 x 800."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QRect, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLayoutItem, QSizePolicy, QVBoxLayout, QWidget
+
+from vitinspect.app import theme
+from vitinspect.app.panels import layer_facts as facts
+from vitinspect.app.services.derived_maps import CUTS
+from vitinspect.app.session import layers as layering
+from vitinspect.app.session.layers import FILE, FUSED, MAP, Layer
+from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.state import State
+from vitinspect.app.theme.tokens import ROW_HEIGHT, SMALL_SIZE
+from vitinspect.app.widgets import numbers, rows, tips
+from vitinspect.app.widgets.layer_delegate import number_badge
+from vitinspect.app.widgets.properties.display import DisplayForm, DisplayValues
+from vitinspect.app.widgets.properties.fusion import FusionForm, Member
+from vitinspect.app.widgets.properties.parameters import ParameterForm
+from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
+from vitinspect.explainers.registry import methods
+
+BINS = 76
+
+
+class PropertiesPanel(QWidget):
+    """Reads the selected layer, and asks the state to change it."""
+
+    help_wanted = Signal(str)
+    """The help of a method."""
+
+    def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state, self._results = state, results
+        self._counts: tuple[Any, list[float]] | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.head = _Head()
+        self.about = rows.icon_button("info", "About this method", self._tell_help)
+        self.reset = rows.icon_button("undo", "Defaults", self._reset, tip="Set the parameters back to their defaults")
+        self.head.add(self.about)
+        self.head.add(self.reset)
+        self.parameters_heading = rows.heading("Parameters")
+        self.parameters = ParameterForm()
+        self.fusion = FusionForm()
+        self.display = DisplayForm()
+        self.threshold = ThresholdForm()
+        self.note = rows.note()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for part in (
+            self.head,
+            self.parameters_heading,
+            self.parameters,
+            self.fusion,
+            self.display,
+            self.threshold,
+            self.note,
+        ):
+            column.addWidget(part)
+        self._connect()
+        self.follow()
+
+    def _connect(self) -> None:
+        self.parameters.changed.connect(self._set_parameter)
+        self.fusion.weight_changed.connect(self._set_weight)
+        self.fusion.member_added.connect(lambda member: self._set_weight(member, 1.0))
+        self.fusion.member_removed.connect(self._drop_member)
+        self.fusion.changed.connect(self._set_fusion)
+        self.display.changed.connect(self._set_display)
+        self.display.range_typed.connect(self._type_range)
+        self.threshold.mode_chosen.connect(self._set_threshold_mode)
+        self.threshold.value_typed.connect(lambda value: self._edit("Threshold", threshold_value=value))
+        self.threshold.level_moved.connect(self._set_level)
+        self.threshold.level_set.connect(self._set_level_and_rest)
+        self.threshold.shown_as_chosen.connect(lambda value: self._edit("Show the threshold", shown_as=value))
+        self.display.opacity.finished.connect(lambda value: self._state.edits.rest())
+        self._state.changed.connect(self._state_changed)
+        self._results.changed.connect(self._results_changed)
+
+    # --- following -----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if names & {"layers", "selected"}:
+            self.follow()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"maps", "fused", "fused_maps", "file_maps", "cuts", "card", "agreements"}:
+            self.follow()
+
+    @property
+    def layer(self) -> Layer | None:
+        return self._state.selected_layer
+
+    def follow(self) -> None:
+        """Show the selected layer as it is."""
+        layer = self.layer
+        is_map = layer is not None and layer.is_map
+        of_method = layer is not None and layer.kind == MAP
+        fused = layer is not None and layer.kind == FUSED
+        declared = methods()[layer.method].parameters if layer is not None and of_method else ()
+        self.parameters_heading.setVisible(bool(declared))
+        self.parameters.setVisible(bool(declared))
+        self.fusion.setVisible(fused)
+        self.display.setVisible(is_map)
+        self.threshold.setVisible(is_map)
+        self.about.setVisible(of_method)
+        self.reset.setVisible(of_method and bool(declared))
+        self.head.setVisible(layer is not None)
+        self.note.setText("" if layer is not None else "No layer is selected.")
+        if layer is None:
+            self.note.show()
+            return
+        number = self._state.number(layer.id) if is_map else 0
+        self.head.show_layer(number, facts.name_of(self._state.layers, layer), facts.paper_of(layer) or _kind(layer))
+        if of_method:
+            card = self._results.card
+            self.parameters.set_parameters(declared, layer.parameters, depth=card.depth if card is not None else 0)
+            self.reset.setEnabled(bool(layer.parameters))
+        if fused:
+            self._follow_fusion(layer)
+        if is_map:
+            shown = facts.shown_map(self._results, layer)
+            self._follow_display(layer, shown)
+            self._follow_threshold(layer, shown)
+        else:
+            self.note.setText(_about_mask(layer))
+        self.note.setVisible(not is_map)
+
+    def _follow_display(self, layer: Layer, shown: ShownMap | None) -> None:
+        low, high = layer.low, layer.high
+        if shown is not None and layer.range_mode != "typed":
+            low, high = shown.heat.range.low, shown.heat.range.high
+        self.display.set_values(
+            DisplayValues(
+                layer.colormap,
+                facts.is_signed(self._results, layer),
+                layer.range_mode,
+                low,
+                high,
+                layer.opacity_mode,
+                layer.opacity,
+                layer.smooth,
+                shown is None or shown.resolution == "patch",
+            )
+        )
+
+    def _follow_threshold(self, layer: Layer, shown: ShownMap | None) -> None:
+        cut = self._results.cuts.get(layer.id) if shown is not None else None
+        low = high = 0.0
+        counts: list[float] = []
+        if shown is not None:
+            low, high = float(shown.heat.fine.min()), float(shown.heat.fine.max())
+            counts = self._counts_of(shown)
+        self.threshold.set_values(
+            ThresholdValues(
+                layer.threshold_mode,
+                layer.threshold_value,
+                cut.level if cut is not None else None,
+                cut.share if cut is not None else 0.0,
+                layer.shown_as,
+                counts,
+                low,
+                high,
+            )
+        )
+
+    def _counts_of(self, shown: ShownMap) -> list[float]:
+        """The histogram of a map; it is the same as long as the map is."""
+        if self._counts is None or self._counts[0] is not shown.heat.fine:
+            import numpy as np
+
+            fine = shown.heat.fine
+            counts, _ = np.histogram(fine, bins=BINS, range=(float(fine.min()), float(fine.max()) or 1.0))
+            self._counts = (fine, [float(count) for count in counts])
+        return self._counts[1]
+
+    def _follow_fusion(self, layer: Layer) -> None:
+        layers = self._state.layers
+        members: list[Member] = []
+        others: list[Member] = []
+        weights = layer.weights
+        for one in layers:
+            if one.kind not in (MAP, FILE):
+                continue
+            name = f"{facts.name_of(layers, one)} {facts.detail_of(one)}".strip()
+            member = Member(one.id, self._state.number(one.id), name, weights.get(one.id, 1.0))
+            (members if one.id in weights else others).append(member)
+        self.fusion.set_members(members, others)
+        self.fusion.set_values(layer.fusion_mode, layer.normalisation, self._agreement(layer, len(members)))
+
+    def _agreement(self, layer: Layer, count: int) -> str:
+        """How far two members agree, beside what their sizes alone allow."""
+        if count < 2:
+            return "Fuse at least two maps."
+        if count > 2:
+            return ""
+        wanted = set(layer.weights)
+        pair = next((p for p in self._results.agreements if {p.first, p.second} == wanted), None)
+        if pair is None:
+            return ""
+        smaller, larger = sorted((pair.share_first, pair.share_second))
+        union = pair.share_first + pair.share_second - pair.overlap_at_least
+        least = pair.overlap_at_least / union if union else 0.0
+        most = smaller / larger if larger else 0.0
+        return (
+            f"Their masks overlap by {pair.iou:.2f} (IoU); their sizes allow {numbers.number(least, 2)} to {most:.2f}. "
+            f"Their ranks correlate by {numbers.number(pair.spearman, 2)}."
+        )
+
+    # --- what a person does --------------------------------------------------------------------------------------
+
+    def _edit(self, text: str, *, merge: str = "", **changes: Any) -> None:
+        layer = self.layer
+        if layer is not None:
+            self._state.edit_layer(layer.id, text, merge=f"{layer.id} {merge}" if merge else "", **changes)
+
+    def _set_parameter(self, name: str, value: Any) -> None:
+        layer = self.layer
+        if layer is not None:
+            self._state.edit(name, layering.set_parameter(self._state.layers, layer.id, name, value))
+
+    def _reset(self) -> None:
+        self._edit("Default parameters", parameters={})
+
+    def _set_weight(self, member: str, weight: float) -> None:
+        layer = self.layer
+        if layer is not None:
+            changed = layering.set_weight(self._state.layers, layer.id, member, weight)
+            self._state.edit("Weight", changed, merge=f"{layer.id} weight {member}")
+
+    def _drop_member(self, member: str) -> None:
+        layer = self.layer
+        if layer is not None:
+            self._state.edit("Take a map out", layering.drop_member(self._state.layers, layer.id, member))
+
+    def _set_fusion(self, name: str, value: str) -> None:
+        if name == "mode":
+            self._edit("Mode of the fusion", fusion_mode=value)
+        else:
+            self._edit("Normalisation", normalisation=value)
+
+    def _set_display(self, name: str, value: Any) -> None:
+        words = {
+            "colormap": "Colours",
+            "range_mode": "Range",
+            "opacity_mode": "Opacity",
+            "opacity": "Opacity",
+            "smooth": "Smooth or patches",
+        }
+        changes: dict[str, Any] = {name: value}
+        if name == "range_mode" and value == "typed":
+            # What is typed begins with what is seen.
+            changes.update(low=self.display.low.value(), high=self.display.high.value())
+        self._edit(words[name], merge="opacity" if name == "opacity" else "", **changes)
+
+    def _type_range(self, low: float, high: float) -> None:
+        if high > low:
+            self._edit("Range", range_mode="typed", low=low, high=high)
+        else:
+            self.follow()  # a range without width shows nothing; the fields go back
+
+    def _set_threshold_mode(self, mode: str) -> None:
+        self._edit("Threshold", threshold_mode=mode, threshold_value=CUTS[mode][4])
+
+    def _set_level(self, level: float) -> None:
+        """A value of the map: that is a fraction of its range."""
+        layer = self.layer
+        shown = facts.shown_map(self._results, layer) if layer is not None else None
+        if layer is None or shown is None:
+            return
+        low, high = float(shown.heat.fine.min()), float(shown.heat.fine.max())
+        share = min(1.0, max(0.0, (level - low) / (high - low))) if high > low else 0.0
+        self._edit(
+            "Threshold",
+            merge="level",
+            threshold_mode="fixed",
+            threshold_value=share,
+            shown_as=layer.shown_as or "outline",
+        )
+
+    def _set_level_and_rest(self, level: float) -> None:
+        self._set_level(level)
+        self._state.edits.rest()
+
+    def _tell_help(self) -> None:
+        if self.layer is not None and self.layer.kind == MAP:
+            self.help_wanted.emit(self.layer.method)
+
+
+class _Head(QWidget):
+    """Number, name and paper of the layer, and buttons. What has no room in one line stands in two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number, self.name, self.paper = 0, "", ""
+        self._line = QHBoxLayout(self)
+        self._line.setContentsMargins(8, 0, 4, 0)
+        self._line.setSpacing(2)
+        self._line.addStretch(1)
+        self._follow()
+
+    def add(self, button: QWidget) -> None:
+        self._line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+
+    def show_layer(self, number: int, name: str, paper: str) -> None:
+        self._number, self.name, self.paper = number, name, paper
+        self.setAccessibleName(f"{number} {name} {paper}".strip())
+        self.setToolTip(tips.plain(f"{name}\n{paper}".strip()))
+        self._follow()
+
+    @property
+    def _left(self) -> int:
+        return 32 if self._number else 8
+
+    def _room(self) -> int:
+        buttons = self.layout()
+        shown = 0 if buttons is None else sum(1 for i in range(buttons.count()) if _is_shown(buttons.itemAt(i)))
+        return max(40, self.width() - self._left - 26 * shown - 8)
+
+    def _texts(self) -> tuple[int, int]:
+        """The widths of name and paper."""
+        name = QFontMetrics(theme.font(bold=True)).horizontalAdvance(self.name)
+        return name, QFontMetrics(theme.font(SMALL_SIZE)).horizontalAdvance(self.paper)
+
+    def _follow(self) -> None:
+        name, paper = self._texts()
+        self._two_lines = bool(self.paper) and name + 6 + paper > self._room()
+        self.setFixedHeight(ROW_HEIGHT + (14 if self._two_lines else 0))
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._follow()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        t = theme.current()
+        painter = QPainter(self)
+        first = QRect(self._left, 0, self._room(), ROW_HEIGHT)
+        middle = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        if self._number:
+            number_badge(painter, QRect(8, (ROW_HEIGHT - 16) // 2, 16, 16), self._number)
+        painter.setFont(theme.font(bold=True))
+        painter.setPen(QColor(t.text))
+        name = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, first.width())
+        painter.drawText(first, middle, name)
+        used = painter.fontMetrics().horizontalAdvance(name) + 6
+        painter.setFont(theme.font(SMALL_SIZE))
+        painter.setPen(QColor(t.quiet))
+        place = QRect(self._left, 22, first.width(), 16) if self._two_lines else first.adjusted(used, 0, 0, 0)
+        painter.drawText(place, middle, self.paper)
+        painter.end()
+
+
+def _is_shown(item: QLayoutItem | None) -> bool:
+    widget = item.widget() if item is not None else None
+    return widget is not None and not widget.isHidden()
+
+
+def _kind(layer: Layer) -> str:
+    return {FUSED: "fused", FILE: "from a file"}.get(layer.kind, "")
+
+
+def _about_mask(layer: Layer) -> str:
+    if layer.found:
+        return f"Found beside the picture{f' in {layer.group}' if layer.group else ''}."
+    return ""
