@@ -164,6 +164,16 @@ def test_every_printed_column_is_compared_and_corrected(tmp_path):
     assert "LeRF AUC" not in titles
 
 
+def test_percent_has_two_decimals_however_it_is_stored():
+    from vitinspect.evaluation.tables import PROTOCOL_COLUMNS
+
+    columns = {c.score: c for c in PROTOCOL_COLUMNS["reciprocam"] + PROTOCOL_COLUMNS["gmar"]}
+    assert columns["average_drop"].shown(12.3456) == "12.35"
+    assert columns["iou"].shown(0.123456) == "12.35"
+    assert columns["average_drop"].shown(12.3456, 1) == "12.3"
+    assert PROTOCOL_COLUMNS["multiplex"][0].shown(12.3456) == "12.346"
+
+
 def test_the_pigeonhole_numbers_stand_in_the_report(tmp_path):
     root = masked_set(tmp_path / "set", 3)
     plan = Plan(str(root), model="small", methods=("rollout", "attention_gradcam"), threshold="top_fraction",

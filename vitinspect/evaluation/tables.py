@@ -25,7 +25,7 @@ class Column:
     def shown(self, value: float, decimals: int | None = None) -> str:
         """The number as tables print it; without ``decimals`` two for percent and three for others."""
         if decimals is None:
-            decimals = 2 if self.percent else 3
+            decimals = 2 if self.percent or "(%)" in self.title else 3
         return f"{100 * value if self.percent else value:.{decimals}f}"
 
     @property
