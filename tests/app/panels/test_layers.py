@@ -273,3 +273,32 @@ def test_the_properties_do_not_scroll_at_1280_by_800(shown, desk, settle) -> Non
         bottom = properties.mapTo(shown, QPoint(0, properties.height()))
         assert bottom.y() <= 800
     settle()
+
+
+def test_a_row_says_what_its_map_took_or_that_it_was_kept(panel, desk) -> None:
+    row = rows(panel)[0]
+    assert row.state == "ready"
+    assert row.seconds is not None
+    assert 0 <= row.seconds < 60
+    desk.results.update(seconds={})
+    assert rows(panel)[0].state == "cached"
+
+
+def test_the_picker_says_measured_times_of_this_model_alone(panel, desk) -> None:
+    desk.results.update(measured={**desk.results.measured, ("another model", "lrp"): 7.0})
+    panel.open_picker()
+    found = {row.layer: row for row in panel.picker._everything}
+    assert found[("rollout",)].measured
+    assert not found[("lrp",)].measured
+    panel.picker.close_picker()
+
+
+def test_a_layer_has_one_name_everywhere(several, desk, settle) -> None:
+    several.fuse(["rollout", "attention_gradcam"])
+    settle()
+    assert rows(several)[-1].name == "Rollout × GradCAM"
+    assert desk.results.all_maps[FUSED].title == "Rollout × GradCAM"
+    assert several.properties.head.name == "Rollout × GradCAM"
+    several.list.renamed.emit(FUSED, "both")
+    settle()
+    assert desk.results.all_maps[FUSED].title == "both"

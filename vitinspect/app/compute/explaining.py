@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ class Mapped:
     values: np.ndarray
     signed: bool
     resolution: str
+    seconds: float | None = None
+    """What it took, where it was computed just now; the disk does not keep it."""
 
     @property
     def key(self) -> str:
@@ -105,11 +108,16 @@ def explain(
     target = predicted.target(request.asked)
     by_key = {method.key: method for method in request.methods}
     arrived: set[str] = set()
+    begun = [time.perf_counter()]
 
     def on_map(attribution: Any) -> None:
+        # Methods share their passes: each is given the time since the map before it.
+        now = time.perf_counter()
+        seconds, begun[0] = now - begun[0], now
         arrived.add(attribution.key)
         address = request.address(by_key[attribution.key], target)
-        hand_over(Mapped(address, attribution.method, attribution.values, attribution.signed, attribution.resolution))
+        found = attribution
+        hand_over(Mapped(address, found.method, found.values, found.signed, found.resolution, seconds))
 
     def refuse(method: Method, error: BaseException) -> None:
         problem = problem_of(error, f"computing {method.info.title}")

@@ -12,7 +12,7 @@ from vitinspect.app.session.layers import (
     MASK_COLOURS,
     TRUTH,
     Layer,
-    find,
+    title_in,
 )
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
@@ -29,21 +29,8 @@ def shown_map(results: Results, layer: Layer) -> ShownMap | None:
 
 
 def name_of(layers: tuple[Layer, ...], layer: Layer) -> str:
-    """What a layer is called: a fused one by its members where a person gave it no name."""
-    if layer.kind == FUSED and not layer.name:
-        members = [find(layers, member.layer) for member in layer.members if member.weight > 0]
-        names = [_short(member) for member in members if member is not None]
-        if 0 < len(names) <= 3:
-            return " × ".join(names)
-        return f"{len(names)} maps" if names else layer.title
-    return layer.title
-
-
-def _short(layer: Layer) -> str:
-    if layer.kind == MAP and not layer.name:
-        info = methods()[layer.method]
-        return info.short or info.title
-    return layer.title
+    """What a layer is called, in the list, the pane's title and the tables."""
+    return title_in(layers, layer)
 
 
 def detail_of(layer: Layer) -> str:

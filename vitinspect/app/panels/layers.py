@@ -238,7 +238,8 @@ class LayersPanel(QFrame):
         results, card = self._results, self._results.card
         size = ModelSize(card.grid, card.depth, getattr(card, "width", 0)) if card is not None else _DEMO
         refusals = dict(card.refusals) if card is not None else {}
-        measured = dict(results.measured)
+        here = card.fingerprint if card is not None else ""
+        measured = {key: seconds for (model, key), seconds in results.measured.items() if model == here}
         present = [layer.as_method().key for layer in self._state.layers if layer.kind == MAP]
 
         def of(layers: Sequence[LayerSpec]) -> list[MethodRow]:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWid
 
 from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.services.curves import CurveService
-from vitinspect.app.session.layers import Layer
+from vitinspect.app.session.layers import FUSED, Layer
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets import rows
@@ -130,7 +130,8 @@ class ScoresPanel(QWidget):
             for column in COLUMNS[2:]:
                 values[column.id] = float(getattr(overlap, column.id))
         shown = self._results.all_maps[layer.id]
-        name = f"{facts.name_of(self._state.layers, layer)} {facts.detail_of(layer)}".strip()
+        detail = "" if layer.kind == FUSED else facts.detail_of(layer)
+        name = f"{facts.name_of(self._state.layers, layer)} {detail}".strip()
         return ScoreRow(layer.id, self._state.number(layer.id), name, values, at, shown.owner)
 
     def _sentence(self) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from vitinspect.app.compute.addresses import Address, FusedAddress, MapAddress
-from vitinspect.app.session.layers import FUSED, Layer
+from vitinspect.app.session.layers import FUSED, Layer, title_in
 from vitinspect.app.session.results import KEPT, Results, ShownMap
 from vitinspect.app.session.state import LEVELS, State
 from vitinspect.errors import ParameterError
@@ -116,7 +116,8 @@ class DerivedMaps(QObject):
             layer.fusion_mode,
             layer.normalisation,
         )
-        if old is not None and (old.address, old.title, old.image) == (address, layer.title, first.image):
+        title = title_in(self.state.layers, layer)
+        if old is not None and (old.address, old.title, old.image) == (address, title, first.image):
             return old
         from vitinspect.fusion import fuse
 
@@ -127,7 +128,7 @@ class DerivedMaps(QObject):
         return replace(
             first,
             id=layer.id,
-            title=layer.title,
+            title=title,
             address=address,
             values=fuse(arrays, address.mode, address.weights),
             signed=False,

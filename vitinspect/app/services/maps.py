@@ -29,6 +29,7 @@ from vitinspect.explainers.registry import Method
 
 CAUSE = "maps"
 PREDICTION = "prediction"
+_MOST_TIMES = 2000
 _ASKS = frozenset({"image", "layers", "target", "fit", "precision"})
 
 Wish = tuple[InputAddress, str, Target]
@@ -343,6 +344,8 @@ class MapService(QObject):
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, Mapped):
+            self._note_time(part)
         if isinstance(part, Mapped | Predicted):
             self.memory.put(part)
             if self.uses_disk:
@@ -357,6 +360,13 @@ class MapService(QObject):
                 # Kept while it is shown, also where the memory has no room for two.
                 self._in_use[part.address.text] = part
             self._show(*found)
+
+    def _note_time(self, part: Mapped) -> None:
+        if part.seconds is None:
+            return
+        seconds = dict(list(self._results.seconds.items())[-_MOST_TIMES:])
+        measured = {**self._results.measured, (part.address.input.model, part.key): part.seconds}
+        self._results.update(seconds={**seconds, part.address.text: part.seconds}, measured=measured)
 
     def _refuse(self, part: Refused) -> None:
         """Refused for the target that was asked for, which may be "the predicted class"."""

@@ -147,6 +147,25 @@ def number(layers: Sequence[Layer], layer_id: str) -> int:
     return next((i for i, layer in enumerate(layers, 1) if layer.id == layer_id), 0)
 
 
+def title_in(layers: Iterable[Layer], layer: Layer) -> str:
+    """What a layer is called among the others: a fused one without a name by its members, as "LRP × Rollout"."""
+    if layer.kind != FUSED or layer.name:
+        return layer.title
+    every = list(layers)
+    members = [find(every, member.layer) for member in layer.members if member.weight > 0]
+    names = [_short_title(member) for member in members if member is not None]
+    if not names:
+        return layer.title
+    return " × ".join(names) if len(names) <= 3 else f"{len(names)} maps"
+
+
+def _short_title(layer: Layer) -> str:
+    if layer.kind == MAP and not layer.name:
+        info = methods()[layer.method]
+        return info.short or info.title
+    return layer.title
+
+
 def marked(layers: Iterable[Layer], mark: str) -> Layer | None:
     """The layer with the mark A or B."""
     return next((layer for layer in layers if layer.mark == mark), None)

@@ -168,8 +168,8 @@ class Results(QObject):
         self.pending: frozenset[str] = frozenset()
         self.seconds: dict[str, float] = {}
         """Address of a map as text -> what it took, of those that were computed since the start."""
-        self.measured: dict[str, float] = {}
-        """Key of a method -> what it took the last time on the present model."""
+        self.measured: dict[tuple[str, str], float] = {}
+        """Fingerprint of a model and key of a method -> what that took the last time."""
         self.progress: Progress | None = None
         self.folder_size = 0
         self.run: Any = None

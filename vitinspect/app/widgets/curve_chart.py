@@ -79,7 +79,7 @@ class CurveChart(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(164, 160)
+        return QSize(140, 160)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(130, 100)
