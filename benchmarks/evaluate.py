@@ -65,7 +65,7 @@ def one_image(rounds: int, plain_share: int) -> None:
     """``plain_share``: the plain way is timed on that many of the 14 combinations and scaled up; it takes minutes."""
     model = vi.load_model("demo", device="cpu")
     dataset = open_dataset("demo")
-    plan = preset("vitmix", data="demo", model="demo")
+    plan = preset("vitmix", "voc", data="demo", model="demo")
     item = next(item for item in dataset.items if item.masks)
     picture = read_picture(dataset, item, 0, model, plan)
     assert picture.tensor is not None

@@ -191,7 +191,7 @@ def evaluation(setting: Setting) -> bool:
                     Plan("demo", methods=("rollout", "saliency"), scores=("deletion",), steps=4),
                 )
             else:
-                what, plan = "ViTmiX", preset("vitmix", data="demo", model="demo", score_precision=precision)
+                what, plan = "ViTmiX", preset("vitmix", "voc", data="demo", model="demo", score_precision=precision)
             picture = read_picture(dataset, item, 0, model, plan)
             worker = Worker(model, plan, dataset)
             results: list[Any] = []
