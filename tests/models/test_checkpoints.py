@@ -129,6 +129,7 @@ def test_a_teacher_comes_before_its_student(module, tmp_path):
     loaded = load(tmp_path / "dino.pth")
     assert not loaded.has_classifier
     assert torch.equal(loaded.module.state_dict()["cls_token"], module.state_dict()["cls_token"])
+    assert any("2 arrays of other parts" in note and "head.mlp.0.weight" in note for note in loaded.notes)
 
 
 # --- what the file tells ---------------------------------------------------------------------------------------
@@ -474,6 +475,51 @@ def test_what_does_not_fit_is_listed(module, tmp_path):
     torch.save(state, path)
     assert "blocks.2.norm1.weight" in refusal(path, arch=f"{ARCH}(embed_dim=48, depth=3, num_heads=4)")
     assert "16 x 16" in refusal(path, arch="vit_small_patch32_224")
+
+
+def dinov3_file(path: Path, bias: float, name: str = "vit_small_patch16_dinov3_qkvb") -> torch.nn.Module:
+    """The names in which DINOv3's authors publish: q, k and v in one bias, of which the keys' third is masked."""
+    model = timm.create_model(name, **DINOV3).eval()
+    state = {}
+    for key, value in model.state_dict().items():
+        key = re.sub(r"gamma_(\d)$", r"ls\1.gamma", key).replace("reg_token", "storage_tokens")
+        if not key.endswith(("q_bias", "v_bias")):
+            state[key] = value
+    with torch.no_grad():
+        for index, block in enumerate(model.blocks):
+            block.attn.q_bias.normal_(std=bias) if bias else block.attn.q_bias.zero_()
+            block.attn.v_bias.normal_(std=bias) if bias else block.attn.v_bias.zero_()
+            zeros = torch.zeros_like(block.attn.q_bias)
+            state[f"blocks.{index}.attn.qkv.bias"] = torch.cat([block.attn.q_bias, zeros, block.attn.v_bias]).clone()
+            state[f"blocks.{index}.attn.qkv.bias_mask"] = torch.ones(72)
+    state |= {"mask_token": torch.zeros(1, 24), "rope_embed.periods": torch.ones(2)}
+    torch.save(state, path)
+    return model
+
+
+DINOV3 = {"embed_dim": 24, "depth": 2, "num_heads": 3, "img_size": 64, "num_classes": 0}
+DINOV3_ARCH = "vit_small_patch16_dinov3{}(embed_dim=24, depth=2, num_heads=3, img_size=64)"
+
+
+def test_biases_of_dinov3_under_an_architecture_without_them_are_named(tmp_path):
+    model = dinov3_file(tmp_path / "w.pth", bias=0.5)
+    message = refusal(tmp_path / "w.pth", arch=DINOV3_ARCH.format(""))
+    assert "blocks.0.attn.qkv.bias" in message
+    assert "no place" in message
+    loaded = load(tmp_path / "w.pth", arch=DINOV3_ARCH.format("_qkvb"))
+    assert same(loaded.module, model, (64, 64))
+
+
+def test_biases_of_zeros_are_let_go(tmp_path, capsys):
+    model = dinov3_file(tmp_path / "w.pth", bias=0)
+    assert same(load(tmp_path / "w.pth", arch=DINOV3_ARCH.format("")).module, model, (64, 64))
+    assert capsys.readouterr().out == ""
+
+
+def test_arrays_that_timm_drops_without_a_word_are_named(module, tmp_path):
+    state = {**module.state_dict(), "pre_logits.fc.weight": torch.ones(48, 48), "pre_logits.fc.bias": torch.ones(48)}
+    torch.save(state, tmp_path / "w.pth")
+    assert "pre_logits.fc.weight" in refusal(tmp_path / "w.pth")
 
 
 def test_numbers_that_are_not_finite_are_refused(module, tmp_path):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
+import io
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import timm
@@ -145,16 +147,63 @@ def convert(state: State, module: nn.Module, name: str) -> State:
     names = {key for key, _ in _all_tensors(module)}
     if any(re.match(r"blocks\.0\.ls1\.gamma", key) for key in names):
         state = {re.sub(r"^(blocks\.\d+)\.gamma_([12])$", r"\1.ls\2.gamma", k): v for k, v in state.items()}
-    rename = getattr(sys.modules.get(type(module).__module__), "checkpoint_filter_fn", None)
+    rename = next(
+        (found for cls in type(module).__mro__ if (found := getattr(sys.modules.get(cls.__module__), _FILTER, None))),
+        None,
+    )
     if rename is not None:
         try:
-            state = rename(dict(state), module)
+            with contextlib.redirect_stdout(io.StringIO()):  # timm prints what it leaves out
+                before, state = state, rename(dict(state), module)
+                lost = _without_place(before, state, lambda given: rename(given, module))
         except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, AssertionError) as error:
             raise ModelError(
                 f"The weights in {name} could not be fitted to {type(module).__name__}: {error}."
             ) from error
-    # Learned only for pre-training, or computed and not learned.
-    return {k: v for k, v in state.items() if k in names or not re.search(r"(^|\.)(mask_token|rope\..*)$", k)}
+        if lost:
+            shown = ", ".join(plain_text(key, 80) for key in lost[:4]) + (" ..." if len(lost) > 4 else "")
+            raise ModelError(
+                f"The weights in {name} hold {len(lost)} arrays that have no place in {type(module).__name__}: {shown}."
+                " Name the architecture that they were trained as."
+            )
+    return {k: v for k, v in state.items() if k in names or not HARMLESS.search(k)}
+
+
+_FILTER = "checkpoint_filter_fn"
+
+HARMLESS = re.compile(
+    r"(^|\.)mask_token$"  # learned for pre-training only
+    r"|(^|\.)(rope|rope_embed|rot_pos_emb)\.|(^|\.)(periods|freqs_cis|inv_freq)$"  # computed from the positions
+    r"|\.bias_mask$"  # says that keys have no bias
+    r"|^(local_cls_norm|projectors)\."  # DINOv3's norm for small crops and its distillation, read by no head
+    r"|(^|\.)(relative_position_index|attn_mask|num_batches_tracked)$"  # tables and counters
+)
+"""Arrays of a file that are let go where the model has no place for them. All others are named."""
+
+
+def _without_place(before: State, after: State, rename: Callable[[State], Mapping[str, Any]]) -> list[str]:
+    """The arrays of ``before`` that are nowhere in ``after``: neither as they are nor in what was made of them.
+
+    An array whose memory is not found again was either used up in a new one (resampled, added) or left out. Which of
+    the two is seen by renaming once more without it.
+    """
+    memory = {tensor.untyped_storage().data_ptr() for tensor in after.values()}
+    lost = []
+    for key, tensor in before.items():
+        if tensor.untyped_storage().data_ptr() in memory or HARMLESS.search(key):
+            continue
+        if key.endswith("bias") and not bool(tensor.any()):
+            continue  # a bias of zeros adds nothing
+        try:
+            without = rename({k: v for k, v in before.items() if k != key})
+        except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, AssertionError, TypeError):
+            continue  # it was needed
+        same = without.keys() == after.keys() and all(
+            without[k].shape == after[k].shape and torch.equal(without[k], after[k]) for k in after
+        )
+        if same:
+            lost.append(key)
+    return lost
 
 
 def _all_tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:

@@ -63,7 +63,10 @@ def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
         raise ModelError(f"{name} holds no weights that could be recognised; it has {keys or 'nothing'}.")
     layout, state = found
     check_tensors(state, path)
-    checkpoint = _open_clip(state, layout, name) or Checkpoint(_clean(state), layout)
+    checkpoint = _open_clip(state, layout, name)
+    if checkpoint is None:
+        own, others = _clean(state)
+        checkpoint = Checkpoint(own, layout + _left_out(others))
     if _fold_batch_norm(checkpoint.state, name):
         checkpoint.layout += ", linear probe of MAE's layout (a BatchNorm before the head, folded into it)"
     _read_facts(content, checkpoint)
@@ -97,8 +100,18 @@ _PATCHES = "patch_embed.proj.weight"
 _PREFERRED = ("", "teacher.", "ema.", "base_encoder.", "student.", "encoder.", "backbone.", "model.")
 
 
-def _clean(state: State) -> State:
+def _left_out(others: list[str]) -> str:
+    """A part of a sentence on arrays of other networks or of a pre-training; nothing where there are none."""
+    if not others:
+        return ""
+    shown = ", ".join(plain_text(key, 60) for key in others[:3]) + (", ..." if len(others) > 3 else "")
+    return f", without {len(others)} arrays of other parts ({shown})"
+
+
+def _clean(state: State) -> tuple[State, list[str]]:
+    """The weights of the one network that is looked into, in plain names, and the names of what was left out."""
     cleaned: State = {}
+    others: list[str] = []
     for key, value in state.items():
         while key.startswith(_WRAPPERS):
             key = key.removeprefix("module.").removeprefix("_orig_mod.")
@@ -112,9 +125,11 @@ def _clean(state: State) -> State:
         inner = {key.removeprefix(prefix): v for key, v in cleaned.items() if key.startswith(prefix)}
         # A backbone's head may stand beside it.
         outer = {k: v for k, v in cleaned.items() if k.startswith(("head.", "fc_norm.")) and k not in inner}
+        others = [key for key in cleaned if not key.startswith(prefix) and key not in outer]
         cleaned = {**inner, **outer}
     cleaned = _from_torchvision(cleaned)
-    return {key: value for key, value in cleaned.items() if not _is_left_over(key)}
+    others += [key for key in cleaned if _is_left_over(key)]
+    return {key: value for key, value in cleaned.items() if not _is_left_over(key)}, others
 
 
 def _open_clip(state: State, layout: str, name: str) -> Checkpoint | None:
