@@ -131,3 +131,13 @@ def test_the_command_computes_maps_once_and_ranks_again_without_a_model(tmp_path
     assert len(json.loads((tmp_path / "r" / "rank.json").read_text())["candidates"]) == 4 + 6
     assert main(["rank", str(tmp_path / "r"), "--thresholds", "otzu"]) == 2
     assert main(["rank", str(tmp_path / "r"), "--methods", "lrp"]) == 2
+
+
+def test_several_processes_score_as_one(evaluated, monkeypatch):
+    monkeypatch.setattr("vitinspect.evaluation.ranking.CHUNK", 1)
+    folder, root = evaluated
+    chosen = candidates([make_method(m) for m in METHODS])
+    done: list[tuple[int, int]] = []
+    several = rank(folder, open_dataset(root), chosen, processes=2, progress=lambda *counts: done.append(counts))
+    np.testing.assert_array_equal(several.scores, ranked(evaluated).scores)
+    assert done[-1] == (4, 4)

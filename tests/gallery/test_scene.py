@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vitinspect.gallery import BADGE_CLASS, BADGE_SHARE, CLASSES, TWIN_CLASS, make_scene, scenes
-from vitinspect.gallery.parallel import run_jobs
+from vitinspect.parallel import run_jobs
 
 
 def fingerprint(job: tuple[int, int]) -> str:

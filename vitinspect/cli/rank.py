@@ -80,7 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
     out.check(NAMES)
     with ProgressLine("ranking", unit="pictures") as line:
         ranking: Ranking = rank(
-            folder, dataset, chosen, score=arguments.score, normalisation=arguments.normalise, progress=line
+            folder,
+            dataset,
+            chosen,
+            score=arguments.score,
+            normalisation=arguments.normalise,
+            processes=None,
+            progress=line,
         )
     table = table_of(ranking, decimals=arguments.decimals)
     texts = {name: written(table, Path(name).suffix) for name in NAMES if not name.endswith("json")}

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ from vitinspect.files import read_metadata
 from vitinspect.fusion import fuse, short_names
 from vitinspect.maps import AttributionMap, resize
 from vitinspect.models.placement import Placement
-from vitinspect.progress import CancelToken, Progress, check
+from vitinspect.parallel import run_jobs
+from vitinspect.progress import CancelToken, Progress
 from vitinspect.scores import choosing
 from vitinspect.scores.masks import average_precision, ratio
 from vitinspect.scores.statistics import Mean
@@ -42,7 +42,7 @@ SCORES = {
     "pixel_accuracy": Column("pixel_accuracy", "Pixel accuracy (%)", percent=True),
     "average_precision": Column("average_precision", "AP (%)", percent=True),
 }
-READ_AHEAD = 8
+CHUNK = 25
 CHOSEN = Column("chosen", "Chosen on other pictures (%)", percent=True)
 
 Cutting = tuple[str, tuple[tuple[str, float], ...]]
@@ -140,10 +140,12 @@ def rank(
     *,
     score: str = "iou",
     normalisation: str = "minmax",
+    processes: int | None = 1,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Ranking:
-    """Score the candidates on the annotated pictures of a run from its saved maps."""
+    """Score the candidates on the annotated pictures of a run from its saved maps; with ``processes`` None on all cores
+    (spawned: a script that calls it so needs a guard for its main part)."""
     if score not in SCORES:
         raise ParameterError(f"A ranking is by one of {', '.join(SCORES)}, not {score!r}.")
     with Store(folder / FILE) as store:
@@ -158,54 +160,52 @@ def rank(
     missing = {key for candidate in chosen for key in candidate.keys} - set(rows)
     if missing:
         raise DataError(f"{folder} has no maps of {', '.join(sorted(missing))}; it has {', '.join(rows)}.")
-    values = np.full((len(chosen), len(items), len(annotators)), np.nan)
-
-    def read(item: Item) -> _Read:
+    work = _Work(
+        tuple(chosen), tuple(annotators), replace(dataset, items=()), run.plan.fingerprint, normalisation, score
+    )
+    parts = []
+    for item in items:
         files = saver.files(item)
-        maps = {key: _read_map(files["maps", name], run) for key, name in rows.items()}
-        about = read_metadata(files["maps", next(iter(rows.values()))])
-        return _Read(maps, about["input_size"], {who: _truth(dataset, item, who, about) for who in item.masks})
-
-    for place, found in enumerate(_read_ahead(read, items, cancel)):
-        for number, prediction in enumerate(_predictions(chosen, found.maps, found.size, normalisation, score)):
-            for who, truth in found.truths.items():
-                values[number, place, annotators.index(who)] = _scored(prediction, truth, score)
-        if progress is not None:
-            progress(place + 1, len(items))
+        parts.append((item, {key: files["maps", name] for key, name in rows.items()}))
+    # Starting a process takes about as long as the work on a hundred pictures.
+    size = CHUNK if len(parts) >= 4 * CHUNK else len(parts)
+    chunks = [parts[start : start + size] for start in range(0, len(parts), size)]
+    sizes = [len(chunk) for chunk in chunks]
+    values = np.full((len(chosen), len(items), len(annotators)), np.nan)
+    for number, found in run_jobs(work, chunks, sizes=sizes, processes=processes, progress=progress, cancel=cancel):
+        values[:, number * size : number * size + sizes[number]] = found
     return Ranking(
         list(chosen), values, [item.key for item in items], annotators, score, run, normalisation, run.plan.seed
     )
 
 
 @dataclass(frozen=True)
-class _Read:
-    """What is needed of one picture."""
+class _Work:
+    """Scores some pictures, in this process or another."""
 
-    maps: dict[str, AttributionMap]
-    size: tuple[int, int]
-    truths: dict[str, np.ndarray]
+    chosen: tuple[Candidate, ...]
+    annotators: tuple[str, ...]
+    dataset: Dataset
+    fingerprint: str
+    normalisation: str
+    score: str
 
-
-def _read_ahead(read: Callable[[Item], _Read], items: Sequence[Item], cancel: CancelToken | None) -> Iterator[_Read]:
-    """The files of the pictures, decoded by threads while others are scored."""
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="read-ahead") as pool:
-        waiting: list[Future[_Read]] = []
-        try:
-            for item in items:
-                check(cancel)
-                waiting.append(pool.submit(read, item))
-                if len(waiting) > READ_AHEAD:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
-        finally:
-            for future in waiting:
-                future.cancel()
+    def __call__(self, parts: Sequence[tuple[Item, Mapping[str, Path]]]) -> np.ndarray:
+        values = np.full((len(self.chosen), len(parts), len(self.annotators)), np.nan)
+        for place, (item, files) in enumerate(parts):
+            maps = {key: _read_map(path, self.fingerprint) for key, path in files.items()}
+            about = read_metadata(next(iter(files.values())))
+            truths = {who: _truth(self.dataset, item, who, about) for who in item.masks}
+            found = _predictions(self.chosen, maps, about["input_size"], self.normalisation, self.score)
+            for number, prediction in enumerate(found):
+                for who, truth in truths.items():
+                    values[number, place, self.annotators.index(who)] = _scored(prediction, truth, self.score)
+        return values
 
 
-def _read_map(path: Path, run: Results) -> AttributionMap:
+def _read_map(path: Path, fingerprint: str) -> AttributionMap:
     about = read_metadata(path)
-    if about.get("fingerprint") != run.plan.fingerprint:
+    if about.get("fingerprint") != fingerprint:
         raise DataError(f"{path} is missing or of another model; `vitinspect evaluate --save maps` writes it.")
     with np.load(path, allow_pickle=False) as archive:
         values = archive["values"]

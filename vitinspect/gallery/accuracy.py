@@ -22,12 +22,12 @@ import torch
 from numpy.typing import NDArray
 
 from vitinspect.errors import DataError
+from vitinspect.parallel import run_jobs
 from vitinspect.progress import CancelToken, Progress, ProgressLine, check
 from vitinspect.resources import demo_model_folder
 
 from .fresh import Wanted, paint_batch, questions
 from .model import load_bundled, to_input
-from .parallel import run_jobs
 from .scene import BADGE_CLASS, TWIN_CLASS
 from .shapes import CLASSES
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from vitinspect.parallel import run_jobs
 from vitinspect.progress import CancelToken, Progress
 
-from .parallel import run_jobs
 from .scene import BADGE_CLASS, Scene, has_two_objects, make_scene
 from .shapes import CLASSES
 

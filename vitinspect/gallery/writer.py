@@ -26,11 +26,11 @@ from PIL import Image
 from vitinspect.errors import DataError
 from vitinspect.files import write_atomic
 from vitinspect.output import OutputFolder
+from vitinspect.parallel import run_jobs
 from vitinspect.progress import CancelToken, Progress
 from vitinspect.version import __version__
 
 from .annotators import ANNOTATORS
-from .parallel import run_jobs
 from .scene import BadgeRule, Mask, Scene, has_two_objects, make_scene
 
 RECIPE = "gallery.json"

@@ -1,4 +1,4 @@
-"""Painting on all cores: jobs in spawned processes, in no particular order, with progress and cancellation."""
+"""Work on all cores: jobs in spawned processes, in no particular order, with progress and cancellation."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def run_jobs(
             yield number, future.result()
     except BrokenProcessPool as error:
         raise DataError(
-            "A process that was painting scenes ended without a word, most likely for want of memory. Try fewer "
-            "processes or a smaller size."
+            "A process that shared the work ended without a word, most likely for want of memory. Try fewer processes "
+            "or a smaller size."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
