@@ -6,10 +6,11 @@ from scripts.mutants.mutant import Mutant
 
 _WALK = "tests/app/test_walk.py"
 _PURE = "tests/app/test_pure.py"
+_LATE = "tests/app/services/test_late_answers.py"
 
 
-def _in(name: str, mistake: str, old: str, new: str, *tests: str) -> Mutant:
-    return Mutant(mistake, f"vitinspect/app/{name}.py", old, new, tests or (_WALK,))
+def _in(name: str, mistake: str, old: str, new: str, *tests: str, survives: str = "") -> Mutant:
+    return Mutant(mistake, f"vitinspect/app/{name}.py", old, new, tests or (_WALK,), survives)
 
 
 MUTANTS = (
@@ -48,6 +49,7 @@ MUTANTS = (
         "maps of another picture stay",
         "if old is not None and old.address.content == where.content:",
         "if old is not None:",
+        survives="another picture has emptied the maps before; the comparison stands guard a second time",
     ),
     _in(
         "services/maps",
@@ -60,12 +62,14 @@ MUTANTS = (
         "answers to an old request are accepted",
         "if isinstance(result, WithoutRegion) and result.address == self._wanted:",
         "if isinstance(result, WithoutRegion):",
+        _LATE,
     ),
     _in(
         "services/attention",
         "the attention of another token is accepted",
         "if isinstance(result, HeadAttention) and result.address == self._wanted():",
         "if isinstance(result, HeadAttention):",
+        _LATE,
     ),
     _in(
         "services/curves",
@@ -90,6 +94,7 @@ MUTANTS = (
         "answers for another picture are accepted",
         "        if path != self._state.image:\n            return\n",
         "        if not path:\n            return\n",
+        _LATE,
     ),
     _in(
         "compute/addresses",

@@ -111,8 +111,7 @@ MUTANTS = (
         "lower is never better",
         "return max(values) if column.higher_is_better else min(values)",
         "return max(values)",
-        "test_stacked",
-        "test_runner",
+        "test_tables",
     ),
     _in(
         "tables",
