@@ -178,3 +178,54 @@ class ScriptedPool(Background):
             error = problem
         if job.done is not None:
             self._results.append(lambda: self._deliver((job, result, error)))
+
+
+class FakeWorker(QObject):
+    """Runs nothing: it keeps what was asked for, and says what a test wants it to say."""
+
+    started = Signal(int, str)
+    progressed = Signal(int, int, int)
+    part = Signal(int, object)
+    finished = Signal(int, object)
+    failed = Signal(int, object)
+    ended = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[tuple[int, str, Any]] = []
+        """Number, kind and work of each request, in order."""
+        self.alive: dict[int, str] = {}
+
+    def submit(self, kind: str, work: Callable[..., Any], doing: str) -> int:
+        self.cancel(kind)
+        number = len(self.asked) + 1
+        self.asked.append((number, kind, work))
+        self.alive[number] = kind
+        return number
+
+    def cancel(self, kind: str | None = None) -> None:
+        for number in [n for n, k in self.alive.items() if kind in (None, k)]:
+            del self.alive[number]
+            self.ended.emit(number)
+
+    def knows(self, request_id: int) -> bool:
+        return request_id in self.alive
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.alive)
+
+    def last(self, kind: str) -> tuple[int, Any]:
+        """Number and keywords of the newest request of a kind."""
+        number, _, work = next(request for request in reversed(self.asked) if request[1] == kind)
+        return number, getattr(work, "keywords", work)
+
+    def finish(self, number: int, result: Any = None) -> None:
+        self.finished.emit(number, result)
+        self.alive.pop(number, None)
+        self.ended.emit(number)
+
+    def fail(self, number: int, problem: Any) -> None:
+        self.failed.emit(number, problem)
+        self.alive.pop(number, None)
+        self.ended.emit(number)

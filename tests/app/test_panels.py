@@ -7,6 +7,9 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, QPointF, Qt
 
+from vitinspect.app.panels.layer_facts import row_of
+from vitinspect.app.widgets.layer_rows import RUNNING, WAITING
+
 
 @pytest.fixture
 def several(shown, desk, settle):
@@ -138,3 +141,60 @@ def test_a_kept_map_can_be_swiped_against_another_models(shown, desk, settle):
     assert pane.map is not kept
     shown.canvas.grab()
     assert shown.canvas.picture_point(QPointF(pane.picture.center())) is not None
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(shown, desk, settle, monkeypatch):
+    """The window, with raw attention that waits until the test lets it go on."""
+    import threading
+
+    from vitinspect.explainers.methods import attention
+
+    settle()
+    go = threading.Event()
+    explain = attention.RawAttention.maps
+
+    def wait(self, run, sweep=None, early=None):
+        while not go.wait(0.01):
+            run.cancel.check()
+        return explain(self, run, sweep, early)
+
+    monkeypatch.setattr(attention.RawAttention, "maps", wait)
+    yield shown
+    go.set()
+
+
+def test_what_is_being_computed_is_not_said_to_be_missing(slow, desk, qtbot):
+    desk.state.set(plots=True, plot="scores", fusion=True, methods=("raw_attention",))
+    desk.state.set(image=str(desk.listing.path_at(1)))
+    qtbot.waitUntil(lambda: "raw_attention" in desk.results.pending, timeout=10_000)
+    row = row_of(desk.state, desk.results, desk.state.layer("raw_attention"))
+    assert row.state in (WAITING, RUNNING)
+    about = slow.bottom.tab("scores").about
+    qtbot.waitUntil(lambda: not desk.results.all_maps and "being computed" in about.text(), timeout=5000)
+    desk.coordinator.cancel()
+
+
+def test_a_cancelled_method_stays_and_says_so(slow, desk, qtbot, settle):
+    desk.state.choose("raw_attention", True)
+    qtbot.waitUntil(lambda: bool(desk.results.pending) and desk.results.progress is not None, timeout=10_000)
+    slow.actions_["cancel"].trigger()
+    qtbot.waitUntil(lambda: not desk.worker.busy, timeout=10_000)
+    assert desk.results.stopped == {"raw_attention"}
+    row = row_of(desk.state, desk.results, desk.state.layer("raw_attention"))
+    assert row.note == "cancelled"
+
+
+def test_a_kept_map_shows_in_the_grid_with_its_own_target(shown, desk, settle):
+    desk.state.set(methods=("attention_gradcam",), target=(1,), layout="grid")
+    settle()
+    shown.actions_["keep_map"].trigger()
+    desk.state.set(target=(3,))
+    settle()
+    panes = shown.canvas.panes()
+    assert [pane.map.target_text for pane in panes] == ["dog", "bee"]
+    assert panes[1].map is desk.results.kept
+    assert panes[0].map.id == "attention_gradcam"

@@ -137,6 +137,8 @@ class Labels:
             return "No method is chosen: add one at the right"
         if self._canvas.results.pending:
             return "Computing …"
+        if self._canvas.results.stopped:
+            return "Cancelled: Ctrl+R computes it"
         if self._canvas.results.refusals:
             return next(iter(self._canvas.results.refusals.values()))
         return ""

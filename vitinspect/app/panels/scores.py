@@ -138,7 +138,11 @@ class ScoresPanel(QWidget):
         """Which mask the table is of, or why there is none."""
         results = self._results
         if not results.all_maps:
-            return "No map yet: add a layer."
+            if results.pending:
+                return "The maps are being computed."
+            if results.stopped:
+                return "The maps were cancelled; Ctrl+R computes them."
+            return "No map yet: add a layer." if not results.refusals else "There is no map of the layers."
         if results.mask_error:
             return results.mask_error
         return str(results.truth.rule) if results.truth is not None else ""

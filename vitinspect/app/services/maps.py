@@ -411,7 +411,6 @@ class MapService(QObject):
 
     def cancel(self) -> None:
         """Stop what is being computed; each method that is stopped says so."""
-        self._worker.cancel("explain")
         found = self._input()
         if found is not None:
             where, card = found
@@ -422,6 +421,7 @@ class MapService(QObject):
             self._results.update(pending=frozenset())
             self._show(where, card)
         self._request = None
+        self._worker.cancel("explain")
 
     def retry(self) -> None:
         """Compute again what failed or was stopped."""

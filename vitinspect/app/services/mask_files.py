@@ -71,7 +71,7 @@ def choose_truth(
         return TruthChoice(None, f"Overlap: none. The mask shows {shown}, and {target} is explained.")
     _, mask, label = min(usable, key=lambda item: (item[0], bool(item[1].group), item[1].group))
     parts = Path(mask.path).parts
-    name = "/".join(parts[-3:] if mask.group == parts[-2] else parts[-2:])
+    name = "/".join(parts[-3:] if mask.group and mask.group in parts[-2:-1] else parts[-2:])
     what = f"the mask of {label}" if label else "whose class is not given"
     who = f", annotator {mask.group}" if mask.group and mask.group.casefold() not in known else ""
     return TruthChoice(mask, f"Overlap: with {name}, {what}{who}.")

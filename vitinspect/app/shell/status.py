@@ -60,7 +60,7 @@ class StatusBar(QStatusBar):
 
     @Slot(object)
     def _changed(self, names: frozenset[str]) -> None:
-        if names & {"progress", "model_state", "maps", "refusals"}:
+        if names & {"progress", "model_state", "maps", "refusals", "stopped"}:
             self._follow()
 
     def _follow(self) -> None:
@@ -73,6 +73,9 @@ class StatusBar(QStatusBar):
             text = f"{count} map{'s' if count != 1 else ''}" if results.model_state == READY and count else ""
             if results.refusals:
                 text += f", {len(results.refusals)} without a map"
+            cancelled = len(results.stopped - {"prediction"})
+            if cancelled:
+                text += f", {cancelled} cancelled"
             self.doing.setText(text)
             return
         self.work.set_work(progress.text, done=progress.done, total=progress.total)

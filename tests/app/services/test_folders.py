@@ -1,0 +1,52 @@
+"""A folder that is not there replaces nothing and is not remembered; its error goes with the next good one."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitinspect.app.listing import ImageList
+from vitinspect.app.services.folders import FolderService
+
+
+@pytest.fixture
+def service(bench, pictures):
+    bench.state.set(image="", folder=str(pictures))
+    made = FolderService(bench.state, bench.results, ImageList(bench.pool), bench.problems)
+    made.start()
+    bench.pool.run()
+    yield made
+    made.close()
+
+
+def test_the_first_picture_of_a_folder_is_shown(bench, service, pictures):
+    assert bench.state.image == str(pictures / "picture 1.png")
+    assert bench.results.folder_size == 6
+    assert bench.state.recent_folders == (str(pictures),)
+
+
+@pytest.mark.parametrize("how", ["open", "set"])
+def test_a_folder_that_is_not_there_replaces_nothing(bench, service, pictures, tmp_path, how):
+    bench.state.set(image=str(pictures / "picture 3.png"))
+    gone = str(tmp_path / "gone")
+    if how == "open":
+        assert not service.open(gone)
+    else:
+        bench.state.set(folder=gone, image="")
+    bench.pool.run()
+    assert bench.state.folder == str(pictures)
+    assert bench.state.image == str(pictures / "picture 3.png")
+    assert gone not in bench.state.recent_folders
+    assert gone in bench.problems.current["folder"].message
+
+
+def test_a_file_is_no_folder(bench, service, pictures):
+    assert not service.open(str(pictures / "picture 1.png"))
+    assert "a file and no folder" in bench.problems.current["folder"].message
+
+
+def test_the_error_goes_with_the_next_good_folder(bench, service, pictures, tmp_path):
+    service.open(str(tmp_path / "gone"))
+    assert service.open(str(pictures.parent))
+    bench.pool.run()
+    assert bench.problems.current == {}
+    assert bench.state.recent_folders[0] == str(pictures.parent)

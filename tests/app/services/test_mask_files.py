@@ -1,0 +1,86 @@
+"""Which mask is the truth of a target: by class, by annotator, and none where it shows something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from vitinspect.app.services.mask_files import MaskFile, MaskFinder, choose_truth
+from vitinspect.resources import gallery_folder
+
+LABELS = ("butterfly", "aster", "tench, Tinca tinca")
+
+
+def test_a_mask_of_another_class_is_not_the_targets():
+    choice = choose_truth([MaskFile("masks/a.png", "butterfly")], "aster", LABELS)
+    assert choice.mask is None
+    assert "shows butterfly" in choice.rule
+    assert "aster is explained" in choice.rule
+
+
+def test_the_mask_of_the_targets_class_comes_first():
+    masks = [MaskFile("masks/a.png", "butterfly"), MaskFile("masks-second/a.png", "aster")]
+    choice = choose_truth(masks, "aster", LABELS)
+    assert choice.mask is masks[1]
+    assert "the mask of aster" in choice.rule
+
+
+def test_a_class_is_found_by_any_of_its_names():
+    assert choose_truth([MaskFile("m.png", "tinca tinca")], "tench, Tinca tinca", LABELS).mask is not None
+
+
+def test_a_mask_whose_class_nothing_tells_is_used_and_that_is_said():
+    choice = choose_truth([MaskFile("masks/a.png")], "aster", LABELS)
+    assert choice.path == "masks/a.png"
+    assert "class is not given" in choice.rule
+
+
+def test_a_class_that_the_model_does_not_have_counts_as_not_given():
+    assert choose_truth([MaskFile("masks/a.png", "dog")], "aster", LABELS).mask is not None
+
+
+def test_the_chosen_annotators_mask_is_taken():
+    masks = [MaskFile("masks/anna/a.png", group="anna"), MaskFile("masks/ben/a.png", group="ben")]
+    assert choose_truth(masks, "aster", LABELS).mask is masks[0]
+    choice = choose_truth(masks, "aster", LABELS, "ben")
+    assert choice.mask is masks[1]
+    assert "annotator ben" in choice.rule
+
+
+def test_a_folder_with_a_classs_name_is_a_mask_per_class():
+    masks = [MaskFile("masks/aster/a.png", group="aster"), MaskFile("masks/butterfly/a.png", group="butterfly")]
+    assert choose_truth(masks, "butterfly", LABELS).mask is masks[1]
+    assert choose_truth(masks[:1], "butterfly", LABELS).mask is None
+
+
+def test_without_a_mask_that_is_said():
+    assert "no mask" in choose_truth([], "aster", LABELS).rule
+
+
+def test_the_gallery_tells_the_class_of_each_mask():
+    found = MaskFinder().masks(str(gallery_folder() / "images" / "22-shell-butterfly.jpg"))
+    assert {(mask.label, mask.group) for mask in found} >= {("shell", ""), ("butterfly", "second object")}
+    for target in ("shell", "butterfly"):
+        assert choose_truth(found, target, ("shell", "butterfly", "gem")).mask.label == target
+    assert choose_truth(found, "gem", ("shell", "butterfly", "gem")).mask is None
+
+
+def test_masks_of_annotators_are_found_in_folders_and_side_by_side(tmp_path):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    (masks / "anna").mkdir(parents=True)
+    images.mkdir()
+    for name in ("a_ben.png", "anna/a.png", "b.png", "a.txt"):
+        (masks / name).write_bytes(b"")
+    finder = MaskFinder()
+    assert [mask.group for mask in finder.masks(str(images / "a.jpg"))] == ["anna", "ben"]
+    assert [mask.group for mask in finder.masks(str(images / "b.jpg"))] == [""]
+    assert finder.masks(str(images / "c.jpg")) == ()
+
+
+@pytest.mark.parametrize("table", ["", "image\n", "image,label\na.png", '"'])
+def test_a_damaged_table_of_labels_tells_no_class(tmp_path, table):
+    images, masks = tmp_path / "images", tmp_path / "masks"
+    images.mkdir()
+    masks.mkdir()
+    (masks / "a.png").write_bytes(b"")
+    (tmp_path / "labels.csv").write_text(table)
+    assert MaskFinder().masks(str(images / "a.png"))[0].label == ""
