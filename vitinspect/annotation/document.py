@@ -189,6 +189,15 @@ class MaskDocument:
         self._finish(name)
         return touched
 
+    def preview(self, mask: NDArray[np.bool_], value: int) -> Rectangle | None:
+        """Paint a mask for now: ``abandon`` takes it back, nothing is a step before ``fill``."""
+        touched = _bounds(mask)
+        if touched is not None:
+            self.history.before(touched)
+            part = self.values[touched.slices]
+            part[mask[touched.slices]] = value
+        return touched
+
     def apply(self, value: int, mask: NDArray[np.bool_], name: str) -> Rectangle | None:
         """Let a label have just the pixels of ``mask``; what it loses becomes background, other labels stay."""
         old = self.values == value
@@ -245,6 +254,13 @@ class MaskDocument:
         """Begin with the pixels of a map or of another annotator; the origin says so for ever."""
         self.origin = replace(self.origin, started_from=source, blind=False)
         return self.fill(mask, value, f"from {source}")
+
+    def fill_with(self, values: NDArray[np.uint8], labels: Sequence[Label]) -> None:
+        """Take over another mask as a whole, as one step."""
+        self.labels = tuple(labels)
+        self.history.before(Rectangle(0, 0, *self.size))
+        self.values[...] = values
+        self._finish("take over")
 
     # --- time ---------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.maps import MapService
+from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.picture_notes import PictureNotes
@@ -88,6 +89,7 @@ class Desk(QObject):
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)
         self.attention = AttentionService(state, results, worker, problems, parent=self)
         self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
+        self.masks = MaskService(state, results, pool, problems, parent=self)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,
@@ -154,6 +156,7 @@ class Desk(QObject):
         if self._closed:
             return True
         self._closed = True
+        self.masks.close()
         end = time.monotonic() + timeout
         self.coordinator.close()
         self.derived.close()

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
 
 from vitinspect.app.services.mask_files import MaskFinder
+from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.picture_notes import Note, PictureNotes
 from vitinspect.app.session.results import Results
 from vitinspect.app.thumbnails import Thumbnails
@@ -25,6 +26,8 @@ class PictureFacts(QObject):
         super().__init__(parent)
         self._results, self._thumbnails, self._notes = results, thumbnails, notes
         self._masks = MaskFinder()
+        self.masks: MaskService | None = None
+        """The masks that are drawn; while they are, their state stands in the place of the predicted class."""
         thumbnails.arrived.connect(lambda path: self.changed.emit())
         notes.changed.connect(lambda path: self.changed.emit())
         results.changed.connect(self._results_changed)
@@ -38,6 +41,8 @@ class PictureFacts(QObject):
         return found if found is None or isinstance(found, QImage) else Unreadable(found.reason)
 
     def of(self, path: str) -> PictureInfo:
+        if self.masks is not None and self.masks.active:
+            return self._drawn(self.masks, path)
         note = self._notes.of(path)
         shown = (
             ("masks", bool(self._masks.find(path))),
@@ -47,6 +52,14 @@ class PictureFacts(QObject):
         )
         icons = tuple(name for name, on in shown if on)
         return PictureInfo(self._results.known_classes.get(path, ""), icons, tip=note.text)
+
+    def _drawn(self, masks: MaskService, path: str) -> PictureInfo:
+        """How far the mask of a picture is. Nothing else, since that could tell what is to be drawn."""
+        sidecar = masks.sidecar(path)
+        minutes, seconds = divmod(round(sidecar.origin.seconds), 60)
+        time = f" {minutes}:{seconds:02}" if sidecar.origin.seconds else ""
+        icon = {"done": ("check",), "begun": ("brush",), "nothing": ("eye-off",)}.get(sidecar.status, ())
+        return PictureInfo(sidecar.words + time, icon)
 
     def note(self, path: str) -> Note:
         return self._notes.of(path)

@@ -88,7 +88,10 @@ class MainWindow(QMainWindow):
         self.options = tool_strip.ToolOptions()
         self.properties = _Stack()
         self.frame = Frame(self.browser, self.strip, self.options, self.properties, self.film)
-        self.setCentralWidget(_column(self.context, self.message, self.frame, grows=self.frame))
+        self.contexts: dict[str, QWidget] = {}
+        """The bars above the workspaces that have one of their own."""
+        self._context_place = _column(self.context, grows=self.context)
+        self.setCentralWidget(_column(self._context_place, self.message, self.frame, grows=self.frame))
         self.readout = Readout(self.canvas, results)
         self.status = StatusBar(
             state, results, self.readout, lambda: self.canvas.scale, self.actions_["cancel"].trigger
@@ -168,8 +171,28 @@ class MainWindow(QMainWindow):
             self._network_panel = panel
         return self._network_panel
 
+    def view_in(self, workspace_id: str) -> Any:
+        """The view of a workspace that was shown before."""
+        return self._views[workspace_id]
+
+    def _show_context(self, shown: Workspace) -> None:
+        if shown.context is not None and shown.id not in self.contexts:
+            made = self.contexts[shown.id] = shown.context(self)
+            layout = self._context_place.layout()
+            assert layout is not None
+            layout.addWidget(made)
+            self._give_keys_to_the_picture(made)
+        self.context.setVisible(shown.context is None)
+        for workspace_id, bar in self.contexts.items():
+            bar.setVisible(workspace_id == shown.id)
+
+    _hide_last: Any = None
+
     def _show_workspace(self) -> None:
         shown = self.workspace
+        if self._hide_last is not None:
+            self._hide_last(self)
+        self._hide_last = shown.hidden
         first = shown.id not in self._views
         if first:
             self._views[shown.id] = shown.view(self)
@@ -183,6 +206,7 @@ class MainWindow(QMainWindow):
             if self._views[shown.id] is not self.canvas:
                 self._give_keys_to_the_picture(self._views[shown.id])
                 self._give_keys_to_the_picture(self.properties.part(shown.id))
+        self._show_context(shown)
         self.top.show_workspace(shown)
         self.frame.views.setCurrentWidget(self._views[shown.id])
         self.properties.show_part(shown.id)
@@ -236,6 +260,10 @@ class MainWindow(QMainWindow):
             if not tool_id:
                 group += 1
                 continue
+            if tool_id in ("undo", "redo"):
+                record = next(r for r in self.actions_.records if r.id == tool_id)
+                made.append(tool_strip.Tool(record.id, record.text, record.id, record.keys[0], group, acts=True))
+                continue
             tool = self.tools[tool_id]
             made.append(
                 tool_strip.Tool(tool.id, tool.title, tool.icon, tool.key, group, tip=f"{tool.title}: {tool.tip}")
@@ -255,9 +283,11 @@ class MainWindow(QMainWindow):
             self._taken[self.workspace.id] = tool_id
             self.desk.state.set(tool=tool_id)
             tool = self.tools[tool_id]
-            self.canvas.set_tool(tool)
+            view = self.workspace_view
+            own = view is not self.canvas and hasattr(view, "set_tool")
+            (view if own else self.canvas).set_tool(tool)  # type: ignore[attr-defined]
             self.strip.set_tool(tool_id)
-            options = tool.options() if self.workspace_view is self.canvas else None
+            options = tool.options() if own or view is self.canvas else None
             self.options.set_options(
                 tool.title if options is not None else "", [options] if options is not None else []
             )

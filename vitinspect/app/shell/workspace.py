@@ -63,5 +63,9 @@ class Workspace:
     """The value of the state that says which tab is open, where what is open decides what is computed."""
     choices: tuple[ViewChoice, ...] = ()
     buttons: tuple[ViewButton, ...] = ()
+    context: Make | None = None
+    """The bar above it; None for that of the model and its predictions."""
+    hidden: Callable[[MainWindow], object] | None = None
+    """Called whenever another one is shown instead."""
     shown: Callable[[MainWindow], object] | None = None
     """Called whenever it is shown."""

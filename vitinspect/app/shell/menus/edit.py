@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
 
 
+def undo(window: MainWindow) -> None:
+    """In the view, where it draws; else in the window's history."""
+    own = getattr(window.workspace_view, "undo", None)
+    if own is not None:
+        own()
+    else:
+        window.history.undo()
+
+
+def redo(window: MainWindow) -> None:
+    own = getattr(window.workspace_view, "redo", None)
+    if own is not None:
+        own()
+    else:
+        window.history.redo()
+
+
 def copy_view(window: MainWindow) -> None:
     QApplication.clipboard().setPixmap(window.workspace_view.grab())
     window.status.say("Copied the view")
@@ -20,14 +37,13 @@ def copy_view(window: MainWindow) -> None:
 MENU = Menu(
     "&Edit",
     (
-        Action("undo", "Undo", "Undo the last stroke", ("Ctrl+Z",), lambda w: w.history.undo(), needs="undo"),
+        Action("undo", "Undo", "Undo the last stroke", ("Ctrl+Z",), undo),
         Action(
             "redo",
             "Redo",
             "Do again what was undone",
             ("Ctrl+Shift+Z", "Ctrl+Y"),
-            lambda w: w.history.redo(),
-            needs="redo",
+            redo,
         ),
         SEPARATOR,
         Action("copy_view", "Copy view", "Copy what the workspace shows", ("Ctrl+C",), copy_view, needs="picture"),

@@ -1,0 +1,313 @@
+"""The Masks workspace, driven by mouse and keys as a person does."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+import vitinspect as vi
+from vitinspect.annotation.store import AnnotatorFolder
+from vitinspect.annotation.study import init_study
+from vitinspect.app.masks.painting import colour_number, colour_table, painted, sampled
+
+
+@pytest.fixture
+def drawing(shown, desk, qtbot):
+    """The window in the Masks workspace, on a picture of 120 x 60, drawn on by "ben"."""
+    desk.state.set(workspace="masks")
+    desk.masks.set_annotator("ben")
+    path = str(Path(desk.state.folder) / "picture 4.png")
+    desk.state.set(image=path)
+    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.size == (60, 120))
+    shown.workspace_view.setFocus()
+    return shown
+
+
+def at(view, x, y):
+    return view.to_screen((x, y)).toPoint()
+
+
+def drag(view, *points, button=Qt.MouseButton.LeftButton, modifier=Qt.KeyboardModifier.NoModifier):
+    spots = [at(view, *point) for point in points]
+    QTest.mousePress(view, button, modifier, spots[0])
+    for spot in spots[1:]:
+        QTest.mouseMove(view, spot)
+        _moved(view, spot, button, modifier)
+    QTest.mouseRelease(view, button, modifier, spots[-1])
+
+
+def _moved(view, spot, button, modifier):
+    # QTest.mouseMove says nothing of the buttons.
+    from PySide6.QtCore import QEvent, QPointF
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QApplication
+
+    where = QPointF(spot)
+    event = QMouseEvent(
+        QEvent.Type.MouseMove, where, view.mapToGlobal(where), Qt.MouseButton.NoButton, button, modifier
+    )
+    QApplication.sendEvent(view, event)
+
+
+def mask_of(desk):
+    return desk.masks.document.values
+
+
+def test_a_stroke_is_drawn_undone_and_written_when_the_picture_is_left(drawing, desk, qtbot, pictures):
+    view = drawing.workspace_view
+    view.tool.work.set(size=10, smooth=False)
+    drag(view, (20, 20), (60, 20), (60, 40))
+    drawn = mask_of(desk).copy()
+    assert drawn[20, 20:60].all()
+    assert drawn[20:40, 60].all()
+    assert 400 < drawn.sum() < 900
+    drag(view, (60, 20), (60, 20), button=Qt.MouseButton.RightButton)
+    assert not mask_of(desk)[20, 60]
+    drawing.actions_["undo"].trigger()
+    assert np.array_equal(mask_of(desk), drawn)
+    desk.state.set(image=str(pictures / "picture 1.png"))
+    written = pictures / "masks" / "ben" / "picture 4.png"
+    qtbot.waitUntil(lambda: written.is_file() and not any(one.writing for one in desk.masks._open.values()))
+    assert np.array_equal(vi.masks.load(written), drawn)
+    desk.state.set(image=str(pictures / "picture 4.png"))
+    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.size == (60, 120))
+    drawing.actions_["undo"].trigger()  # undo is still there
+    assert not mask_of(desk).any()
+
+
+def test_drawing_goes_on_while_zoomed_and_moved(drawing, desk):
+    view = drawing.workspace_view
+    view.tool.work.set(size=4, smooth=False)
+    view.zoom_by(6.0)
+    QTest.keyPress(view, Qt.Key.Key_Space)
+    before = view.view
+    drag(view, (60, 30), (56, 28))
+    QTest.keyRelease(view, Qt.Key.Key_Space)
+    assert view.view != before
+    assert not mask_of(desk).any()
+    drag(view, (58, 30), (62, 30))
+    rows, columns = np.nonzero(mask_of(desk))
+    assert (columns.min(), columns.max()) == (56, 63)
+    assert (rows.min(), rows.max()) == (28, 31)
+
+
+def test_shift_draws_a_straight_line_from_the_last_end(drawing, desk):
+    view = drawing.workspace_view
+    view.tool.work.set(size=2, smooth=False)
+    drag(view, (10, 10), (12, 10))
+    drag(view, (50, 40), (50, 40), modifier=Qt.KeyboardModifier.ShiftModifier)
+    assert mask_of(desk)[25, 31]  # on the line between
+
+
+def test_polygon_rectangle_lasso_and_fill(drawing, desk):
+    view = drawing.workspace_view
+    drawing.take_tool("mask-rectangle")
+    drag(view, (5.5, 5.5), (14.5, 9.5))
+    assert mask_of(desk).sum() == 50
+    drawing.take_tool("mask-polygon")
+    for corner in ((30, 10), (50, 10), (50, 30), (99, 50)):
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, *corner))
+    QTest.keyClick(view, Qt.Key.Key_Backspace)
+    QTest.keyClick(view, Qt.Key.Key_Return)
+    assert mask_of(desk)[15, 45]
+    assert not mask_of(desk)[25, 32]
+    assert not mask_of(desk)[40, 70]
+    drawing.take_tool("mask-lasso")
+    drag(view, (70, 10), (90, 10), (90, 30), (70, 30), (70, 11))
+    assert mask_of(desk)[20, 80]
+    drawing.take_tool("mask-fill")
+    view.tool.work.set(tolerance=255)
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, 3, 50))
+    assert mask_of(desk).all()
+    for _ in range(4):
+        drawing.actions_["undo"].trigger()
+    assert not mask_of(desk).any()
+
+
+def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, desk, qtbot):
+    view, masks = drawing.workspace_view, desk.masks
+    masks.add_label("badge")
+    drawing.take_tool("mask-rectangle")
+    QTest.keyClick(view, Qt.Key.Key_2)
+    drag(view, (5.5, 5.5), (9.5, 9.5))
+    QTest.keyClick(view, Qt.Key.Key_9)
+    drag(view, (20.5, 5.5), (24.5, 9.5))
+    assert sorted(np.unique(mask_of(desk))) == [0, 2, 255]
+    QTest.keyClick(view, Qt.Key.Key_0)
+    assert masks.document.status == "begun"
+    assert "masks" in desk.problems.current
+    masks.operate("clear")
+    masks.set_label(2)
+    masks.operate("clear")
+    masks.set_label(255)
+    masks.operate("clear")
+    QTest.keyClick(view, Qt.Key.Key_0)
+    assert masks.document.status == "nothing"
+    assert "masks" not in desk.problems.current
+    QTest.keyClick(view, Qt.Key.Key_P)
+    assert view.tool.id == "mask-polygon"
+
+
+def test_blind_mode_hides_the_masks_of_others_and_each_mask_keeps_whether_it_was_so(drawing, desk, pictures, qtbot):
+    other = AnnotatorFolder(pictures, "anna").mask_path(pictures / "picture 4.png")
+    vi.masks.save(np.ones((60, 120), bool), other)
+    desk.masks.set_blind(True)
+    desk.masks.reopen()
+    view = drawing.workspace_view
+    assert desk.masks.current.others == {}
+    assert not desk.masks.has_map
+    view.tool.work.set(size=10)
+    drag(view, (20, 20), (60, 20))
+    desk.masks.set_status("done")
+    desk.masks.write_all()
+    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
+    sidecar = AnnotatorFolder(pictures, "ben").sidecar(pictures / "picture 4.png")
+    assert (sidecar.status, sidecar.origin.started_from) == ("done", "blank")
+
+
+def test_a_mask_that_begins_with_a_map_says_so(drawing, desk, settle):
+    settle()
+    assert desk.masks.has_map
+    desk.masks.start_from_map()
+    assert mask_of(desk).any()
+    assert desk.masks.document.origin.started_from.startswith("map ")
+    assert not desk.masks.document.origin.independent
+
+
+def test_a_file_that_somebody_else_changed_is_not_overwritten(drawing, desk, pictures, qtbot, monkeypatch):
+    from vitinspect.app.shell.workspaces import masks as workspace
+
+    monkeypatch.setattr(workspace, "_ask", lambda window, one: None)
+    view, path = drawing.workspace_view, pictures / "masks" / "ben" / "picture 4.png"
+    view.tool.work.set(size=10)
+    drag(view, (20, 20), (60, 20))
+    mine = mask_of(desk).copy()
+    path.parent.mkdir(parents=True)
+    Image.fromarray(np.full((60, 120), 255, np.uint8)).save(path)
+    asked = []
+    desk.masks.conflict.connect(asked.append)
+    desk.masks.write_all()
+    qtbot.waitUntil(lambda: bool(asked))
+    assert (vi.masks.load(path) == 1).all()
+    assert np.array_equal(mask_of(desk), mine)
+    desk.masks.resolve(asked[0], "both")
+    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
+    assert np.array_equal(vi.masks.load(path), mine)
+    assert (vi.masks.load(path.with_name("picture 4 (other 1).png")) == 1).all()
+    assert "masks" not in desk.problems.current
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_work_until_it_can(drawing, desk, pictures, qtbot):
+    (pictures / "masks").write_text("in the way")
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    desk.masks.write_all()
+    qtbot.waitUntil(lambda: "masks" in desk.problems.current)
+    assert "recovery" in desk.problems.current["masks"].message
+    assert desk.masks.current.dirty
+    assert desk.masks.current.journal.path.is_file()
+    (pictures / "masks").unlink()
+    desk.masks.write_all()
+    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
+    assert "masks" not in desk.problems.current
+    assert not desk.masks.current.journal.path.exists()
+
+
+def test_what_a_dead_window_left_is_offered_and_restored(drawing, desk, pictures, qtbot):
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    drawn = mask_of(desk).copy()
+    one = desk.masks.current
+    data = one.journal.path.read_bytes()
+    desk.masks.close()
+    for path in ((pictures / "masks" / "ben" / "picture 4.png"), one.folder.sidecar_path(one.image)):
+        path.unlink()
+    one.journal.path.write_bytes(data)  # as if the process had been killed
+    desk.masks._open.clear()
+    desk.masks._current = None
+    desk.masks.active = False
+    desk.masks.activate(True)
+    assert [found.title for found in desk.masks.recovered] == ["picture 4.png by ben"]
+    assert not mask_of(desk).any()
+    desk.masks.restore(desk.masks.recovered[0])
+    assert np.array_equal(mask_of(desk), drawn)
+    assert desk.masks.recovered == []
+    assert not one.journal.path.exists()
+
+
+def test_done_goes_on_in_the_order_of_the_study(shown, desk, pictures, qtbot):
+    study = init_study(pictures, ["ben"], seed=5, repeat=2, instruction="Mark it.")
+    desk.state.set(workspace="masks")
+    desk.masks.set_annotator("ben")
+    qtbot.waitUntil(lambda: desk.masks.document is not None)
+    assert desk.masks.blind
+    order = study.order("ben")
+    desk.state.set(image=str(pictures / order[0].image))
+    seen = []
+    context = shown.contexts["masks"]
+    for _ in order:
+        qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.status == "none")
+        seen.append((os.path.basename(desk.state.image), desk.masks.repeated))
+        QTest.mouseClick(context.nothing, Qt.MouseButton.LeftButton)
+        qtbot.wait(20)
+    assert seen == [(turn.image, turn.repeated) for turn in order]
+    desk.masks.write_all()
+    qtbot.waitUntil(lambda: not any(one.dirty or one.writing for one in desk.masks._open.values()))
+    assert len(list((pictures / "repeats" / "ben").glob("*.png"))) == 2
+    assert desk.masks.progress()[:2] == (8, 8)
+
+
+def test_the_list_of_pictures_shows_how_far_each_mask_is(drawing, desk, pictures):
+    path = str(pictures / "picture 4.png")
+    assert drawing.facts.of(path).detail == "not yet"
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    assert drawing.facts.of(path).detail.startswith("begun")
+    desk.masks.set_status("done")
+    assert drawing.facts.of(path).detail.startswith("done")
+    desk.state.set(workspace="inspect")
+    assert not drawing.facts.of(path).detail.startswith("done")
+
+
+def test_the_model_and_its_predictions_are_not_above_the_drawing(drawing, desk):
+    assert not drawing.context.isVisible()
+    assert drawing.contexts["masks"].isVisible()
+    desk.state.set(workspace="inspect")
+    assert drawing.context.isVisible()
+    assert not drawing.contexts["masks"].isVisible()
+
+
+# --- painting ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_screen_pixel_shows_is_the_pixel_below_its_middle():
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert sampled(values, 1, 2, 2.0, 10, 9)[2:8:2, 1:9:2].tolist() == values.tolist()
+    assert not sampled(values, 1, 2, 2.0, 10, 9)[:2].any()
+    assert sampled(values, -2, 0, 1.0, 3, 3).tolist() == [[2, 3, 0], [6, 7, 0], [10, 11, 0]]
+    assert not sampled(values, 50, 50, 1.0, 3, 3).any()
+
+
+def test_an_outline_is_in_the_labels_colour_on_a_black_edge():
+    labels = np.zeros((9, 9), np.uint8)
+    labels[3:6, 3:6] = 1
+    picture = painted(labels, colour_table({1: "#ff0000"}, 0.5), {1: "#ff0000"})
+    assert picture[4, 4] == colour_number("#ff0000", 0.5)
+    assert picture[3, 4] == 0xFFFF0000
+    assert picture[2, 4] == 0xFF000000
+    assert picture[0, 0] == 0
+
+
+def test_a_click_beside_the_picture_fills_nothing_but_a_brush_reaches_in(drawing, desk):
+    view = drawing.workspace_view
+    drawing.take_tool("mask-fill")
+    QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(1, 1))
+    assert not mask_of(desk).any()
+    drawing.take_tool("mask-brush")
+    view.tool.work.set(size=30)
+    drag(view, (-5, 30), (-5, 30))
+    assert mask_of(desk)[30, :9].all()
+    assert not mask_of(desk)[30, 11:].any()

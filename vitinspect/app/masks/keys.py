@@ -1,0 +1,36 @@
+"""The keys of the Masks workspace, as a table."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QGridLayout, QWidget
+
+from vitinspect.app.masks.tools import MASK_TOOLS
+from vitinspect.app.widgets.rows import words
+
+KEYS = (
+    ("[  ]  Alt + wheel", "size of the brush"),
+    ("X, right button", "draw becomes erase"),
+    ("Shift + drag", "a straight line; from the end of the last stroke"),
+    ("1 to 9", "label; 9 is ignore"),
+    ("0", "nothing here"),
+    ("Space + drag, wheel", "move and zoom the picture"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "undo and redo, stroke by stroke"),
+    ("Esc", "take back the stroke in hand"),
+)
+
+
+class KeysTable(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        grid = QGridLayout(self)
+        grid.setContentsMargins(12, 8, 12, 8)
+        grid.setHorizontalSpacing(16)
+        entries = [(kind.key, f"{kind.title}: {kind.tip}") for kind in MASK_TOOLS] + list(KEYS)
+        half = (len(entries) + 1) // 2
+        for index, (key, text) in enumerate(entries):
+            column = 2 * (index // half)
+            grid.addWidget(words(key, "heading"), index % half, column)
+            grid.addWidget(words(text, "", wrap=True), index % half, column + 1)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        grid.setRowStretch(half, 1)

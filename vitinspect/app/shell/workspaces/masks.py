@@ -1,0 +1,100 @@
+"""Masks: what is to be seen on a picture, drawn by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.app.shell.workspace import BottomTab, ViewButton, Workspace
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from vitinspect.app.shell.window import MainWindow
+
+
+def _view(window: MainWindow) -> QWidget:
+    from vitinspect.app.masks.tools import make_mask_tools
+    from vitinspect.app.masks.view import MaskView
+
+    masks = window.desk.masks
+    view = MaskView(masks, window.desk.results)
+    window.tools.update(make_mask_tools(masks))
+    masks.listed = lambda: [
+        window.desk.listing.path_at(row) for row in range(min(window.desk.listing.rowCount(), 2000))
+    ]
+    masks.conflict.connect(lambda one: _ask(window, one))
+    masks.told.connect(window.facts.changed)
+    view.zoomed.connect(window.status.follow_zoom)
+    window.facts.masks = masks
+    return view
+
+
+def _context(window: MainWindow) -> QWidget:
+    from vitinspect.app.masks.context import MaskContext
+
+    made = MaskContext(window.desk.masks)
+    made.next_wanted.connect(lambda: _go_on(window))
+    made.done.connect(window.focus_view)
+    return made
+
+
+def _properties(window: MainWindow) -> QWidget:
+    from vitinspect.app.masks.panel import MaskPanel
+
+    return MaskPanel(window.desk.masks, window.view_in("masks"))
+
+
+def _keys(window: MainWindow) -> QWidget:
+    from vitinspect.app.masks.keys import KeysTable
+
+    return KeysTable()
+
+
+def _go_on(window: MainWindow) -> None:
+    following = window.desk.masks.next_image()
+    if following:
+        if following == window.desk.state.image:
+            window.desk.masks.reopen()
+        window.desk.state.set(image=following)
+    else:
+        window.actions_["next"].trigger()
+    window.focus_view()
+
+
+def _ask(window: MainWindow, one: Any) -> None:
+    """Somebody else changed the file of a mask: which of the two is it to be?"""
+    from PySide6.QtCore import Qt
+    from PySide6.QtWidgets import QMessageBox
+
+    from vitinspect.names import shown
+
+    box = QMessageBox(window)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setWindowTitle("The mask was changed by somebody else")
+    box.setText(f"{shown(one.folder.mask_path(one.image))} is not as it was when it was opened here.")
+    choices: dict[Any, str] = {
+        box.addButton("Keep mine", QMessageBox.ButtonRole.DestructiveRole): "mine",
+        box.addButton("Take theirs", QMessageBox.ButtonRole.DestructiveRole): "theirs",
+        box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole): "both",
+    }
+    box.finished.connect(lambda _: window.desk.masks.resolve(one, choices.get(box.clickedButton(), "both")))
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.open()
+
+
+WORKSPACE = Workspace(
+    id="masks",
+    title="Masks",
+    view=_view,
+    properties=_properties,
+    context=_context,
+    tools=(
+        *("mask-pan", "", "mask-brush", "mask-eraser", "mask-lasso", "mask-polygon", "mask-rectangle", "mask-fill"),
+        *("", "undo", "redo"),
+    ),
+    first_tool="mask-brush",
+    tabs=(BottomTab("mask-keys", "Keys", _keys),),
+    buttons=(ViewButton("fit", "Fit", "fit"), ViewButton("one-to-one", "Actual size", "actual")),
+    shown=lambda window: window.desk.masks.activate(True),
+    hidden=lambda window: window.desk.masks.activate(False),
+)
