@@ -113,6 +113,12 @@ def test_a_person_opens_the_gallery_explains_and_closes(display, tmp_path, check
         before = kept()
         person.key("space")
         wait_for(lambda: kept() >= before + 2, 60, "the map of the next picture")
+        before = kept()
+        person.key("a")
+        time.sleep(0.5)
+        person.do("type", "--delay", "40", "legrad")
+        person.key("Return")
+        wait_for(lambda: kept() > before, 60, "the map of the added layer")
         person.key("2", "t", "u", "bracketright", "bracketleft", "o", "m", "i", "o", "3", "1", "ctrl+p", "ctrl+l")
         person.do("mousemove", 600, 300, "mousedown", 1, "mousemove_relative", "--sync", 60, 30, "mouseup", 1)
         person.do("mousemove", 600, 300, "click", 4, "click", 4, "click", 5)
@@ -134,7 +140,7 @@ def test_a_person_opens_the_gallery_explains_and_closes(display, tmp_path, check
     assert list(here.iterdir()) == [], "something was written that nobody asked for"
     saved = json.loads((home / "config" / "window.json").read_text())["state"]
     assert saved["outline"] is True
-    assert saved["fusion"] is True
+    assert [layer["kind"] for layer in saved["layers"]] == ["map", "map", "fused"]
     assert saved["layout"] == "grid"
     assert Path(saved["image"]).name.startswith("02")
     log = (home / "log" / "vitinspect.log").read_text() if (home / "log" / "vitinspect.log").exists() else ""

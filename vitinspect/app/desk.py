@@ -66,6 +66,7 @@ class Desk(QObject):
         self.notes = PictureNotes(parent=self)
         self.notes.trouble.connect(lambda text: problems.report("notes", Problem(text, "", True)))
         self.folders.notes = self.notes
+        self.notes.changed.connect(lambda picture: self.folders.filter_again() if state.only_flagged else None)
         self.pictures = PictureService(
             state, results, self.listing, pool, self.settings["picture_memory"] * _MB, parent=self
         )

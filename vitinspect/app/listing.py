@@ -122,6 +122,11 @@ class ImageList(QAbstractListModel):
         return self._files
 
     @property
+    def everything(self) -> list[str]:
+        """All paths, whether the filter shows them or not."""
+        return self._everything
+
+    @property
     def total(self) -> int:
         """How many there are without the filter."""
         return len(self._everything)

@@ -64,3 +64,40 @@ def test_a_part_of_the_breadcrumb_opens_that_folder(browser, desk, pictures, set
     browser.crumbs.folder_chosen.emit(str(pictures.parent))
     settle()
     assert desk.state.folder == str(pictures.parent)
+
+
+def test_filters_narrow_each_other_and_follow_the_flags(browser, desk, qtbot):
+    for row in (1, 2, 4):
+        desk.notes.set(desk.listing.path_at(row), flagged=True)
+    first = desk.listing.path_at(1)
+    desk.state.set(only_flagged=True, filter="picture")
+    assert names(desk) == ["picture 2.png", "picture 3.png", "picture 5.png"]
+    desk.notes.set(first, flagged=False)
+    assert names(desk) == ["picture 3.png", "picture 5.png"]
+    desk.state.set(filter="5")
+    assert names(desk) == ["picture 5.png"]
+
+
+def test_a_range_of_a_runs_scores_can_be_chosen(browser, desk, pictures, tmp_path, qtbot, settle):
+    from vitinspect.evaluation.plan import Plan
+    from vitinspect.evaluation.store import FILE, ImageResult, Score, Store
+
+    folder = tmp_path / "run"
+    with Store(folder / FILE) as store:
+        store.claim(Plan(data=str(pictures)))
+        for i, iou in enumerate((0.2, 0.6, 0.4, 0.1, 0.5)):
+            store.add(ImageResult(f"picture {i + 1}.png", i, scores=[Score("rollout", "iou", iou)]))
+    assert "score" not in browser.chips.buttons
+    desk.state.set(run=str(folder), sort="score")
+    qtbot.waitUntil(lambda: "score" in browser.chips.buttons, timeout=5000)
+    settle()
+    menu = browser.chips.buttons["score"].menu_of()
+    assert len(menu.actions()) == 4
+    menu.actions()[3].trigger()
+    assert desk.state.score_range == (pytest.approx(0.5), pytest.approx(0.6))
+    assert set(names(desk)) == {"picture 2.png", "picture 5.png"}
+    assert browser.chips.value("score") == desk.state.score_range
+    desk.state.set(sort="name")
+    assert (desk.state.score_range, "score" in browser.chips.buttons) == ((), False)
+    qtbot.waitUntil(lambda: len(names(desk)) == 6)
+    settle()

@@ -26,7 +26,7 @@ from vitinspect.app.services.folders import FolderService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets.breadcrumb import Breadcrumb
-from vitinspect.app.widgets.chips import Chip, Chips
+from vitinspect.app.widgets.chips import Chip, Chips, Choices
 from vitinspect.app.widgets.fields import Slider
 from vitinspect.app.widgets.picture_list import PictureList
 from vitinspect.app.widgets.rows import icon_button, line, words
@@ -183,19 +183,36 @@ class Browser(QFrame):
         self._state.set(image=path)
 
     def _chips(self) -> list[Chip]:
+        scored = self._results.run is not None and self._state.sort == "score"
         counts = Counter(self._results.known_classes.values())
         classes = tuple((label, f"{label} ({count} so far)") for label, count in sorted(counts.items()))
         return [
             Chip("mask", "has mask", "Only pictures with a mask beside them"),
             Chip("class", "predicted", "Only pictures that were predicted as a class; of those looked at", classes),
             Chip("flagged", "flagged", "Only pictures that you flagged"),
+            *([Chip("score", "score", "Only pictures whose score lies in a range", self._ranges)] if scored else []),
         ]
+
+    def _ranges(self) -> Choices:
+        """Quarters of the scores that the pictures have."""
+        listing = self._listing
+        found = sorted(s for s in (listing.score_of(path) for path in listing.everything) if s is not None)
+        if len(found) < 4:
+            return ()
+        edges = [found[0], *(found[len(found) * i // 4] for i in (1, 2, 3)), found[-1]]
+        names = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+        return tuple(
+            ((low, high), f"{name}: {low:.3f} to {high:.3f}")
+            for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
+        )
 
     def _chip_changed(self, chip: str, value: Any) -> None:
         if chip == "mask":
             self._state.set(only_masked=bool(value))
         elif chip == "class":
             self._state.set(only_class=value or "")
+        elif chip == "score":
+            self._state.set(score_range=tuple(value) if value else ())
         else:
             self._state.set(only_flagged=bool(value))
 
@@ -259,6 +276,7 @@ class Browser(QFrame):
             self.grid.refresh()
         if "run" in names:
             self._follow_run()
+            self.chips.set_chips(self._chips())
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -267,11 +285,19 @@ class Browser(QFrame):
             self._follow_image()
         if names & {"folder", "recent_folders", "files"}:
             self._follow_folder()
-        for chip, name in (("mask", "only_masked"), ("class", "only_class"), ("flagged", "only_flagged")):
-            if name in names:
-                self.chips.set_value(chip, getattr(state, name) or None)
         if names & {"sort", "run", "run_column"}:
             self._follow_run()
+            if state.sort != "score":
+                state.set(score_range=())
+            self.chips.set_chips(self._chips())
+        for chip, name in (
+            ("mask", "only_masked"),
+            ("class", "only_class"),
+            ("flagged", "only_flagged"),
+            ("score", "score_range"),
+        ):
+            if name in names and chip in self.chips.buttons:
+                self.chips.set_value(chip, getattr(state, name) or None)
         if "filter" in names and self.filter.text() != state.filter:
             self.filter.setText(state.filter)
             self.filter.setVisible(bool(state.filter))

@@ -13,13 +13,13 @@ from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.panels.properties import PropertiesPanel
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.in_step import look_of
-from vitinspect.app.session.layers import FILE, MAP, Layer
+from vitinspect.app.session.layers import FILE, FUSED, MAP, Layer
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT
 from vitinspect.app.widgets import icons, rows
 from vitinspect.app.widgets.layer_list import LayerList
-from vitinspect.app.widgets.method_picker import MethodPicker
+from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import MethodRow, method_rows
 from vitinspect.app.widgets.method_rows import rows_of as preset_rows
 from vitinspect.errors import DataError
@@ -144,6 +144,10 @@ class LayersPanel(QFrame):
         if len(maps) > 1:
             self._state.add_fused(maps)
 
+    def fuse_shown(self) -> None:
+        """One more layer of all maps that are shown."""
+        self.fuse([layer.id for layer in self._state.layers if layer.visible])
+
     def rename(self, layer_id: str) -> None:
         """Type another name in place."""
         self._state.set(selected=layer_id)
@@ -219,6 +223,7 @@ class LayersPanel(QFrame):
             made = MethodPicker(self.window())
             made.hide()
             made.added.connect(self.add_layers)
+            made.other_chosen.connect(lambda other: self.fuse_shown())
             made.preset_saved.connect(self._save_preset)
             made.preset_deleted.connect(self._delete_preset)
             made.closed.connect(self.list.setFocus)
@@ -253,6 +258,7 @@ class LayersPanel(QFrame):
             method_rows(size, measured=measured, refusals=refusals, shown=present),
             (*presets.built_in(), *self._own),
             of,
+            others=[OtherLayer(FUSED, "Fused map", "One more layer of all maps that are shown")],
             model_name=card.name if card is not None else "",
         )
 

@@ -17,7 +17,14 @@ from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 CAUSE = "folder"
-_UNFILTERED: dict[str, Any] = {"filter": "", "only_masked": False, "only_flagged": False, "only_class": ""}
+_UNFILTERED: dict[str, Any] = {
+    "filter": "",
+    "only_masked": False,
+    "only_flagged": False,
+    "only_class": "",
+    "score_range": (),
+}
+_CONDITIONS = frozenset(_UNFILTERED)
 _RECENT = 12
 
 
@@ -79,8 +86,8 @@ class FolderService(QObject):
             self._list()
         elif "image" in names:
             self._last_image = self._state.image
-        if names & {"filter", "only_masked", "only_flagged", "only_class"}:
-            self._listing.filter_by(self._state.filter, self._accept())
+        if names & _CONDITIONS:
+            self.filter_again()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -117,6 +124,11 @@ class FolderService(QObject):
                 self._started = True
             self._report(message)
 
+    @Slot()
+    def filter_again(self) -> None:
+        """Something that a filter asks for has changed: a flag, a score."""
+        self._listing.filter_by(self._state.filter, self._accept())
+
     def _accept(self) -> Callable[[str], bool] | None:
         """The condition on a picture, besides its name."""
         conditions: list[Callable[[str], bool]] = []
@@ -128,6 +140,9 @@ class FolderService(QObject):
         wanted, known = self._state.only_class, self._results.known_classes
         if wanted:
             conditions.append(lambda path: known.get(path) == wanted)
+        if len(self._state.score_range) == 2:
+            low, high = self._state.score_range
+            conditions.append(lambda path: _between(low, self._listing.score_of(path), high))
         return (lambda path: all(condition(path) for condition in conditions)) if conditions else None
 
     @Slot(bool)
@@ -162,3 +177,7 @@ class FolderService(QObject):
     @Slot(str)
     def _on_vanished(self, path: str) -> None:
         self._report(f"The folder {path} is not there any more. What was decoded stays; open another folder.")
+
+
+def _between(low: float, score: float | None, high: float) -> bool:
+    return score is not None and low <= score <= high

@@ -52,6 +52,8 @@ class Values:
     filter: str = ""
     only_masked: bool = False
     only_flagged: bool = False
+    score_range: tuple[float, ...] = ()
+    """Only images whose score in the run lies between these two; empty for all."""
     only_class: str = ""
     """Only images that were predicted as this class; empty for all."""
     recent_folders: tuple[str, ...] = ()
@@ -182,7 +184,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_arcs": (10, 20000),
 }
 _LARGEST = 2**31 - 1
-_SESSION_ONLY = frozenset({"tool", "pinned", "filter", "only_masked", "only_flagged", "only_class", "files"})
+_SESSION_ONLY = frozenset(
+    {"tool", "pinned", "filter", "only_masked", "only_flagged", "only_class", "score_range", "files"}
+)
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 

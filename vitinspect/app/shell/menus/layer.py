@@ -71,7 +71,7 @@ def mark(window: MainWindow, letter: str) -> None:
 
 def fuse_shown(window: MainWindow) -> None:
     """One more layer of all maps that are shown."""
-    window.layers_panel.fuse([layer.id for layer in window.desk.state.layers if layer.visible])
+    window.layers_panel.fuse_shown()
 
 
 MENU = Menu(
