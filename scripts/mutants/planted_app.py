@@ -43,6 +43,7 @@ MUTANTS = (
         "a mask that was cut before is shown for every level",
         "key = (shown.address, mode, value)",
         "key = (shown.address, mode, 0)",
+        _LATE,
     ),
     _in(
         "services/maps",
@@ -88,6 +89,7 @@ MUTANTS = (
         "an older map is scored against the mask of the present target",
         "return not shown.address.target or shown.address.target == results.target",
         "return True",
+        _LATE,
     ),
     _in(
         "services/pictures",

@@ -118,8 +118,7 @@ MUTANTS = (
         "methods are compared on different pictures",
         "shared = [image for image in reference if image in other]",
         "shared = list(other)",
-        "test_stacked",
-        "test_runner",
+        "test_tables",
     ),
     _in(
         "tables",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from vitinspect.evaluation.tables import Column, Row, Table
+from types import SimpleNamespace
+
+import pytest
+
+from vitinspect.evaluation.plan import Plan
+from vitinspect.evaluation.tables import Column, Results, Row, Table
 from vitinspect.scores.statistics import Mean
 
 RISING, FALLING = Column("iou", "IoU"), Column("deletion_auc", "Deletion AUC", higher_is_better=False)
@@ -27,3 +32,24 @@ def test_rows_that_are_fused_in_another_way_compete_among_themselves() -> None:
     assert table.best(RISING) == 0.5
     assert table.best(RISING, " (product)") == 0.9
     assert table.is_best(rows[0], FALLING)
+
+
+def test_two_methods_are_compared_on_the_pictures_that_both_have() -> None:
+    plan = Plan(data="set", methods=("rollout", "saliency"), ways=(1,))
+    names = [row.name for row in plan.rows()]
+    first = {"a": 0.9, "b": 0.8, "c": 0.7}
+    second = {"b": 0.3, "c": 0.4, "d": 0.9}
+    scores = [(image, names[0], "", "iou", value) for image, value in first.items()]
+    scores += [(image, names[1], "", "iou", value) for image, value in second.items()]
+    store = SimpleNamespace(
+        plan=plan,
+        images=lambda: iter("abcd"),
+        fact=lambda name: None,
+        scores=lambda: iter(scores),
+    )
+    results = Results(store)  # type: ignore[arg-type]
+    table = results.table("")
+    ((best, other, comparison),) = results.compare_with_best(table, table.columns[0])
+    assert (best, other) == (names[0], names[1])
+    assert comparison.difference.count == 2
+    assert comparison.difference.value == pytest.approx((0.5 + 0.3) / 2)

@@ -63,9 +63,11 @@ def test_every_request_ends_also_one_that_never_began(worker, qtbot):
 def test_the_newest_request_of_a_kind_wins(worker, qtbot):
     log = []
     finished = collect(worker.finished)
-    worker.submit("explain", slow(log, "old"), "old")
+    old = worker.submit("explain", slow(log, "old"), "old")
     qtbot.waitUntil(lambda: log == ["old"])
+    assert worker.knows(old)
     worker.submit("explain", slow(log, "between"), "between")
+    assert not worker.knows(old)
     last = worker.submit("explain", quick("new"), "new")
     qtbot.waitUntil(lambda: bool(finished))
     assert finished == [(last, "new")]

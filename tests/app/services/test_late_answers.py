@@ -13,6 +13,8 @@ from vitinspect.app.compute.addresses import AttentionAddress, InputAddress, Wha
 from vitinspect.app.compute.head_attention import HeadAttention
 from vitinspect.app.compute.what_if import WithoutRegion
 from vitinspect.app.services.attention import AttentionService
+from vitinspect.app.services.derived_maps import Derived
+from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
@@ -117,3 +119,29 @@ def test_a_picture_that_is_decoded_late_is_not_shown_for_the_next_one(window: Si
     assert window.results.picture.path == "b.png"
     first.done(pictures[0], None)
     assert window.results.picture.path == "b.png"
+
+
+def shown_map(target: tuple[int, ...]) -> SimpleNamespace:
+    ramp = np.linspace(0.0, 1.0, 100).reshape(10, 10)
+    return SimpleNamespace(id="layer", address=WHERE.of("lrp", target), heat=SimpleNamespace(fine=ramp))
+
+
+def test_a_map_of_another_target_is_not_scored(window: SimpleNamespace) -> None:
+    service = OverlapService(window.state, window.results, ScriptedPool())  # type: ignore[arg-type]
+    window.results.target = (2,)
+    assert service._fits(shown_map((2,)))
+    assert service._fits(shown_map(()))
+    assert not service._fits(shown_map((1,)))
+    window.results.predicted_for = None
+    assert not service._fits(shown_map((2,)))
+
+
+def test_each_level_has_its_own_cut(window: SimpleNamespace) -> None:
+    derived = Derived(window.state, window.results)
+    window.state.set(threshold_mode="fixed")
+    shares = []
+    for level in (0.2, 0.8, 0.2):
+        window.state.set(threshold_value=level)
+        shares.append(derived.cut(shown_map(())).share)  # type: ignore[arg-type]
+    derived.close()
+    assert shares == [0.8, 0.2, 0.8]
