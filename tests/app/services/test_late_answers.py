@@ -13,7 +13,7 @@ from vitinspect.app.compute.addresses import AttentionAddress, InputAddress, Wha
 from vitinspect.app.compute.head_attention import HeadAttention
 from vitinspect.app.compute.what_if import WithoutRegion
 from vitinspect.app.services.attention import AttentionService
-from vitinspect.app.services.derived_maps import Derived
+from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.what_if import WhatIfService
@@ -137,7 +137,7 @@ def test_a_map_of_another_target_is_not_scored(window: SimpleNamespace) -> None:
 
 
 def test_each_level_has_its_own_cut(window: SimpleNamespace) -> None:
-    derived = Derived(window.state, window.results)
+    derived = DerivedMaps(window.state, window.results)
     window.state.set(threshold_mode="fixed")
     shares = []
     for level in (0.2, 0.8, 0.2):
