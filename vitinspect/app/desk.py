@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 
 from vitinspect import paths
-from vitinspect.app.compute.thread_pool import Background
+from vitinspect.app.compute.thread_pool import CHORES, Background, Job
 from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.listing import ImageList
 from vitinspect.app.multiplex.networks import Networks
@@ -31,10 +30,10 @@ from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
+from vitinspect.app.session.saving import SavedSession
 from vitinspect.app.session.state import State
 from vitinspect.app.settings import Settings
 from vitinspect.app.thumbnails import Thumbnails
-from vitinspect.errors import DataError
 from vitinspect.json_files import read_json
 
 _log = logging.getLogger(__name__)
@@ -105,7 +104,9 @@ class Desk(QObject):
         )
         self.coordinator = Coordinator(state, services, pool, worker, parent=self)
         self.settings.changed.connect(self._bound)
-        self.window_layout: dict[str, Any] = {}
+        self.saved = SavedSession(
+            state, self.state_file, lambda work: pool.submit(CHORES, Job(lambda cancel: work())), parent=self
+        )
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
         self._closed = False
@@ -129,28 +130,28 @@ class Desk(QObject):
     def state_file(self) -> Path:
         return paths.config_folder() / "window.json"
 
+    @property
+    def window_layout(self) -> dict[str, Any]:
+        """Where the parts of the window were, as it described it when it was saved."""
+        return self.saved.layout
+
+    @window_layout.setter
+    def window_layout(self, layout: dict[str, Any]) -> None:
+        self.saved.layout = layout
+
     def restore(self) -> list[str]:
         """Bring back what was shown the last time; sentences about what could not be."""
-        try:
-            found = read_json(self.state_file())
-        except DataError as error:
-            return [f"What was shown the last time cannot be brought back. {error}"]
-        layout = found.get("layout")
-        self.window_layout = layout if isinstance(layout, dict) else {}
-        return self.state.take_over(found.get("state", {}))
+        return self.saved.restore(read_json)
+
+    def save_while_working(self) -> None:
+        """From now on, changes are kept for the next start every few seconds."""
+        self.saved.enabled = self.remembers
 
     def save(self, layout: dict[str, Any] | None = None) -> None:
         """Keep what is shown for the next start."""
-        if not self.remembers:
-            return
-        from vitinspect.files import write_atomic
-
-        document = {"state": json.loads(self.state.to_json()), "layout": layout or self.window_layout}
-        try:
-            # Names of files may hold bytes that are no text: plain JSON keeps them, as \udce9.
-            write_atomic(self.state_file(), json.dumps(document, indent=1).encode())
-        except Exception as error:
-            _log.warning("What is shown could not be saved: %s", error)
+        if self.remembers:
+            self.saved.layout = layout or self.saved.layout
+            self.saved.save()
 
     def close(self, timeout: float = 1.6) -> bool:
         """End everything: cancel, stop the threads, wait. False if a thread sits in what cannot be interrupted."""
@@ -159,6 +160,7 @@ class Desk(QObject):
         self._closed = True
         self.masks.close()
         end = time.monotonic() + timeout
+        self.saved.close()
         self.coordinator.close()
         self.derived.close()
         self.networks.close()

@@ -97,6 +97,7 @@ def run(
     hooks.install()
     app.styleHints().colorSchemeChanged.connect(window.apply_theme)
     window.first_paint.connect(desk.coordinator.start)
+    window.first_paint.connect(desk.save_while_working)
     window.closed.connect(app.quit)
     if problems:
         window.message.show_problem(Problem(" ".join(problems), "", True))
