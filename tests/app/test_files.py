@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 
@@ -10,7 +11,6 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
-from vitinspect.app.panels.grid import ThumbnailGrid
 
 from vitinspect.app import pictures, thumbnails
 from vitinspect.app.compute import map_cache
@@ -22,6 +22,7 @@ from vitinspect.app.listing import ImageList, Order, scan
 from vitinspect.app.services.mask_files import MaskFinder
 from vitinspect.app.session.results import Prediction
 from vitinspect.app.thumbnails import Broken, Thumbnails
+from vitinspect.app.widgets.picture_list import PictureList
 from vitinspect.errors import ImageError
 from vitinspect.progress import CancelToken
 
@@ -210,7 +211,7 @@ def test_the_grid_asks_only_for_what_is_in_sight(home, qapp, background, listing
             asked.append(path)
             return QImage(10, 10, QImage.Format.Format_RGB32)
 
-    grid = ThumbnailGrid(Store(background))
+    grid = PictureList(Store(background).get)
     qtbot.addWidget(grid)
     grid.setModel(listing)
     grid.resize(260, 500)
@@ -290,6 +291,13 @@ def test_a_map_comes_back_from_disk_as_it_was(home):
     assert found.values.dtype == np.float32
     assert np.array_equal(found.values, MAP.values)
     assert map_cache.read("another address") is None
+
+
+def test_a_map_from_the_disk_knows_what_it_took(home):
+    map_cache.write(dataclasses.replace(MAP, seconds=0.25))
+    assert map_cache.read(MAP.address.text).seconds == 0.25
+    map_cache.write(MAP)
+    assert map_cache.read(MAP.address.text).seconds is None
 
 
 def test_a_prediction_comes_back_with_its_place(home):

@@ -67,7 +67,7 @@ class Mapped:
     signed: bool
     resolution: str
     seconds: float | None = None
-    """What it took, where it was computed just now; the disk does not keep it."""
+    """What it took when it was computed, where that is known."""
 
     @property
     def key(self) -> str:

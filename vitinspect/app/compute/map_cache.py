@@ -125,6 +125,7 @@ def pack(value: Mapped | Predicted) -> bytes:
             "method": value.method,
             "signed": value.signed,
             "resolution": value.resolution,
+            "seconds": value.seconds,
         }
     else:
         placed = value.placed
@@ -165,7 +166,9 @@ def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
     array = np.frombuffer(body, np.dtype(header["dtype"]), offset=start)
     array = array.reshape(header["shape"]).copy()
     if header["kind"] == "map":
-        return Mapped(Address.parse(key), header["method"], array, header["signed"], header["resolution"])
+        seconds = header.get("seconds")
+        took = float(seconds) if isinstance(seconds, int | float) and seconds >= 0 else None
+        return Mapped(Address.parse(key), header["method"], array, header["signed"], header["resolution"], took)
     input_size, original_size, box = header["placed"]
     return Predicted(
         Address.parse(key).input,

@@ -258,6 +258,7 @@ class MapService(QObject):
         def done(found: Any, error: BaseException | None) -> None:
             for value in found or ():
                 self.memory.put(value)
+            self._expect([value for value in found or () if isinstance(value, Mapped)])
             self.refresh()
 
         self._pool.submit(LOOKUP, Job(look, done, dropped=lambda: self._looked_for.difference_update(keys)))
@@ -360,6 +361,11 @@ class MapService(QObject):
                 # Kept while it is shown, also where the memory has no room for two.
                 self._in_use[part.address.text] = part
             self._show(*found)
+
+    def _expect(self, kept: list[Mapped]) -> None:
+        """What maps of the disk took, for the methods that were not computed since."""
+        known = {(m.address.input.model, m.key): m.seconds for m in kept if m.seconds is not None}
+        self._results.update(measured={**known, **self._results.measured})
 
     def _note_time(self, part: Mapped) -> None:
         if part.seconds is None:

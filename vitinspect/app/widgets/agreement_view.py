@@ -92,8 +92,9 @@ class AgreementView(QWidget):
         line = QHBoxLayout(self._there)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(8)
-        line.addWidget(self.area, 1)
+        line.addWidget(self.area, 100)
         line.addLayout(side)
+        line.addStretch(1)
         self.matrix.cell_chosen.connect(self._chosen)
         self.empty = rows.note("At least two shown maps are needed to compare them.")
         whole = QVBoxLayout(self)
@@ -121,6 +122,8 @@ class AgreementView(QWidget):
             for i, a in enumerate(self._layers)
         ]
         self.matrix.set_values(names, values, tip=self._tip)
+        # The words stand beside the matrix, however wide the window is.
+        self.area.setMaximumWidth(self.matrix.sizeHint().width() + 32)
         pair = self._pairs.get(self._shown)
         self.words.setText(self._words(pair) if pair is not None else "")
 
