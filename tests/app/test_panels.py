@@ -87,7 +87,7 @@ def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, des
     assert not np.allclose(desk.results.probed.probabilities, desk.results.probabilities)
     assert all(bar.after is not None for bar in shown.context.bars.bars)
     shown.canvas.grab()
-    qtbot.keyClick(shown.canvas, Qt.Key.Key_X)
+    shown.actions_["reset_brush"].trigger()
     assert desk.results.painted is None
     assert desk.results.probed is None
 

@@ -67,6 +67,8 @@ class Canvas(QWidget):
         self._dragging = ""
         """What the mouse is doing while a button is down: "swipe", "pan" or "tool"."""
         self._pressed_pane: Pane | None = None
+        self._ratio = 0.0
+        """Pixels for each of the screen while an image is made; 0 for those of the screen."""
         self._space = False
         """Held: a drag moves the picture, whatever the tool is."""
         self._used_space = False
@@ -261,7 +263,7 @@ class Canvas(QWidget):
         """The picture with its map, kept until something about it changes: a moving cursor costs a copy."""
         picture = self.results.picture
         assert picture is not None
-        ratio = self.devicePixelRatioF()
+        ratio = self._ratio or self.devicePixelRatioF()
         outlined = self.levels
         levels = tuple(outlined.get(m.id) for m in (pane.map, pane.second) if m is not None)
         look = self.look(pane.map)
@@ -398,15 +400,27 @@ class Canvas(QWidget):
         painter.setFont(font)
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
 
-    def overlay_image(self) -> QImage | None:
-        """The active map over the picture at the picture's own size, as the canvas paints it."""
+    def view_image(self, scale: int = 1) -> QImage:
+        """What the canvas shows, with so many pixels for each of the screen."""
+        image = QImage(self.size() * scale, QImage.Format.Format_RGB32)
+        image.setDevicePixelRatio(scale)
+        self._ratio = float(scale)
+        try:
+            self.render(image)
+        finally:
+            self._ratio = 0.0
+            self._composed.clear()
+        return image
+
+    def overlay_image(self, scale: int = 1) -> QImage | None:
+        """The active map over the picture at the picture's own size or larger, as the canvas paints it."""
         from vitinspect.app.canvas import painting
 
         picture, shown = self.results.picture, self.active_map()
         if picture is None or shown is None:
             return None
-        height, width = picture.size
-        view = View(1.0)
+        height, width = picture.size[0] * scale, picture.size[1] * scale
+        view = View(float(scale))
         look = self.look(shown)
         composer = painting.Composer()
         image = composer.base(picture, view, (width, height), 1.0, look)

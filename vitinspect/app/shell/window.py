@@ -159,6 +159,10 @@ class MainWindow(QMainWindow):
     def bottom(self) -> BottomTabs:
         return self._bottoms[self.workspace.id]
 
+    def bottom_of(self, workspace_id: str) -> BottomTabs:
+        """The tabs below a workspace, also while another one is shown."""
+        return self._bottoms[workspace_id]
+
     @property
     def network_panel(self) -> Any:
         """Made when it is first needed: the window starts without it."""

@@ -41,7 +41,7 @@ class WhatIfOptions(QWidget):
         for text, tip, call in (
             ("Hide inside", "Remove what is inside the outline of the selected map", lambda: what_if.hide(inside=True)),
             ("Hide outside", "Remove all that is outside of the outline", lambda: what_if.hide(inside=False)),
-            ("Reset", "The whole picture again (X)", what_if.reset),
+            ("Reset", "The whole picture again", what_if.reset),
         ):
             layout.addWidget(button(text, call, tip=tip))
         layout.addStretch(1)

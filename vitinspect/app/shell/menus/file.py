@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog
 
 from vitinspect import resources
 from vitinspect.app.services.models import short_source
+from vitinspect.app.shell import exports
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 from vitinspect.errors import DataError
 
@@ -81,27 +81,6 @@ def reload(window: MainWindow) -> None:
     window.desk.coordinator.reload_picture()
 
 
-def save_view(window: MainWindow) -> None:
-    _save_image(window, window.workspace_view.grab().toImage(), "view")
-
-
-def save_overlay(window: MainWindow) -> None:
-    image = window.canvas.overlay_image()
-    if image is not None:
-        _save_image(window, image, "overlay")
-
-
-def _save_image(window: MainWindow, image: QImage, kind: str) -> None:
-    stem = os.path.splitext(os.path.basename(window.desk.state.image))[0]
-    path, _ = QFileDialog.getSaveFileName(window, f"Save the {kind}", f"{stem}_{kind}.png", "PNG (*.png)")
-    if path:
-        if not path.lower().endswith(".png"):
-            path += ".png"
-        if not image.save(path):
-            raise DataError(f"{path} cannot be written.")
-        window.status.say(f"Saved {path}")
-
-
 def open_settings(window: MainWindow) -> None:
     from vitinspect.app.shell.settings_dialog import SettingsDialog
 
@@ -145,17 +124,7 @@ MENU = Menu(
         ),
         Submenu("Recent models", recent_models),
         SEPARATOR,
-        Action(
-            "save_view", "Save view as PNG…", "Save what the workspace shows", ("Ctrl+S",), save_view, needs="picture"
-        ),
-        Action(
-            "save_overlay",
-            "Save overlay as PNG…",
-            "Save the picture with the selected map at the picture's own size",
-            ("Ctrl+Shift+S",),
-            save_overlay,
-            needs="map",
-        ),
+        *exports.actions(),
         SEPARATOR,
         Action("settings", "Settings…", "Theme, default model, limits of the caches", ("Ctrl+,",), open_settings),
         SEPARATOR,

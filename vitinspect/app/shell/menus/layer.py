@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vitinspect.app.session.layers import change
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 from vitinspect.app.shell.menus.view import show_tab
 
@@ -50,6 +51,18 @@ def retry(window: MainWindow) -> None:
     window.message.clear()
     window.desk.coordinator.retry()
     window.desk.networks.retry()
+
+
+def exchange_marks(window: MainWindow) -> None:
+    """A becomes B and B becomes A."""
+    state = window.desk.state
+    layers = state.layers
+    new = {layer.id: {"A": "B", "B": "A"}[layer.mark] for layer in layers if layer.mark}
+    for layer_id in new:
+        layers = change(layers, layer_id, mark="")
+    for layer_id, letter in new.items():
+        layers = change(layers, layer_id, mark=letter)
+    state.edit("Exchange A and B", layers)
 
 
 def add_layers(window: MainWindow) -> None:
@@ -109,6 +122,7 @@ MENU = Menu(
         ),
         Action("mark_a", "Mark as A", "Left of the swipe, and of the comparison", ("Shift+A",), lambda w: mark(w, "A")),
         Action("mark_b", "Mark as B", "Right of the swipe", ("Shift+B",), lambda w: mark(w, "B")),
+        Action("exchange_marks", "Exchange A and B", "A becomes B and B becomes A", ("X",), exchange_marks),
         Action("fusion", "Fuse shown maps", "One more layer of all maps that are shown", ("U",), fuse_shown),
         SEPARATOR,
         Action("next_map", "Select next map", "Select the map after this one", ("N",), next_map, needs="map"),
@@ -136,7 +150,7 @@ MENU = Menu(
             ("Ctrl+Shift+D",),
             compute_scores,
         ),
-        Action("reset_brush", "Reset what if", "The whole picture again", ("X",), lambda w: w.what_if.reset()),
+        Action("reset_brush", "Reset what if", "The whole picture again", (), lambda w: w.what_if.reset()),
         Action("unpin", "Unpin patch", "No patch is pinned any more", (), unpin, soft=("Escape",)),
         SEPARATOR,
         Action("cancel", "Cancel", "Stop the computation", ("Ctrl+.",), cancel, needs="work"),
