@@ -7,6 +7,7 @@ import pytest
 
 from vitinspect.errors import ParameterError
 from vitinspect.figures.colormaps import colormap, colormap_names, default_colormap
+from vitinspect.figures.names import nine_colours
 
 
 @pytest.mark.parametrize("name", colormap_names())
@@ -64,3 +65,10 @@ def test_the_diverging_map_is_white_at_zero_and_equally_dark_at_both_ends() -> N
 def test_an_unknown_colour_map_is_refused_with_the_names_that_there_are() -> None:
     with pytest.raises(ParameterError, match=r"'rainbow'.*viridis"):
         colormap("rainbow")
+
+
+def test_the_nine_colours_of_a_map_are_its_own() -> None:
+    for name in colormap_names():
+        table = colormap(name)
+        few = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in nine_colours(name)]
+        assert few == table[np.round(np.linspace(0, 255, 9)).astype(int)].tolist(), name

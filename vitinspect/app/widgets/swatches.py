@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QLinearGradient, QPainter, QPen, QPixmap
 
 from vitinspect.app import theme
 from vitinspect.app.widgets.layer_rows import Swatch
-from vitinspect.figures.names import default_colormap
+from vitinspect.figures.names import default_colormap, nine_colours
 
 SIZE = QSize(20, 12)
 
@@ -29,6 +29,15 @@ def gradient(name: str, width: int, height: int, *, upright: bool = False) -> QI
     return QImage(cells.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
+def few_colours(name: str, rect: QRect) -> QLinearGradient:
+    """A colour map across ``rect`` for small pictures: made without numpy, which the first window does not wait for."""
+    across = QLinearGradient(rect.left(), 0, rect.left() + rect.width(), 0)
+    colours = nine_colours(name)
+    for at, colour in enumerate(colours):
+        across.setColorAt(at / (len(colours) - 1), QColor(colour))
+    return across
+
+
 def named(name: str, *, signed: bool = False) -> str:
     """The colour map that "auto" stands for."""
     return default_colormap(signed=signed) if name == "auto" else name
@@ -40,7 +49,7 @@ def paint(painter: QPainter, rect: QRect, swatch: Swatch) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
     frame = QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5)
     if swatch.kind == "colormap":
-        painter.drawImage(rect, gradient(named(swatch.value), rect.width(), rect.height()))
+        painter.fillRect(rect, few_colours(named(swatch.value), rect))
         painter.setPen(QPen(QColor(t.border), 1))
         painter.drawRect(frame)
     elif swatch.kind == "mask":
