@@ -12,6 +12,12 @@ from PIL import Image
 from vitinspect.app.shell.exports import EXPORTS, ask, save
 from vitinspect.errors import DataError
 
+
+def size_of(path):
+    with Image.open(path) as picture:
+        return picture.size
+
+
 BY_ID = {export.id: export for export in EXPORTS}
 
 
@@ -20,11 +26,11 @@ def test_view_and_overlay_are_as_large_as_was_asked_for(shown, desk, tmp_path, s
     save(shown, BY_ID["view"], str(tmp_path / "view.png"), scale)
     save(shown, BY_ID["overlay"], str(tmp_path / "overlay.png"), scale)
     size = shown.canvas.size()
-    assert Image.open(tmp_path / "view.png").size == (size.width() * scale, size.height() * scale)
+    assert size_of(tmp_path / "view.png") == (size.width() * scale, size.height() * scale)
     height, width = desk.results.picture.size
-    overlay = Image.open(tmp_path / "overlay.png")
-    assert overlay.size == (width * scale, height * scale)
-    assert "rollout" in overlay.text["vitinspect:shows"]
+    with Image.open(tmp_path / "overlay.png") as overlay:
+        assert overlay.size == (width * scale, height * scale)
+        assert "rollout" in overlay.text["vitinspect:shows"]
 
 
 def test_a_larger_view_shows_the_same_and_leaves_the_canvas_as_it_was(shown):
@@ -86,4 +92,4 @@ def test_each_export_stands_in_the_file_menu_and_asks_where_to(shown, tmp_path, 
     ask(shown, BY_ID["overlay"])
     assert asked[0][0].endswith("_overlay.png")
     height, width = shown.desk.results.picture.size
-    assert Image.open(f"{target}.png").size == (4 * width, 4 * height)
+    assert size_of(f"{target}.png") == (4 * width, 4 * height)

@@ -10,12 +10,12 @@ from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 
 def test_each_workspace_has_a_tab_a_key_a_view_and_its_tools(shown, desk, qtbot):
     tabs = shown.top.tabs
-    assert [tabs.tabText(i) for i in range(tabs.count())] == [w.title for w in WORKSPACES] == ["Inspect", "Network"]
+    assert [tabs.tabText(i) for i in range(tabs.count())] == [w.title for w in WORKSPACES]
     for number, declared in enumerate(WORKSPACES, 1):
         qtbot.keyClick(shown, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
         assert desk.state.workspace == declared.id
         assert shown.workspace_view.isVisible()
-        assert [i for i in declared.tools if i] == [i for i in shown.strip.buttons if i in shown.tools]
+        assert {i for i in declared.tools if i} <= set(shown.strip.buttons)
         assert shown.strip.tool == declared.first_tool
         bar = shown.bottom.bar
         assert [bar.tabText(i) for i in range(bar.count())] == [tab.title for tab in declared.tabs]
@@ -48,8 +48,8 @@ def test_the_segments_at_the_right_set_the_view(shown, desk, qtbot):
 
 
 def test_a_workspace_that_another_version_saved_is_the_first_one_here(shown, desk):
-    assert workspace("masks") is WORKSPACES[0]
-    desk.state.set(workspace="masks")
+    assert workspace("of another version") is WORKSPACES[0]
+    desk.state.set(workspace="of another version")
     assert shown.workspace_view is shown.canvas
 
 

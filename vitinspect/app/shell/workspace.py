@@ -55,6 +55,8 @@ class Workspace:
     """What stands in the middle; made when the workspace is shown for the first time."""
     properties: Make
     """The panel at the right."""
+    tip: str = ""
+    """What it is for, in the menu and the palette."""
     tools: tuple[str, ...] = ()
     """Ids of the tools in the strip; "" is a gap."""
     first_tool: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+from vitinspect.app.shell.workspaces import WORKSPACES
 
 if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
@@ -30,14 +31,9 @@ def toggle_network(window: MainWindow) -> None:
 MENU = Menu(
     "&View",
     (
-        Action("inspect", "Inspect", "Maps over the picture", ("Ctrl+1",), state="workspace", value="inspect"),
-        Action(
-            "network",
-            "Network",
-            "The attention between patches as a network, block by block",
-            ("Ctrl+2",),
-            state="workspace",
-            value="network",
+        *(
+            Action(w.id, w.title, w.tip, (f"Ctrl+{number}",), state="workspace", value=w.id)
+            for number, w in enumerate(WORKSPACES, 1)
         ),
         SEPARATOR,
         Action("single", "Single map", "One map", ("1",), state="layout", value="single", where=("inspect",)),

@@ -35,6 +35,7 @@ def _agreement(window: MainWindow) -> QWidget:
 WORKSPACE = Workspace(
     id="inspect",
     title="Inspect",
+    tip="Maps over the picture",
     view=lambda window: window.canvas,
     properties=lambda window: window.layers_panel,
     tools=("pan", "pin", "", "brush", "eraser"),

@@ -85,6 +85,7 @@ def _ask(window: MainWindow, one: Any) -> None:
 WORKSPACE = Workspace(
     id="masks",
     title="Masks",
+    tip="Draw by hand what is to be seen on a picture",
     view=_view,
     properties=_properties,
     context=_context,

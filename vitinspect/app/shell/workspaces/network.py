@@ -30,6 +30,7 @@ def _view(window: MainWindow) -> QWidget:
 WORKSPACE = Workspace(
     id="network",
     title="Network",
+    tip="The attention between patches as a network, block by block",
     view=_view,
     properties=lambda window: _panel(window).properties,
     tools=("pan", "pin"),
