@@ -86,7 +86,10 @@ def from_timm(text: str, wishes: Wishes) -> Loaded:
         module = _pretrained(name, {}, text)
         notes = [note for note in [positions.resize(module, wishes.img_size, way)] if note]
         return Loaded(module, text, source, notes=notes)
-    return Loaded(_pretrained(name, size, text), text, source)
+    module = _pretrained(name, size, text)
+    if "_clip_" in name and "_ft_" not in name.partition(".")[2]:
+        module.vitinspect_embedding = True  # type: ignore[assignment]  # timm keeps the projection where classes are
+    return Loaded(module, text, source)
 
 
 def _pretrained(name: str, size: Mapping[str, Any], asked: str) -> nn.Module:
