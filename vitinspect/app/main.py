@@ -15,6 +15,7 @@ from vitinspect.app import logs, theme
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.desk import Desk
 from vitinspect.app.shell.window import MainWindow
+from vitinspect.app.widgets.icons import window_icon
 from vitinspect.errors import VitInspectError
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ def application() -> QApplication:
         app.setApplicationName("vitinspect")
         app.setDesktopFileName("vitinspect")
     assert isinstance(app, QApplication)
+    if app.windowIcon().isNull():
+        app.setWindowIcon(window_icon())
     return app
 
 

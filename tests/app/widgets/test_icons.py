@@ -61,3 +61,9 @@ def test_a_name_that_does_not_exist_fails_at_once(qapp) -> None:
 def test_the_window_has_an_icon_at_the_usual_sizes(qapp) -> None:
     sizes = {s.width() for s in icons.window_icon().availableSizes()}
     assert {16, 32, 48, 256} <= sizes
+
+
+def test_the_program_has_an_icon_for_windows_and_the_desktop(qapp) -> None:
+    from vitinspect.app import main
+
+    assert not main.application().windowIcon().isNull()

@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject
 
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.thread_pool import CHORES, Background, Job
@@ -49,28 +49,17 @@ class Coordinator(QObject):
     ) -> None:
         super().__init__(parent)
         self.state, self.services, self.pool, self.worker = state, services, pool, worker
-        state.changed.connect(self._state_changed)
-        self._started = False
 
     def start(self) -> None:
         """Begin: read the folder, decode the picture, load the model. After the first paint."""
-        self._started = True
         services = self.services
         for service in (services.run, services.folders, services.pictures, services.models, services.maps):
             service.start()
         self.pool.submit(CHORES, Job(_load_arithmetic))
-        if self.state.plots:
-            self.pool.submit(CHORES, Job(_load_plots))
 
     def close(self) -> None:
         self.services.maps.close()
         self.services.folders.close()
-
-    @Slot(object)
-    def _state_changed(self, names: frozenset[str]) -> None:
-        if self._started and "plots" in names and self.state.plots:
-            # Only where plots are wanted: half a second of Python is felt, also from another thread.
-            self.pool.submit(CHORES, Job(_load_plots))
 
     @property
     def is_due(self) -> bool:
@@ -133,7 +122,3 @@ def _load_arithmetic(cancel: Any) -> None:
     for name in ("vitinspect.thresholds", "vitinspect.fusion", "vitinspect.scores.pairs", "vitinspect.files"):
         cancel.check()
         importlib.import_module(name)
-
-
-def _load_plots(cancel: Any) -> None:
-    importlib.import_module("pyqtgraph")

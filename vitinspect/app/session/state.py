@@ -141,7 +141,6 @@ class Values:
     """Id of the workspace that is shown."""
     tool: str = "pan"
     """Id of the tool that the mouse has on the canvas."""
-    folded: tuple[str, ...] = ("Fusion",)
     plots: bool = False
     """Whether the tabs below the picture are open."""
     plot: str = "scores"
@@ -500,7 +499,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "pinned": _indices(2),
     "recent_folders": _texts,
     "recent_models": _texts,
-    "folded": _texts,
 }
 
 

@@ -110,11 +110,6 @@ def _frames(t: Theme) -> str:
 
 def _old_parts(t: Theme) -> str:
     return f"""
-    #controls {{ background: {t.window}; }}
-    #section {{ border: 0; border-top: 1px solid {t.line}; border-radius: 0; text-align: left; font-weight: bold;
-        padding: 6px 8px; }}
-    #section:checked {{ background: transparent; color: {t.text}; border-top: 1px solid {t.line}; }}
-    #section:hover {{ background: {t.hover}; }}
     #message {{ background: {t.warning_ground}; color: {t.on_warning}; border-bottom: 1px solid {t.line}; }}
     #message QLabel {{ color: {t.on_warning}; background: transparent; }}
     """
