@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitinspect.annotation.agreement import Agreement
@@ -34,6 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--consensus", choices=WAYS, help="also write one mask for each picture, made in this way")
     parser.add_argument("--region", choices=REGIONS, default="frame", help="of STAPLE (default: frame)")
+    parser.add_argument(
+        "--maps",
+        type=Path,
+        metavar="RUN",
+        help="a run folder with saved maps (`vitinspect evaluate --save maps`): also compare them with the people",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,12 +56,30 @@ def run(arguments: argparse.Namespace) -> int:
     files = result.report(arguments.out)
     if arguments.consensus:
         files += write_consensus(result, arguments.consensus, arguments.region, arguments.out)
+    said: list[str] = []
+    if arguments.maps is not None:
+        written, said = write_maps(found.masks, arguments.maps, arguments.consensus or "majority", arguments.out)
+        files += written
     people, pictures = len(result.annotators), len(result.pictures)
     print(f"{people} annotators, {pictures} pictures.")
     for name, values in (("Fleiss' kappa", result.fleiss), ("Krippendorff's alpha", result.alpha)):
         print(f"{name}: {values['frame']:.3f} in the frame, {values['box']:.3f} in the box around the union")
+    for sentence in said:
+        print(sentence)
     print(f"{shown(arguments.out / 'agreement.md')} and {len(files) - 1} more files")
     return 0
+
+
+def write_maps(masks: dict[str, dict[str, Any]], folder: Path, how: str, out: Path) -> tuple[list[Path], list[str]]:
+    """The maps of a run among the people, and what can be said of each."""
+    from vitinspect.evaluation.among_people import SavedMaps, among_people
+    from vitinspect.evaluation.people_report import write_people_report
+    from vitinspect.progress import ProgressLine
+
+    with ProgressLine("comparing maps", unit="pictures") as line:
+        found = among_people(SavedMaps(folder, masks), how=how, processes=None, progress=line)
+    ceiling = found.ceiling()
+    return write_people_report(found, out), [ceiling.sentence(name) for name in found.maps]
 
 
 def write_consensus(result: Agreement, how: str, region: str, folder: Path) -> list[Path]:

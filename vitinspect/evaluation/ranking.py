@@ -193,7 +193,7 @@ class _Work:
     def __call__(self, parts: Sequence[tuple[Item, Mapping[str, Path]]]) -> np.ndarray:
         values = np.full((len(self.chosen), len(parts), len(self.annotators)), np.nan)
         for place, (item, files) in enumerate(parts):
-            maps = {key: _read_map(path, self.fingerprint) for key, path in files.items()}
+            maps = {key: read_saved_map(path, self.fingerprint) for key, path in files.items()}
             about = read_metadata(next(iter(files.values())))
             truths = {who: _truth(self.dataset, item, who, about) for who in item.masks}
             found = _predictions(self.chosen, maps, about["input_size"], self.normalisation, self.score)
@@ -203,7 +203,7 @@ class _Work:
         return values
 
 
-def _read_map(path: Path, fingerprint: str) -> AttributionMap:
+def read_saved_map(path: Path, fingerprint: str) -> AttributionMap:
     about = read_metadata(path)
     if about.get("fingerprint") != fingerprint:
         raise DataError(f"{path} is missing or of another model; `vitinspect evaluate --save maps` writes it.")
