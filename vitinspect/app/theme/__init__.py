@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
@@ -30,6 +32,7 @@ def apply(app: QApplication, choice: str) -> Theme:
         _current = DARK if choice == "dark" else LIGHT
     if app.style().objectName() != "fusion":
         app.setStyle("Fusion")
+    _font.cache_clear()
     app.setFont(font(tokens.TEXT_SIZE))
     app.setPalette(_palette(_current))
     app.setStyleSheet(style_sheet(_current))
@@ -73,6 +76,12 @@ def _palette(t: Theme) -> QPalette:
 
 def font(pixels: int = tokens.TEXT_SIZE, *, bold: bool = False) -> QFont:
     """The system's font at a size of the design, with figures of one width."""
+    return QFont(_font(pixels, bold))
+
+
+@lru_cache(maxsize=32)
+def _font(pixels: int, bold: bool) -> QFont:
+    # Asked for at each painting of each row.
     chosen = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
     if _family:
         chosen.setFamily(_family)

@@ -157,11 +157,13 @@ class ColourMapChoice(Choice):
         super().__init__(
             [(n, "automatic" if n == "auto" else n) for n in names], name="Colours", tip=tip, parent=parent
         )
-        self._signed = False
+        self._signed: bool | None = None
         self.setIconSize(swatches.SIZE)
         self.set_signed(False)
 
     def set_signed(self, signed: bool) -> None:
+        if signed == self._signed:
+            return  # drawing the swatches anew would be felt while a slider moves
         self._signed = signed
         for row in range(self.count()):
             swatch = Swatch("colormap", swatches.named(self.itemData(row), signed=signed))
