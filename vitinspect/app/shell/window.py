@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QMainWindow,
+    QMenu,
     QPushButton,
     QSlider,
     QVBoxLayout,
@@ -41,7 +42,7 @@ from vitinspect.app.shell.status import StatusBar
 from vitinspect.app.shell.top_row import TopRow
 from vitinspect.app.shell.workspace import Workspace
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
-from vitinspect.app.widgets import tool_strip
+from vitinspect.app.widgets import icons, tool_strip
 from vitinspect.app.widgets.focus import FocusRing
 
 _LAYOUT_VERSION = 2
@@ -126,6 +127,10 @@ class MainWindow(QMainWindow):
         self.strip.triggered.connect(lambda action_id: self.actions_[action_id].trigger())
         self.history.changed.connect(self._follow_history)
         self.canvas.space_tapped.connect(self.actions_["next"].trigger)
+        self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.canvas.customContextMenuRequested.connect(
+            lambda point: self.picture_menu().popup(self.canvas.mapToGlobal(point))
+        )
         self.canvas.painted.connect(self.status.follow_zoom)
         self.canvas.hovered.connect(self._canvas_hovered)
         desk.problems.raised.connect(self.message.show_problem)
@@ -230,6 +235,16 @@ class MainWindow(QMainWindow):
         """Give the keys to what stands in the middle."""
         view = self.workspace_view
         (view.focusProxy() or view).setFocus()
+
+    def picture_menu(self) -> QMenu:
+        """What can be done with the picture in the middle."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for group in (("fit", "actual"), ("smooth", "outline", "frame"), ("unpin",), ("copy_view", "save_overlay")):
+            for action_id in group:
+                menu.addAction(self.actions_[action_id])
+            menu.addSeparator()
+        return menu
 
     def view_of(self, what: str, *arguments: Any) -> None:
         """Call the view's way to zoom, where it has one."""
@@ -366,6 +381,7 @@ class MainWindow(QMainWindow):
             self._painted = True
             # After this paint is on the screen.
             QTimer.singleShot(0, self.first_paint.emit)
+            QTimer.singleShot(0, self, lambda: self.setWindowIcon(icons.window_icon()))
         return painted
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
