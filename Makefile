@@ -1,7 +1,7 @@
 # Everything these need, they set up by themselves in .venv: see scripts/set_up.py.
 PYTHON ?= python3
 
-.PHONY: run test lint install mutants
+.PHONY: run test test-fast lint install mutants
 
 # The window on the bundled gallery; where there is no display, the same job off screen.
 run:
@@ -10,6 +10,10 @@ run:
 # The whole test suite; `make test ARGS="tests/models -x"` for a part of it.
 test:
 	@$(PYTHON) scripts/bootstrap.py test $(ARGS)
+
+# The part of it that takes under two minutes (scripts/fast_tests.txt), for the time between two commits.
+test-fast:
+	@$(PYTHON) scripts/bootstrap.py test-fast $(ARGS)
 
 # Style, format and types.
 lint:

@@ -395,12 +395,18 @@ def parallel(arguments: Sequence[str]) -> list[str]:
     return [] if alone or workers < 2 else ["-n", str(workers), "--dist", "loadfile"]
 
 
+def fast_tests() -> list[str]:
+    """The parts of the tests that take under two minutes together, from the list beside this file."""
+    lines = (ROOT / "scripts" / "fast_tests.txt").read_text("utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap.py", description="Set up vitinspect in .venv and start it.")
-    parser.add_argument("command", choices=["run", "test", "lint", "install", "mutants"])
+    parser.add_argument("command", choices=["run", "test", "test-fast", "lint", "install", "mutants"])
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to what is started")
     chosen = parser.parse_args(arguments)
-    developing = chosen.command in ("test", "lint", "mutants")
+    developing = chosen.command in ("test", "test-fast", "lint", "mutants")
     try:
         python = str(provide({"test"} if developing else set(), testing=chosen.command in ("test", "mutants")))
     except SetUpError as error:
@@ -413,6 +419,8 @@ def main(arguments: Sequence[str]) -> int:
         start([python, "-m", "vitinspect", "demo", *chosen.rest])
     if chosen.command == "test":
         start([python, "-m", "pytest", *parallel(chosen.rest), *chosen.rest])
+    if chosen.command == "test-fast":
+        start([python, "-m", "pytest", *parallel(chosen.rest), *fast_tests(), *chosen.rest])
     if chosen.command == "mutants":
         start([python, "-m", "scripts.mutants", *chosen.rest])
     if chosen.command == "lint":

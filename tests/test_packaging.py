@@ -91,6 +91,7 @@ def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path)
         assert name.endswith((".py", ".typed")) or "/resources_data/" in name or ".dist-info/" in name, name
     assert "vitinspect/resources_data/models/demo/model.safetensors" in names
     assert "vitinspect/resources_data/gallery/labels.csv" in names
+    assert "vitinspect/py.typed" in names  # type checkers read our annotations
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name]
 
@@ -124,6 +125,7 @@ def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {"Makefile", "LICENSE", "README.md", "scripts/bootstrap.py", "tests/conftest.py"} <= names
+    assert {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", ".pre-commit-config.yaml"} <= names
 
 
 def test_the_installed_program_tells_its_version(run: Run) -> None:

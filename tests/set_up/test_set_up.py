@@ -344,7 +344,7 @@ def test_the_readme_opens_with_the_two_commands_and_the_ci_calls_the_second(chec
     assert "make run" in readme[:1500]
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint"])
+@pytest.mark.parametrize("target", ["run", "test", "test-fast", "lint"])
 def test_each_command_of_the_makefile_goes_through_the_set_up(checkout: Path, target: str) -> None:
     import shutil
 
