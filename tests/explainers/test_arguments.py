@@ -17,12 +17,17 @@ MODEL = golden_model("q1")
 X = inputs_q("q1", 0)
 
 
+def named(value: Any) -> str:
+    """The name of a case: the same in each process, which an address in memory is not."""
+    return type(value).__name__ if type(value) is object else repr(value)
+
+
 @pytest.mark.parametrize(
     "target",
     [2.7, True, False, math.inf, -math.inf, math.nan, 1e300, 10**400, 1 + 2j, b"3", object(), {}, {3}, [3, 4], (1, 2),
      np.array([1, 2]), np.float32(2.5), np.True_, torch.tensor(2.5), torch.tensor(True), torch.tensor([1, 2]),
      torch.empty((), device="meta"), Contrast(True, 2), Contrast(1, 2.5), Contrast(None, 2), -1, 10],
-    ids=repr,
+    ids=named,
 )  # fmt: skip
 def test_a_target_that_is_no_class(target: Any) -> None:
     with pytest.raises(vi.TargetError, match="target"):
@@ -66,7 +71,7 @@ def test_targets_of_a_batch_that_are_too_many_or_too_few(targets: Any) -> None:
     "methods",
     [None, 5, object(), True, [None], [["rollout"]], ("rollout", 5), [("rollout", None)], [], "", {}, b"rollout",
      np.zeros(2)],
-    ids=repr,
+    ids=named,
 )  # fmt: skip
 def test_methods_that_are_none(methods: Any) -> None:
     with pytest.raises(vi.ParameterError, match="method"):
@@ -74,7 +79,7 @@ def test_methods_that_are_none(methods: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "nan", math.inf, 10**400, 1.5, True, [1], np.array([1, 2]),
-                                   torch.zeros(2), 1j], ids=repr)  # fmt: skip
+                                   torch.zeros(2), 1j], ids=named)  # fmt: skip
 def test_a_whole_number_that_is_none(value: Any) -> None:
     with pytest.raises(vi.ParameterError, match="start_layer must be a whole number"):
         vi.explain(MODEL, X, [("rollout", {"start_layer": value})])
@@ -109,19 +114,19 @@ def test_an_image_that_is_none(image: Any) -> None:
         vi.explain(MODEL, image, "rollout")
 
 
-@pytest.mark.parametrize("images", [None, 5, "folder/picture.png", torch.zeros(()), object()], ids=repr)
+@pytest.mark.parametrize("images", [None, 5, "folder/picture.png", torch.zeros(()), object()], ids=named)
 def test_images_that_are_no_sequence(images: Any) -> None:
     with pytest.raises(vi.ImageError, match="images"):
         vi.explain_batch(MODEL, images, "rollout")
 
 
-@pytest.mark.parametrize("precision", [None, "float16", 32, ["float32"], torch.float32, ""], ids=repr)
+@pytest.mark.parametrize("precision", [None, "float16", 32, ["float32"], torch.float32, ""], ids=named)
 def test_a_precision_that_is_none(precision: Any) -> None:
     with pytest.raises(vi.ParameterError, match="precision"):
         vi.explain(MODEL, X, "rollout", precision=precision)
 
 
-@pytest.mark.parametrize("mode", [None, "stretch", 3, ["crop"]], ids=repr)
+@pytest.mark.parametrize("mode", [None, "stretch", 3, ["crop"]], ids=named)
 def test_a_mode_that_is_none(mode: Any) -> None:
     for image in (X, np.zeros((64, 64, 3), np.uint8)):
         with pytest.raises(vi.VitInspectError, match="mode|fit"):
