@@ -151,7 +151,7 @@ def _checked(values: NDArray[Any], name: str) -> Values:
         text = " × ".join(map(str, shape)) or "one number"
         raise DataError(f"{name} has the shape {text}; a map has rows and columns.")
     kind = np.float64 if plain.dtype == np.float64 else np.float32
-    numbers = np.ascontiguousarray(plain, dtype=kind)
+    numbers: Values = np.ascontiguousarray(plain).astype(kind)
     if not np.isfinite(numbers).all():
         raise DataError(f"{name} holds a NaN or an infinity; a map has a number at each place.")
     return numbers

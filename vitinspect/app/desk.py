@@ -21,6 +21,7 @@ from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.folders import FolderService
+from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.models import ModelService
@@ -83,6 +84,7 @@ class Desk(QObject):
             use_disk=use_disk,
             parent=self,
         )
+        self.map_files = MapFileService(state, results, pool, parent=self)
         self.derived = DerivedMaps(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
         self.curves = CurveService(state, results, worker, problems, parent=self)
@@ -96,6 +98,7 @@ class Desk(QObject):
             self.pictures,
             self.models,
             self.maps,
+            self.map_files,
             self.overlaps,
             self.curves,
             self.what_if,

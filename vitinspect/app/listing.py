@@ -117,6 +117,11 @@ class ImageList(QAbstractListModel):
         return self._rows.get(path, -1)
 
     @property
+    def paths(self) -> tuple[str, ...]:
+        """The pictures that are shown, in their order."""
+        return tuple(self._shown)
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The files that are shown instead of a folder."""
         return self._files

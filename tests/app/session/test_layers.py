@@ -195,3 +195,14 @@ def test_the_records_need_neither_qt_nor_numpy():
     code += "print(*sorted({m.split('.')[0] for m in sys.modules} & {'PySide6', 'numpy', 'torch'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_layer_from_a_file_is_named_after_the_file_or_after_the_folder_of_all() -> None:
+    one = layering.file_layer((), "/maps/cat_cam.npy", "/images/cat.jpg")
+    every = layering.file_layer((one,), "/maps/{picture}_cam.npy")
+    assert (one.id, one.title, every.id, every.title) == ("file", "cat_cam.npy", "file 2", "maps/…_cam.npy")
+    fused = layering.fused_layer((one, every), ["file 2"])
+    shown = (replace(one, visible=False), replace(every, visible=False), fused)
+    assert [layer.id for layer in layering.needed(shown, "file")] == ["file 2"]
+    with pytest.raises(ParameterError, match="has the path"):
+        layering.checked(replace(one, path=""))

@@ -133,6 +133,8 @@ class Labels:
             return "The model is being loaded; the picture can be looked at meanwhile"
         if self._canvas.results.model_state == FAILED:
             return "The model could not be loaded: choose another one above"
+        if self._canvas.results.file_refusals and not self._canvas.state.methods:
+            return next(iter(self._canvas.results.file_refusals.values()))
         if not self._canvas.state.methods:
             return "No method is chosen: add one at the right"
         if self._canvas.results.pending:

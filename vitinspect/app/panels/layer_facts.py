@@ -73,7 +73,9 @@ def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
     if layer.kind == MAP:
         about.append(methods()[layer.method].summary)
     shown = shown_map(results, layer)
-    if shown is not None:
+    if layer.kind == FILE:
+        about.append(layer.path)
+    elif shown is not None:
         about.append(f"explains {shown.target_text}" if shown.target_text else "the same for every class")
     return LayerRow(
         id=layer.id,
@@ -104,7 +106,7 @@ def _state_of(results: Results, layer: Layer) -> tuple[str, float | None, float,
     nothing: tuple[str, float | None, float, str, str] = (READY, None, 0.0, "", "")
     if not layer.is_map:
         return nothing
-    refusal = results.refusals.get(layer.id, "")
+    refusal = results.refusals.get(layer.id, "") or results.file_refusals.get(layer.id, "")
     if refusal:
         return REFUSED, None, 0.0, "", refusal
     if layer.id in results.pending:

@@ -308,7 +308,19 @@ class LayersPanel(QFrame):
 
 
 _ROWS = frozenset(
-    {"maps", "fused", "fused_maps", "file_maps", "pending", "progress", "refusals", "stopped", "seconds", "card"}
+    {
+        "maps",
+        "fused",
+        "fused_maps",
+        "file_maps",
+        "pending",
+        "progress",
+        "refusals",
+        "file_refusals",
+        "stopped",
+        "seconds",
+        "card",
+    }
 )
 
 

@@ -16,6 +16,7 @@ from vitinspect.app.services.attention import AttentionService
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.folders import FolderService
+from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
@@ -34,6 +35,7 @@ class Services:
     pictures: PictureService
     models: ModelService
     maps: MapService
+    map_files: MapFileService
     overlaps: OverlapService
     curves: CurveService
     what_if: WhatIfService
@@ -97,12 +99,14 @@ class Coordinator(QObject):
         if services.pictures.failed:
             services.pictures.reload()
         services.maps.retry()
+        services.map_files.reload()
         services.attention.retry()
         services.what_if.retry()
 
     def reload_picture(self) -> None:
         """The files may have changed on disk."""
         self.services.pictures.reload()
+        self.services.map_files.reload()
         self.services.overlaps.reload()
 
     def clear_caches(self) -> None:

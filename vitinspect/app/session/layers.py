@@ -69,7 +69,9 @@ class Layer:
     fusion_mode: str = "geometric"
     normalisation: str = "minmax"
     path: str = ""
-    """Of a map from a file."""
+    """Of a map from a file; ``{picture}`` in it stands for the base name of each picture that has a map of its own."""
+    image: str = ""
+    """Of a map from a file: the path of the picture that it is a map of, where it is one picture's."""
     group: str = ""
     """Of a mask: whose it is, the class that it shows, or how a consensus was made."""
     found: bool = False
@@ -118,7 +120,8 @@ class Layer:
         if self.kind == MAP:
             return methods()[self.method].title
         if self.kind == FILE:
-            return self.path.replace("\\", "/").rsplit("/", 1)[-1]
+            parts = self.path.replace("\\", "/").split("/")
+            return "/".join(parts[-2:]).replace("{picture}", "…") if "{picture}" in parts[-1] else parts[-1]
         words = {FUSED: "Fused", TRUTH: "Truth", ANNOTATOR: "Mask", CONSENSUS: "Consensus", DRAWN: "Drawn mask"}
         return f"{words[self.kind]} ({self.group})" if self.group else words[self.kind]
 
@@ -171,13 +174,18 @@ def marked(layers: Iterable[Layer], mark: str) -> Layer | None:
     return next((layer for layer in layers if layer.mark == mark), None)
 
 
-def computed(layers: Layers) -> Layers:
-    """The map layers whose values are needed: those that are shown, and members of shown fused maps."""
-    needed = {layer.id for layer in layers if layer.visible}
+def needed(layers: Layers, kind: str) -> Layers:
+    """The layers of a kind whose values are needed: those that are shown, and members of shown fused maps."""
+    ids = {layer.id for layer in layers if layer.visible}
     for layer in layers:
-        if layer.kind == FUSED and layer.id in needed:
-            needed |= {member.layer for member in layer.members if member.weight > 0}
-    return tuple(layer for layer in layers if layer.kind == MAP and layer.id in needed)
+        if layer.kind == FUSED and layer.id in ids:
+            ids |= {member.layer for member in layer.members if member.weight > 0}
+    return tuple(layer for layer in layers if layer.kind == kind and layer.id in ids)
+
+
+def computed(layers: Layers) -> Layers:
+    """The maps of methods that are needed."""
+    return needed(layers, MAP)
 
 
 def free_id(layers: Iterable[Layer], wanted: str) -> str:
@@ -194,6 +202,11 @@ def free_id(layers: Iterable[Layer], wanted: str) -> str:
 def map_layer(layers: Iterable[Layer], method: str, parameters: Mapping[str, Any] | None = None, **look: Any) -> Layer:
     """A new layer for a method's map; the same method may stand in the list already."""
     return Layer(free_id(layers, method), MAP, method, own_parameters(method, parameters or {}), **look)
+
+
+def file_layer(layers: Iterable[Layer], path: str, image: str = "", **look: Any) -> Layer:
+    """A new layer for a map from a file: that of one picture, or by a path with ``{picture}`` one of each."""
+    return Layer(free_id(layers, FILE), FILE, path=path, image=image, **look)
 
 
 def fused_layer(layers: Iterable[Layer], members: Iterable[str | Member], **look: Any) -> Layer:
@@ -353,6 +366,8 @@ def checked(layer: Layer) -> Layer:
         if layer.method not in methods():
             raise ParameterError(f"There is no method {layer.method!r}.")
         parameters = own_parameters(layer.method, parameters)
+    if layer.kind == FILE and not layer.path:
+        raise ParameterError("A map from a file has the path of the file.")
     if any(not 0.0 <= member.weight <= 1.0 for member in layer.members):
         raise ParameterError("The weights of a fused map lie between 0 and 1.")
     return replace(layer, parameters=parameters, **numbers)

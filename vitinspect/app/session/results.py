@@ -142,6 +142,8 @@ class Results(QObject):
         """Layer id -> the fused map."""
         self.file_maps: dict[str, ShownMap] = {}
         """Layer id -> the map from its file."""
+        self.file_refusals: dict[str, str] = {}
+        """Layer id -> why its file gives no map of this picture."""
         self.shown_layers: tuple[str, ...] | None = None
         """Ids of the visible layers, in their order; None as long as nobody has looked: all."""
         self.cuts: dict[str, Any] = {}

@@ -278,6 +278,14 @@ class State(QObject):
         self.edit("Fuse layers", layering.add(layers, layer, at=last), selected=layer.id)
         return layer.id
 
+    def add_file(self, path: str, image: str = "") -> str:
+        """One more layer for a map from a file, selected; its id."""
+        layers = self._values.layers
+        layer = layering.file_layer(layers, path, image, **look_of(self._values))
+        last = max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)
+        self.edit("Add a map from a file", layering.add(layers, layer, at=last), selected=layer.id)
+        return layer.id
+
     def undo(self) -> None:
         """The layers as they were before the last edit."""
         self.set(layers=self.edits.undo(self._values.layers))

@@ -77,7 +77,7 @@ class Actions(QObject):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"maps", "picture", "progress"}:
+        if names & {"maps", "file_maps", "picture", "progress"}:
             self.follow_needs()
 
     def follow_needs(self) -> None:
@@ -92,7 +92,7 @@ class Actions(QObject):
         return {
             "": True,
             "picture": results.picture is not None,
-            "map": bool(results.maps),
+            "map": bool(results.maps or results.file_maps),
             "work": results.progress is not None,
             "undo": history.can_undo,
             "redo": history.can_redo,

@@ -60,7 +60,7 @@ class StatusBar(QStatusBar):
 
     @Slot(object)
     def _changed(self, names: frozenset[str]) -> None:
-        if names & {"progress", "model_state", "maps", "refusals", "stopped"}:
+        if names & {"progress", "model_state", "maps", "refusals", "file_maps", "file_refusals", "stopped"}:
             self._follow()
 
     def _follow(self) -> None:
@@ -69,10 +69,11 @@ class StatusBar(QStatusBar):
         self.work.setVisible(progress is not None)
         if progress is None:
             self.work.set_idle()
-            count = len(results.maps)
+            count = len(results.maps) + len(results.file_maps)
+            refused = len(results.refusals) + len(results.file_refusals)
             text = f"{count} map{'s' if count != 1 else ''}" if results.model_state == READY and count else ""
-            if results.refusals:
-                text += f", {len(results.refusals)} without a map"
+            if refused:
+                text += f", {refused} without a map"
             cancelled = len(results.stopped - {"prediction"})
             if cancelled:
                 text += f", {cancelled} cancelled"

@@ -31,6 +31,7 @@ from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.session.history import History, Step
+from vitinspect.app.shell import opening_maps
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
@@ -135,6 +136,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._canvas_hovered)
         desk.problems.raised.connect(self.message.show_problem)
         desk.problems.gone.connect(self.message.forget)
+        self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
         desk.settings.changed.connect(self._setting_changed)
         state.changed.connect(self._state_changed)
 
@@ -457,20 +459,26 @@ class MainWindow(QMainWindow):
         self.open_paths(paths)
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a picture is shown in its folder; several pictures are shown alone."""
+        """A folder is shown; a map becomes a layer of the picture; a picture is shown in its folder; several pictures
+        are shown alone."""
         from vitinspect.images import is_image_name
+        from vitinspect.map_files import is_map_name
 
         for path in paths:
             if os.path.isdir(path):
                 self.desk.folders.open(path)
                 return
-        pictures = [p for p in paths if is_image_name(os.path.basename(p))]
+        maps = [p for p in paths if is_map_name(p, self.desk.state.image)]
+        opening_maps.open_maps(self, maps)
+        if maps and len(maps) == len(paths):
+            return
+        pictures = [p for p in paths if p not in maps and is_image_name(os.path.basename(p))]
         if len(pictures) > 1:
             self.desk.folders.open_files(pictures)
         elif pictures:
             self.desk.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
         elif paths:
-            self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture.", "", True))
+            self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture nor a map.", "", True))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         # It disappears at once; what still runs ends behind it.

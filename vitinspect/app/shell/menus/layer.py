@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vitinspect.app.session.layers import change
+from vitinspect.app.shell import opening_maps
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 from vitinspect.app.shell.menus.view import show_tab
 
@@ -91,6 +92,14 @@ MENU = Menu(
     "&Layer",
     (
         Action("add_layers", "Add layers…", "Choose methods and presets", ("A", "Ctrl+M"), add_layers),
+        Action(
+            "open_map",
+            "Map from a file…",
+            "Open a map that another tool wrote as a layer: .npy, .npz, float TIFF, grey PNG",
+            (),
+            opening_maps.ask,
+            needs="picture",
+        ),
         Action(
             "duplicate_layer",
             "Duplicate layer",
