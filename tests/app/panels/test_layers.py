@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QToolTip
 
 from vitinspect import presets
 from vitinspect.app.panels.layer_facts import detail_of, name_of, rows_of
@@ -302,3 +303,15 @@ def test_a_layer_has_one_name_everywhere(several, desk, settle) -> None:
     several.list.renamed.emit(FUSED, "both")
     settle()
     assert desk.results.all_maps[FUSED].title == "both"
+
+
+def test_only_what_the_picture_shows_can_be_chosen(panel) -> None:
+    form = panel.properties
+    assert [form.display.range.itemData(i) for i in range(form.display.range.count())] == ["automatic"]
+    assert list(form.threshold.shown_as.buttons) == ["outline"]
+
+
+def test_the_help_of_a_method_is_told_as_plain_text(panel, qtbot) -> None:
+    panel.properties.about.click()
+    assert "Abnar &amp; Zuidema" in QToolTip.text()
+    QToolTip.hideText()

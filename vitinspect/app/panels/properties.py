@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QRect, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QRect, Qt, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLayoutItem, QSizePolicy, QVBoxLayout, QWidget
 
@@ -19,6 +19,7 @@ from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT, SMALL_SIZE
 from vitinspect.app.widgets import numbers, rows, tips
 from vitinspect.app.widgets.layer_delegate import number_badge
+from vitinspect.app.widgets.properties.choices import RANGES, SHOWN_AS
 from vitinspect.app.widgets.properties.display import DisplayForm, DisplayValues
 from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.properties.parameters import ParameterForm
@@ -26,13 +27,13 @@ from vitinspect.app.widgets.properties.threshold import ThresholdForm, Threshold
 from vitinspect.explainers.registry import methods
 
 BINS = 76
+# What the canvas draws of what a layer can say; the forms know more.
+DRAWN_RANGES = tuple(one for one in RANGES if one[0] == "automatic")
+DRAWN_THRESHOLDS = tuple(one for one in SHOWN_AS if one[0] == "outline")
 
 
 class PropertiesPanel(QWidget):
     """Reads the selected layer, and asks the state to change it."""
-
-    help_wanted = Signal(str)
-    """The help of a method."""
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,8 +48,10 @@ class PropertiesPanel(QWidget):
         self.parameters_heading = rows.heading("Parameters")
         self.parameters = ParameterForm()
         self.fusion = FusionForm()
-        self.display = DisplayForm()
-        self.threshold = ThresholdForm()
+        self.display = DisplayForm(ranges=DRAWN_RANGES)
+        self.threshold = ThresholdForm(ways=DRAWN_THRESHOLDS)
+        for field in (self.display.low, self.display.high):
+            field.setEnabled(len(DRAWN_RANGES) > 1)
         self.note = rows.note()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -291,8 +294,10 @@ class PropertiesPanel(QWidget):
         self._state.edits.rest()
 
     def _tell_help(self) -> None:
+        """What the method is, its paper, its parameters."""
         if self.layer is not None and self.layer.kind == MAP:
-            self.help_wanted.emit(self.layer.method)
+            place = self.about.mapToGlobal(QPoint(0, self.about.height()))
+            tips.show(place, methods()[self.layer.method].help(), self.about, self.about.rect())
 
 
 class _Head(QWidget):

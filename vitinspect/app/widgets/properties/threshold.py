@@ -43,7 +43,7 @@ class ThresholdForm(QWidget):
     level_set = Signal(float)
     shown_as_chosen = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, *, ways: Sequence[tuple[str, str, str]] = SHOWN_AS, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._mode = "otsu"
@@ -54,7 +54,7 @@ class ThresholdForm(QWidget):
         self.histogram = Histogram()
         self.share = rows.words(kind="note")
         self.shown_as = Segments(
-            [Segment(value, text, tip=tip) for value, text, tip in SHOWN_AS],
+            [Segment(value, text, tip=tip) for value, text, tip in ways],
             name="Show the threshold as",
             fill=True,
             optional=True,
