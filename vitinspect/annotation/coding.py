@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from vitinspect.errors import DataError
 from vitinspect.images.masks import MaskPixels
@@ -58,13 +59,13 @@ def decode(pixels: MaskPixels, coding: str = "auto", label: int | str | None = N
 def labels_in(pixels: MaskPixels) -> list[str]:
     """The labels that ``decode`` could be asked for, where the pixels are classes or colours; else nothing."""
     if pixels.kind == "palette":
-        indices = [int(v) for v in np.unique(pixels.values) if v not in (0, IGNORE)]
+        indices = [v for v in values_in(pixels.values) if v not in (0, IGNORE)]
         named = _is_voc(pixels) and all(index < len(VOC_CLASSES) for index in indices)
         return [VOC_CLASSES[index] if named else str(index) for index in indices]
     if pixels.kind == "colour":
         return [_hex(colour) for colour in _colours(pixels.values) if colour != (0, 0, 0)]
     if pixels.kind == "grey" and not pixels.lossy:
-        values = [int(v) for v in np.unique(pixels.values) if v not in (0, IGNORE)]
+        values = [v for v in values_in(pixels.values) if v not in (0, IGNORE)]
         return [str(value) for value in values] if len(values) > 1 else []
     return []
 
@@ -88,9 +89,17 @@ def _auto(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
     return _auto_colour(pixels, label)
 
 
+def values_in(values: NDArray) -> list[int]:
+    """The different whole numbers in an array, in order. Bytes are counted, which is much quicker than sorting."""
+    if values.dtype == np.uint8 and values.ndim == 2 and values.size:
+        counts = Image.fromarray(np.ascontiguousarray(values)).histogram()
+        return [value for value, count in enumerate(counts) if count]
+    return [int(v) for v in np.unique(values)]
+
+
 def _auto_grey(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
     values = pixels.values
-    found = [int(v) for v in np.unique(values)] if values.dtype.kind in "biu" else _whole_floats(pixels)
+    found = values_in(values) if values.dtype.kind in "biu" else _whole_floats(pixels)
     foreground = [v for v in found if v]
     if label is not None:
         return _classes(values, label, pixels.name, ignore=True)
@@ -109,7 +118,7 @@ def _auto_grey(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]
 def _auto_palette(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
     indices, palette = pixels.values, pixels.palette
     assert palette is not None
-    used = [int(v) for v in np.unique(indices)]
+    used = values_in(indices)
     colour = {v: tuple(int(c) for c in palette[v]) if v < len(palette) else None for v in used}
     if label is None and set(colour.values()) <= {(0, 0, 0), (255, 255, 255)}:
         white = [v for v in used if colour[v] == (255, 255, 255)]
@@ -240,7 +249,7 @@ def _is_voc(pixels: MaskPixels) -> bool:
     if palette is None or len(palette) < 2:
         return False
     standard = voc_palette()
-    used = np.unique(pixels.values)
+    used = np.array(values_in(pixels.values))
     within = used[used < len(palette)]
     return len(within) == len(used) and bool(
         (palette[: min(2, len(palette))] == standard[: min(2, len(palette))]).all()

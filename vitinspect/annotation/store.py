@@ -36,6 +36,8 @@ except ImportError:  # Windows: two windows on one folder do not learn of each o
 
 SIDECAR = ".mask.json"
 MASKS, REPEATS = "masks", "repeats"
+_ONE_BIT_FROM = 4_000_000
+"""Masks with more pixels are written with one bit each, which is read in a fraction of the time."""
 Choice = Literal["mine", "theirs", "both"]
 
 
@@ -105,6 +107,8 @@ class AnnotatorFolder:
         elif found.kind == "palette":
             values, labels = _own_labels(np.asarray(found.values, np.uint8), path)
             sidecar = Sidecar(sidecar.status, labels, sidecar.origin)
+        elif pixels.label_of(path):
+            values = (found.values != 0).astype(np.uint8)  # ours: no need to find out what its pixels mean
         else:
             values = decode(found)
         return MaskDocument(size, sidecar.labels, values, sidecar.status, sidecar.origin)
@@ -131,7 +135,8 @@ class AnnotatorFolder:
         if several:
             data = pixels.write_labels(document.values)
         else:
-            data = pixels.write(document.mask(), "png", "0/255", path, document.labels[0].name)
+            coding = "1-bit" if document.values.size > _ONE_BIT_FROM else "0/255"
+            data = pixels.write(document.mask(), "png", coding, path, document.labels[0].name)
         write_atomic(path, data)
         self._write_sidecar(image, document)
         return hashlib.sha256(data).hexdigest()

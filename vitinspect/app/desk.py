@@ -92,6 +92,7 @@ class Desk(QObject):
         self.attention = AttentionService(state, results, worker, problems, parent=self)
         self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
         self.masks = MaskService(state, results, pool, problems, parent=self)
+        self.folders.drawn_status = lambda path: self.masks.sidecar(path).status
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,

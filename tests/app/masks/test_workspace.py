@@ -311,3 +311,14 @@ def test_a_click_beside_the_picture_fills_nothing_but_a_brush_reaches_in(drawing
     drag(view, (-5, 30), (-5, 30))
     assert mask_of(desk)[30, :9].all()
     assert not mask_of(desk)[30, 11:].any()
+
+
+def test_the_list_can_show_only_pictures_at_one_point(drawing, desk, pictures, qtbot):
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    assert list(drawing.browser.chips.buttons) == ["status"]
+    drawing.browser.chips.changed.emit("status", "begun")
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == 1)
+    assert desk.listing.path_at(0) == str(pictures / "picture 4.png")
+    desk.state.set(workspace="inspect")
+    qtbot.waitUntil(lambda: desk.listing.rowCount() == 6)
+    assert "status" not in drawing.browser.chips.buttons

@@ -134,6 +134,7 @@ def _captioned(caption: str, part: QWidget, width: int) -> QWidget:
     layout = QVBoxLayout(box)
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(0)
+    part.setFixedHeight(24)
     label = words(caption, "note")
     label.setFixedHeight(16)
     layout.addWidget(label)

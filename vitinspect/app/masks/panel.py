@@ -47,6 +47,8 @@ class MaskPanel(QFrame):
         self._inside.setContentsMargins(0, 4, 0, 8)
         self._inside.setSpacing(0)
         holder = QWidget()
+        holder.setProperty("kind", "panel")
+        holder.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         holder.setLayout(self._inside)
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -184,7 +186,7 @@ class MaskPanel(QFrame):
         self._inside.addWidget(heading("This mask"))
         for name in ("State", "Started from", "Drawn blind", "Time", "Area", "Strokes", "Written"):
             value = words("", "")
-            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             value.setWordWrap(True)
             self._facts[name] = value
             self._inside.addWidget(PropertyRow(name, value))

@@ -183,6 +183,10 @@ class Browser(QFrame):
         self._state.set(image=path)
 
     def _chips(self) -> list[Chip]:
+        if self._facts.draws:
+            counts = Counter(self._facts.statuses(self._listing.path_at(row) for row in range(self._shown_rows())))
+            statuses = tuple((status, f"{text} {counts[status]}") for status, text in self._facts.STATUSES)
+            return [Chip("status", "all", "Only pictures whose mask is at this point", statuses)]
         scored = self._results.run is not None and self._state.sort == "score"
         counts = Counter(self._results.known_classes.values())
         classes = tuple((label, f"{label} ({count} so far)") for label, count in sorted(counts.items()))
@@ -209,12 +213,24 @@ class Browser(QFrame):
     def _chip_changed(self, chip: str, value: Any) -> None:
         if chip == "mask":
             self._state.set(only_masked=bool(value))
+        elif chip == "status":
+            self._state.set(only_status=value or "")
         elif chip == "class":
             self._state.set(only_class=value or "")
         elif chip == "score":
             self._state.set(score_range=tuple(value) if value else ())
         else:
             self._state.set(only_flagged=bool(value))
+
+    def _shown_rows(self) -> int:
+        return min(self._listing.rowCount(), 2000)
+
+    def follow_masks(self) -> None:
+        """Masks are drawn now, or not any more."""
+        if not self._facts.draws and self._state.only_status:
+            self._state.set(only_status="")
+        self.chips.set_chips(self._chips())
+        self.grid.refresh()
 
     def _open_menu(self) -> None:
         state, menu = self._state, QMenu(self)

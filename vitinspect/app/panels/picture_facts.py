@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QImage
@@ -39,6 +40,17 @@ class PictureFacts(QObject):
     def thumbnail(self, path: str) -> Thumbnail:
         found = self._thumbnails.get(path)
         return found if found is None or isinstance(found, QImage) else Unreadable(found.reason)
+
+    STATUSES = (("none", "not yet"), ("begun", "begun"), ("done", "done"), ("nothing", "nothing here"))
+
+    @property
+    def draws(self) -> bool:
+        """Whether masks are drawn now."""
+        return self.masks is not None and self.masks.active
+
+    def statuses(self, paths: Iterable[str]) -> list[str]:
+        """How far the masks of some pictures are."""
+        return [self.masks.sidecar(path).status for path in paths] if self.masks is not None else []
 
     def of(self, path: str) -> PictureInfo:
         if self.masks is not None and self.masks.active:

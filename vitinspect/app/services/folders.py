@@ -21,6 +21,7 @@ _UNFILTERED: dict[str, Any] = {
     "filter": "",
     "only_masked": False,
     "only_flagged": False,
+    "only_status": "",
     "only_class": "",
     "score_range": (),
 }
@@ -38,6 +39,8 @@ class FolderService(QObject):
         self._state, self._results, self._listing, self._problems = state, results, listing, problems
         self.notes: PictureNotes | None = None
         """Where flags are known from."""
+        self.drawn_status: Callable[[str], str] | None = None
+        """How far the drawn mask of a picture is, by its path."""
         self._started = False
         self._last: dict[str, Any] = {}
         """The folder or the files that are listed, as the state has them."""
@@ -137,6 +140,10 @@ class FolderService(QObject):
         if self._state.only_flagged and self.notes is not None:
             notes = self.notes
             conditions.append(lambda path: notes.of(path).flagged)
+        status = self._state.only_status
+        if status and self.drawn_status is not None:
+            drawn = self.drawn_status
+            conditions.append(lambda path: drawn(path) == status)
         wanted, known = self._state.only_class, self._results.known_classes
         if wanted:
             conditions.append(lambda path: known.get(path) == wanted)

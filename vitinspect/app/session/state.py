@@ -52,6 +52,8 @@ class Values:
     filter: str = ""
     only_masked: bool = False
     only_flagged: bool = False
+    only_status: str = ""
+    """Only pictures whose drawn mask is none, begun, done or nothing; empty for all."""
     score_range: tuple[float, ...] = ()
     """Only images whose score in the run lies between these two; empty for all."""
     only_class: str = ""
@@ -184,7 +186,7 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 _LARGEST = 2**31 - 1
 _SESSION_ONLY = frozenset(
-    {"tool", "pinned", "filter", "only_masked", "only_flagged", "only_class", "score_range", "files"}
+    {"tool", "pinned", "filter", "only_masked", "only_flagged", "only_status", "only_class", "score_range", "files"}
 )
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))

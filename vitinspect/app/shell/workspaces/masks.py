@@ -50,6 +50,11 @@ def _keys(window: MainWindow) -> QWidget:
     return KeysTable()
 
 
+def _activate(window: MainWindow, on: bool) -> None:
+    window.desk.masks.activate(on)
+    window.browser.follow_masks()
+
+
 def _go_on(window: MainWindow) -> None:
     following = window.desk.masks.next_image()
     if following:
@@ -96,6 +101,6 @@ WORKSPACE = Workspace(
     first_tool="mask-brush",
     tabs=(BottomTab("mask-keys", "Keys", _keys),),
     buttons=(ViewButton("fit", "Fit", "fit"), ViewButton("one-to-one", "Actual size", "actual")),
-    shown=lambda window: window.desk.masks.activate(True),
-    hidden=lambda window: window.desk.masks.activate(False),
+    shown=lambda window: _activate(window, True),
+    hidden=lambda window: _activate(window, False),
 )
