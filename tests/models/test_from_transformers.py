@@ -77,6 +77,16 @@ def test_the_logits_are_equal(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_how_positions_were_resampled_is_said_and_only_then(kind, tmp_path):
+    make(kind).save_pretrained(tmp_path)
+    assert not load_model(tmp_path, device="cpu").notes
+    native = load_model(tmp_path, device="cpu").input_size[0]
+    (note,) = load_model(tmp_path, device="cpu", img_size=2 * native).notes
+    assert "from 6 x 6 to 12 x 12" in note
+    assert ("smoothed where it shrinks" in note) == ("registers" in kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
     "settings",
     [

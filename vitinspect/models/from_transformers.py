@@ -304,6 +304,20 @@ def _fit_positions(state: State, module: VisionTransformer, kind: str, native: t
         state["pos_embed"] = torch.cat([first, patches], dim=1)
 
 
+def resampling_note(config: Mapping[str, Any], module: Any, name: str) -> str:
+    """A sentence on how the position embeddings were resampled; nothing where they were not."""
+    native = limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, name)
+    patch, after = module.patch_embed.patch_size, module.patch_embed.grid_size
+    before = (native[0] // patch[0], native[1] // patch[1])
+    if before == tuple(after):
+        return ""
+    way = "smoothed where it shrinks" if config.get("model_type") == "dinov2_with_registers" else "not smoothed"
+    return (
+        f"Position embeddings: resampled from {before[0]} x {before[1]} to {after[0]} x {after[1]} patches as the"
+        f" transformers library does it (bicubic to the grid's size, {way})."
+    )
+
+
 def read_weights(path: Path) -> dict[str, Any]:
     """What a weight file holds, or all the files together that an ``.index.json`` lists."""
     if not path.name.endswith(".index.json"):

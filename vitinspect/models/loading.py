@@ -178,9 +178,11 @@ def _open_clip_weights(folder: Path, wishes: Wishes) -> Path | None:
 
 def _from_open_clip(config: Path, weights: Path | None, folder: Path, wishes: Wishes) -> Loaded:
     content = None if weights is None else _single_level(from_transformers.read_weights(weights))
-    module, text, preparation, notes = openclip.build(
-        checkpoints.read_json(config), content, str(folder), weights, wishes.img_size
-    )
+    settings = checkpoints.read_json(config)
+    try:
+        module, text, preparation, notes = openclip.build(settings, content, str(folder), weights, wishes.img_size)
+    except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise ModelError(f"{folder}: its {config.name} cannot be followed ({error}).") from error
     preparation = preparation.with_size(*_size_of(module))
     source = f"{folder} (untrained)" if weights is None else str(folder)
     return Loaded(module, folder.resolve().name, source, None, preparation, text, notes)
@@ -230,7 +232,8 @@ def _from_config(
         except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
             raise ModelError(f"{where}: its configuration cannot be followed ({error}).") from error
         names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)  # type: ignore[arg-type]
-        return Loaded(module, name, source, names, preprocessing)
+        note = from_transformers.resampling_note(config, module, where)
+        return Loaded(module, name, source, names, preprocessing, notes=[note] if note else [])
     return _from_timm_config(config, weights, name, where, source, wishes)
 
 
