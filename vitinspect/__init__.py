@@ -44,6 +44,9 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "masks": ("vitinspect.annotation.masks", None),
     "agreement": ("vitinspect.annotation.agreement", "agreement"),
     "consensus": ("vitinspect.annotation.consensus", "consensus"),
+    # probes and views of features
+    "probing": ("vitinspect.probing", None),
+    "views": ("vitinspect.probing.views", None),
     # attention as a network
     "attention_graph": ("vitinspect.graphs", "attention_graph"),
     # errors, progress
@@ -64,7 +67,7 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from vitinspect import scores
+    from vitinspect import probing, scores
     from vitinspect.annotation import masks
     from vitinspect.annotation.agreement import agreement
     from vitinspect.annotation.consensus import consensus
@@ -90,6 +93,7 @@ if TYPE_CHECKING:
     from vitinspect.maps import AttributionMap
     from vitinspect.models.sources import load_model
     from vitinspect.models.vit import Prediction, ViT, wrap_model
+    from vitinspect.probing import views
     from vitinspect.progress import CancelToken
     from vitinspect.thresholds import threshold
 
