@@ -13,6 +13,7 @@ from timm.models.vision_transformer import VisionTransformer
 import vitinspect as vi
 from tests.evaluation.small import masked_set, picture, small_model
 from vitinspect.evaluation.datasets import open_dataset
+from vitinspect.evaluation.label_files import read_labels
 from vitinspect.explainers.targets import resolve
 
 
@@ -108,3 +109,15 @@ def test_two_columns_and_labels_csv_by_path_name_or_stem(tmp_path):
     other.write_text("p0.png\n")
     with pytest.raises(vi.DataError, match="Line 1"):
         open_dataset(root, labels=other)
+
+
+def test_a_picture_with_a_number_sign_in_its_name_has_its_label(tmp_path):
+    picture(tmp_path / "images" / "a#b.png", 1)
+    picture(tmp_path / "images" / "a.png", 2)
+    (tmp_path / "labels.csv").write_text("image,label\nimages/a#b.png,bee\nimages/a.png,ant\n")
+    labels = read_labels(tmp_path / "labels.csv")
+    assert labels("images/a#b.png") == "bee"
+    assert labels("images/a.png") == "ant"
+    # An item may stand for one class of a picture: it has the picture's label.
+    assert labels("images/a#b.png#cat") == "bee"
+    assert {item.path.name: item.label for item in open_dataset(tmp_path).items} == {"a#b.png": "bee", "a.png": "ant"}

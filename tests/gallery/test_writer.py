@@ -169,3 +169,29 @@ def test_pictures_can_be_jpeg_or_webp_too(tmp_path: Path) -> None:
     for ending, name in (("jpg", "JPEG"), ("webp", "WEBP")):
         write_gallery(tmp_path / ending, 1, 1, size=64, format=ending, processes=1)
         assert [kind_of(path) for path in (tmp_path / ending / "images").iterdir()] == [name]
+
+
+def test_a_mask_that_somebody_changed_is_left_alone_also_where_its_picture_is_gone(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_gallery(out, 2, 1, size=32, processes=1)
+    (image,) = (out / "images").glob("0001-*")
+    mask = out / "masks" / image.name
+    Image.fromarray(np.eye(32, dtype=np.uint8) * 255).save(mask)
+    changed = mask.read_bytes()
+    image.unlink()
+    with pytest.raises(DataError, match=f"{mask.name} was changed since vitinspect wrote it"):
+        write_gallery(out, 2, 1, size=32, processes=1)
+    assert mask.read_bytes() == changed
+    assert not image.exists()
+
+
+def test_a_mask_of_the_same_pixels_does_not_keep_a_set_from_being_finished(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_gallery(out, 2, 1, size=32, processes=1)
+    before = prints(out)
+    (image,) = (out / "images").glob("0001-*")
+    mask = out / "masks" / image.name
+    Image.fromarray(pixels(mask)).save(mask, compress_level=0)  # as another version of Pillow writes it
+    image.unlink()
+    write_gallery(out, 2, 1, size=32, processes=1)
+    assert prints(out).keys() == before.keys()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitinspect.evaluation.mask_codings import MaskCoding
-from vitinspect.images import open_image
+from vitinspect.images import is_image_name, open_image
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,6 +32,17 @@ class Item:
     """The one label of the mask that is foreground; None: what the coding says."""
     problem: str = ""
     """Why it cannot be used, where listing has found out."""
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """The picture of an item's key, and the class where the item stands for one class of it: ``picture#class``.
+
+    The name of a picture may have the sign in it, so a key that ends like a picture's name is one.
+    """
+    if is_image_name(PurePosixPath(key).name):
+        return key, ""
+    picture, _, part = key.rpartition("#")
+    return (picture, part) if picture else (key, "")
 
 
 @dataclass(frozen=True)

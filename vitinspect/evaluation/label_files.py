@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from vitinspect.errors import DataError
 from vitinspect.evaluation.index_lists import ilsvrc_number
+from vitinspect.evaluation.items import split_key
 from vitinspect.evaluation.matlab import read_struct
 from vitinspect.regular_files import read_text
 
@@ -84,7 +85,7 @@ def _by_name(rows: Iterator[tuple[str, str]], path: Path) -> Labels:
             raise DataError(f"{path} gives {name} two labels: {known[name]} and {label}.")
 
     def label_of(key: str) -> str | None:
-        path = PurePosixPath(key.partition("#")[0])
+        path = PurePosixPath(split_key(key)[0])
         inside = PurePosixPath(*path.parts[1:]) if len(path.parts) > 1 else path
         for text in (str(path), str(inside), path.name, str(path.with_suffix("")), path.stem):
             if text in known:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from vitinspect.errors import DataError
 from vitinspect.evaluation.database import troubles_of
+from vitinspect.evaluation.items import split_key
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.store import FILE, read_plan
-from vitinspect.images import is_image_name
 from vitinspect.names import restored
 from vitinspect.resources import gallery_folder
 
@@ -52,7 +52,7 @@ def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
     )
     gathered: dict[str, list[float]] = defaultdict(list)
     for image, score in rows:
-        gathered[_picture(str(image))].append(float(score))
+        gathered[split_key(str(image))[0]].append(float(score))
     by_path: dict[str, float] = {}
     by_name: dict[str, float | None] = {}
     for image, values in gathered.items():
@@ -67,11 +67,6 @@ def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
         return by_path[path] if path in by_path else by_name.get(os.path.basename(path))
 
     return value
-
-
-def _picture(key: str) -> str:
-    """The picture of an item: items that stand for one class of a picture are named picture#class."""
-    return key if is_image_name(os.path.basename(key)) else key.rpartition("#")[0] or key
 
 
 def _read(folder: Path, query: str, values: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Plan]:

@@ -22,7 +22,7 @@ from PIL import Image
 
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.evaluation.authors import enlarged
-from vitinspect.evaluation.items import Dataset, Item
+from vitinspect.evaluation.items import Dataset, Item, split_key
 from vitinspect.evaluation.plan import Plan, ScoredRow
 from vitinspect.evaluation.protocol_figures import multiplex_figure
 from vitinspect.evaluation.reading import Picture
@@ -237,7 +237,7 @@ def _names(dataset: Dataset) -> dict[str, str]:
     """Each item's name among files: its path below the pictures' folder. Two that would share one carry a hash."""
     names = {}
     for item in dataset.items:
-        inside, _, part = item.key.partition("#")
+        inside, part = split_key(item.key)
         path = PurePosixPath(inside)
         parts = path.parts[1:] if path.parts[0] in ("images", "JPEGImages") and len(path.parts) > 1 else path.parts
         stem = PurePosixPath(parts[-1]).stem if item.path.suffix.lower() == path.suffix.lower() else parts[-1]

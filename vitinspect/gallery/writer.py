@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vitinspect.errors import DataError
+from vitinspect.errors import DataError, ImageError
 from vitinspect.files import write_atomic
+from vitinspect.images import open_mask
 from vitinspect.output import OutputFolder
 from vitinspect.parallel import run_jobs
 from vitinspect.progress import CancelToken, Progress
@@ -160,16 +161,34 @@ def _write_scene(folder: Path, recipe: Recipe, index: int) -> _Row:
     # The picture comes last: where it is, the scene's other files are, too.
     image = folder / "images" / f"{name}.{recipe.format}"
     if not image.exists():
-        write_atomic(folder / "masks" / f"{name}.png", mask_png(scene.mask))
+        masks = {"masks": scene.mask}
         if recipe.annotators:
-            for person in ANNOTATORS:
-                write_atomic(folder / "masks" / person / f"{name}.png", mask_png(scene.annotators_mask(person)))
+            masks |= {f"masks/{person}": scene.annotators_mask(person) for person in ANNOTATORS}
         if two:
-            write_atomic(folder / "masks-second" / f"{name}.png", mask_png(scene.objects[1].mask))
+            masks["masks-second"] = scene.objects[1].mask
         if scene.badge is not None:
-            write_atomic(folder / "masks-badge" / f"{name}.png", mask_png(scene.badge))
+            masks["masks-badge"] = scene.badge
+        paths = {folder / place / f"{name}.png": mask for place, mask in masks.items()}
+        for path, mask in paths.items():
+            _refuse_changed(path, mask)
+        for path, mask in paths.items():
+            write_atomic(path, mask_png(mask))
         write_atomic(image, _picture_bytes(scene, recipe.format))
     return _Row(f"images/{image.name}", scene.label, object_rows(f"images/{image.name}", scene))
+
+
+def _refuse_changed(path: Path, mask: Mask) -> None:
+    """A mask without its picture is one of an unfinished set, and has our pixels; any other one is left alone."""
+    if not path.exists():
+        return
+    try:
+        found = open_mask(path)
+    except ImageError:
+        found = None
+    if found is None or not np.array_equal(found, mask.astype(np.uint8) * 255):
+        raise DataError(
+            f"{path} was changed since vitinspect wrote it and is left alone. Move it away, or choose another folder."
+        )
 
 
 def _picture_bytes(scene: Scene, format: str) -> bytes:  # noqa: A002
