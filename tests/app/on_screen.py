@@ -61,6 +61,7 @@ class Comparison:
             yield from self.predictions()
             yield from self.maps()
             yield from self.fused()
+            yield from self.ranges()
             yield from self.cuts()
             yield from self.overlaps()
             yield from self.curves()
@@ -192,6 +193,32 @@ class Comparison:
             if said not in fused.owner:
                 yield f"what is written below {layer.id} does not name {said}"
 
+    def ranges(self) -> Iterator[str]:
+        """The numbers at each colour bar, from the values of the maps and what the layers say."""
+        own = {}
+        for key, shown in self.results.all_maps.items():
+            low, high = float(np.nanmin(shown.values)), float(np.nanmax(shown.values))
+            most = max(abs(low), abs(high))
+            own[key] = (-most, most) if shown.signed else (low, high)
+        sharing = [key for key in own if self.state.layer(key).range_mode == "layers"]
+        for key, shown in self.results.all_maps.items():
+            layer = self.state.layer(key)
+            low, high = own[key]
+            if layer.range_mode == "typed":
+                low, high = layer.low, layer.high
+            elif layer.range_mode == "layers":
+                low, high = min(own[one][0] for one in sharing), max(own[one][1] for one in sharing)
+            elif layer.range_mode == "pictures":
+                low, high = min(low, layer.low), max(high, layer.high)
+            signed = shown.signed or (
+                layer.range_mode == "layers" and any(self.results.all_maps[one].signed for one in sharing)
+            )
+            if signed:
+                low, high = -max(abs(low), abs(high)), max(abs(low), abs(high))
+            found = self.window.canvas.range_of(shown)
+            if not np.allclose(found, (low, high), rtol=1e-6, atol=0):
+                yield f"the colour bar of {key} ends at {found}, not at {(low, high)}"
+
     def cuts(self) -> Iterator[str]:
         names = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
         for key, shown in self.results.all_maps.items():
@@ -310,7 +337,8 @@ class Comparison:
         if readout.place_text() != expected_place:
             yield f"the readout says {readout.place_text()!r}, not {expected_place!r}"
         at = canvas._cursor
-        numbers = {shown: str(i) for i, shown in enumerate(self.results.all_maps.values(), 1)}
+        places = {layer.id: i for i, layer in enumerate(self.state.layers, 1)}
+        numbers = {shown: str(places[shown.id]) for shown in self.results.all_maps.values()}
         wanted = []
         for shown in canvas.shown_maps() if at is not None else ():
             value = value_at(shown, *at)

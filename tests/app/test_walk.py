@@ -313,6 +313,10 @@ class Walker:
                 {"threshold_mode": "mean", "shown_as": "outline"},
                 {"opacity": 0.4, "opacity_mode": "uniform", "colormap": "viridis"},
                 {"smooth": not layer.smooth},
+                {"shown_as": self.chance.choice(("", "shade", "mask"))},
+                {"range_mode": self.chance.choice(("layers", "automatic"))},
+                {"range_mode": "typed", "low": 0.0, "high": self.chance.choice((0.01, 1.0))},
+                {"range_mode": "pictures", "low": 0.01, "high": 0.01},
             )
         )
         if layer.kind == layering.FUSED and self.chance.random() < 0.5:

@@ -28,6 +28,7 @@ from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.services.pictures import PictureService
+from vitinspect.app.services.shared_ranges import SharedRanges
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
@@ -86,6 +87,7 @@ class Desk(QObject):
         )
         self.map_files = MapFileService(state, results, pool, parent=self)
         self.derived = DerivedMaps(state, results, parent=self)
+        self.shared_ranges = SharedRanges(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
         self.curves = CurveService(state, results, worker, problems, parent=self)
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)

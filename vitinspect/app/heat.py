@@ -66,6 +66,13 @@ class Heat:
         """Levels of ``fine``."""
         return np.ascontiguousarray(levels(self.fine, self.range))
 
+    def levels_between(self, ends: tuple[float, float] | None, *, smooth: bool) -> NDArray[np.uint8]:
+        """Levels with other raw values at the ends; those of the map where ``ends`` is None or says the same."""
+        if ends is None or ends == (self.range.low, self.range.high):
+            return self.smooth if smooth else self.patches
+        values = self.fine if smooth else np.asarray(self.values)
+        return np.ascontiguousarray(levels(values, ValueRange(*ends)))
+
     @cached_property
     def _sorted(self) -> NDArray[np.floating[Any]]:
         return np.sort(np.asarray(self.values), axis=None)

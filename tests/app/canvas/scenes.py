@@ -136,6 +136,12 @@ def outlined(folder: Path) -> Canvas:
     return canvas
 
 
+def with_threshold(folder: Path, shown_as: str) -> Canvas:
+    canvas = outlined(folder)
+    canvas.state.edit_layer("rollout", shown_as=shown_as)
+    return canvas
+
+
 SCENES: dict[str, Callable[[Path], Canvas]] = {
     "empty": empty,
     "picture-without-map": lambda folder: canvas_of(folder, 0),
@@ -143,6 +149,8 @@ SCENES: dict[str, Callable[[Path], Canvas]] = {
     "overlay-pinned-patch": lambda folder: canvas_of(folder, 1, pinned=(2, 4)),
     "overlay-growing-with-value": lambda folder: canvas_of(folder, 1, grows="growing", opacity=0.9),
     "overlay-outlined": outlined,
+    "overlay-shaded-outside": lambda folder: with_threshold(folder, "shade"),
+    "overlay-as-mask": lambda folder: with_threshold(folder, "mask"),
     "map-in-patches": lambda folder: canvas_of(folder, 1, show="heat", smooth=False),
     "picture-alone": lambda folder: canvas_of(folder, 1, show="image"),
     "grid": lambda folder: canvas_of(folder, 4, (640, 440), layout="grid"),

@@ -23,6 +23,8 @@ from vitinspect.app import theme
 from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, format_value, room_for_picture, value_at
 from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import View, fit, tiles
+from vitinspect.app.ranges import range_of
+from vitinspect.app.session import layers as layering
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import SMALL_SIZE
@@ -98,26 +100,32 @@ class Canvas(QWidget):
         if self.state.layout == "grid":
             kept = self.results.kept_map()
             return maps if kept is None else [*maps, kept]
-        active = self.active_map()
         if self.state.layout == "swipe":
-            second = self.second_map()
-            return [m for m in (active, second) if m is not None]
+            return [m for m in (self.first_map(), self.second_map()) if m is not None]
+        active = self.active_map()
         return [active] if active is not None else []
 
     def active_map(self) -> ShownMap | None:
         return self.results.active_map(self.state.active)
 
+    def first_map(self) -> ShownMap | None:
+        """The left of the swipe: the map marked A, else the selected one."""
+        marked = layering.marked(self.state.layers, "A")
+        return (self.results.all_maps.get(marked.id) if marked is not None else None) or self.active_map()
+
     def second_map(self) -> ShownMap | None:
-        """The right of the swipe: the one chosen, else the one kept, else the next."""
-        active = self.active_map()
+        """The right of the swipe: the map marked B, else the selected one beside A, else one kept, else the next."""
+        first, active = self.first_map(), self.active_map()
         maps = self.results.all_maps
         chosen = maps.get(self.state.second)
-        if chosen is not None and chosen is not active:
+        if chosen is not None and chosen is not first:
             return chosen
+        if active is not first:
+            return active
         kept = self.results.kept
         if kept is not None and self._fits(kept):
             return kept
-        return next((m for m in maps.values() if m is not active), None)
+        return next((m for m in maps.values() if m is not first), None)
 
     def _fits(self, shown: ShownMap) -> bool:
         picture = self.results.picture
@@ -137,7 +145,12 @@ class Canvas(QWidget):
             show="image" if self.hidden else state.show,
             frame=state.frame,
             ground=theme.current().canvas,
+            ends=self.range_of(shown) if shown is not None else None,
         )
+
+    def range_of(self, shown: ShownMap) -> tuple[float, float]:
+        """The raw values at the ends of a map's colour bar."""
+        return range_of(shown, self.state.layer(shown.id), self.state.layers, self.results.all_maps)
 
     def panes(self) -> list[Pane]:
         """Where each pane is."""
@@ -146,18 +159,21 @@ class Canvas(QWidget):
             return []
         width, height = self.width(), self.height()
         maps = self.shown_maps()
-        places = {shown: number for number, shown in enumerate(self.results.all_maps.values(), 1)}
         if self.state.layout == "grid" and len(maps) > 1:
             boxes = tiles(len(maps), width, height, picture.size, HEADER, GAP, room_for_picture)
             return [
-                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, number=places.get(shown, 0))
+                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, number=self.number(shown))
                 for shown, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)
             ]
         pane = Pane(QRect(0, 0, width, height), maps[0] if maps else None)
-        pane.number = places.get(pane.map, 0) if pane.map is not None else 0
+        pane.number = self.number(pane.map) if pane.map is not None else 0
         if self.state.layout == "swipe" and len(maps) > 1:
-            pane.second, pane.second_number = maps[1], places.get(maps[1], 0)
+            pane.second, pane.second_number = maps[1], self.number(maps[1])
         return [pane]
+
+    def number(self, shown: ShownMap) -> int:
+        """The place of its layer in the list; 0 for a map that was kept."""
+        return self.state.number(shown.id) if shown is self.results.all_maps.get(shown.id) else 0
 
     def picture_rect(self, pane: Pane) -> QRect:
         """What is seen of the picture in a pane, on the canvas."""
@@ -187,14 +203,12 @@ class Canvas(QWidget):
             self._last_shape = shape
         self.update()
 
-    @property
-    def levels(self) -> dict[str, float]:
-        """Map id -> the raw value at which its mask begins, where outlines are shown."""
-        return {key: cut.level for key, cut in self.results.cuts.items() if self._has_outline(key)}
-
-    def _has_outline(self, key: str) -> bool:
-        layer = self.state.layer(key)
-        return layer.shown_as == "outline" if layer is not None else bool(self.state.outline)
+    def threshold_of(self, shown: ShownMap) -> tuple[str, float] | None:
+        """How the threshold of a map is shown, and the raw value where it lies; None where it is not shown."""
+        cut = self.results.cuts.get(shown.id)
+        layer = self.state.layer(shown.id)
+        shown_as = layer.shown_as if layer is not None else "outline" if self.state.outline else ""
+        return (shown_as, cut.level) if cut is not None and shown_as else None
 
     def hide_overlay(self, hidden: bool) -> None:
         if hidden != self.hidden:
@@ -264,8 +278,7 @@ class Canvas(QWidget):
         picture = self.results.picture
         assert picture is not None
         ratio = self._ratio or self.devicePixelRatioF()
-        outlined = self.levels
-        levels = tuple(outlined.get(m.id) for m in (pane.map, pane.second) if m is not None)
+        levels = tuple(self.threshold_of(m) for m in (pane.map, pane.second) if m is not None)
         look = self.look(pane.map)
         looks = (look, self.look(pane.second))
         swipe = self.state.swipe if pane.second is not None else 0.0
@@ -297,11 +310,7 @@ class Canvas(QWidget):
         return image
 
     def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane) -> None:
-        look = self.look(shown)
-        self._composer.paint_heat(painter, shown, self.view, pane.size, look)
-        level = self.levels.get(shown.id)
-        if level is not None:
-            self._composer.paint_outline(painter, shown, level, self.view, pane.size, look.smooth)
+        self._composer.paint_map(painter, shown, self.view, pane.size, self.look(shown), self.threshold_of(shown))
 
     def _swipe_at(self, pane: Pane) -> float:
         """Where the line is: as a share of the part of the picture that is seen."""
@@ -426,10 +435,7 @@ class Canvas(QWidget):
         image = composer.base(picture, view, (width, height), 1.0, look)
         painter = QPainter(image)
         if look.show != "image":
-            composer.paint_heat(painter, shown, view, (width, height), look)
-            level = self.levels.get(shown.id)
-            if level is not None:
-                composer.paint_outline(painter, shown, level, view, (width, height), look.smooth)
+            composer.paint_map(painter, shown, view, (width, height), look, self.threshold_of(shown))
         painter.end()
         image.setText("Software", "vitinspect")
         image.setText("vitinspect:shows", shown.owner)

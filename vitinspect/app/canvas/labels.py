@@ -124,7 +124,7 @@ class Labels:
         return self._canvas.look(shown).colormap
 
     def _range(self, shown: ShownMap) -> tuple[float, float]:
-        return float(shown.heat.range.low), float(shown.heat.range.high)
+        return self._canvas.range_of(shown)
 
     def _why_no_map(self) -> str:
         if self._canvas.state.show == "image":

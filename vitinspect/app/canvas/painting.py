@@ -22,6 +22,11 @@ from vitinspect.app.session.results import ShownMap
 ACCENT = QColor(255, 255, 255)
 EDGE = QColor(0, 0, 0, 190)
 FRAME = QColor(255, 255, 255, 210)
+SHADE = (0xA8000000, 0x00000000)
+"""What lies below a threshold and above it, as ARGB: darkened, and as it is."""
+MASK = (0x00000000, 0xB035D0BA)
+MASK_ALONE = (0xFF000000, 0xFF35D0BA)
+"""The same for a mask over the picture, and without the picture."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Look:
     show: str = "overlay"
     frame: bool = True
     ground: str = "#2a2d31"
+    ends: tuple[float, float] | None = None
+    """The raw values at the ends of the colours; None for those of the map."""
 
 
 class Composer:
@@ -43,18 +50,21 @@ class Composer:
     def __init__(self) -> None:
         self._base_key: Any = None
         self._base: QImage | None = None
-        self._heats: dict[ShownMap, tuple[QImage, QImage]] = {}
+        self._heats: dict[ShownMap, dict[Any, QImage]] = {}
+        self._above: dict[ShownMap, tuple[Any, QImage]] = {}
         self._lines: dict[ShownMap, tuple[Any, list[QLineF]]] = {}
         self._region: Any = None
 
     def clear(self) -> None:
         self._base_key = self._base = None
         self._heats.clear()
+        self._above.clear()
         self._lines.clear()
 
     def keep_only(self, maps: list[ShownMap]) -> None:
         """Forget maps that are no longer shown."""
         self._heats = {shown: kept for shown, kept in self._heats.items() if shown in maps}
+        self._above = {shown: kept for shown, kept in self._above.items() if shown in maps}
         self._lines = {shown: kept for shown, kept in self._lines.items() if shown in maps}
 
     # --- the picture -------------------------------------------------------------------------------------------
@@ -76,16 +86,63 @@ class Composer:
 
     # --- the map -----------------------------------------------------------------------------------------------
 
-    def _levels(self, shown: ShownMap, smooth: bool) -> QImage:
-        kept = self._heats.get(shown)
-        if kept is None:
-            kept = self._heats[shown] = (indexed(shown.heat.smooth), indexed(shown.heat.patches))
-        return kept[0] if smooth else kept[1]
+    def _levels(self, shown: ShownMap, look: Look) -> QImage:
+        kept = self._heats.setdefault(shown, {})
+        key = (look.smooth, look.ends)
+        if key not in kept:
+            if len(kept) > 3:
+                kept.clear()  # a range that is typed or dragged leaves none of the ranges before
+            kept[key] = indexed(shown.heat.levels_between(look.ends, smooth=look.smooth))
+        return kept[key]
+
+    def paint_map(
+        self,
+        painter: QPainter,
+        shown: ShownMap,
+        view: View,
+        pane: tuple[float, float],
+        look: Look,
+        threshold: tuple[str, float] | None = None,
+    ) -> None:
+        """A map with its threshold: as an outline, with what lies outside shaded, or as a mask in place of the map."""
+        shown_as, level = threshold or ("", 0.0)
+        if shown_as != "mask":
+            self.paint_heat(painter, shown, view, pane, look)
+        if shown_as == "outline":
+            self.paint_outline(painter, shown, level, view, pane, look.smooth)
+        elif shown_as == "mask":
+            self._paint_parts(painter, shown, level, view, pane, look, MASK if look.show != "heat" else MASK_ALONE)
+        elif shown_as == "shade":
+            self._paint_parts(painter, shown, level, view, pane, look, SHADE)
+
+    def _paint_parts(
+        self,
+        painter: QPainter,
+        shown: ShownMap,
+        level: float,
+        view: View,
+        pane: tuple[float, float],
+        look: Look,
+        colours: tuple[int, int],
+    ) -> None:
+        """What lies below the level and above it, in two colours."""
+        kept = self._above.get(shown)
+        if kept is None or kept[0] != (level, look.smooth):
+            values = shown.heat.fine if look.smooth else np.asarray(shown.values)
+            kept = self._above[shown] = ((level, look.smooth), indexed((values > level).astype(np.uint8)))
+        image = kept[1]
+        image.setColorTable(list(colours))
+        size = shown.placed.original_size
+        painter.save()
+        painter.setClipRect(to_pane(shown.placed.visible, view, pane, size), Qt.ClipOperation.IntersectClip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
+        painter.drawImage(to_pane(shown.placed.box, view, pane, size), image)
+        painter.restore()
 
     def paint_heat(self, painter: QPainter, shown: ShownMap, view: View, pane: tuple[float, float], look: Look) -> None:
         """Lay a map over the picture, exactly where the model looked."""
         size = shown.placed.original_size
-        image = self._levels(shown, look.smooth)
+        image = self._levels(shown, look)
         alone = look.show == "heat"
         colours = heating.table(
             look.colormap,

@@ -67,13 +67,13 @@ class Readout(QWidget):
         """Number and value of each map at the cursor, in the order of the list."""
         if self._at is None:
             return []
-        numbers = {shown: number for number, shown in enumerate(self._results.all_maps.values(), 1)}
         found = []
         for shown in self._canvas.shown_maps():
             value = value_at(shown, *self._at)
             if value is not None:
                 text = f"{format_value(value, signed=shown.signed)} ({shown.heat.percentile(value):.0f} %)"
-                found.append((str(numbers.get(shown, "")) or shown.short, text))
+                number = self._canvas.number(shown)
+                found.append((str(number) if number else shown.short, text))
         return found
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLayoutItem, QSizePolicy, QVBoxLayout
 
 from vitinspect.app import theme
 from vitinspect.app.panels import layer_facts as facts
+from vitinspect.app.ranges import automatic, range_of
 from vitinspect.app.services.derived_maps import CUTS
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.layers import FILE, FUSED, MAP, Layer
@@ -139,8 +140,8 @@ class PropertiesPanel(QWidget):
 
     def _follow_display(self, layer: Layer, shown: ShownMap | None) -> None:
         low, high = layer.low, layer.high
-        if shown is not None and layer.range_mode != "typed":
-            low, high = shown.heat.range.low, shown.heat.range.high
+        if shown is not None:
+            low, high = range_of(shown, layer, self._state.layers, self._results.all_maps)
         self.display.set_values(
             DisplayValues(
                 layer.colormap,
@@ -259,12 +260,24 @@ class PropertiesPanel(QWidget):
             "smooth": "Smooth or patches",
         }
         changes: dict[str, Any] = {name: value}
-        if name == "range_mode" and value == "typed":
-            # What is typed begins with what is seen.
-            changes.update(low=self.display.low.value(), high=self.display.high.value())
+        layer = self.layer
+        shown = facts.shown_map(self._results, layer) if layer is not None else None
+        if name == "range_mode" and value in ("typed", "pictures") and shown is not None:
+            # What is typed begins with what is seen, and what pictures share with this one.
+            low, high = range_of(shown, layer, self._state.layers, self._results.all_maps)
+            if value == "pictures":
+                low, high = automatic(shown)
+            changes.update(low=low, high=high)
         self._edit(words[name], merge="opacity" if name == "opacity" else "", **changes)
 
     def _type_range(self, low: float, high: float) -> None:
+        layer = self.layer
+        shown = facts.shown_map(self._results, layer) if layer is not None else None
+        if layer is not None and shown is not None and shown.signed:
+            # Zero stays in the middle: the end that was typed says where both are.
+            before = range_of(shown, layer, self._state.layers, self._results.all_maps)
+            most = abs(low) if low != before[0] else abs(high)
+            low, high = -most, most
         if high > low:
             self._edit("Range", range_mode="typed", low=low, high=high)
         else:
