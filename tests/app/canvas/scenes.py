@@ -117,12 +117,6 @@ def canvas_of(folder: Path, maps: int, size: tuple[int, int] = (360, 280), **val
     return canvas
 
 
-def empty(folder: Path) -> Canvas:
-    canvas = Canvas(State(), Results())
-    canvas.resize(420, 280)
-    return canvas
-
-
 def zoomed(folder: Path) -> Canvas:
     canvas = canvas_of(folder, 1, smooth=False)
     for _ in range(6):
@@ -143,7 +137,6 @@ def with_threshold(folder: Path, shown_as: str) -> Canvas:
 
 
 SCENES: dict[str, Callable[[Path], Canvas]] = {
-    "empty": empty,
     "picture-without-map": lambda folder: canvas_of(folder, 0),
     "overlay": lambda folder: canvas_of(folder, 1),
     "overlay-pinned-patch": lambda folder: canvas_of(folder, 1, pinned=(2, 4)),

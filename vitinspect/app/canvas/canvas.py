@@ -258,9 +258,7 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.current().canvas))
         self._panes = self.panes()
-        if not self._panes:
-            self._labels.nothing(painter, self.rect())
-        else:
+        if self._panes:
             maps = [m for pane in self._panes for m in (pane.map, pane.second) if m is not None]
             self._composer.keep_only(maps)
             self._composed = {i: v for i, v in self._composed.items() if i < len(self._panes)}

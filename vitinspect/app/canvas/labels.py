@@ -1,4 +1,4 @@
-"""What stands in words beside the pictures: titles, colour bars with ticks, and what to do when the canvas is empty."""
+"""What stands in words beside the pictures: titles, and colour bars with ticks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from vitinspect.app import theme
 from vitinspect.app.session.results import FAILED, LOADING, ShownMap
-from vitinspect.app.theme.tokens import LARGE_SIZE, SMALL_SIZE
+from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets import numbers
 from vitinspect.app.widgets.colour_bar import paint_flat, paint_upright
 
@@ -204,30 +204,6 @@ class Labels:
         painter.setPen(QColor(theme.current().canvas_text))
         painter.setFont(theme.font(SMALL_SIZE, bold=True))
         painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), str(number))
-
-    def nothing(self, painter: QPainter, area: QRect) -> None:
-        t = theme.current()
-        if self._canvas.results.picture_error:
-            title, text = "This picture cannot be shown", self._canvas.results.picture_error
-        elif self._canvas.state.image:
-            title, text = "", ""
-        elif self._canvas.state.folder and self._canvas.results.folder_size:
-            title, text = "Choose a picture", ""
-        elif self._canvas.state.folder:
-            title, text = "There are no pictures in this folder", "Drop another folder here, or open one with Ctrl+O."
-        else:
-            title, text = "Drop a folder here", "or open one with Ctrl+O. The gallery is in the File menu."
-        middle = QRect(0, 0, min(560, area.width() - 32), 240)
-        middle.moveCenter(area.center())
-        painter.setFont(theme.font(LARGE_SIZE))
-        painter.setPen(QColor(t.canvas_text))
-        upper = QRect(middle.left(), middle.top(), middle.width(), middle.height() // 2 - 4)
-        wrap = Qt.TextFlag.TextWordWrap
-        painter.drawText(upper, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom) | wrap, title)
-        painter.setFont(theme.font())
-        painter.setPen(QColor(t.canvas_quiet))
-        lower = QRect(middle.left(), middle.center().y() + 8, middle.width(), middle.height() // 2)
-        painter.drawText(lower, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop) | wrap, text)
 
 
 def value_at(shown: ShownMap, x: float, y: float) -> float | None:

@@ -285,6 +285,10 @@ class LayersPanel(QFrame):
         words = "Add a layer" if len(specs) == 1 else f"Add {len(specs)} layers"
         state.edit(words, layers, selected=last)
 
+    def add_quick_look(self) -> None:
+        """The few maps that a person sees first."""
+        self.add_layers(next(preset for preset in presets.built_in() if preset.id == "quick").layers)
+
     def _save_preset(self, name: str, layers: Sequence[LayerSpec]) -> None:
         made = presets.own(name, [list(layer) for layer in layers])
         self._write_presets((*(p for p in self._own or () if p.title != made.title), made))

@@ -35,6 +35,7 @@ from vitinspect.app.shell import opening_maps
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
+from vitinspect.app.shell.empty_canvas import EmptyCanvas
 from vitinspect.app.shell.film_strip import FilmStrip
 from vitinspect.app.shell.frame import Frame
 from vitinspect.app.shell.menus.file import sort_by_run
@@ -94,6 +95,18 @@ class MainWindow(QMainWindow):
         """The bars above the workspaces that have one of their own."""
         self._context_place = _column(self.context, grows=self.context)
         self.setCentralWidget(_column(self._context_place, self.message, self.frame, grows=self.frame))
+        press = {
+            call: self.actions_[action].trigger
+            for call, action in (
+                ("folder", "open_folder"),
+                ("gallery", "open_gallery"),
+                ("next", "next"),
+                ("first", "first"),
+            )
+        }
+        press["subfolders"] = lambda: state.set(recursive=True)
+        press["add"], press["quick"] = self.layers_panel.open_picker, self.layers_panel.add_quick_look
+        self.empty = EmptyCanvas(self.canvas, state, results, desk.listing, press)
         self.readout = Readout(self.canvas, results)
         self.status = StatusBar(
             state, results, self.readout, lambda: self.canvas.scale, self.actions_["cancel"].trigger
