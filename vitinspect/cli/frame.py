@@ -49,6 +49,7 @@ VERBS = (
         "vitinspect.cli.rank",
         "find the fusion that fits people's masks best, and what that is worth",
     ),
+    Verb("probe", "vitinspect.cli.probe", "train a linear head on a backbone with your pictures"),
     Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
     Verb("models", "vitinspect.cli.models", "search the models that can be named"),
     Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),

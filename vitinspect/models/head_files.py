@@ -48,12 +48,12 @@ class Head:
     """A sentence for people: what the file was recognised as."""
 
 
-def read_head(path: Path, name: str | None, width: int) -> Head:
-    """The head in a file, for a backbone of this width.
+def read_head(path: Path, name: str | None, width: int, content: Mapping[Any, Any] | None = None) -> Head:
+    """The head in a file, for a backbone of this width; ``content`` where the file was read already.
 
     ``name`` chooses one of many heads, or a reading, or both: ``NAME:READING``.
     """
-    content = read_checkpoint(path)
+    content = read_checkpoint(path) if content is None else content
     tensors = {key: value for key, value in _flat(content) if isinstance(value, torch.Tensor)}
     many: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in tensors.items():

@@ -84,16 +84,7 @@ def attach(module: Any, weight: torch.Tensor, bias: torch.Tensor | None, recipe:
 
     ``name`` is the head's file, for errors.
     """
-    kinds = {VisionTransformer: VisionTransformerWithHead, Eva: EvaWithHead}
-    plain = kinds.get(type(module)) or (VisionTransformerWithHead if isinstance(module, _PLAIN) else None)
-    if plain is None:
-        raise ModelError(f"{name}: a head cannot be put on a {type(module).__name__}.")
-    if getattr(module, "attn_pool", None) is not None:
-        raise ModelError(
-            f"{name}: the backbone pools its tokens by attention, and no linear head reads its class token."
-        )
-    if not isinstance(module.fc_norm, nn.Identity):
-        raise ModelError(f"{name}: the backbone has its final norm behind the pooling, where this head expects none.")
+    plain = check_backbone(module, recipe, name)
     if weight.shape[1] != recipe.vectors * module.embed_dim:
         raise ModelError(
             f"{name} reads {weight.shape[1]} numbers, but {recipe.words} of this backbone are"
@@ -110,7 +101,26 @@ def attach(module: Any, weight: torch.Tensor, bias: torch.Tensor | None, recipe:
     module.num_classes = classes
     module.head_hidden_size = int(weight.shape[1])
     module.vitinspect_recipe = recipe
+    module.vitinspect_embedding = False
     module.__class__ = plain
 
 
-_PLAIN = (ClassAndMeanVisionTransformer, VisionTransformerWithHead, EvaWithHead)
+def check_backbone(module: Any, recipe: Recipe, name: str) -> type:
+    """Refuse a backbone that no head of this recipe can be put on; otherwise the class that it has with the head."""
+    kinds = {VisionTransformer: VisionTransformerWithHead, Eva: EvaWithHead}
+    plain = kinds.get(type(module)) or (
+        type(module) if isinstance(module, VisionTransformerWithHead | EvaWithHead) else None
+    )
+    if plain is None and isinstance(module, ClassAndMeanVisionTransformer):
+        plain = VisionTransformerWithHead
+    if plain is None:
+        raise ModelError(f"{name}: a head cannot be put on a {type(module).__name__}.")
+    if getattr(module, "attn_pool", None) is not None:
+        raise ModelError(
+            f"{name}: the backbone pools its tokens by attention, and no linear head reads its class token."
+        )
+    if not isinstance(module.fc_norm, nn.Identity):
+        raise ModelError(f"{name}: the backbone has its final norm behind the pooling, where this head expects none.")
+    if not recipe.norm:
+        raise ModelError(f"{name}: a head reads features after the final norm, and not {recipe.words}.")
+    return plain

@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from vitinspect.errors import ModelError, VitInspectError
-from vitinspect.models import building, checkpoints, head_files, heads, limits
+from vitinspect.models import building, checkpoints, head_files, heads, limits, trained_heads
 from vitinspect.models.labels import imagenet_labels
 from vitinspect.models.loading import Loaded, Wishes, from_checkpoint, from_folder, from_hub, from_timm, is_timm_name
 from vitinspect.models.preprocess import Preprocessing
@@ -93,17 +93,37 @@ def load_model(
 
 
 def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
-    """The head in ``path`` instead of what the module has; no head says which backbone it was trained on."""
+    """The head in ``path`` instead of what the module has; only those of ours say which backbone they belong to."""
     module: Any = loaded.module
-    found = head_files.read_head(path, name, int(module.embed_dim))
+    content = checkpoints.read_checkpoint(path)
+    record = trained_heads.record_of(content, path)
+    if record is not None:
+        if name is not None:
+            raise ModelError(f"{path} holds one head, whose reading is known; {name!r} is not asked for.")
+        size = (loaded.preprocessing or _preparation(module, loaded.source)).input_size
+        resized = trained_heads.check_belongs(path, record, module, size, loaded.name)
+        own = trained_heads.read(path, content, record)
+        heads.attach(module, own.weight, own.bias, own.recipe, str(path))
+        loaded.notes.append(f"Head: {path.name}: {own.layout}.")
+        if resized:
+            _log.warning("%s", resized)
+            loaded.notes.append(resized)
+        _rename(loaded, path, None, list(record.classes))
+        return
+    found = head_files.read_head(path, name, int(module.embed_dim), content)
     heads.attach(module, found.weight, found.bias, found.recipe, str(path))
     fits = f"{path.name}: {found.layout}. Its width fits {loaded.name}, but nothing in it proves that it belongs there."
     _log.warning("%s", fits)
     loaded.notes.append(f"Head: {fits}")
+    _rename(loaded, path, name, None)
+
+
+def _rename(loaded: Loaded, path: Path, name: str | None, labels: list[str] | None) -> None:
+    """The model is now backbone and head, with the head's classes."""
     loaded.source = f"{loaded.source} with the head {path}" + (f" ({name})" if name else "")
     loaded.name = f"{loaded.name} + {path.stem}"
-    loaded.labels = None
-    if isinstance(config := getattr(module, "pretrained_cfg", None), dict):
+    loaded.labels, loaded.text = labels, None
+    if isinstance(config := getattr(loaded.module, "pretrained_cfg", None), dict):
         for key in ("label_names", "label_descriptions"):
             config.pop(key, None)
 

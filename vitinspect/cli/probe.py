@@ -1,0 +1,232 @@
+"""``vitinspect probe``: a linear head on a backbone, trained on your pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.cli.common import add_mode_option, add_model_options, at_least, load_chosen_model, table
+from vitinspect.names import shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from vitinspect.models.recipes import Recipe
+    from vitinspect.models.vit import ViT
+    from vitinspect.probing.linear import LinearProbe
+    from vitinspect.probing.pictures import Labelled
+
+EPILOG = """\
+DATA is a folder with a folder of pictures for each class (names or WordNet ids), any other data set with labels, or a
+CSV with the columns path and label. Features are computed once and kept; a command that was ended goes on where it
+stood. Without --val a fifth of the training pictures is held out to choose C.
+
+Beside the head three files are written: HEAD.json (accuracies, confusions, calibration), HEAD.confusion.png and .svg.
+
+examples:
+  vitinspect probe --model vit_small_patch14_dinov2.lvd142m --train birds --out birds.safetensors
+  vitinspect probe --model mae.pth --train birds/train --val birds/val --test birds/test --features mean --loss bce \\
+      --out birds.safetensors
+  vitinspect explain bird.jpg --model vit_small_patch14_dinov2.lvd142m --head birds.safetensors
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    data = parser.add_argument_group("data")
+    data.add_argument("--train", type=Path, required=True, metavar="DATA", help="pictures to train on")
+    data.add_argument("--val", type=Path, metavar="DATA", help="pictures to choose C by (default: a fifth of --train)")
+    data.add_argument("--test", type=Path, metavar="DATA", help="pictures to measure the chosen head on")
+    parser.add_argument(
+        "--out", "-o", type=Path, required=True, metavar="FILE", help="the head, a .safetensors file for --head"
+    )
+    what = parser.add_argument_group("what is trained")
+    what.add_argument(
+        "--features",
+        metavar="RECIPE",
+        help="what the head reads: class, mean, class+mean, class:4+mean, class+registers "
+        "(default: class; mean where there is no class token)",
+    )
+    what.add_argument("--loss", choices=("ce", "bce"), default="ce", help="one of all classes, or a yes or no for each")
+    what.add_argument(
+        "--C", type=numbers, metavar="C,C", help="weights of the data against the penalty (default: 1e-4 to 1e3)"
+    )
+    what.add_argument("--solver", choices=("auto", "lbfgs", "sgd"), default="auto", help="(default: by memory)")
+    what.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the held out pictures (default: 0)")
+    what.add_argument("--knn", action="store_true", help="also ask 10, 20, 100 and 200 nearest neighbours")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where features are kept (default: with the caches)")
+    parser.add_argument("--batch", type=at_least(1), default=32, metavar="N", help="pictures at a time (default: 32)")
+    add_mode_option(parser)
+    add_model_options(parser)
+
+
+def numbers(text: str) -> list[float]:
+    """A type for argparse: ``0.01,0.1,1``."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers like 0.01,0.1,1, not {text}") from None
+    if not all(0 < value < float("inf") for value in values):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
+    return values
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.cli.frame import complain
+    from vitinspect.errors import ParameterError
+    from vitinspect.models.heads import check_backbone
+    from vitinspect.models.recipes import Recipe
+    from vitinspect.output import OutputFolder
+    from vitinspect.probing.linear import GRID, fit
+    from vitinspect.probing.pictures import labelled_pictures
+    from vitinspect.probing.report import class_rows, confusion_picture, grid_rows, lines
+    from vitinspect.progress import ProgressLine
+
+    out: Path = arguments.out
+    if out.suffix.lower() != ".safetensors":
+        raise ParameterError(f"The head is a .safetensors file; {out} has another ending.")
+    names = [out.name, *(out.with_suffix(ending).name for ending in (".json", ".confusion.png", ".confusion.svg"))]
+    folder = OutputFolder(out.parent)
+    folder.check(names)
+    splits = {
+        name: labelled_pictures(where)
+        for name, where in (("train", arguments.train), ("val", arguments.val), ("test", arguments.test))
+        if where is not None
+    }
+    for split in splits.values():
+        for note in split.notes:
+            complain(note)
+    model = load_chosen_model(arguments)
+    recipe = Recipe.parse(arguments.features or ("class" if model.has_class_token else "mean"))
+    check_backbone(model.module, recipe, str(model.name))
+    arrays = {name: features_and_labels(model, split, recipe, name, arguments) for name, split in splits.items()}
+    with ProgressLine("training", unit="fits") as progress:
+        probe = fit(
+            *arrays["train"],
+            validation=arrays.get("val"),
+            loss=arguments.loss,
+            C=arguments.C or GRID,
+            seed=arguments.seed,
+            solver=arguments.solver,
+            progress=progress,
+        )
+    for note in probe.notes:
+        complain(note)
+    measured = {}
+    if probe.validation is not None:
+        measured["val" if "val" in splits else "held out"] = probe.validation
+    if "test" in arrays:
+        measured["test"] = probe.measure(*arrays["test"])
+    if not measured:
+        measured["train"] = probe.measure(*arrays["train"])
+    last = list(measured)[-1]
+    picture = confusion_picture(measured[last], f"{out.stem}: {last}, top-1 {measured[last].top1:.2%}")
+    about = document(probe, model, recipe, arguments, measured)
+    if arguments.knn:
+        about["knn"] = neighbours(arrays)
+    folder.write_all(
+        dict(
+            zip(
+                names,
+                (
+                    head_file(probe, model, recipe, arguments.mode),
+                    (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode(),
+                    picture.to_png(),
+                    picture.to_svg().encode(),
+                ),
+                strict=True,
+            )
+        )
+    )
+    print("\n".join(table(grid_rows(probe), right=(1, 2, 3))))
+    for title, found in measured.items():
+        print("\n".join(lines(title, found)))
+    print("\n".join(table(class_rows(measured[last]), right=(1, 2))))
+    for k, share in about.get("knn", {}).items():
+        print(f"{k} nearest neighbours: top-1 {share:.2%}")
+    print(shown(out))
+    return 0
+
+
+def features_and_labels(
+    model: ViT, split: Labelled, recipe: Recipe, name: str, arguments: argparse.Namespace
+) -> tuple[np.ndarray, np.ndarray]:
+    import numpy as np
+
+    from vitinspect.cli.frame import complain
+    from vitinspect.errors import DataError
+    from vitinspect.probing.feature_cache import features_of
+    from vitinspect.progress import ProgressLine
+
+    with ProgressLine(f"features of {name}", unit="pictures") as progress:
+        found = features_of(
+            model,
+            split.paths,
+            recipe,
+            mode=arguments.mode,
+            folder=arguments.cache,
+            batch=arguments.batch,
+            progress=progress,
+        )
+    for problem in found.problems:
+        complain(problem)
+    if not found.usable.any():
+        raise DataError(f"None of the pictures in {split.where} could be read.")
+    labels = np.array(split.labels)
+    return (found.values, labels) if found.usable.all() else (found.values[found.usable], labels[found.usable])
+
+
+def neighbours(arrays: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[int, float]:
+    """Accuracies of the quick check, on the test pictures, or else on those to choose by, or else among themselves."""
+    from vitinspect.probing.neighbours import knn
+
+    return knn(*arrays["train"], validation=arrays.get("test", arrays.get("val"))).accuracy
+
+
+def head_file(probe: LinearProbe, model: ViT, recipe: Recipe, mode: str) -> bytes:
+    from vitinspect.models.trained_heads import (
+        HeadRecord,
+        backbone_fingerprint,
+        head_bytes,
+        positions_fingerprint,
+    )
+
+    record = HeadRecord(
+        classes=tuple(map(str, probe.classes)),
+        recipe=str(recipe),
+        backbone=backbone_fingerprint(model.module),
+        positions=positions_fingerprint(model.module),
+        input_size=model.input_size,
+        mode=mode,
+        model=model.source,
+        loss=probe.loss,
+        C=probe.C,
+    )
+    return head_bytes(probe.weight, probe.bias, record)
+
+
+def document(
+    probe: LinearProbe, model: ViT, recipe: Recipe, arguments: argparse.Namespace, measured: dict[str, Any]
+) -> dict[str, Any]:
+    """What ``HEAD.json`` says."""
+    from dataclasses import asdict
+
+    from vitinspect.files import SOFTWARE
+
+    return {
+        "software": SOFTWARE,
+        "model": model.source,
+        "features": str(recipe),
+        "mode": arguments.mode,
+        "classes": [str(name) for name in probe.classes],
+        "loss": probe.loss,
+        "C": probe.C,
+        "solver": probe.solver,
+        "seed": probe.seed,
+        "grid": [asdict(one) for one in probe.grid],
+        "notes": probe.notes,
+        "measured": {name: found.as_dict() for name, found in measured.items()},
+    }
