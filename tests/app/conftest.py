@@ -27,7 +27,16 @@ def nothing_left_behind(qapp: QApplication, home: Path) -> Iterator[None]:
     """Fail a test that leaves a running thread, an active timer or a top-level widget."""
     threads = set(threading.enumerate())
     windows = set(QApplication.topLevelWidgets())
-    yield
+    # What is there already, torch's half a million objects among it, is not looked at after each test.
+    gc.freeze()
+    try:
+        yield
+        _refuse_leftovers(qapp, threads, windows)
+    finally:
+        gc.unfreeze()
+
+
+def _refuse_leftovers(qapp: QApplication, threads: set[threading.Thread], windows: set[Any]) -> None:
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
     gc.collect()
