@@ -17,13 +17,9 @@ from vitinspect.annotation.gather import gather
 from vitinspect.cli import main
 from vitinspect.errors import DataError
 from vitinspect.evaluation.among_people import (
-    FALSE_ALARM,
-    HIT,
-    MISS,
     AmongPeople,
     SavedMaps,
     among_people,
-    differences,
 )
 from vitinspect.evaluation.runner import run
 
@@ -98,12 +94,6 @@ def test_a_run_without_maps_says_how_they_are_saved(tmp_path: Path) -> None:
     run(plan_for(root, scores=("overlap",), ways=(1,)), small_model(), tmp_path / "run")
     with pytest.raises(DataError, match="--save maps"):
         among_people(SavedMaps(tmp_path / "run", gather([root]).masks))
-
-
-def test_hits_misses_and_false_alarms_are_told_apart_and_the_unknown_is_none() -> None:
-    mask = np.array([[True, True, False, False, True]])
-    truth = np.array([[1, 0, 1, 0, 255]], np.uint8)
-    assert differences(mask, truth).tolist() == [[HIT, FALSE_ALARM, MISS, 0, 0]]
 
 
 def test_agree_writes_table_and_figure_of_the_maps(evaluated, tmp_path: Path, capsys) -> None:

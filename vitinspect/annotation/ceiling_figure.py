@@ -64,7 +64,10 @@ def span_of(points: Sequence[Point]) -> tuple[float, float]:
     low = min((point.low for point in points), default=0.0)
     high = max((point.high for point in points), default=1.0)
     start = max(0.0, np.floor(low * 10 - 0.5) / 10)
-    return float(start), float(min(1.0, max(np.ceil(high * 10 + 0.2) / 10, start + 0.2)))
+    end = min(1.0, max(np.ceil(high * 10 + 0.2) / 10, start + 0.2))
+    if end - start > 0.5:  # in steps of two tenths
+        start, end = np.floor(start * 5 + 1e-9) / 5, np.ceil(end * 5 - 1e-9) / 5
+    return float(start), float(end)
 
 
 def band_of(points: Sequence[Point]) -> tuple[float, float] | None:

@@ -26,6 +26,7 @@ from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
+from vitinspect.app.services.people import PeopleService
 from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.shared_ranges import SharedRanges
@@ -95,6 +96,7 @@ class Desk(QObject):
         self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
         self.masks = MaskService(state, results, pool, problems, parent=self)
         self.folders.drawn_status = lambda path: self.masks.sidecar(path).status
+        self.people = PeopleService(state, results, pool, problems, parent=self)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,
@@ -165,6 +167,7 @@ class Desk(QObject):
             return True
         self._closed = True
         self.masks.close()
+        self.people.close()
         end = time.monotonic() + timeout
         self.saved.close()
         self.coordinator.close()

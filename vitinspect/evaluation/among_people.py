@@ -51,8 +51,6 @@ STATISTICS = {
 """``dice`` is 1 for two empty masks, as among people; ``f1`` is 0 there, as in the tables of an evaluation."""
 MANY = 60
 """Maps from which more processes are worth their start."""
-HIT, MISS, FALSE_ALARM = 1, 2, 3
-"""In ``differences``; 0 where neither marks anything, or where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,14 @@ class SavedMaps:
         """What the run itself has scored: its methods and fusions, at its threshold."""
         cutting = (self.plan.threshold, tuple(self.plan.threshold_options))
         return [
-            Candidate(row.name, row.combination.keys, row.fuse, (1.0,) * row.combination.ways, cutting)
+            Candidate(
+                row.name,
+                row.combination.keys,
+                row.fuse,
+                (1.0,) * row.combination.ways,
+                cutting,
+                self.plan.normalisation,
+            )
             for row in self.saver.rows
         ]
 
@@ -182,7 +187,7 @@ def among_people(
     have = {item.key: known[item.key] for item in items if known and item.key in known}
     jobs = [(item.key, item.path, *saved.inputs(item)) for item in items if item.key not in have]
     # Starting a process takes about as long as the work on some dozens of pictures.
-    work = _Work(rows, how, saved.plan.fingerprint, saved.plan.normalisation)
+    work = _Work(rows, how, saved.plan.fingerprint)
     few = len(jobs) * len(rows) < MANY
     for _, one in run_jobs(work, jobs, processes=1 if few else processes, progress=progress, cancel=cancel):
         have[one.image] = one
@@ -202,7 +207,6 @@ class _Work:
     chosen: tuple[Candidate, ...]
     how: str
     fingerprint: str
-    normalisation: str
 
     def __call__(self, job: Job) -> OnPicture:
         image, path, files, truths, size = job
@@ -210,7 +214,7 @@ class _Work:
         maps: dict[str, dict[str, dict[str, float]]] = {}
         curves: dict[str, dict[str, NDArray[np.float32]]] = {}
         for candidate in self.chosen:
-            values = fused_map(candidate, files, size, self.fingerprint, self.normalisation)
+            values = fused_map(candidate, files, size, self.fingerprint)
             mask = cut(candidate, values)
             maps[candidate.name] = {who: statistics(mask, truth, values) for who, truth in against.items()}
             curves[candidate.name] = {
@@ -221,7 +225,7 @@ class _Work:
 
 
 def fused_map(
-    candidate: Candidate, files: Mapping[str, Path], size: tuple[int, int], fingerprint: str, normalisation: str
+    candidate: Candidate, files: Mapping[str, Path], size: tuple[int, int], fingerprint: str
 ) -> NDArray[np.float64]:
     """A candidate's map on the pixels of the model's input, from the files of its methods' maps."""
     missing = [key for key in candidate.keys if key not in files]
@@ -230,7 +234,7 @@ def fused_map(
     members = [read_saved_map(files[key], fingerprint) for key in candidate.keys]
     if len(members) == 1:
         return resize(members[0].values.astype(np.float64), size)
-    fused = fuse(members, candidate.mode, candidate.weights, normalisation=normalisation)
+    fused = fuse(members, candidate.mode, candidate.weights, normalisation=candidate.normalisation)
     return resize(fused.values.astype(np.float64), size)
 
 
@@ -245,16 +249,6 @@ def statistics(mask: NDArray[np.bool_], truth: NDArray[np.uint8], values: NDArra
     found = overlap(mask, truth, values, ignore=255).as_dict()
     found["dice"] = dice_of(mask.astype(np.uint8), truth)
     return {key: float(found[key]) for key in STATISTICS}
-
-
-def differences(mask: NDArray[np.bool_], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where a mask hits, misses, or raises a false alarm; nothing where the truth is not known."""
-    found = np.zeros(truth.shape, np.uint8)
-    real = truth == 1
-    found[mask & real] = HIT
-    found[~mask & real] = MISS
-    found[mask & (truth == 0)] = FALSE_ALARM
-    return found
 
 
 def _by_item(masks: Masks, items: Sequence[Item]) -> dict[str, dict[str, NDArray[np.uint8]]]:

@@ -58,6 +58,8 @@ class Candidate:
     mode: str
     weights: tuple[float, ...]
     cutting: Cutting
+    normalisation: str = "minmax"
+    """Of the maps before they are fused, where it is not said otherwise."""
 
     @property
     def ways(self) -> int:

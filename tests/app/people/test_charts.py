@@ -1,0 +1,65 @@
+"""The charts of the People workspace say in tool tips and signals what they paint."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from vitinspect.annotation.ceiling_figure import Point
+from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
+
+
+@pytest.fixture
+def shown(qtbot):
+    def show(widget, width=420, height=300):
+        qtbot.addWidget(widget)
+        widget.resize(width, height)
+        widget.show()
+        return widget
+
+    return show
+
+
+def test_a_click_on_a_maps_row_chooses_it_and_people_are_not_chosen(shown, qtbot):
+    chart = shown(CeilingChart())
+    points = [Point("LRP", 0.5, 0.4, 0.6, False), Point("ann", 0.8, 0.7, 0.9, True)]
+    chart.set_points(points, "bars")
+    assert [point.name for point in chart.points] == ["ann", "LRP"]
+    assert chart.row_at(10).name == "ann"
+    with qtbot.assertNotEmitted(chart.chosen, wait=20):
+        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(100, 10))
+    row = next(y for y in range(chart.height()) if (p := chart.row_at(y)) and p.name == "LRP")
+    with qtbot.waitSignal(chart.chosen) as told:
+        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(100, row + 5))
+    assert told.args == ["LRP"]
+    assert "ann 0.80, 0.70 to 0.90" in chart.accessibleDescription()
+    assert not chart.grab().isNull()
+
+
+def test_a_dot_of_the_scatter_opens_its_picture_and_nothing_else_does(shown, qtbot):
+    chart = shown(Scatter())
+    dots = [Dot("/a", "a", 0.2, 0.9), Dot("/b", "b", 0.8, 0.1), Dot("/c", "c", math.nan, 0.5)]
+    chart.set_dots(dots, "People", "Map", "/a")
+    assert [dot.id for dot in chart.dots] == ["/a", "/b"]
+    place = chart.place(dots[1])
+    with qtbot.waitSignal(chart.chosen) as told:
+        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=place.toPoint())
+    assert told.args == ["/b"]
+    with qtbot.assertNotEmitted(chart.chosen, wait=20):
+        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=chart.plot.center().toPoint())
+    assert chart.place(dots[0]).x() < place.x()
+    assert chart.place(dots[0]).y() < place.y()
+    assert not chart.grab().isNull()
+
+
+def test_boxes_are_the_quartiles_of_what_is_known(shown):
+    chart = shown(BoxPlots())
+    values = [0.1, 0.5, 0.3, math.nan, 0.9]
+    chart.set_values([("LRP", values), ("nothing", [math.nan])], "Dice")
+    assert [name for name, _ in chart.boxes] == ["LRP"]
+    assert chart.boxes[0][1] == pytest.approx(tuple(np.nanpercentile(values, [0, 25, 50, 75, 100])))
+    assert not chart.grab().isNull()

@@ -1,0 +1,205 @@
+"""The People workspace as a person uses it: evaluate the folder, read the figures, open pictures, rank the fusions."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtGui import QGuiApplication
+
+from vitinspect.annotation.gather import gather
+from vitinspect.app.session import layers as layering
+from vitinspect.evaluation.among_people import SavedMaps, among_people
+from vitinspect.figures.differences import FALSE_ALARM, HIT
+
+WHO = ("ann", "ben", "cem")
+WAITING = """
+import sys, time
+try:
+    print("going", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def annotated(pictures: Path) -> Path:
+    """Six pictures; three people drew boxes on five of them."""
+    root = pictures.parent / "set"
+    root.mkdir()
+    pictures.rename(root / "images")
+    for number, path in enumerate(sorted((root / "images").iterdir())[:5]):
+        with Image.open(path) as image:
+            width, height = image.size
+        for shift, who in enumerate(WHO):
+            values = np.zeros((height, width), np.uint8)
+            values[8 + shift : 40, 10 + number : 44 + shift] = 255
+            target = root / "masks" / who / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(target)
+    return root
+
+
+@pytest.fixture
+def opened(window, desk, annotated, qtbot):
+    """The window in the workspace, with two methods and their fusion, and nothing evaluated."""
+    desk.state.set(folder=str(annotated / "images"), methods=("rollout", "legrad"), fusion=True)
+    desk.coordinator.start()
+    qtbot.waitUntil(lambda: len(desk.results.all_maps) == 3 and not desk.results.pending, timeout=30_000)
+    desk.state.set(workspace="people")
+    qtbot.waitUntil(lambda: desk.people.found is not None)
+    return window
+
+
+def evaluate(desk, tiny) -> None:
+    """What the command of the window does, with the model of the tests."""
+    from vitinspect.cli.evaluate import add_arguments, make_plan
+    from vitinspect.evaluation.runner import run
+
+    settings = desk.people.settings()
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    arguments = parser.parse_args(shlex.split(settings.command)[2:])
+    run(make_plan(arguments, tiny), tiny, settings.folder, save=("maps",))
+
+
+@pytest.fixture
+def evaluated(opened, desk, tiny, qtbot):
+    evaluate(desk, tiny)
+    desk.people.follow()
+    qtbot.waitUntil(lambda: desk.people.found is not None and desk.people.found.among is not None, timeout=20_000)
+    return opened
+
+
+def view_of(window):
+    return window.view_in("people")
+
+
+def panel_of(window):
+    return window.properties.part("people")
+
+
+def test_before_an_evaluation_the_window_says_what_it_takes(opened, desk):
+    view, panel = view_of(opened), panel_of(opened)
+    assert "3 people drew masks here" in view.empty.sentence.text()
+    assert [b.text() for b in view.empty.buttons] == ["Evaluate this folder"]
+    assert panel.done.text() == "not begun"
+    assert not panel.rank.isEnabled()
+    panel.copy.click()
+    command = QGuiApplication.clipboard().text()
+    assert command.startswith("vitinspect evaluate ")
+    assert "--methods rollout,legrad" in command
+    assert f"--out {desk.people.settings().folder}" in command
+
+
+def test_table_and_sentence_are_those_of_the_command_line(evaluated, desk):
+    view = view_of(evaluated)
+    settings = desk.people.settings()
+    plain = among_people(SavedMaps(settings.folder, gather([settings.data]).masks), desk.people.candidates())
+    ceiling = plain.ceiling()
+    assert view.sentence.text() == ceiling.sentence("Rollout")
+    rows = {row.name: row for row in view.table.pictures.rows}
+    assert len(rows) == 5
+    for number, one in enumerate(plain.pictures):
+        row = rows[one.path.stem]
+        assert row.values["people"] == pytest.approx(ceiling.people_by_picture[number])
+        for name in plain.maps:
+            expected = np.mean([one.maps[name][who]["dice"] for who in WHO])
+            assert row.values[f"map {name}"] == pytest.approx(expected)
+        assert row.values["who ben"] == one.maps["Rollout"]["ben"]["dice"]
+    assert [p.name for p in view.ceiling.points] == [*WHO, "Rollout", "LeGrad", "Rollout × LeGrad"]
+    assert len(view.scatter.dots) == 5
+    assert panel_of(evaluated).done.text() == "6 of 6"
+
+
+def test_the_picture_is_painted_with_hits_and_misses_of_the_selected_layer(evaluated, desk, qtbot):
+    one = desk.people.found.among.pictures[2]
+    view_of(evaluated).scatter.chosen.emit(str(one.path))
+    assert desk.state.image == str(one.path)
+    qtbot.waitUntil(lambda: desk.people.detail is not None)
+    first = desk.people.detail
+    hits, alarms = int((first.kinds == HIT).sum()), int((first.kinds == FALSE_ALARM).sum())
+    assert hits / (hits + alarms) == pytest.approx(one.maps["Rollout"]["majority"]["precision"])
+    assert panel_of(evaluated).picture.image is not None
+    desk.people.set_against("cem")
+    qtbot.waitUntil(lambda: desk.people.detail is not None and desk.people.detail is not first)
+    kinds = desk.people.detail.kinds
+    hits, alarms = int((kinds == HIT).sum()), int((kinds == FALSE_ALARM).sum())
+    assert hits / (hits + alarms) == pytest.approx(one.maps["Rollout"]["cem"]["precision"])
+    assert "against cem" in panel_of(evaluated).why.text()
+
+
+def test_a_click_on_a_map_selects_its_layer_and_the_sentence_follows(evaluated, desk, qtbot):
+    view = view_of(evaluated)
+    view.ceiling.chosen.emit("LeGrad")
+    assert desk.state.selected == "legrad"
+    assert view.sentence.text().startswith(("LeGrad", "Whether LeGrad"))
+    view.scope.chosen.emit(True)
+    assert "On this picture LeGrad" in view.sentence.text()
+    desk.state.set(image=str(Path(desk.state.folder) / "picture 6.png"))
+    assert "no masks" in view.sentence.text()
+
+
+def test_another_threshold_is_compared_anew(evaluated, desk, qtbot):
+    before = desk.people.found.among.means("Rollout")["ann"]["recall"]
+    desk.state.edit_layer("rollout", threshold_mode="top_fraction", threshold_value=0.9)
+    qtbot.waitUntil(lambda: desk.people.found.among.means("Rollout")["ann"]["recall"] > before, timeout=20_000)
+    assert evaluated.contexts["people"].cutting.value == "top_fraction"
+
+
+def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, desk, qtbot):
+    panel = panel_of(evaluated)
+    assert panel.rank.isEnabled()
+    panel.rank.click()
+    qtbot.waitUntil(lambda: desk.people.ranking is not None, timeout=20_000)
+    tab = evaluated.bottom_of("people").stack.currentWidget()
+    assert desk.state.plots
+    assert "A best of many is also a best by chance" in tab.said.text()
+    winner = desk.people.ranking.candidates[desk.people.ranking.winner]
+    if winner.ways > 1:
+        fused = desk.state.selected_layer
+        desk.state.edit("remove", layering.remove(desk.state.layers, "fused"))
+        assert fused is not None
+    tab.apply.click()
+    assert set(dict(desk.people._keys(desk.state.selected_layer))) == set(winner.keys)
+    written = Path(desk.state.folder).parent / "ranking.csv"
+    desk.people.export_ranking(str(written))
+    assert winner.name in written.read_text()
+
+
+def test_an_evaluation_is_started_watched_and_stopped(opened, desk, qtbot):
+    people, panel = desk.people, panel_of(opened)
+    people.process.program = (sys.executable, "-c", WAITING)
+    panel.begin.click()
+    qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+    assert panel.halt.isEnabled()
+    assert not panel.begin.isEnabled()
+    panel.halt.click()
+    assert panel.done.text() == "stopping"
+    qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
+    assert not desk.problems.current
+    qtbot.waitUntil(lambda: panel.begin.isEnabled())
+
+
+def test_what_an_evaluation_died_of_is_told(opened, desk, qtbot):
+    people = desk.people
+    people.process.program = (sys.executable, "-c", "import sys; sys.exit('the disk is full')")
+    people.start()
+    qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
+    qtbot.waitUntil(lambda: people._asked is None)
+    assert desk.problems.current["evaluation of the folder"].message == "the disk is full"
+
+
+def test_closing_the_window_ends_the_evaluation(opened, desk, qtbot):
+    people = desk.people
+    people.process.program = (sys.executable, "-c", "import time; print('going', flush=True); time.sleep(60)")
+    people.start()
+    qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+    assert desk.close(10)
+    assert not people.process.running

@@ -1,0 +1,1 @@
+"""The People workspace: maps beside people's masks."""

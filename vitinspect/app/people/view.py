@@ -1,0 +1,367 @@
+"""The middle of the People workspace: the table of pictures, and the figures that follow from it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
+from vitinspect.app.people.table import GAP, MASKS, PEOPLE, PictureColumn, PictureRow, PictureTable
+from vitinspect.app.services.people import Found, PeopleService
+from vitinspect.app.session.state import State
+from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.curve_chart import Curve, CurveChart
+from vitinspect.app.widgets.empty_state import EmptyState
+from vitinspect.app.widgets.matrix import Matrix
+from vitinspect.app.widgets.rows import heading, line, words
+from vitinspect.app.widgets.segments import Segment, Segments
+from vitinspect.names import shown
+
+if TYPE_CHECKING:
+    from vitinspect.evaluation.among_people import OnPicture
+
+SCORES = ("dice", "iou", "f1", "precision", "recall", "average_precision", "best_iou", "boundary_f1")
+"""What the table can show of the maps; among people it is Dice."""
+
+
+class PeopleView(QFrame):
+    """Reads the service; asks the state for another picture or layer."""
+
+    def __init__(self, people: PeopleService, state: State) -> None:
+        super().__init__()
+        self.setProperty("kind", "panel")
+        self._people, self._state = people, state
+        self.score = "dice"
+        self.of_picture = False
+        self.table = PictureTable()
+        self.table.chosen.connect(lambda picture: state.set(image=picture))
+        self.title = words("Pictures", "section")
+        self.counted = words("", "quiet")
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("filter by name")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setAccessibleName("Filter pictures by name")
+        self.filter.setMaximumWidth(150)
+        self.filter.textChanged.connect(self._filter)
+        self.ceiling = CeilingChart()
+        self.ceiling.chosen.connect(self._choose_map)
+        self.scope = Segments(
+            (
+                Segment(False, "All pictures", tip="Means over the pictures that two people or more drew"),
+                Segment(True, "This picture", tip="The picture of the window alone"),
+            ),
+            name="Which pictures",
+        )
+        self.scope.set_value(False)
+        self.scope.chosen.connect(self._scope)
+        self.sentence = words("", wrap=True)
+        self.sentence.setContentsMargins(8, 4, 8, 8)
+        self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.matrix = Matrix()
+        self.reliability = words("", "note", wrap=True)
+        self.reliability.setContentsMargins(8, 0, 8, 4)
+        self.scatter = Scatter()
+        self.scatter.chosen.connect(lambda picture: state.set(image=picture))
+        self.boxes = BoxPlots()
+        self.curves = CurveChart("Dice over all thresholds", x_label="level, % of the map's range", y_label="Dice")
+        self.across, self.up = Choice((), name="Across"), Choice((), name="Up")
+        for choice in (self.across, self.up):
+            choice.chosen.connect(lambda _: self._show_scatter())
+        self.figures = Segments(
+            (
+                Segment("scatter", "Scatter", tip="Two columns against each other; a click opens the picture"),
+                Segment("boxes", "Boxes", tip="The scores of each map over the pictures"),
+                Segment("curves", "Thresholds", tip="Mean Dice over all thresholds"),
+            ),
+            name="Figure",
+        )
+        self.figures.set_value("scatter")
+        self.figures.chosen.connect(self._choose_figure)
+        self._stack = QStackedWidget()
+        self._lay_out()
+        people.changed.connect(self.follow)
+        state.changed.connect(self._state_changed)
+        self.follow()
+
+    def _lay_out(self) -> None:
+        self.empty = EmptyState(on_canvas=False)
+        left = QWidget()
+        column = _column(left)
+        head = QHBoxLayout()
+        head.setContentsMargins(8, 4, 8, 4)
+        head.setSpacing(8)
+        head.addWidget(self.title)
+        head.addWidget(self.counted, 1)
+        head.addWidget(self.filter)
+        column.addLayout(head)
+        column.addWidget(self.table, 1)
+        self.legend = words("", "note")
+        self.legend.setContentsMargins(8, 4, 8, 4)
+        column.addWidget(line())
+        column.addWidget(self.legend)
+
+        middle = QWidget()
+        column = _column(middle)
+        head = QHBoxLayout()
+        head.setContentsMargins(0, 4, 8, 0)
+        head.addWidget(heading("Map among the people"))
+        head.addStretch(1)
+        head.addWidget(self.scope)
+        column.addLayout(head)
+        column.addWidget(self.ceiling, 3)
+        column.addWidget(self.sentence)
+        column.addWidget(line())
+        below = self.below = QSplitter(Qt.Orientation.Horizontal)
+        agreement = QWidget()
+        inside = _column(agreement)
+        inside.addWidget(heading("Agreement, mean Dice"))
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setWidget(self.matrix)
+        area.viewport().setAutoFillBackground(False)
+        self.matrix.setAutoFillBackground(False)
+        inside.addWidget(area, 1)
+        inside.addWidget(self.reliability)
+        below.addWidget(agreement)
+        pictures = QWidget()
+        inside = _column(pictures)
+        bar = QHBoxLayout()
+        bar.setContentsMargins(8, 4, 8, 2)
+        bar.addWidget(self.figures)
+        bar.addStretch(1)
+        inside.addLayout(bar)
+        self.chart = QStackedWidget()
+        scatter = QWidget()
+        plot = _column(scatter)
+        axes = QHBoxLayout()
+        axes.setContentsMargins(8, 0, 8, 2)
+        axes.setSpacing(8)
+        axes.addWidget(self.across, 1)
+        axes.addWidget(words("by", "quiet"))
+        axes.addWidget(self.up, 1)
+        plot.addLayout(axes)
+        plot.addWidget(self.scatter, 1)
+        self._charts = {"scatter": scatter, "boxes": self.boxes, "curves": self.curves}
+        for chart in self._charts.values():
+            self.chart.addWidget(chart)
+        inside.addWidget(self.chart, 1)
+        below.addWidget(pictures)
+        below.setStretchFactor(0, 1)
+        below.setStretchFactor(1, 1)
+        below.setChildrenCollapsible(False)
+        column.addWidget(below, 2)
+
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.addWidget(left)
+        self.split.addWidget(middle)
+        self.split.setChildrenCollapsible(False)
+        self.split.setStretchFactor(0, 1)
+        self.split.setStretchFactor(1, 1)
+        self._stack.addWidget(self.empty)
+        self._stack.addWidget(self.split)
+        _column(self).addWidget(self._stack)
+        self.setFocusProxy(self.table)
+
+    # --- following -----------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if self.isVisible() and names & {"image", "selected"}:
+            self.follow()
+
+    def set_score(self, score: str) -> None:
+        self.score = score
+        self.follow()
+
+    @Slot()
+    def follow(self) -> None:
+        found = self._people.found
+        if found is None or found.among is None or found.ceiling is None:
+            self._say_why(found)
+            self._stack.setCurrentWidget(self.empty)
+            return
+        self._stack.setCurrentWidget(self.split)
+        columns, rows = self._rows(found)
+        self.table.set_rows(columns, rows, self._state.image)
+        count, waiting = len(rows), found.among.waiting
+        self.counted.setText(f"{count} with masks" + (f", {waiting} not evaluated yet" if waiting else ""))
+        self.legend.setText(f"● people with each other   ■ {self._people.chosen} with people; Dice")
+        self._show_ceiling()
+        self._show_agreement(found)
+        axes = [(column.id, column.title) for column in columns if column.id != "name"]
+        for choice, wanted in ((self.across, PEOPLE), (self.up, f"map {self._people.chosen}")):
+            before = choice.value
+            choice.set_items(axes)
+            choice.set_value(before if before in dict(axes) else wanted)
+        self._show_scatter()
+        statistic = _title(self.score)
+        self.boxes.set_values(
+            [(name, [self._score(one, name) for one in found.among.pictures]) for name in found.among.maps],
+            f"{statistic} with people over {count} pictures",
+        )
+        against = self._people.against or found.among.how
+        self.curves.set_curves(
+            [
+                Curve(place + 1, name, np.linspace(0, 100, len(curve)).tolist(), curve.tolist(), place)
+                for place, name in enumerate(found.among.maps)
+                if len(curve := found.among.curve(name, against))
+            ]
+        )
+
+    def _say_why(self, found: Found | None) -> None:
+        people = self._people
+        settings = people.settings()
+        if people.data is None:
+            self.empty.say("Open a folder of pictures with people's masks.")
+        elif found is None or people.process.running:
+            self.empty.say("Looking at the masks and the maps of the folder.")
+        elif not found.gathered.masks:
+            self.empty.say(
+                "There are no masks of people in this folder.",
+                f"They lie in masks/NAME beside the pictures of {shown(people.data)}; the Masks workspace draws them.",
+                *(
+                    (("Include the masks left out", lambda: people.set_everything(True)),)
+                    if found.gathered.left_out
+                    else ()
+                ),
+            )
+        elif settings is None:
+            self.empty.say("Show a layer with a method, and explain one class: its maps are compared with the masks.")
+        else:
+            who = len(found.gathered.masks)
+            people_ = "1 person" if who == 1 else f"{who} people"
+            self.empty.say(
+                f"{people_} drew masks here. An evaluation compares the layers with them.",
+                "It computes the layers' maps for every picture of the folder, and can be stopped and resumed.",
+                ("Evaluate this folder", people.start),
+            )
+
+    # --- the table ---------------------------------------------------------------------------------------------------
+
+    def _score(self, one: OnPicture, name: str) -> float:
+        """A map's score on a picture: its mean over the people, or with the one that was chosen."""
+        values = one.maps[name]
+        who = self._people.against
+        if who:
+            return values[who][self.score] if who in values else math.nan
+        return float(np.mean([values[person][self.score] for person in one.annotators]))
+
+    def _rows(self, found: Found) -> tuple[list[PictureColumn], list[PictureRow]]:
+        assert found.among is not None
+        assert found.ceiling is not None
+        chosen = self._people.chosen
+        statistic = _title(self.score)
+        with_whom = self._people.against or "people"
+        columns = [
+            PictureColumn("name", "Picture"),
+            PictureColumn(PEOPLE, "People", "Mean Dice of people with each other"),
+            PictureColumn(GAP, "Gap", f"Dice of people with each other, less that of {chosen} with people"),
+            *(
+                PictureColumn(f"map {name}", name, f"{statistic} of {name} with {with_whom}")
+                for name in found.among.maps
+            ),
+            *(
+                PictureColumn(f"who {who}", shown(who), f"{statistic} of {chosen} with {shown(who)}")
+                for who in found.among.annotators
+            ),
+            PictureColumn(MASKS, "Masks", "How many people drew the picture"),
+        ]
+        rows = []
+        place = found.among.maps.index(chosen) if chosen in found.among.maps else 0
+        for number, one in enumerate(found.among.pictures):
+            people = float(found.ceiling.people_by_picture[number])
+            own = float(found.ceiling.maps_by_picture[place, number])
+            values = {PEOPLE: people, GAP: people - own, MASKS: float(len(one.annotators))}
+            values |= {f"map {name}": self._score(one, name) for name in found.among.maps}
+            if chosen in one.maps:
+                values |= {f"who {who}": one.maps[chosen][who][self.score] for who in one.annotators}
+            rows.append(PictureRow(str(one.path), shown(one.path.stem), values, (people, own)))
+        return columns, rows
+
+    @Slot(str)
+    def _filter(self, text: str) -> None:
+        self.table.set_filter(text)
+        self._show_scatter()
+
+    # --- the figures -------------------------------------------------------------------------------------------------
+
+    def _scope(self, value: bool) -> None:
+        self.of_picture = value
+        self._show_ceiling()
+
+    def _show_ceiling(self) -> None:
+        from vitinspect.annotation.ceiling_figure import points_of, points_on
+        from vitinspect.evaluation.people_report import interval_words
+
+        found, chosen = self._people.found, self._people.chosen
+        if found is None or found.ceiling is None or chosen not in found.ceiling.maps:
+            return
+        one = self._people.on_screen()
+        if self.of_picture and one is None:
+            self.ceiling.set_points((), "")
+            self.sentence.setText("The picture of the window has no masks, or is not evaluated yet.")
+        elif self.of_picture and one is not None:
+            self.ceiling.set_points(points_on(found.ceiling, one.image, chosen), "bars: from the lowest to the highest")
+            self.sentence.setText(found.ceiling.picture_sentence(chosen, one.image))
+        else:
+            self.ceiling.set_points(points_of(found.ceiling, chosen), interval_words(found.ceiling))
+            self.sentence.setText(found.ceiling.sentence(chosen))
+
+    def _choose_map(self, name: str) -> None:
+        for layer, candidate in zip(self._people.layers(), self._people.candidates(), strict=True):
+            if candidate.name == name:
+                self._state.set(selected=layer.id)
+
+    def _show_agreement(self, found: Found) -> None:
+        assert found.ceiling is not None
+        ceiling = found.ceiling
+        names = [shown(who) for who in ceiling.annotators]
+        others = [mean.value for mean in ceiling.persons]
+        before = self.matrix.sizeHint().width()
+        self.matrix.set_values(names, ceiling.matrix.tolist(), last=("Others", others))
+        wide = self.matrix.sizeHint().width()
+        if wide != before:
+            room = max(self.below.width(), 1)
+            left = min(wide + 6, room * 2 // 3)
+            self.below.setSizes([left, room - left])
+        left_out = sum(found.gathered.left_out.values())
+        said = f"Over {ceiling.count} pictures, on the pixels that the model sees."
+        self.reliability.setText(said + (f" {left_out} masks left out." if left_out else ""))
+
+    def _choose_figure(self, which: str) -> None:
+        self.chart.setCurrentWidget(self._charts[which])
+
+    def _show_scatter(self) -> None:
+        x, y = self.across.value, self.up.value
+        dots = [
+            Dot(row.id, row.name, row.values.get(x, math.nan), row.values.get(y, math.nan))
+            for row in self.table.pictures.rows
+        ]
+        self.scatter.set_dots(dots, self.across.currentText(), self.up.currentText(), self._state.image)
+
+
+def _title(score: str) -> str:
+    from vitinspect.evaluation.among_people import STATISTICS
+
+    return STATISTICS[score]
+
+
+def _column(part: QWidget) -> QVBoxLayout:
+    layout = QVBoxLayout(part)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(0)
+    return layout

@@ -1,0 +1,95 @@
+"""``vitinspect evaluate`` in a process of its own, started and stopped from the window."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
+
+_KEPT = 4000
+"""Characters of what the process says that are kept for its last words."""
+
+
+class EvaluationProcess(QObject):
+    """At most one run at a time. It ends after the picture in hand, and goes on there the next time."""
+
+    ended = Signal(str)
+    """What went wrong; empty where nothing did."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.program: tuple[str, ...] = (sys.executable, "-m", "vitinspect")
+        self.said = ""
+        self.stopping = False
+        self._process: QProcess | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def start(self, arguments: Sequence[str]) -> None:
+        if self._process is not None:
+            return
+        self.said, self.stopping = "", False
+        process = QProcess(self)
+        environment = QProcessEnvironment.systemEnvironment()
+        environment.insert("PYTHONIOENCODING", "utf-8")
+        process.setProcessEnvironment(environment)
+        process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
+        process.readyReadStandardOutput.connect(self._read)
+        process.finished.connect(self._finished)
+        process.errorOccurred.connect(self._failed)
+        self._process = process
+        process.start(self.program[0], [*self.program[1:], *arguments])
+
+    def stop(self) -> None:
+        """As Ctrl-C does."""
+        process = self._process
+        if process is None or not process.processId():
+            return
+        self.stopping = True
+        if os.name == "posix":
+            os.kill(process.processId(), signal.SIGINT)
+        else:
+            process.kill()
+
+    def close(self) -> None:
+        """Stop, and do not wait long: what is done is on the disk after each picture."""
+        process = self._process
+        if process is None:
+            return
+        process.finished.disconnect(self._finished)
+        process.errorOccurred.disconnect(self._failed)
+        self.stop()
+        if not process.waitForFinished(1000):
+            process.kill()
+            process.waitForFinished(1000)
+        self._process = None
+
+    @Slot()
+    def _read(self) -> None:
+        if self._process is not None:
+            data = self._process.readAllStandardOutput().data()
+            self.said = (self.said + bytes(data).decode("utf-8", "replace"))[-_KEPT:]
+
+    @Slot(QProcess.ProcessError)
+    def _failed(self, error: QProcess.ProcessError) -> None:
+        if error == QProcess.ProcessError.FailedToStart:
+            self._over("The evaluation could not be started.")
+
+    @Slot(int, QProcess.ExitStatus)
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        self._read()
+        lines = [line for line in self.said.splitlines() if line.strip()]
+        last = lines[-1].strip() if lines else f"The evaluation ended with {code}."
+        self._over(last if code and not self.stopping else "")
+
+    def _over(self, trouble: str) -> None:
+        if self._process is not None:
+            self._process.deleteLater()
+            self._process = None
+        self.stopping = False
+        self.ended.emit(trouble)

@@ -1,0 +1,49 @@
+"""People: how well people agree with each other, and where a layer stands among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitinspect.app.shell.workspace import BottomTab, Workspace
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
+    from vitinspect.app.shell.window import MainWindow
+
+
+def _view(window: MainWindow) -> QWidget:
+    from vitinspect.app.people.view import PeopleView
+
+    return PeopleView(window.desk.people, window.desk.state)
+
+
+def _context(window: MainWindow) -> QWidget:
+    from vitinspect.app.people.context import PeopleContext
+
+    return PeopleContext(window.desk.people, window.desk.state, window.view_in("people"))
+
+
+def _properties(window: MainWindow) -> QWidget:
+    from vitinspect.app.people.panel import PeoplePanel
+
+    window.desk.people.ranked.connect(lambda: window.desk.state.set(plots=True))
+    return PeoplePanel(window.desk.people, window.desk.state)
+
+
+def _ranking(window: MainWindow) -> QWidget:
+    from vitinspect.app.people.ranking import RankingTab
+
+    return RankingTab(window.desk.people)
+
+
+WORKSPACE = Workspace(
+    id="people",
+    title="People",
+    view=_view,
+    properties=_properties,
+    context=_context,
+    tabs=(BottomTab("people-ranking", "Ranking", _ranking),),
+    shown=lambda window: window.desk.people.activate(True),
+    hidden=lambda window: window.desk.people.activate(False),
+)
