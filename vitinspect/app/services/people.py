@@ -279,9 +279,10 @@ class PeopleService(QObject):
             return
         who = self.against if self.against in one.annotators else ""
         address = (settings.folder, candidate, one.image, who, self.how, self.everything)
-        if self.detail is not None and self._asked_detail == address:
+        if self._asked_detail == address:
             return
-        self._asked_detail = address
+        self._asked_detail, self.detail = address, None
+        self.picture_ready.emit()
         masks, how = self.found.gathered.masks, self.how
 
         def work(cancel: Any) -> Differences:
@@ -291,6 +292,8 @@ class PeopleService(QObject):
 
         def done(found: Any, error: BaseException | None) -> None:
             if self._asked_detail == address:
+                if error is not None:
+                    self._problems.report(CAUSE, problem_of(error, "painting hits and misses"))
                 self.detail = None if error is not None else found
                 self.picture_ready.emit()
 
