@@ -20,12 +20,19 @@ COMMANDS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all commands, which a reader types one after the other: the later ones read what the earlier wrote."""
+    made = tmp_path_factory.mktemp("reader")
+    (made / "resources").symlink_to(ROOT / "resources", target_is_directory=True)
+    return made
+
+
 @pytest.fixture
-def like_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def like_the_checkout(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which the README's relative paths hold, and which may be written to."""
-    (tmp_path / "resources").symlink_to(ROOT / "resources", target_is_directory=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def test_there_are_commands_to_run() -> None:

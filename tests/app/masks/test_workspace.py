@@ -322,3 +322,34 @@ def test_the_list_can_show_only_pictures_at_one_point(drawing, desk, pictures, q
     desk.state.set(workspace="inspect")
     qtbot.waitUntil(lambda: desk.listing.rowCount() == 6)
     assert "status" not in drawing.browser.chips.buttons
+
+
+def test_masks_of_other_tools_come_in_and_go_out(drawing, desk, pictures, tmp_path, qtbot):
+    from vitinspect.app.masks.exchange_menu import CAUSE, exchange_menu, export_to, import_from
+
+    mask = np.zeros((60, 120), np.uint8)
+    mask[10:20, 30:50] = 1
+    vi.masks.save(mask, tmp_path / "a.json", image=pictures / "picture 4.png", format="coco")
+    import_from(drawing, tmp_path / "a.json")
+    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.values.any())
+    assert np.array_equal(mask_of(desk), mask)
+    export_to(drawing, tmp_path / "out", "cvat")
+    qtbot.waitUntil(lambda: (tmp_path / "out" / "ben.xml").is_file())
+    assert np.array_equal(vi.masks.load_all(tmp_path / "out" / "ben.xml")["picture 4.png"]["foreground"], mask)
+    import_from(drawing, tmp_path / "a.json")  # there already: said, and left as it is
+    qtbot.waitUntil(lambda: CAUSE in desk.problems.current)
+    menu = exchange_menu(drawing)
+    assert len([a for a in menu.actions() if not a.isSeparator()]) == 7
+    menu.deleteLater()
+
+
+def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, desk, pictures):
+    desk.masks.set_blind(True)
+    desk.state.set(image=str(pictures / "picture 4.png"))
+    desk.masks._open.clear()
+    desk.masks.reopen()
+    assert desk.masks.document.origin.blind
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    desk.state.set(workspace="inspect")
+    desk.state.set(workspace="masks")
+    assert not desk.masks.document.origin.blind

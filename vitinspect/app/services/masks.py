@@ -121,6 +121,10 @@ class MaskService(QObject):
             self._follow_picture()
         else:
             self._pause()
+            document = self.document
+            if document is not None and document.status == "begun":
+                # Elsewhere maps and predictions of this picture are seen.
+                document.origin = replace(document.origin, blind=False)
             self.write_all()
 
     def set_annotator(self, name: str) -> None:
@@ -313,6 +317,14 @@ class MaskService(QObject):
                 self._turn = index
                 return str(image)
         return ""
+
+    def forget_read(self) -> None:
+        """Masks were written by others: what is not being drawn on is read again."""
+        for key in [k for k, one in self._open.items() if not one.dirty and not one.writing]:
+            self._open.pop(key).journal.close()
+        self._sidecars.clear()
+        self._current = None
+        self._follow_picture()
 
     def reopen(self) -> None:
         """The same picture once more: its second turn in a study."""

@@ -50,6 +50,12 @@ def _keys(window: MainWindow) -> QWidget:
     return KeysTable()
 
 
+def _exchange(window: MainWindow) -> Any:
+    from vitinspect.app.masks.exchange_menu import exchange_menu
+
+    return exchange_menu(window)
+
+
 def _activate(window: MainWindow, on: bool) -> None:
     window.desk.masks.activate(on)
     window.browser.follow_masks()
@@ -100,7 +106,11 @@ WORKSPACE = Workspace(
     ),
     first_tool="mask-brush",
     tabs=(BottomTab("mask-keys", "Keys", _keys),),
-    buttons=(ViewButton("fit", "Fit", "fit"), ViewButton("one-to-one", "Actual size", "actual")),
+    buttons=(
+        ViewButton("fit", "Fit", "fit"),
+        ViewButton("one-to-one", "Actual size", "actual"),
+        ViewButton("export", "Import and export masks", menu=_exchange),
+    ),
     shown=lambda window: _activate(window, True),
     hidden=lambda window: _activate(window, False),
 )

@@ -1,0 +1,101 @@
+"""Bringing masks in from files of other tools and giving them out, from the top row of the Masks workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QFileDialog, QMenu
+
+from vitinspect.app.compute.thread_pool import CHORES, Job
+from vitinspect.app.compute.worker import Problem
+from vitinspect.app.services.masks import data_of
+from vitinspect.names import shown
+
+if TYPE_CHECKING:
+    from vitinspect.annotation.exchange import Outcome
+    from vitinspect.app.shell.window import MainWindow
+
+EXPORTS = (
+    ("png", "PNG, black and white"),
+    ("labelme", "labelme, a file for each picture"),
+    ("coco", "COCO, run lengths"),
+    ("cvat", "CVAT for images"),
+    ("npy", "NumPy arrays"),
+)
+CAUSE = "masks of other tools"
+
+
+def exchange_menu(window: MainWindow) -> QMenu:
+    """What can be done depends on the picture, which is looked at when the menu opens."""
+    menu = QMenu(window)
+    bring = menu.addAction("Import a mask file…")
+    bring.setToolTip("labelme, COCO, CVAT, PNG, NumPy")
+    bring.triggered.connect(lambda: _import(window, folder=False))
+    menu.addAction("Import a folder of masks…").triggered.connect(lambda: _import(window, folder=True))
+    menu.addSeparator()
+    for kind, title in EXPORTS:
+        action = menu.addAction(f"Export as {title}…")
+        action.triggered.connect(lambda _=False, kind=kind: _export(window, kind))
+    menu.aboutToShow.connect(lambda: [a.setEnabled(bool(window.desk.state.image)) for a in menu.actions()])
+    return menu
+
+
+def _import(window: MainWindow, *, folder: bool) -> None:
+    start = str(Path(window.desk.state.image).parent)
+    if folder:
+        path = QFileDialog.getExistingDirectory(window, "A folder of masks", start)
+    else:
+        path, _ = QFileDialog.getOpenFileName(
+            window, "A mask file", start, "Masks (*.json *.xml *.png *.npy *.tif *.tiff *.bmp *.gif *.webp *.jpg)"
+        )
+    if path:
+        import_from(window, Path(path))
+
+
+def import_from(window: MainWindow, source: Path) -> None:
+    """The masks of a file or folder become those of their annotators, else of the one who draws."""
+    from vitinspect.annotation.exchange import import_masks
+
+    masks = window.desk.masks
+    data = data_of(Path(window.desk.state.image))
+    annotator = None if source.is_dir() else masks.annotator or None
+
+    def work(cancel: Any) -> Outcome:
+        return import_masks(source, data, annotator=annotator)
+
+    _run(window, work, "imported", masks.forget_read)
+
+
+def _export(window: MainWindow, kind: str) -> None:
+    start = str(data_of(Path(window.desk.state.image)).parent)
+    out = QFileDialog.getExistingDirectory(window, "Where the masks go", start)
+    if out:
+        export_to(window, Path(out), kind)
+
+
+def export_to(window: MainWindow, out: Path, kind: str) -> None:
+    """All masks of the folder of pictures, in the format of another tool."""
+    from vitinspect.annotation.exchange import export_masks
+
+    window.desk.masks.write_all()
+    data = data_of(Path(window.desk.state.image))
+    _run(window, lambda cancel: export_masks(data, out, kind), "exported", lambda: None)
+
+
+def _run(window: MainWindow, work: Any, word: str, after: Any) -> None:
+    problems = window.desk.problems
+
+    def done(outcome: Any, error: BaseException | None) -> None:
+        found = [str(error)] if error is not None else outcome.problems
+        if found:
+            more = f" And {len(found) - 1} more like it." if len(found) > 1 else ""
+            problems.report(CAUSE, Problem(shown(found[0]) + more, "\n".join(map(shown, found)), True))
+        else:
+            problems.solved(CAUSE)
+        if error is None:
+            count = len(outcome.written)
+            window.status.say(f"{count} {'mask file' if count == 1 else 'mask files'} {word}")
+            after()
+
+    window.desk.background.submit(CHORES, Job(work, done))
