@@ -42,3 +42,33 @@ def test_the_agreement_of_the_shown_layers_is_put_into_words(several, desk, qtbo
     qtbot.waitUntil(lambda: "overlap on" in panel.view.words.text())
     assert [layer.number for layer in panel.view._layers] == [1, 2, 3]
     settle()
+
+
+def test_the_row_of_the_collapsed_tabs_says_the_main_scores_of_the_selected_layer(
+    several, desk, qtbot, settle, pictures
+) -> None:
+    import numpy as np
+    from PIL import Image
+
+    masks = pictures.parent / "masks"
+    masks.mkdir()
+    with Image.open(desk.state.image) as opened:
+        width, height = opened.size
+    mask = np.zeros((height, width), np.uint8)
+    mask[: height // 2] = 255
+    Image.fromarray(mask).save(masks / desk.state.image.rpartition("/")[2])
+    desk.state.set(score_steps=4, selected="lrp")
+    several.actions_["reload"].trigger()
+    several.bottom.tab("scores").compute.click()
+    qtbot.waitUntil(lambda: len(desk.results.curves) == 3 and "lrp" in desk.results.overlaps, timeout=30_000)
+    settle()
+    assert several.bottom.summary.text() == "", "the table says it"
+    desk.state.set(plots=False)
+    settle()
+    text = several.bottom.summary.text()
+    assert text.startswith("3 LRP (Chefer et al.): IoU ")
+    assert "deletion" in text
+    assert "insertion" in text
+    desk.state.set(selected="rollout")
+    qtbot.waitUntil(lambda: several.bottom.summary.text().startswith("1 Attention rollout: IoU "), timeout=10_000)
+    settle()

@@ -47,7 +47,3 @@ def test_runs_on_says_all_three_and_changes_each(shown, desk, settle):
     assert desk.state.fit == "squash"
     settle()
     assert runs_on.button.currentText() == "cpu, float32, squash 64"
-
-
-def test_the_model_field_says_what_the_model_is(shown):
-    assert "2 blocks, 2 heads, 8 × 8 patches, 64 × 64 px" in shown.context.model.about

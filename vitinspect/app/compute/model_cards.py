@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vitinspect import paths
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.session.results import ModelCard
 from vitinspect.regular_files import read_regular
 
@@ -26,7 +27,8 @@ def model_stamp(source: str) -> str:
     if source == "demo":
         places = [resources.demo_model_folder()]
     else:
-        places = [Path(source)]
+        asked = ModelSource.parse(source)
+        places = [Path(part) for part in (asked.source, asked.head) if part]
     files: list[Path] = []
     for place in places:
         if place.is_dir():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.worker import Context
 from vitinspect.app.session.results import ModelCard
 from vitinspect.errors import VitInspectError
@@ -29,11 +30,11 @@ class Names:
 
 
 def load_from_sources(source: str, device: str) -> Any:
-    """A model by its name, folder or file."""
+    """A model by its name, folder or file, with what is asked besides."""
     from vitinspect.models.sources import load_model
 
-    random = source.startswith("random:")
-    return load_model(source.removeprefix("random:"), device=device, random=random)
+    asked = ModelSource.parse(source)
+    return load_model(asked.source, device=device, **asked.wishes)
 
 
 def load(

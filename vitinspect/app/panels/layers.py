@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from vitinspect import presets
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.panels.properties import PropertiesPanel
 from vitinspect.app.session import layers as layering
@@ -205,9 +206,11 @@ class LayersPanel(QFrame):
         elif results.target and results.card is not None:
             labels = " - ".join(results.card.label(index) for index in results.target)
             target = f", target={labels!r}"
+        asked = ModelSource.parse(state.model)
+        wishes = "".join(f", {name}={value!r}" for name, value in asked.wishes.items())
         text = (
             "import vitinspect as vi\n\n"
-            f"model = vi.load_model({state.model!r})\n"
+            f"model = vi.load_model({asked.source!r}{wishes})\n"
             f"explanation = vi.explain(model, {state.image!r}, {layer.as_method().key!r}{target}, "
             f"precision={state.precision!r}, mode={state.fit!r})\n"
             f"values = explanation[{layer.as_method().key!r}].values\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,11 +9,13 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 
 from vitinspect.app.compute import model_cards, model_loading
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.thread_pool import CHORES, Background, Job
 from vitinspect.app.compute.worker import Problem, Worker
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import FAILED, LOADING, READY, ModelCard, Results
 from vitinspect.app.session.state import State
+from vitinspect.errors import VitInspectError
 
 CAUSE = "model"
 
@@ -146,4 +147,7 @@ class ModelService(QObject):
 
 def short_source(source: str) -> str:
     """A model's source in few words: the last part of a path."""
-    return os.path.basename(source.rstrip(os.sep)) if os.sep in source else source
+    try:
+        return ModelSource.parse(source).short
+    except VitInspectError:
+        return source  # loading it says what is wrong with it

@@ -45,7 +45,7 @@ class OverlapService(QObject):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & {"plots", "annotator"}:
+        if names & {"plots", "annotator", "selected"}:
             self._follow()
         if "folder" in names:
             self.masks.forget()
@@ -88,9 +88,13 @@ class OverlapService(QObject):
 
     def _request(self, truth: TruthChoice | None) -> OverlapRequest | None:
         results = self._results
-        if truth is None or truth.mask is None or results.placed is None or not self._state.plots:
+        if truth is None or truth.mask is None or results.placed is None:
             return None
         maps = {key: shown for key, shown in results.all_maps.items() if key in results.cuts and self._fits(shown)}
+        if not self._state.plots:
+            # The row of the collapsed tabs says those of the selected layer.
+            chosen = self._state.selected_layer
+            maps = {key: shown for key, shown in maps.items() if chosen is not None and key == chosen.id}
         cuts = tuple((key, shown.address, results.cuts[key].level) for key, shown in maps.items())
         return OverlapRequest(truth.mask, results.placed, cuts) if cuts else None
 

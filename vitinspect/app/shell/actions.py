@@ -72,7 +72,7 @@ class Actions(QObject):
                 self.by_id[record.id].setChecked(value == (True if record.value is None else record.value))
         if "workspace" in names:
             for record in self.records:
-                if record.where:
+                if record.where or record.needs in ("undo", "redo"):
                     self.by_id[record.id].setEnabled(self._can_run(record))
 
     @Slot(object)
@@ -89,13 +89,15 @@ class Actions(QObject):
         if record.where and self._state.workspace not in record.where:
             return False
         results, history = self._window.desk.results, self._window.history
+        # Masks that are drawn by hand have a history of their own, which says what cannot be undone.
+        own = self._state.workspace == "masks"
         return {
             "": True,
             "picture": results.picture is not None,
             "map": bool(results.maps or results.file_maps),
             "work": results.progress is not None,
-            "undo": history.can_undo,
-            "redo": history.can_redo,
+            "undo": own or history.can_undo,
+            "redo": own or history.can_redo,
         }[record.needs]
 
     def press(self, event: QKeyEvent) -> bool:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QCompleter, QFrame, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from vitinspect.app.services.models import short_source
 from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
-from vitinspect.app.widgets import tips
-from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.shell.model_field import ModelField
+from vitinspect.app.widgets.choice import Choice, Opener
 from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, PredictionBars
 from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
@@ -20,8 +17,6 @@ from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
 HEIGHT = 48
 MOST = 5
 NARROW, NARROWER = 1360, 1200
-FILE, FOLDER, UNTRAINED = "\0file", "\0folder", "\0untrained"
-WAYS = ((FILE, "Model file…"), (FOLDER, "Model folder…"), (UNTRAINED, "Untrained weights of this model"))
 FITS = (("crop", "crop, as evaluated"), ("squash", "squash the whole"), ("pad", "pad the whole"))
 PRECISIONS = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float64", "float64"))
 
@@ -116,11 +111,11 @@ class ContextBar(QFrame):
         self.against.set_classes(labels)
 
     def _follow_target(self) -> None:
-        target, results = self._state.target, self._results
+        target = self._state.target
         self.explain.set_class(target[0] if target else None)
         self.against.set_class(target[1] if len(target) > 1 else None)
-        predicted = results.predictions[0].label if results.predictions else ""
-        self.explain.set_empty(f"predicted: {predicted}" if predicted else "predicted")
+        # The line above the bars names it in full.
+        self.explain.set_empty("predicted")
         self._follow_bars()
 
     def _follow_bars(self) -> None:
@@ -184,124 +179,17 @@ class ContextBar(QFrame):
         return QSize(1280, HEIGHT)
 
 
-class ModelField(QWidget):
-    """A name to type or to choose, and a button with the other ways to get a model."""
-
-    wants_file = Signal()
-    wants_folder = Signal()
-    loaded = Signal()
-
-    def __init__(self, state: State, results: Results) -> None:
-        super().__init__()
-        self._state, self._results = state, results
-        self._details = True
-        self.source = QComboBox()
-        self.source.setEditable(True)
-        self.source.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.source.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.source.setMinimumContentsLength(6)
-        self.source.setAccessibleName("Model")
-        self.field = QLineEdit()
-        self.source.setLineEdit(self.field)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.source, 1)
-        self.field.returnPressed.connect(self._typed)
-        self.source.activated.connect(self._activated)
-        state.changed.connect(lambda names: self._follow() if names & {"model", "recent_models"} else None)
-        results.changed.connect(self._results_changed)
-        self._follow()
-
-    def _activated(self, row: int) -> None:
-        data = self.source.itemData(row)
-        call = {FILE: self.wants_file.emit, FOLDER: self.wants_folder.emit, UNTRAINED: self._load_untrained}.get(data)
-        if call is None:
-            self._load(data or self.source.itemText(row))
-            return
-        self._follow()  # the list has other entries besides models; none of them is the model
-        call()
-
-    def _load_untrained(self) -> None:
-        source = self._state.model
-        if source and source != "demo" and not source.startswith("random:"):
-            self._load(f"random:{source.removeprefix('timm:')}")
-
-    def _typed(self) -> None:
-        text = self.source.currentText().strip()
-        index = self.source.findText(text)
-        self._load(self.source.itemData(index) if index >= 0 else text)
-
-    def _load(self, source: str) -> None:
-        if source:
-            self._state.set(model=source, target=())
-            self.loaded.emit()
-
-    def show_details(self, shown: bool) -> None:
-        if shown != self._details:
-            self._details = shown
-            self._follow()
-
-    @Slot(object)
-    def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"card", "model_state", "model_error"}:
-            self._follow()
-        if "model_names" in names:
-            self._follow_names()
-
-    def _follow_names(self) -> None:
-        """timm's names, completed by any part of them."""
-        completer = QCompleter(list(self._results.model_names), self.source)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
-        self.source.setCompleter(completer)
-
-    @property
-    def about(self) -> str:
-        """What the model is, in a few lines."""
-        results, card = self._results, self._results.card
-        if results.model_state == FAILED:
-            return f"Not loaded. {results.model_error}"
-        if results.model_state == LOADING:
-            return "Loading …"
-        if card is None:
-            return ""
-        rows, columns = card.grid
-        failed = (
-            f"Not loaded. {results.model_error} The model before it is still there.\n" if results.model_error else ""
-        )
-        return (
-            f"{failed}{card.name}\n{card.parameters / 1e6:.1f} M parameters, {card.depth} blocks, {card.heads} heads, "
-            f"{rows} × {columns} patches, {card.input_size[1]} × {card.input_size[0]} px, on {card.device}"
-        )
-
-    def _follow(self) -> None:
-        state, card = self._state, self._results.card
-        self.source.blockSignals(True)
-        self.source.clear()
-        for source in dict.fromkeys(("demo", *state.recent_models, state.model)):
-            name = "demo" if source == "demo" else short_source(source)
-            if source == state.model and card is not None and card.source == source and self._details:
-                name = f"{name}  {card.depth} blocks, {card.grid[0]} × {card.grid[1]}"
-            self.source.addItem(name, source)
-            self.source.setItemData(self.source.count() - 1, tips.plain(source), Qt.ItemDataRole.ToolTipRole)
-        self.source.insertSeparator(self.source.count())
-        for data, name in WAYS:
-            self.source.addItem(name, data)
-        self.source.setCurrentIndex(self.source.findData(state.model))
-        self.field.setCursorPosition(0)
-        self.source.blockSignals(False)
-        hint = "demo, a name of timm's, hf-hub:OWNER/NAME, random:NAME, a folder or a checkpoint; Enter loads it"
-        self.source.setToolTip(tips.plain(f"{self.about}\n\n{hint}".strip()))
-
-
 class RunsOn(QWidget):
     """Device, precision and input fit in one field, which opens the three."""
 
     def __init__(self, state: State, results: Results) -> None:
         super().__init__()
         self._state, self._results = state, results
-        self.button = _Opener(self.open)
+        self.button = Opener(
+            self.open,
+            name="Runs on, precision, input",
+            tip="Where the model runs, its number format, how pictures are fitted",
+        )
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.button)
@@ -342,19 +230,6 @@ class RunsOn(QWidget):
         device = card.device if card is not None else "automatic" if state.device == "auto" else state.device
         side = f" {card.input_size[0]}" if card is not None else ""
         self.button.set_items([("", f"{device}, {state.precision}, {state.fit}{side}")])
-
-
-class _Opener(Choice):
-    """Looks like a field with choices and opens something else than a list."""
-
-    def __init__(self, call: Callable[[], object]) -> None:
-        super().__init__(
-            name="Runs on, precision, input", tip="Where the model runs, its number format, how pictures are fitted"
-        )
-        self._call = call
-
-    def showPopup(self) -> None:  # noqa: N802
-        self._call()
 
 
 def _captioned(caption: str, field: QWidget, width: int) -> QWidget:

@@ -152,6 +152,7 @@ class MainWindow(QMainWindow):
         self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
         desk.settings.changed.connect(self._setting_changed)
         state.changed.connect(self._state_changed)
+        desk.results.changed.connect(self._results_changed)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(1280, 800)
@@ -284,7 +285,13 @@ class MainWindow(QMainWindow):
         shown = self.workspace
         tab = getattr(self.desk.state, shown.tab_state) if shown.tab_state else self._taken_tab
         self.bottom.show_open(self.desk.state.plots, tab)
+        self._follow_summary()
         self.frame.arrange_bottom()
+
+    def _follow_summary(self) -> None:
+        shown = self.workspace
+        if shown.summary is not None and shown.id in self._bottoms:
+            self.bottom.summary.setText("" if self.desk.state.plots else shown.summary(self))
 
     # --- tools ---------------------------------------------------------------------------------------------------
 
@@ -342,8 +349,15 @@ class MainWindow(QMainWindow):
             self._show_workspace()
         elif names & {"plots", "plot"}:
             self._follow_bottom()
+        if names & {"layers", "selected"}:
+            self._follow_summary()
         if "fit" in names:
             self.history.clear()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"maps", "fused_maps", "file_maps", "shown_layers", "curves", "overlaps", "picture"}:
+            self._follow_summary()
 
     def _follow_title(self) -> None:
         state = self.desk.state

@@ -63,6 +63,8 @@ class Workspace:
     tabs: tuple[BottomTab, ...] = ()
     tab_state: str = ""
     """The value of the state that says which tab is open, where what is open decides what is computed."""
+    summary: Callable[[MainWindow], str] | None = None
+    """What stands in the row of the tabs while they are collapsed."""
     choices: tuple[ViewChoice, ...] = ()
     buttons: tuple[ViewButton, ...] = ()
     context: Make | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal
@@ -148,6 +148,17 @@ class Choice(QComboBox):
             painter.setPen(QColor(theme.current().quiet))
             if painter.fontMetrics().horizontalAdvance(detail) <= rect.width() - used:
                 painter.drawText(rect.adjusted(used, 0, 0, 0), flags, detail)
+
+
+class Opener(Choice):
+    """Looks like a field with choices and opens something else than a list."""
+
+    def __init__(self, call: Callable[[], object], *, name: str, tip: str = "") -> None:
+        super().__init__(name=name, tip=tip)
+        self._call = call
+
+    def showPopup(self) -> None:  # noqa: N802
+        self._call()
 
 
 class ColourMapChoice(Choice):

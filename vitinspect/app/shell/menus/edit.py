@@ -37,13 +37,14 @@ def copy_view(window: MainWindow) -> None:
 MENU = Menu(
     "&Edit",
     (
-        Action("undo", "Undo", "Undo the last stroke", ("Ctrl+Z",), undo),
+        Action("undo", "Undo", "Undo the last stroke or edit", ("Ctrl+Z",), undo, needs="undo"),
         Action(
             "redo",
             "Redo",
             "Do again what was undone",
             ("Ctrl+Shift+Z", "Ctrl+Y"),
             redo,
+            needs="redo",
         ),
         SEPARATOR,
         Action("copy_view", "Copy view", "Copy what the workspace shows", ("Ctrl+C",), copy_view, needs="picture"),

@@ -32,6 +32,12 @@ def _agreement(window: MainWindow) -> QWidget:
     return AgreementPanel(window.desk.state, window.desk.results)
 
 
+def _summary(window: MainWindow) -> str:
+    from vitinspect.app.panels.score_summary import summary
+
+    return summary(window.desk.state, window.desk.results)
+
+
 WORKSPACE = Workspace(
     id="inspect",
     title="Inspect",
@@ -46,6 +52,7 @@ WORKSPACE = Workspace(
         BottomTab("agreement", "Agreement", _agreement),
     ),
     tab_state="plot",
+    summary=_summary,
     choices=(
         ViewChoice(
             "layout",

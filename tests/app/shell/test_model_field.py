@@ -1,0 +1,73 @@
+"""The model field and its picker: what the command line can load, the window can."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
+
+
+def open_picker(shown):
+    field = shown.context.model
+    field.button.showPopup()
+    return field.picker
+
+
+def test_the_field_says_what_the_model_is(shown):
+    assert "2 blocks, 2 heads, 8 × 8 patches, 64 × 64 px" in shown.context.model.about
+    assert shown.context.model.button.currentText().startswith("demo")
+
+
+def test_a_checkpoint_is_loaded_with_its_architecture_and_a_head(shown, desk, settle, qtbot):
+    picker = open_picker(shown)
+    picker.source.setText("/my models/bare.pth")
+    picker.arch.setText("vit_tiny_patch16_224(depth=6)")
+    picker.head.setText("/heads/linear.pth")
+    picker.head_name.setText("class+mean")
+    qtbot.keyClick(picker.head_name, Qt.Key.Key_Return)
+    assert desk.state.model == (
+        "/my models/bare.pth --arch 'vit_tiny_patch16_224(depth=6)' --head /heads/linear.pth --head-name class+mean"
+    )
+    assert picker.isHidden()
+    settle()
+    assert "bare.pth + linear.pth" in shown.context.model.button.currentText()
+
+
+def test_a_name_of_timm_is_typed_and_its_weights_may_stay_untrained(shown, desk, settle):
+    picker = open_picker(shown)
+    picker.source.setText("vit_tiny_patch16_224")
+    picker.random.setChecked(True)
+    picker.load.click()
+    assert desk.state.model == "random:vit_tiny_patch16_224"
+    settle()
+    assert "untrained" in shown.context.model.button.currentText()
+
+
+def test_recent_models_are_one_click_away_and_show_their_options(shown, desk, settle):
+    desk.state.set(model="a.pth --arch vit_tiny_patch16_224")
+    settle()
+    picker = open_picker(shown)
+    assert picker.arch.text() == "vit_tiny_patch16_224"
+    names = [picker.recent.item(i).text() for i in range(picker.recent.count())]
+    assert names[:2] == ["a.pth", "demo"]
+    picker.recent.itemClicked.emit(picker.recent.item(1))
+    assert desk.state.model == "demo"
+    settle()
+
+
+def test_options_that_make_no_sense_are_said_in_the_picker(shown, desk):
+    picker = open_picker(shown)
+    picker.source.setText("a.pth --colour red --arch")
+    picker.image_size.setText("wide")
+    picker.load.click()
+    assert picker.isVisible()
+    assert picker.wrong.text()
+    assert desk.state.model == "demo"
+    picker.hide()
+
+
+def test_the_head_is_chosen_from_a_dialog(shown, monkeypatch):
+    picker = open_picker(shown)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a: ("/heads/linear.pth", ""))
+    picker._choose_head()
+    assert picker.head.text() == "/heads/linear.pth"
+    picker.hide()

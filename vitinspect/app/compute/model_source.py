@@ -1,0 +1,88 @@
+"""A model's source with what is asked besides it, in one line: as it is written behind ``--model`` on the command line.
+
+``weights.pth --arch vit_tiny_patch16_224 --head head.pth``: state, recent models and caches know a model by that line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass, fields
+from typing import Any
+
+from vitinspect.errors import ModelError
+
+UNTRAINED = "random:"
+_OPTION = re.compile(r"\s--(?:arch|head|head-name|image-size)(?=[\s=]|$)")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from."""
+
+    source: str
+    random: bool = False
+    """Its weights are left untrained."""
+    arch: str = ""
+    head: str = ""
+    head_name: str = ""
+    image_size: str = ""
+    """As ``384`` or ``384x512``; empty for the model's own."""
+
+    @classmethod
+    def parse(cls, line: str) -> ModelSource:
+        """Read a line; a source may have blanks in it, as folders do."""
+        found = _OPTION.search(line)
+        source, options = (line[: found.start()], line[found.start() :]) if found else (line, "")
+        values: dict[str, str] = {}
+        try:
+            words = [part for word in shlex.split(options) for part in _halves(word)]
+        except ValueError as error:
+            raise ModelError(f"{line!r} cannot be read: {error}.") from None
+        known = {"--" + f.name.replace("_", "-"): f.name for f in fields(cls) if f.name not in ("source", "random")}
+        for name, value in zip(words[::2], [*words[1::2], ""], strict=False):
+            if name not in known or not value or value.startswith("--"):
+                raise ModelError(f"{name} is no option of a model, or has no value; there are {', '.join(known)}.")
+            values[known[name]] = value
+        source = source.strip()
+        return cls(source.removeprefix(UNTRAINED), source.startswith(UNTRAINED), **values)
+
+    @property
+    def line(self) -> str:
+        """The line again: the same for the same model."""
+        parts = [(UNTRAINED if self.random else "") + self.source]
+        for name in ("arch", "head", "head_name", "image_size"):
+            value = getattr(self, name)
+            if value:
+                parts += ["--" + name.replace("_", "-"), shlex.quote(value)]
+        return " ".join(parts)
+
+    @property
+    def short(self) -> str:
+        """In few words: the last part of a path, and what is asked besides."""
+        name = _last_part(self.source)
+        if self.random:
+            name = f"{name}, untrained"
+        return f"{name} + {_last_part(self.head)}" if self.head else name
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What ``load_model`` takes besides the source."""
+        asked: dict[str, Any] = {"arch": self.arch, "head": self.head, "head_name": self.head_name}
+        if self.image_size:
+            sides = self.image_size.casefold().split("x")
+            if len(sides) > 2 or not all(side.isdecimal() and int(side) for side in sides):
+                raise ModelError(f"An input size is like 384 or 384x512, not {self.image_size}.")
+            asked["img_size"] = (int(sides[0]), int(sides[-1]))
+        return {name: value for name, value in asked.items() if value} | ({"random": True} if self.random else {})
+
+
+def _halves(word: str) -> list[str]:
+    """``--arch=NAME`` in its two halves."""
+    name, equals, value = word.partition("=")
+    return [name, value] if equals and name.startswith("--") else [word]
+
+
+def _last_part(source: str) -> str:
+    return os.path.basename(source.rstrip(os.sep)) if os.sep in source else source
