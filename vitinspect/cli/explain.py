@@ -24,6 +24,7 @@ from vitinspect.cli.common import (
 )
 from vitinspect.cli.explained_files import write_results
 from vitinspect.cli.figure import add_recipe_options
+from vitinspect.cli.texts import add_text_options, chosen_texts, text_targets
 from vitinspect.errors import MethodNotApplicable, ParameterError
 from vitinspect.figures.colormaps import colormap_names
 from vitinspect.fusion import MODES as FUSION_MODES
@@ -105,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "reciprocam and occlusion, may be lost (default: float32)",
     )
     add_mode_option(parser)
+    add_text_options(parser, contrasts=True)
     add_model_options(parser)
     look = parser.add_argument_group("how the overlay looks")
     look.add_argument(
@@ -143,6 +145,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise ParameterError("--top and --target both say what is explained; give one of them.")
     found = gather(arguments)
     model = load_chosen_model(arguments)
+    texts = chosen_texts(model, arguments)
+    if texts is not None and (arguments.top or arguments.target):
+        raise ParameterError("--text and --target or --top both say what is explained; give one of them.")
     if asked is None:
         asked = [AskedMap((method,)) for method in applicable_methods(model)]
     methods = list({method.key: method for one in asked for method in one.methods}.values())
@@ -153,7 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         for position, one in enumerate(found):
             with failures.of(one.path):
                 picture = open_image(one.path)
-                wanted = targets_of(model, picture, arguments)
+                wanted = text_targets(texts, arguments.against) if texts else targets_of(model, picture, arguments)
                 for number, target in enumerate(wanted):
                     explanation = explain_one(
                         model, picture, methods, target, arguments, progress, position + number / len(wanted)
@@ -168,8 +173,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def target_name(target: Any, model: ViT) -> str:
     """A target as a part of a file's name; a class by its index too, since labels may be alike."""
-    from vitinspect.explainers.targets import resolve
+    from vitinspect.explainers.targets import TextEmbedding, resolve
 
+    if isinstance(target, TextEmbedding):
+        return target.text
     definite = resolve(target, model)
     if isinstance(definite, int):
         return f"{definite}-{model.labels[definite].split(',')[0]}"

@@ -18,6 +18,7 @@ from vitinspect.cli.common import (
     load_chosen_model,
     percent,
 )
+from vitinspect.cli.texts import add_text_options, chosen_texts
 from vitinspect.names import shown, stored
 
 if TYPE_CHECKING:
@@ -29,16 +30,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=at_least(1), default=5, metavar="N", help="how many classes (default: 5)")
     parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
     add_mode_option(parser)
+    add_text_options(parser)
     add_model_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     found = gather(arguments)
     model = load_chosen_model(arguments)
+    texts = chosen_texts(model, arguments)
     failures = Failures(len(found))
     for one in found:
         with failures.of(one.path):
-            predictions = model.predict(one.path, top=arguments.top, mode=arguments.mode)
+            if texts is None:
+                predictions = model.predict(one.path, top=arguments.top, mode=arguments.mode)
+            else:
+                from vitinspect.probing.texts import predict_texts
+
+                predictions = predict_texts(model, one.path, texts, arguments.top, arguments.mode)
             write(one, predictions, model, arguments)
     return failures.report()
 
@@ -53,4 +61,5 @@ def write(one: Found, predictions: Sequence[Prediction], model: ViT, arguments: 
     else:
         print(shown(one.path))
         for p in predictions:
-            print(f"  {percent(p.probability)}  {shown(p.label)}  (class {p.index}, logit {p.logit:.3f})", flush=True)
+            what = "text" if arguments.text or arguments.text_embeddings else "class"
+            print(f"  {percent(p.probability)}  {shown(p.label)}  ({what} {p.index}, logit {p.logit:.3f})", flush=True)
