@@ -81,3 +81,24 @@ def test_a_second_probe_shares_the_features_and_a_foreign_file_is_left_alone(tra
 def test_another_ending_is_refused_before_any_work(tmp_path, capsys):
     assert main(["probe", "--train", str(tmp_path), "--out", str(tmp_path / "head.pth")]) != 0
     assert ".safetensors" in capsys.readouterr().err
+
+
+def test_a_figure_of_a_model_with_a_head_is_replayed(trained, tmp_path):
+    picture = next((trained / "test").rglob("*.png"))
+    figure = [
+        "explain",
+        picture,
+        "--head",
+        trained / "head.safetensors",
+        "--figure",
+        tmp_path / "f.png",
+        "--width",
+        "40mm",
+    ]
+    assert main([str(word) for word in (*figure, "--dpi", "60", "--device", "cpu")]) == 0
+    assert main(["replay", str(tmp_path / "f.png"), "--out", str(tmp_path / "again.png"), "--device", "cpu"]) == 0
+
+
+def test_a_figure_of_texts_is_refused(tmp_path, capsys):
+    assert main(["explain", "p.png", "--text", "a cat", "--figure", str(tmp_path / "f.png")]) != 0
+    assert "without --figure" in capsys.readouterr().err

@@ -73,6 +73,18 @@ def test_every_map_follows_the_recipe(tmp_path):
     assert all(np.isfinite(one.values).all() and one.values.any() for one in result.maps.values())
 
 
+def test_what_a_model_with_a_head_calls_its_source_loads_it_again(tmp_path):
+    source = saved(backbone(), tmp_path)
+    path, _, _ = written(tmp_path, load(source))
+    first = load(source, head=path)
+    again = load(first.source)  # type: ignore[arg-type]
+    assert again.fingerprint == first.fingerprint
+    assert again.source == first.source
+    torch.save({"linear.weight": torch.zeros(3, 48), "linear.bias": torch.zeros(3)}, tmp_path / "other.pth")
+    named = load(source, head=tmp_path / "other.pth", head_name="class+mean")
+    assert load(named.source).fingerprint == named.fingerprint  # type: ignore[arg-type]
+
+
 def test_another_backbone_is_refused(tmp_path):
     path, _, _ = written(tmp_path, load(saved(backbone(), tmp_path)))
     other = backbone()

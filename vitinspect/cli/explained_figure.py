@@ -8,6 +8,7 @@ from typing import Any
 
 from vitinspect.cli.common import applicable_methods, gather, load_chosen_model, targets_of
 from vitinspect.cli.figure import make
+from vitinspect.errors import ParameterError
 
 
 def write_figure(arguments: argparse.Namespace) -> int:
@@ -17,6 +18,8 @@ def write_figure(arguments: argparse.Namespace) -> int:
     from vitinspect.fusion import parse_maps
     from vitinspect.images import open_image
 
+    if arguments.text or arguments.text_embeddings:
+        raise ParameterError("A figure explains classes; maps of texts are written without --figure.")
     found = gather(arguments)
     model = load_chosen_model(arguments)
     if arguments.methods.strip() == "all":
@@ -28,7 +31,7 @@ def write_figure(arguments: argparse.Namespace) -> int:
         targets = targets_of(model, open_image(one.path), arguments)
         rows += [{"image": str(one.path), "target": _target(target, model)} for target in targets]
     defaults: dict[str, Any] = {
-        "model": arguments.model or "demo",
+        "model": model.source if arguments.head else arguments.model or "demo",
         "fit": arguments.mode,
         "precision": arguments.precision,
         "normalisation": arguments.normalise,

@@ -101,7 +101,10 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
     sources = {}
     for source, facts in recipe["models"].items():
         public = source == "demo" or not (
-            os.sep in source or source.startswith(("hf-hub:", ".")) or Path(source).exists()
+            " with the head " in source
+            or os.sep in source
+            or source.startswith(("hf-hub:", "."))
+            or Path(source).exists()
         )
         sources[source] = source if public else f"model-{facts['fingerprint'][:12]}"
     recipe["models"] = {sources[source]: value for source, value in recipe["models"].items()}

@@ -31,6 +31,7 @@ from vitinspect.models.vit import ViT, wrap_model
 _log = logging.getLogger(__name__)
 
 Size = int | tuple[int, int]
+_WITH_HEAD = re.compile(r"(.+) with the head (.+?)(?: \(([^()]*)\))?")
 
 
 def load_model(
@@ -54,9 +55,12 @@ def load_model(
 
     ``head`` is a file with a linear head for a backbone, and ``head_name`` the one to be taken of many, or how a head
     is read whose width leaves that open: ``class``, ``mean``, ``class+mean``, ``interleaved``, ``class:4``. What was
-    recognised is told in the model's ``notes``.
+    recognised is told in the model's ``notes``. ``SOURCE with the head FILE``, which is what such a model calls its
+    source, is a source too.
     """
     chosen = choose_device(device)
+    if head is None and isinstance(source, str) and (parts := _WITH_HEAD.fullmatch(source.strip())):
+        source, head, head_name = parts[1], parts[2], head_name or parts[3]
     wishes = Wishes(arch, random, num_classes, _as_size(img_size))
     loaded = _load(source, wishes)
     module = loaded.module
