@@ -15,7 +15,8 @@ from vitinspect.app.canvas.labels import format_value, value_at
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.heat import Heat
-from vitinspect.app.session.layers import FUSED, Layer, computed
+from vitinspect.app.session.layers import CONSENSUS, FUSED, Layer, computed
+from vitinspect.app.widgets import numbers
 from vitinspect.explainers.registry import parse_methods
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap
@@ -63,6 +64,7 @@ class Comparison:
             yield from self.fused()
             yield from self.ranges()
             yield from self.cuts()
+            yield from self.masks()
             yield from self.overlaps()
             yield from self.curves()
             yield from self.what_if()
@@ -235,15 +237,56 @@ class Comparison:
             elif cut.share != expected.share:
                 yield f"the share of {key} is {cut.share}"
 
+    def mask_files(self) -> dict[str, str]:
+        """Layer id -> path of each mask that lies beside the picture."""
+        folder = os.path.join(os.path.dirname(os.path.dirname(self.path)), "masks")
+        name = os.path.splitext(os.path.basename(self.path))[0] + ".png"
+        places = {"truth": folder, **{f"annotator {who}": os.path.join(folder, who) for who in ("DR", "MK")}}
+        return {key: p for key, place in places.items() if os.path.exists(p := os.path.join(place, name))}
+
+    def expected_masks(self) -> dict[str, np.ndarray]:
+        """Each mask layer's pixels, from the files and the library."""
+        from vitinspect.annotation.consensus import consensus
+        from vitinspect.images import open_mask
+
+        expected = {key: (open_mask(path) > 0).astype(np.uint8) for key, path in self.mask_files().items()}
+        people = {key.split()[1]: mask for key, mask in expected.items() if key.startswith("annotator")}
+        for layer in self.state.layers:
+            if layer.kind == CONSENSUS and len(people) > 1:
+                expected[layer.id] = consensus(people, layer.group).mask
+        return expected
+
+    def masks(self) -> Iterator[str]:
+        expected, found = self.expected_masks(), self.results.masks
+        if set(found) != set(expected):
+            yield f"the masks are {sorted(found)}, not {sorted(expected)}"
+            return
+        for key, mask in expected.items():
+            if not np.array_equal(found[key].values, mask):
+                yield f"the mask {key} is that of something else"
+        layers = {layer.id for layer in self.state.layers if layer.found}
+        if layers != set(self.mask_files()):
+            yield f"the masks in the list are {sorted(layers)}, not {sorted(self.mask_files())}"
+        painted = {mask.id for mask, _ in self.window.canvas.shown_masks()}
+        if painted != {layer.id for layer in self.state.layers if layer.visible and layer.id in expected}:
+            yield f"the outlines are those of {sorted(painted)}"
+        shares = {row.id: row.note for row in self.window.layers_panel.list.layers.rows if row.id in expected}
+        if shares != {key: numbers.percent(float((mask == 1).mean())) for key, mask in expected.items()}:
+            yield f"the rows of the masks say {shares}"
+
     def overlaps(self) -> Iterator[str]:
         if not self.state.plots or not self.results.all_maps:
             return
         mask = self.right_mask()
-        if mask is None:
+        truth = self.expected_masks().get(self.state.scored_mask)
+        if truth is None and mask is not None:
+            from vitinspect.images import open_mask
+
+            truth = (open_mask(mask) > 0).astype(np.uint8)
+        if truth is None:
             if self.results.overlaps:
                 yield "scores are shown against a mask that is not the target's"
             return
-        from vitinspect.images import open_mask
         from vitinspect.maps import resize
         from vitinspect.models.preprocess import Placement
         from vitinspect.scores.masks import overlap
@@ -253,7 +296,7 @@ class Comparison:
             placed = shown.placed
             placement = Placement(placed.input_size, placed.original_size, placed.box)
             inside = placement.mask_to_input(np.ones(placed.original_size, np.uint8))
-            seen = np.where(inside, placement.mask_to_input((open_mask(mask) > 0).astype(np.uint8)), 255)
+            seen = np.where(inside, placement.mask_to_input(truth), 255)
             values = resize(shown.values, placed.input_size)
             expected = overlap(values > cut.level, seen, values, ignore=255, boundaries=False)
             if found is None:

@@ -73,6 +73,11 @@ def picture_set(tmp_path: Path) -> Path:
         mask = np.zeros((height, width), np.uint8)
         mask[10 + 4 * i : height - 8, 6 : width - 12 - 6 * i] = 255
         Image.fromarray(mask).save(masks / f"{name}.png")
+    for i, who in enumerate(("DR", "MK")):
+        (masks / who).mkdir()
+        for name in "ab"[: 2 - i]:
+            pixels = np.array(Image.open(masks / f"{name}.png"))
+            Image.fromarray(np.roll(pixels, 4 * i + 2, axis=i)).save(masks / who / f"{name}.png")
     (tmp_path / "set" / "labels.csv").write_text("image,label\na.png,bee\nb.png,dog\ng.png,fox\n")
     return images
 
@@ -122,6 +127,8 @@ class Walker:
             self.arrange_layers: 4,
             self.delete_layer: 3,
             self.undo: 3,
+            self.score_against: 3,
+            self.consensus: 2,
         }
         self.doings, self.weights = list(doings), list(doings.values())
 
@@ -290,13 +297,13 @@ class Walker:
         return self.chance.choice(self.state.layers) if self.state.layers else None
 
     def add_layer(self) -> str:
-        if len(self.state.layers) > 7:
+        if sum(one.is_map for one in self.state.layers) > 7:
             return ""
         return self.state.add_map(self.chance.choice(METHODS[:3]), {})
 
     def fuse_layers(self) -> str:
         maps = [layer.id for layer in self.state.layers if layer.kind == layering.MAP]
-        if len(maps) < 2 or len(self.state.layers) > 7:
+        if len(maps) < 2 or sum(one.is_map for one in self.state.layers) > 7:
             return ""
         return self.state.add_fused(self.chance.sample(maps, 2))
 
@@ -337,7 +344,7 @@ class Walker:
             self.state.edit("Solo", layering.solo(layers, layer.id))
         elif doing == "select":
             self.state.set(selected=layer.id)
-        elif len(layers) < 8:
+        elif len(layers) < 8 and layer.is_map:
             self.state.edit("Duplicate", layering.duplicate(layers, layer.id)[0])
         return f"{doing} {layer.id}"
 
@@ -347,6 +354,19 @@ class Walker:
             return ""
         self.state.edit("Delete", layering.remove(self.state.layers, layer.id))
         return layer.id
+
+    def score_against(self) -> str:
+        masks = [layer.id for layer in self.state.layers if not layer.is_map]
+        return self.set(scored_mask=self.chance.choice(["", *masks]))
+
+    def consensus(self) -> str:
+        there = [layer for layer in self.state.layers if layer.kind == layering.CONSENSUS]
+        how = self.chance.choice(("majority", "union", "intersection", "staple"))
+        if there:
+            self.state.edit_layer(there[0].id, group=how)
+        else:
+            self.window.layers_panel.add_consensus(how)
+        return how
 
     def undo(self) -> str:
         name = self.chance.choice(("undo", "redo"))

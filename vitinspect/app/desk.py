@@ -23,6 +23,7 @@ from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
+from vitinspect.app.services.mask_layers import MaskLayers
 from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
@@ -97,6 +98,8 @@ class Desk(QObject):
         self.masks = MaskService(state, results, pool, problems, parent=self)
         self.folders.drawn_status = lambda path: self.masks.sidecar(path).status
         self.people = PeopleService(state, results, pool, problems, parent=self)
+        self.mask_layers = MaskLayers(state, results, pool, self.overlaps.masks, lambda: self.masks.blind, parent=self)
+        self.masks.opened.connect(self.mask_layers.follow)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,

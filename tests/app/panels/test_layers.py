@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QToolTip
 
 from vitinspect import presets
 from vitinspect.app.panels.layer_facts import detail_of, name_of, rows_of
-from vitinspect.app.session.layers import FUSED, Layer, Member
+from vitinspect.app.session.layers import FUSED, RANGE_MODES, Layer, Member
 from vitinspect.app.widgets.properties.choices import meaning
 from vitinspect.fusion import fuse
 from vitinspect.maps import AttributionMap
@@ -305,10 +305,28 @@ def test_a_layer_has_one_name_everywhere(several, desk, settle) -> None:
     assert desk.results.all_maps[FUSED].title == "both"
 
 
-def test_only_what_the_picture_shows_can_be_chosen(panel) -> None:
-    form = panel.properties
-    assert [form.display.range.itemData(i) for i in range(form.display.range.count())] == ["automatic"]
-    assert list(form.threshold.shown_as.buttons) == ["outline"]
+def test_each_range_and_each_way_to_show_the_threshold_can_be_chosen_and_is_painted(panel, desk, shown, settle) -> None:
+    form, canvas = panel.properties, shown.canvas
+    assert [form.display.range.itemData(i) for i in range(form.display.range.count())] == list(RANGE_MODES)
+    pictures = [bytes(canvas.grab().toImage().constBits())]
+    for way in ("outline", "shade", "mask"):
+        form.threshold.shown_as.buttons[way].click()
+        assert desk.state.layer("rollout").shown_as == way
+        pictures.append(bytes(canvas.grab().toImage().constBits()))
+    assert len(set(pictures)) == 4
+    form.threshold.shown_as.buttons["mask"].click()
+    assert desk.state.layer("rollout").shown_as == ""
+    high = desk.results.maps["rollout"].heat.range.high
+    form.display.range_typed.emit(0.0, 2 * high)
+    assert desk.state.layer("rollout").range_mode == "typed"
+    assert canvas.range_of(desk.results.maps["rollout"]) == (0.0, 2 * high)
+    assert form.display.high.value() == pytest.approx(2 * high)
+    form.display.changed.emit("range_mode", "pictures")
+    assert canvas.range_of(desk.results.maps["rollout"])[1] == high
+    shown.actions_["next"].trigger()
+    settle()
+    next_high = desk.results.maps["rollout"].heat.range.high
+    assert canvas.range_of(desk.results.maps["rollout"])[1] == max(high, next_high)
 
 
 def test_the_help_of_a_method_is_told_as_plain_text(panel, qtbot) -> None:

@@ -133,7 +133,8 @@ def test_titles_say_what_a_layer_is_unless_it_has_a_name(three):
     assert three[0].title == "Attention rollout"
     assert three[1].detail == "start_layer 1"
     assert layering.rename(three, "rollout", " mine ")[0].title == "mine"
-    assert Layer("t", ANNOTATOR, group="anna").title == "Mask (anna)"
+    assert Layer("t", ANNOTATOR, group="anna").title == "anna"
+    assert Layer("t", ANNOTATOR, group="anna", label="leaf").title == "anna: leaf"
 
 
 def test_layers_come_back_from_json(three):

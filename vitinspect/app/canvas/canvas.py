@@ -25,7 +25,7 @@ from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.ranges import range_of
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.results import Results, ShownMap
+from vitinspect.app.session.results import Results, ShownMap, ShownMask
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets import tips
@@ -281,16 +281,19 @@ class Canvas(QWidget):
         looks = (look, self.look(pane.second))
         swipe = self.state.swipe if pane.second is not None else 0.0
         # The objects themselves, which are compared by identity and stay alive as long as the key does.
-        key = (pane.map, pane.second, pane.size, self.view, ratio, looks, levels, picture, swipe)
+        masks = tuple(self.shown_masks())
+        key = (pane.map, pane.second, pane.size, self.view, ratio, looks, levels, picture, swipe, masks)
         kept = self._composed.get(number)
         if kept is not None and kept[0] == key:
             return kept[1]
         base = self._composer.base(picture, self.view, pane.size, ratio, look)
-        if look.show == "image" or pane.map is None:
+        if look.show == "image" or (pane.map is None and not masks):
             return base
         image = base.copy()
         painter = QPainter(image)
-        if pane.second is None:
+        if pane.map is None:
+            pass
+        elif pane.second is None:
             self._paint_map(painter, pane.map, pane)
         else:
             at = self._swipe_at(pane)
@@ -303,12 +306,28 @@ class Canvas(QWidget):
                 painter.setClipRect(clip)
                 self._paint_map(painter, shown, pane)
                 painter.restore()
+        self._paint_masks(painter, self.view, pane.size)
         painter.end()
         self._composed[number] = (key, image)
         return image
 
     def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane) -> None:
         self._composer.paint_map(painter, shown, self.view, pane.size, self.look(shown), self.threshold_of(shown))
+
+    def shown_masks(self) -> list[tuple[ShownMask, str]]:
+        """The masks over the picture with their colours, the uppermost last; without a colour for the truth."""
+        state, masks = self.state, self.results.masks
+        return [
+            (masks[layer.id], "" if layer.kind == layering.TRUTH else layering.mask_colour(state.layers, layer))
+            for layer in reversed(state.layers)
+            if layer.visible and layer.id in masks
+        ]
+
+    def _paint_masks(self, painter: QPainter, view: View, size: tuple[int, int]) -> None:
+        from vitinspect.app.canvas import painting
+
+        for mask, colour in self.shown_masks():
+            painting.paint_mask_outline(painter, mask, colour, view, size)
 
     def _swipe_at(self, pane: Pane) -> float:
         """Where the line is: as a share of the part of the picture that is seen."""
@@ -434,6 +453,7 @@ class Canvas(QWidget):
         painter = QPainter(image)
         if look.show != "image":
             composer.paint_map(painter, shown, view, (width, height), look, self.threshold_of(shown))
+            self._paint_masks(painter, view, (width, height))
         painter.end()
         image.setText("Software", "vitinspect")
         image.setText("vitinspect:shows", shown.owner)

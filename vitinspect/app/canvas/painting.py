@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen
+from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
 
 from vitinspect.app import heat as heating
 from vitinspect.app.geometry import View
 from vitinspect.app.identity import Same
 from vitinspect.app.pictures import Picture
-from vitinspect.app.session.results import ShownMap
+from vitinspect.app.session.results import ShownMap, ShownMask
 
 ACCENT = QColor(255, 255, 255)
 EDGE = QColor(0, 0, 0, 190)
@@ -209,6 +209,29 @@ class Composer:
             painter.setPen(pen)
             painter.drawLines(kept[1])
         painter.restore()
+
+
+def paint_mask_outline(painter: QPainter, mask: ShownMask, colour: str, view: View, pane: tuple[float, float]) -> None:
+    """A mask's rim on a black edge: in its colour, or dashed in white for the truth."""
+    size = (int(mask.values.shape[0]), int(mask.values.shape[1]))
+    scale = view.scale(pane, size)
+    left, top = view.origin(pane, size)
+    lines = [QPolygonF([QPointF(x, y) for x, y in line.tolist()]) for line in mask.lines]
+    painter.save()
+    painter.setClipRect(QRectF(0, 0, *pane), Qt.ClipOperation.IntersectClip)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.translate(left, top)
+    painter.scale(scale, scale)
+    for ink, width, dashes in ((EDGE, 3.5, []), (QColor(colour or ACCENT), 1.75, [] if colour else [3.0, 2.5])):
+        pen = QPen(ink, width)
+        pen.setCosmetic(True)
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        if dashes:
+            pen.setDashPattern(dashes)
+        painter.setPen(pen)
+        for line in lines:
+            painter.drawPolyline(line)
+    painter.restore()
 
 
 def paint_picture(painter: QPainter, picture: Picture, view: View, pane: tuple[int, int], ratio: float) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from vitinspect.app.session.layers import (
-    ANNOTATOR,
     CONSENSUS,
-    DRAWN,
     FILE,
     FUSED,
     MAP,
-    MASK_COLOURS,
     TRUTH,
     Layer,
+    mask_colour,
     title_in,
 )
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets import numbers
 from vitinspect.app.widgets.layer_rows import CACHED, READY, REFUSED, RUNNING, WAITING, LayerRow, Swatch
 from vitinspect.app.widgets.method_rows import short_paper
 from vitinspect.app.widgets.swatches import named
@@ -39,7 +38,13 @@ def detail_of(layer: Layer) -> str:
         return ", ".join(f"{name} {format_value(value)}" for name, value in layer.parameters.items())
     if layer.kind == FUSED:
         return "fused"
-    return ""
+    return layer.group if layer.kind in (TRUTH, CONSENSUS) else ""
+
+
+def is_scored(results: Results, layer: Layer) -> bool:
+    """Whether maps are scored against this mask."""
+    mask, truth = results.masks.get(layer.id), results.truth
+    return mask is not None and truth is not None and truth.mask == mask.mask
 
 
 def is_signed(results: Results, layer: Layer) -> bool:
@@ -61,9 +66,7 @@ def swatch_of(state: State, results: Results, layer: Layer) -> Swatch:
         return Swatch("colormap", named(layer.colormap, signed=is_signed(results, layer)))
     if layer.kind == TRUTH:
         return Swatch("truth")
-    masks = [one.id for one in state.layers if one.kind in (ANNOTATOR, CONSENSUS, DRAWN)]
-    place = masks.index(layer.id) if layer.id in masks else 0
-    return Swatch("mask", layer.colour or MASK_COLOURS[place % len(MASK_COLOURS)])
+    return Swatch("mask", mask_colour(state.layers, layer))
 
 
 def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
@@ -73,6 +76,8 @@ def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
     if layer.kind == MAP:
         about.append(methods()[layer.method].summary)
     shown = shown_map(results, layer)
+    if is_scored(results, layer):
+        about.append("maps are scored against it")
     if layer.kind == FILE:
         about.append(layer.path)
     elif shown is not None:
@@ -105,7 +110,11 @@ def _state_of(results: Results, layer: Layer) -> tuple[str, float | None, float,
     """State, seconds, progress, note, reason."""
     nothing: tuple[str, float | None, float, str, str] = (READY, None, 0.0, "", "")
     if not layer.is_map:
-        return nothing
+        problem = results.mask_problems.get(layer.id, "")
+        if problem:
+            return REFUSED, None, 0.0, "", problem
+        mask = results.masks.get(layer.id)
+        return nothing if mask is None else (READY, None, 0.0, numbers.percent(mask.share), "")
     refusal = results.refusals.get(layer.id, "") or results.file_refusals.get(layer.id, "")
     if refusal:
         return REFUSED, None, 0.0, "", refusal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
@@ -14,7 +15,7 @@ from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.panels.properties import PropertiesPanel
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.in_step import look_of
-from vitinspect.app.session.layers import FILE, FUSED, MAP, Layer
+from vitinspect.app.session.layers import ANNOTATOR, FILE, FUSED, MAP, Layer
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT
@@ -23,6 +24,7 @@ from vitinspect.app.widgets.layer_list import LayerList
 from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import MethodRow, method_rows
 from vitinspect.app.widgets.method_rows import rows_of as preset_rows
+from vitinspect.app.widgets.properties.choices import CONSENSUS_WAYS
 from vitinspect.errors import DataError
 from vitinspect.explainers.costs import ModelSize
 from vitinspect.explainers.registry import make_method
@@ -99,7 +101,7 @@ class LayersPanel(QFrame):
         chosen = self._state.selected_layer
         self.list.set_layers(facts.rows_of(self._state, self._results), chosen.id if chosen is not None else "")
         for button in (self.duplicate, self.delete):
-            button.setEnabled(chosen is not None)
+            button.setEnabled(chosen is not None and not chosen.found)
 
     # --- what a person does --------------------------------------------------------------------------------------
 
@@ -117,6 +119,8 @@ class LayersPanel(QFrame):
     def remove(self, layer_id: str) -> None:
         """Without this layer; the next one is selected."""
         state = self._state
+        if self._hidden_instead(layer_id):
+            return
         ids = [layer.id for layer in state.layers]
         at = ids.index(layer_id)
         left = layering.remove(state.layers, layer_id)
@@ -125,7 +129,29 @@ class LayersPanel(QFrame):
         selected = chosen.id if chosen is not None and chosen.id != layer_id else (after[0] if after else "")
         state.edit("Delete a layer", left, selected=selected)
 
+    def _hidden_instead(self, layer_id: str) -> bool:
+        """A mask that lies beside the picture stays in the list as long as it does; its eye closes."""
+        layer = self._state.layer(layer_id)
+        if layer is None or not layer.found:
+            return False
+        if layer.visible:
+            self._toggle(layer_id)
+        return True
+
+    def score_against(self, layer_id: str) -> None:
+        """Score maps against this mask; once more for the one that fits the target."""
+        self._state.set(scored_mask="" if self._state.scored_mask == layer_id else layer_id)
+
+    def add_consensus(self, how: str) -> None:
+        """One more layer, of what the annotators' masks have in common."""
+        state = self._state
+        layer = layering.consensus_layer(state.layers, how)
+        state.edit("Add a consensus", layering.add(state.layers, layer), selected=layer.id)
+
     def duplicate_layer(self, layer_id: str) -> None:
+        layer = self._state.layer(layer_id)
+        if layer is None or layer.found:
+            return
         changed, copy = layering.duplicate(self._state.layers, layer_id)
         self._state.edit("Duplicate a layer", changed, selected=copy)
 
@@ -165,6 +191,8 @@ class LayersPanel(QFrame):
             menu.addAction(icons.icon("add"), "Add layers\tA", self.open_picker)
             return menu
         menu.addAction(icons.icon("eye"), "Solo\tAlt+click", lambda: self.list.solo_wanted.emit(layer_id))
+        if layer.id in self._results.masks:
+            self._add_mask_actions(menu, layer)
         if not layer.found:
             menu.addAction("Rename\tF2", lambda: self.rename(layer_id))
             menu.addAction(icons.icon("duplicate"), "Duplicate\tCtrl+D", lambda: self.duplicate_layer(layer_id))
@@ -183,9 +211,19 @@ class LayersPanel(QFrame):
                 fusing.triggered.connect(lambda: self.fuse((chosen.id, layer_id)))
             if layer.kind == MAP:
                 menu.addAction(icons.icon("copy"), "Copy as Python", lambda: self.copy_as_python(layer_id))
-        menu.addSeparator()
-        menu.addAction(icons.icon("delete"), "Delete\tDel", lambda: self.remove(layer_id))
+        if not layer.found:
+            menu.addSeparator()
+            menu.addAction(icons.icon("delete"), "Delete\tDel", lambda: self.remove(layer_id))
         return menu
+
+    def _add_mask_actions(self, menu: QMenu, layer: Layer) -> None:
+        scoring = menu.addAction("Score against this mask", lambda: self.score_against(layer.id))
+        scoring.setCheckable(True)
+        scoring.setChecked(self._state.scored_mask == layer.id)
+        if sum(one.kind == ANNOTATOR for one in self._state.layers) > 1:
+            ways = menu.addMenu("Add consensus of annotators")
+            for how, title in CONSENSUS_WAYS:
+                ways.addAction(title, partial(self.add_consensus, how))
 
     def _open_menu(self) -> None:
         layer = self._selected()
@@ -317,6 +355,9 @@ class LayersPanel(QFrame):
 _ROWS = frozenset(
     {
         "maps",
+        "masks",
+        "mask_problems",
+        "truth",
         "fused",
         "fused_maps",
         "file_maps",

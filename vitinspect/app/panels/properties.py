@@ -3,6 +3,7 @@ whole at 1280 x 800."""
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from PySide6.QtCore import QPoint, QRect, Qt, Slot
@@ -14,23 +15,20 @@ from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.ranges import automatic, range_of
 from vitinspect.app.services.derived_maps import CUTS
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.layers import FILE, FUSED, MAP, Layer
+from vitinspect.app.session.layers import CONSENSUS, FILE, FUSED, MAP, Layer
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT, SMALL_SIZE
 from vitinspect.app.widgets import numbers, rows, tips
 from vitinspect.app.widgets.layer_delegate import number_badge
-from vitinspect.app.widgets.properties.choices import RANGES, SHOWN_AS
 from vitinspect.app.widgets.properties.display import DisplayForm, DisplayValues
 from vitinspect.app.widgets.properties.fusion import FusionForm, Member
+from vitinspect.app.widgets.properties.mask import MaskForm
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
 from vitinspect.explainers.registry import methods
 
 BINS = 76
-# What the canvas draws of what a layer can say; the forms know more.
-DRAWN_RANGES = tuple(one for one in RANGES if one[0] == "automatic")
-DRAWN_THRESHOLDS = tuple(one for one in SHOWN_AS if one[0] == "outline")
 
 
 class PropertiesPanel(QWidget):
@@ -49,10 +47,9 @@ class PropertiesPanel(QWidget):
         self.parameters_heading = rows.heading("Parameters")
         self.parameters = ParameterForm()
         self.fusion = FusionForm()
-        self.display = DisplayForm(ranges=DRAWN_RANGES)
-        self.threshold = ThresholdForm(ways=DRAWN_THRESHOLDS)
-        for field in (self.display.low, self.display.high):
-            field.setEnabled(len(DRAWN_RANGES) > 1)
+        self.display = DisplayForm()
+        self.threshold = ThresholdForm()
+        self.mask_form = MaskForm()
         self.note = rows.note()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -64,6 +61,7 @@ class PropertiesPanel(QWidget):
             self.fusion,
             self.display,
             self.threshold,
+            self.mask_form,
             self.note,
         ):
             column.addWidget(part)
@@ -83,6 +81,8 @@ class PropertiesPanel(QWidget):
         self.threshold.level_moved.connect(self._set_level)
         self.threshold.level_set.connect(self._set_level_and_rest)
         self.threshold.shown_as_chosen.connect(lambda value: self._edit("Show the threshold", shown_as=value))
+        self.mask_form.way_chosen.connect(lambda how: self._edit("Consensus", group=how))
+        self.mask_form.scoring_wanted.connect(self._score_against)
         self.display.opacity.finished.connect(lambda value: self._state.edits.rest())
         self._state.changed.connect(self._state_changed)
         self._results.changed.connect(self._results_changed)
@@ -91,12 +91,23 @@ class PropertiesPanel(QWidget):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & {"layers", "selected"}:
+        if names & {"layers", "selected", "scored_mask"}:
             self.follow()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"maps", "fused", "fused_maps", "file_maps", "cuts", "card", "agreements"}:
+        if names & {
+            "maps",
+            "fused",
+            "fused_maps",
+            "file_maps",
+            "cuts",
+            "card",
+            "agreements",
+            "masks",
+            "mask_problems",
+            "truth",
+        }:
             self.follow()
 
     @property
@@ -115,6 +126,7 @@ class PropertiesPanel(QWidget):
         self.fusion.setVisible(fused)
         self.display.setVisible(is_map)
         self.threshold.setVisible(is_map)
+        self.mask_form.setVisible(layer is not None and not is_map)
         self.about.setVisible(of_method)
         self.reset.setVisible(of_method and bool(declared))
         self.head.setVisible(layer is not None)
@@ -135,8 +147,31 @@ class PropertiesPanel(QWidget):
             self._follow_display(layer, shown)
             self._follow_threshold(layer, shown)
         else:
-            self.note.setText(_about_mask(layer))
-        self.note.setVisible(not is_map)
+            self._follow_mask(layer)
+        self.note.hide()
+
+    def _follow_mask(self, layer: Layer) -> None:
+        mask = self._results.masks.get(layer.id)
+        share = f" {numbers.percent(mask.share)} of the picture is marked." if mask is not None else ""
+        if layer.found:
+            about = f"Found beside the picture: {'/'.join(PurePath(layer.path).parts[-3:])}."
+        elif layer.kind == CONSENSUS:
+            people = ", ".join(one.group for one in mask.mask.of) if mask is not None else ""
+            about = f"Of the masks of {people}." if people else self._results.mask_problems.get(layer.id, "")
+        else:
+            about = ""
+        self.mask_form.set_values(
+            (about + share).strip(),
+            layer.group if layer.kind == CONSENSUS else "",
+            scored=facts.is_scored(self._results, layer),
+            chosen=self._state.scored_mask == layer.id,
+            there=mask is not None,
+        )
+
+    def _score_against(self) -> None:
+        layer = self.layer
+        if layer is not None:
+            self._state.set(scored_mask="" if self._state.scored_mask == layer.id else layer.id)
 
     def _follow_display(self, layer: Layer, shown: ShownMap | None) -> None:
         low, high = layer.low, layer.high
@@ -384,9 +419,3 @@ def _is_shown(item: QLayoutItem | None) -> bool:
 
 def _kind(layer: Layer) -> str:
     return {FUSED: "fused", FILE: "from a file"}.get(layer.kind, "")
-
-
-def _about_mask(layer: Layer) -> str:
-    if layer.found:
-        return f"Found beside the picture{f' in {layer.group}' if layer.group else ''}."
-    return ""

@@ -12,7 +12,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vitinspect.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SECOND = "second object"
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jpg", ".jpeg")
 
 
@@ -27,6 +34,14 @@ class MaskFile:
     """The annotator, or the class, whose folder or suffix it has."""
     value: int | None = None
     """The one value that is meant, in a file that has a class per value."""
+    how: str = ""
+    """Of a consensus: how it is made of the masks ``of``."""
+    of: tuple[MaskFile, ...] = ()
+
+    @property
+    def second(self) -> bool:
+        """Whether it is the gallery's mask of the second object."""
+        return self.group == SECOND
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,46 @@ def choose_truth(
     what = f"the mask of {label}" if label else "whose class is not given"
     who = f", annotator {mask.group}" if mask.group and mask.group.casefold() not in known else ""
     return TruthChoice(mask, f"Overlap: with {name}, {what}{who}.")
+
+
+def chosen_truth(mask: MaskFile, target: str) -> TruthChoice:
+    """A mask that the person chose, whatever it shows."""
+    if mask.how:
+        people = ", ".join(one.group for one in mask.of)
+        return TruthChoice(mask, f"Overlap: with the consensus ({mask.how}) of {people}, as chosen.")
+    name = "/".join(Path(mask.path).parts[-3 if mask.group and not mask.second else -2 :])
+    what = f", the mask of {mask.label}" if mask.label else ""
+    other = f" The maps explain {target}." if mask.label and mask.label.casefold() not in _names(target) else ""
+    return TruthChoice(mask, f"Overlap: with {name}{what}, as chosen.{other}")
+
+
+def consensus_of(masks: Sequence[MaskFile], how: str) -> MaskFile:
+    """One mask out of those of several annotators; it is made when it is read."""
+    return MaskFile("", next((mask.label for mask in masks if mask.label), ""), how=how, of=tuple(masks))
+
+
+def read_mask(mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bytes of 0, 1 and 255 for what counts for nothing; a ``DataError`` where it does not fit the picture."""
+    from vitinspect.evaluation.mask_codings import IGNORED, INDEX, MaskCoding
+
+    if mask.how:
+        from vitinspect.annotation.consensus import consensus
+
+        if len(mask.of) < 2:
+            raise DataError("A consensus needs masks of two annotators; this picture has fewer.")
+        return consensus({one.group: read_mask(one, size) for one in mask.of}, mask.how).mask
+    coding = MaskCoding() if mask.value is None else MaskCoding(INDEX, (mask.value,), IGNORED)
+    found = coding.read(Path(mask.path))
+    if found.shape != size:
+        raise DataError(
+            f"The mask {mask.path} has {found.shape[1]} × {found.shape[0]} pixels, the picture {size[1]} × {size[0]}."
+        )
+    return found
+
+
+def is_label(name: str, labels: Sequence[str]) -> bool:
+    """Whether it is the name of a class, or a synonym."""
+    return name.casefold() in {one for label in labels for one in _names(label)}
 
 
 def _names(label: str) -> set[str]:
@@ -143,7 +198,7 @@ class _Folder:
                 if other.startswith(f"{stem}_"):
                     found.append(MaskFile(path, label, other[len(stem) + 1 :]))
         if stem in self._second:
-            found.append(MaskFile(self._second[stem], self._second_labels.get(name, ""), "second object"))
+            found.append(MaskFile(self._second[stem], self._second_labels.get(name, ""), SECOND))
         if stem in self._voc:
             from vitinspect.evaluation.datasets import VOC_CLASSES
 

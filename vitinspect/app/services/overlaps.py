@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Slot
@@ -13,7 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from vitinspect.app.compute.addresses import MapAddress
 from vitinspect.app.compute.thread_pool import OVERLAP, Background, Job
 from vitinspect.app.geometry import Placed
-from vitinspect.app.services.mask_files import MaskFile, MaskFinder, TruthChoice, choose_truth
+from vitinspect.app.services.mask_files import MaskFile, MaskFinder, TruthChoice, choose_truth, chosen_truth, read_mask
 from vitinspect.app.session.results import Results, ShownMap
 from vitinspect.app.session.state import State
 from vitinspect.errors import VitInspectError
@@ -45,14 +44,14 @@ class OverlapService(QObject):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & {"plots", "annotator", "selected"}:
+        if names & {"plots", "annotator", "selected", "scored_mask"}:
             self._follow()
         if "folder" in names:
             self.masks.forget()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        if names & {"cuts", "maps", "shown_layers", "picture", "card", "target", "predicted_for"}:
+        if names & {"cuts", "maps", "shown_layers", "picture", "card", "target", "predicted_for", "masks"}:
             self._follow()
 
     def reload(self) -> None:
@@ -67,6 +66,9 @@ class OverlapService(QObject):
             return None
         labels = results.card.labels
         target = results.card.label(results.target[0])
+        chosen = results.masks.get(self._state.scored_mask)
+        if chosen is not None:
+            return chosen_truth(chosen.mask, target)
         return choose_truth(self.masks.masks(results.picture.path), target, labels, self._state.annotator)
 
     def _follow(self) -> None:
@@ -119,20 +121,13 @@ def _overlaps(request: OverlapRequest, values: Mapping[str, np.ndarray], cancel:
     """Compare each map and its cut with the mask, on the model's input; padding around the picture is left out."""
     import numpy as np
 
-    from vitinspect.errors import DataError
-    from vitinspect.evaluation.mask_codings import IGNORED, INDEX, MaskCoding
+    from vitinspect.evaluation.mask_codings import IGNORED
     from vitinspect.maps import resize
     from vitinspect.models.preprocess import Placement
     from vitinspect.scores.masks import overlap
 
-    mask, placed = request.mask, request.placed
-    coding = MaskCoding() if mask.value is None else MaskCoding(INDEX, (mask.value,), IGNORED)
-    truth = coding.read(Path(mask.path))
-    if truth.shape != placed.original_size:
-        height, width = placed.original_size
-        raise DataError(
-            f"The mask {mask.path} has {truth.shape[1]} × {truth.shape[0]} pixels, the picture {width} × {height}."
-        )
+    placed = request.placed
+    truth = read_mask(request.mask, placed.original_size)
     placement = Placement(placed.input_size, placed.original_size, placed.box)
     inside = placement.mask_to_input(np.ones(placed.original_size, dtype=np.uint8))
     seen = np.where(inside, placement.mask_to_input(truth), IGNORED)

@@ -73,7 +73,9 @@ class Layer:
     image: str = ""
     """Of a map from a file: the path of the picture that it is a map of, where it is one picture's."""
     group: str = ""
-    """Of a mask: whose it is, the class that it shows, or how a consensus was made."""
+    """Of a mask: whose it is, the folder that it lies in, or how a consensus is made."""
+    label: str = ""
+    """Of a mask: the class that it shows, where that is known."""
     found: bool = False
     """Of a mask: whether it came by itself, because it lies beside the picture."""
 
@@ -122,7 +124,10 @@ class Layer:
         if self.kind == FILE:
             parts = self.path.replace("\\", "/").split("/")
             return "/".join(parts[-2:]).replace("{picture}", "…") if "{picture}" in parts[-1] else parts[-1]
-        words = {FUSED: "Fused", TRUTH: "Truth", ANNOTATOR: "Mask", CONSENSUS: "Consensus", DRAWN: "Drawn mask"}
+        if self.kind in (TRUTH, ANNOTATOR, CONSENSUS):
+            whose = {TRUTH: "Truth", ANNOTATOR: self.group or "Mask", CONSENSUS: "Consensus"}[self.kind]
+            return f"{whose}: {self.label}" if self.label else whose
+        words = {FUSED: "Fused", DRAWN: "Drawn mask"}
         return f"{words[self.kind]} ({self.group})" if self.group else words[self.kind]
 
     @property
@@ -215,6 +220,18 @@ def fused_layer(layers: Iterable[Layer], members: Iterable[str | Member], **look
     return Layer(free_id(layers, FUSED), FUSED, members=all_members, **look)
 
 
+def consensus_layer(layers: Iterable[Layer], how: str) -> Layer:
+    """A new layer for what several annotators have in common: by majority, STAPLE, union or intersection."""
+    return Layer(free_id(layers, CONSENSUS), CONSENSUS, group=how, shown_as="outline")
+
+
+def mask_colour(layers: Iterable[Layer], layer: Layer) -> str:
+    """A mask's own colour, else the one that follows from its place among the masks."""
+    masks = [one.id for one in layers if one.kind in (ANNOTATOR, CONSENSUS, DRAWN)]
+    place = masks.index(layer.id) if layer.id in masks else 0
+    return layer.colour or MASK_COLOURS[place % len(MASK_COLOURS)]
+
+
 def own_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Those that differ from the defaults, checked, in the order in which the method declares them."""
     declared = {parameter.name: parameter for parameter in methods()[method].parameters}
@@ -256,6 +273,8 @@ def remove(layers: Layers, *ids: str) -> Layers:
 def duplicate(layers: Layers, layer_id: str) -> tuple[Layers, str]:
     """With a copy below the layer; and the id of the copy. The copy has no mark."""
     original = _need(layers, layer_id)
+    if original.found:
+        raise ParameterError(f"{original.title} lies beside the picture: it stands in the list once.")
     copy = replace(original, id=free_id(layers, original.method or original.kind), mark="", found=False)
     place = number(layers, layer_id)
     return (*layers[:place], copy, *layers[place:]), copy.id

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from vitinspect.app.heat import Heat
     from vitinspect.app.pictures import Picture
+    from vitinspect.app.services.mask_files import MaskFile
 
 KEPT = "kept"
 """The key of the map that was kept for comparison."""
@@ -116,6 +117,39 @@ class Progress:
     total: int = 0
 
 
+@dataclass(frozen=True, eq=False)
+class ShownMask:
+    """A mask of the present picture, read from its file or made of several."""
+
+    id: str
+    """The id of its layer."""
+    mask: MaskFile
+    values: np.ndarray
+    """On the picture's pixels: 1 where something is marked, 255 where it counts for nothing."""
+
+    @cached_property
+    def share(self) -> float:
+        """Of the picture, what is marked."""
+        return float((self.values == 1).mean())
+
+    @cached_property
+    def lines(self) -> list[np.ndarray]:
+        """Its outline in the picture's coordinates: lines of x and y, along the edges of pixels."""
+        from vitinspect.figures.contours import chains, patch_outline
+
+        return [_corners(line) for line in chains(patch_outline(self.values == 1, 0.5))]
+
+
+def _corners(line: np.ndarray) -> np.ndarray:
+    """Without the points amid straight parts."""
+    import numpy as np
+
+    steps = np.diff(line, axis=0)
+    turns = np.ones(len(line), bool)
+    turns[1:-1] = (steps[1:] != steps[:-1]).any(1)
+    return line[turns]
+
+
 class Results(QObject):
     """What there is to show now. ``changed`` carries the names of what differs from before."""
 
@@ -155,6 +189,10 @@ class Results(QObject):
         self.truth: Any = None
         """The mask that maps are scored against, or why there is none: a ``TruthChoice``."""
         self.mask_error = ""
+        self.masks: dict[str, ShownMask] = {}
+        """Layer id -> the mask, of the present picture."""
+        self.mask_problems: dict[str, str] = {}
+        """Layer id -> why the mask cannot be shown."""
         self.overlaps: dict[str, Any] = {}
         self.painted: Any = None
         """Over the model's input, what was painted out; None for nothing."""

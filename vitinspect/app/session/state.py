@@ -121,6 +121,8 @@ class Values:
     # scores
     annotator: str = ""
     """Whose masks maps are scored against; empty for the first."""
+    scored_mask: str = ""
+    """Id of the mask layer that maps are scored against; empty for the one that fits the target."""
     score_fill: str = "mean"
     score_steps: int = 50
 

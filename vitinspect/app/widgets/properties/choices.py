@@ -39,6 +39,12 @@ RANGES = (
     ("pictures", "shared by pictures"),
 )
 OPACITIES = (("growing", "by value"), ("uniform", "constant"))
+CONSENSUS_WAYS = (
+    ("majority", "Majority"),
+    ("staple", "STAPLE"),
+    ("union", "Union"),
+    ("intersection", "Intersection"),
+)
 SHOWN_AS = (
     ("outline", "Outline", "The rim of what lies above the level"),
     ("shade", "Shade outside", "What lies below the level is darkened"),

@@ -1,0 +1,196 @@
+"""Masks as layers: those that lie beside the picture come and go with it; a consensus is made of the annotators'."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from PySide6.QtCore import QObject, Slot
+
+from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
+from vitinspect.app.services.mask_files import MaskFile, MaskFinder, consensus_of, is_label, read_mask
+from vitinspect.app.session.layers import ANNOTATOR, CONSENSUS, MASK_COLOURS, TRUTH, Layer
+from vitinspect.app.session.results import Results, ShownMask
+from vitinspect.app.session.state import State
+from vitinspect.errors import VitInspectError
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The masks of one picture, by the ids of their layers; a file that was written again is another one."""
+
+    picture: str
+    size: tuple[int, int]
+    masks: tuple[tuple[str, MaskFile], ...]
+    written: tuple[tuple[str, int], ...]
+
+
+class MaskLayers(QObject):
+    """Writes ``masks`` and ``mask_problems``, and keeps the found layers those of the present picture."""
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        pool: Background,
+        finder: MaskFinder,
+        blind: Callable[[], bool] = lambda: False,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._pool, self._finder, self._blind = state, results, pool, finder, blind
+        self._found: tuple[Layer, ...] | None = None
+        """What lies beside the picture; None as long as nobody has looked."""
+        self._looks: dict[str, dict[str, Any]] = {}
+        """How the found layers looked, for the next picture that has a mask of the same kind."""
+        self._asked: Wanted | None = None
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "workspace" in names:
+            self._finder.forget()  # masks may have been drawn
+            self.follow()
+        elif "layers" in names:
+            for layer in self._state.layers:
+                if layer.found:
+                    self._looks[layer.id] = {"visible": layer.visible, "colour": layer.colour}
+            self._keep_found()
+            self._read()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if names & {"picture", "card"}:
+            self.follow()
+
+    def follow(self) -> None:
+        """Look beside the present picture."""
+        picture = self._results.picture
+        if picture is None:
+            self._found, self._asked = None, None
+            self._results.update(masks={}, mask_problems={})
+            return
+        if self._asked is not None and self._asked.picture != picture.path:
+            self._results.update(masks={}, mask_problems={})
+        self._read(look=True)
+
+    # --- which -----------------------------------------------------------------------------------------------------
+
+    def _beside(self) -> dict[str, tuple[Layer, MaskFile]]:
+        picture, card = self._results.picture, self._results.card
+        labels = card.labels if card is not None else ()
+        found: dict[str, tuple[Layer, MaskFile]] = {}
+        for mask in self._finder.masks(picture.path) if picture is not None else ():
+            layer = layer_of(mask, labels)
+            if layer.kind == TRUTH or not self._blind():
+                found.setdefault(layer.id, (layer, mask))
+        return found
+
+    def _read(self, *, look: bool = False) -> None:
+        """Have the masks of the picture read, where that was not asked for already."""
+        picture = self._results.picture
+        if picture is None:
+            return
+        beside = self._beside()
+        masks = [(key, mask) for key, (_, mask) in beside.items()]
+        people = tuple(mask for layer, mask in beside.values() if layer.kind == ANNOTATOR)
+        masks += [
+            (layer.id, consensus_of(people, layer.group)) for layer in self._state.layers if layer.kind == CONSENSUS
+        ]
+        written = tuple((mask.path, _time(mask.path)) for _, mask in beside.values())
+        wanted = Wanted(picture.path, picture.size, tuple(masks), written)
+        if wanted == self._asked:
+            if look:
+                self._found = self._present(beside)
+                self._keep_found()
+            return
+        self._asked = wanted
+        if not masks:
+            self._done(wanted, beside, ({}, {}), None)
+            return
+        self._pool.submit(LOOKUP, Job(partial(read_all, wanted), partial(self._done, wanted, beside)))
+
+    def _done(
+        self, wanted: Wanted, beside: dict[str, tuple[Layer, MaskFile]], found: Any, error: BaseException | None
+    ) -> None:
+        if wanted != self._asked:
+            return
+        masks, problems = found if error is None else ({}, {key: str(error) for key, _ in wanted.masks})
+        self._results.update(masks=masks, mask_problems=problems)
+        self._found = self._present(beside)
+        self._keep_found()
+
+    def _present(self, beside: dict[str, tuple[Layer, MaskFile]]) -> tuple[Layer, ...]:
+        """Of a file with a class per value, those classes that it shows."""
+        masks = self._results.masks
+        return tuple(
+            layer
+            for key, (layer, mask) in beside.items()
+            if mask.value is None or key not in masks or masks[key].share > 0
+        )
+
+    def _keep_found(self) -> None:
+        """The layers that were found are those of this picture: others go, new ones come last."""
+        if self._found is None:
+            return
+        found = {layer.id: layer for layer in self._found}
+        layers: list[Layer] = []
+        for layer in self._state.layers:
+            if layer.id in found:
+                made = found.pop(layer.id)
+                layers.append(replace(layer, kind=made.kind, group=made.group, label=made.label, path=made.path))
+            elif not layer.found:
+                layers.append(layer)
+        layers += [self._as_before(layer) for layer in found.values()]
+        if tuple(layers) != self._state.layers:
+            self._state.set(layers=tuple(layers))
+
+    def _as_before(self, layer: Layer) -> Layer:
+        # Where there is a truth, its outline is the one that is seen at first; the people's are a click away.
+        truth = any(one.kind == TRUTH for one in self._found or ())
+        look = self._looks.get(layer.id, {"visible": layer.kind == TRUTH or not truth})
+        if layer.kind == ANNOTATOR and not look.get("colour"):
+            taken = {one.get("colour") for one in self._looks.values()}
+            free = [colour for colour in MASK_COLOURS if colour not in taken]
+            look = {**look, "colour": (free or MASK_COLOURS)[0]}
+        self._looks[layer.id] = look
+        return replace(layer, **look)
+
+
+def layer_of(mask: MaskFile, labels: tuple[str, ...]) -> Layer:
+    """The layer of a mask that lies beside a picture."""
+    look: dict[str, Any] = {"label": mask.label, "path": mask.path, "found": True, "shown_as": "outline"}
+    if mask.value is not None:
+        return Layer(f"truth {mask.label}", TRUTH, **look)
+    if not mask.group:
+        return Layer("truth", TRUTH, **look)
+    if mask.second:
+        return Layer("truth second object", TRUTH, group="masks-second", **look)
+    if is_label(mask.group, labels):
+        return Layer(f"truth {mask.group}", TRUTH, **{**look, "label": mask.group})
+    return Layer(f"annotator {mask.group}", ANNOTATOR, group=mask.group, **look)
+
+
+def read_all(wanted: Wanted, cancel: Any) -> tuple[dict[str, ShownMask], dict[str, str]]:
+    """The masks that can be read and fit the picture, and why the others do not."""
+    masks, problems = {}, {}
+    for key, mask in wanted.masks:
+        cancel.check()
+        try:
+            made = ShownMask(key, mask, read_mask(mask, wanted.size))
+            made.lines  # noqa: B018 - found here, so that painting does not wait for it
+            masks[key] = made
+        except VitInspectError as error:
+            problems[key] = str(error)
+    return masks, problems
+
+
+def _time(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
