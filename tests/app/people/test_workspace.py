@@ -98,6 +98,17 @@ def test_before_an_evaluation_the_window_says_what_it_takes(opened, desk):
     assert f"--out {desk.people.settings().folder}" in command
 
 
+def test_another_folder_is_looked_at_anew(evaluated, desk, tmp_path, qtbot):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    Image.new("RGB", (40, 40)).save(bare / "p.png")
+    desk.state.set(folder=str(bare))
+    assert desk.people.found is None
+    qtbot.waitUntil(lambda: desk.people.found is not None)
+    assert "no masks of people" in view_of(evaluated).empty.sentence.text()
+    assert not panel_of(evaluated).picture.isVisible()
+
+
 def test_table_and_sentence_are_those_of_the_command_line(evaluated, desk):
     view = view_of(evaluated)
     settings = desk.people.settings()

@@ -90,7 +90,8 @@ class PeopleContext(QFrame):
         if layer is not None:
             self.cutting.set_value(layer.threshold_mode)
         annotators = sorted(people.found.gathered.masks) if people.found is not None else []
-        count = f"{len(annotators)} annotators" if len(annotators) != 1 else "1 annotator"
+        count = {0: "nobody yet", 1: "1 annotator"}.get(len(annotators), f"{len(annotators)} annotators")
+        self.against.setEnabled(bool(annotators))
         self.against.set_items([("", count), *((who, shown(who)) for who in annotators)])
         self.against.set_value(people.against if people.against in annotators else "")
         settings = people.settings()

@@ -120,7 +120,9 @@ class PeoplePanel(QFrame):
         legend = []
         for kind, text in ((HIT, "hit"), (MISS, "miss"), (FALSE_ALARM, "false alarm")):
             legend += [_Swatch(kind), words(text, "note")]
-        inside.addLayout(_line(*legend, stretch=True))
+        self.legend = QWidget()
+        self.legend.setLayout(_line(*legend, stretch=True))
+        inside.addWidget(self.legend)
         inside.addWidget(self.why)
         inside.addWidget(self.numbers)
         inside.addWidget(heading("Evaluation of this folder"))
@@ -164,7 +166,7 @@ class PeoplePanel(QFrame):
             self.done.setText("starting")
         else:
             self.done.setText(f"{done} of {total}" if total else "not begun")
-        self.begin.setText("Start" if not done else "Resume" if done < total else "Start again")
+        self.begin.setText("Start" if not done else "Resume" if done < total else "Evaluate new pictures")
         self.begin.setEnabled(settings is not None and not running)
         self.halt.setEnabled(running and not people.process.stopping)
         self.copy.setEnabled(settings is not None)
@@ -192,6 +194,8 @@ class PeoplePanel(QFrame):
         among = people.found.among if people.found is not None else None
         chosen = people.chosen
         self.numbers.setVisible(one is not None and among is not None and chosen in one.maps)
+        for part in (self.picture, self.legend):
+            part.setVisible(one is not None)
         if one is None or among is None or chosen not in one.maps:
             self.why.setText("This picture has no masks, or is not evaluated yet." if name else "")
             return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -84,7 +86,7 @@ class PeopleView(QFrame):
             (
                 Segment("scatter", "Scatter", tip="Two columns against each other; a click opens the picture"),
                 Segment("boxes", "Boxes", tip="The scores of each map over the pictures"),
-                Segment("curves", "Thresholds", tip="Mean Dice over all thresholds"),
+                Segment("curves", "Curve", tip="Mean Dice over all thresholds"),
             ),
             name="Figure",
         )
@@ -124,7 +126,7 @@ class PeopleView(QFrame):
         column.addWidget(self.ceiling, 3)
         column.addWidget(self.sentence)
         column.addWidget(line())
-        below = self.below = QSplitter(Qt.Orientation.Horizontal)
+        below = self.below = _Beside(self._arrange)
         agreement = QWidget()
         inside = _column(agreement)
         inside.addWidget(heading("Agreement, mean Dice"))
@@ -331,16 +333,17 @@ class PeopleView(QFrame):
         ceiling = found.ceiling
         names = [shown(who) for who in ceiling.annotators]
         others = [mean.value for mean in ceiling.persons]
-        before = self.matrix.sizeHint().width()
         self.matrix.set_values(names, ceiling.matrix.tolist(), last=("Others", others))
-        wide = self.matrix.sizeHint().width()
-        if wide != before:
-            room = max(self.below.width(), 1)
-            left = min(wide + 6, room * 2 // 3)
-            self.below.setSizes([left, room - left])
+        self._arrange()
         left_out = sum(found.gathered.left_out.values())
         said = f"Over {ceiling.count} pictures, on the pixels that the model sees."
         self.reliability.setText(said + (f" {left_out} masks left out." if left_out else ""))
+
+    def _arrange(self) -> None:
+        """The matrix gets what it needs, as far as the chart beside it keeps enough."""
+        room = self.below.width()
+        wide = max(160, min(self.matrix.sizeHint().width() + 16, room - 190))
+        self.below.setSizes([wide, max(room - wide, 1)])
 
     def _choose_figure(self, which: str) -> None:
         self.chart.setCurrentWidget(self._charts[which])
@@ -352,6 +355,19 @@ class PeopleView(QFrame):
             for row in self.table.pictures.rows
         ]
         self.scatter.set_dots(dots, self.across.currentText(), self.up.currentText(), self._state.image)
+
+
+class _Beside(QSplitter):
+    """Shares its width out again whenever it gets another one."""
+
+    def __init__(self, arrange: Callable[[], None]) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self._arrange = arrange
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self._arrange()
 
 
 def _title(score: str) -> str:

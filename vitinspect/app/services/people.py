@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ class PeopleService(QObject):
         self.process = EvaluationProcess(self)
         self.process.ended.connect(self._ended)
         self._asked: object = None
+        self._looked_at: Path | None = None
         self._asked_detail: object = None
         self._known: dict[tuple[Any, ...], dict[str, OnPicture]] = {}
         self._gathered: dict[tuple[Any, ...], Gathered] = {}
@@ -105,9 +107,10 @@ class PeopleService(QObject):
     @property
     def data(self) -> Path | None:
         """The folder with pictures and masks."""
-        if self._state.image:
-            return data_of(Path(self._state.image))
-        return Path(self._state.folder) if self._state.folder else None
+        if not self._state.folder:
+            return data_of(Path(self._state.image)) if self._state.image else None
+        # As if a picture lay in it.
+        return data_of(Path(self._state.folder) / "picture")
 
     def layers(self) -> list[Layer]:
         """The layers that a run can score: methods, and fusions of methods."""
@@ -236,6 +239,8 @@ class PeopleService(QObject):
         folder = settings.folder if settings is not None else None
         address = (data, folder, chosen, how, everything)
         self._asked = address
+        if data != self._looked_at:
+            self.found, self.ranking, self._looked_at = None, None, data
         known = self._known.get(address, {})
         masks = self._gathered.get((data, everything)) if self.process.running else None
 
@@ -415,14 +420,16 @@ def look(
 ) -> Found:
     """The masks of a folder, and what the run has of its pictures by now; without Qt, in a thread of the pool."""
     from vitinspect.annotation.gather import Gathered, gather
+    from vitinspect.annotation.store import MASKS
     from vitinspect.evaluation.among_people import SavedMaps, among_people
     from vitinspect.evaluation.store import FILE
 
     if masks is None:
-        try:
-            masks = gather([data], everything=everything)
-        except VitInspectError:
-            masks = Gathered()
+        masks = Gathered()
+        # Without the folder of masks, the pictures themselves would be read as masks.
+        if (data / MASKS).is_dir():
+            with contextlib.suppress(VitInspectError):
+                masks = gather([data], everything=everything)
     if folder is None or not (folder / FILE).is_file() or not masks.masks or not chosen:
         return Found(masks, None, None, 0, 0)
     saved = SavedMaps(folder, masks.masks)
