@@ -107,6 +107,14 @@ def test_another_input_size_is_allowed_and_told(tmp_path):
     assert any("70 x 70 pixels and is used on 42 x 42" in note for note in model.notes)
 
 
+def test_the_way_pictures_were_fitted_is_told_where_it_is_not_the_usual_one(tmp_path):
+    source = saved(backbone(), tmp_path)
+    path, _, _ = written(tmp_path, load(source), mode="squash")
+    assert any("fitted by squash" in note for note in load(source, head=path).notes)
+    path, _, _ = written(tmp_path, load(source))
+    assert not any("fitted by" in note for note in load(source, head=path).notes)
+
+
 def test_the_fingerprint_does_not_depend_on_the_head():
     with_head, without = backbone(num_classes=9), backbone()
     without.load_state_dict(with_head.state_dict(), strict=False)

@@ -134,7 +134,8 @@ def read(path: Path, content: Mapping[Any, Any], record: HeadRecord) -> Head:
     if not (torch.isfinite(weight).all() and torch.isfinite(bias).all()):
         raise ModelError(f"{path} is damaged: the weights of its head are not finite.")
     recipe = Recipe.parse(record.recipe)
-    layout = f"head of vitinspect, trained on {record.model} with {record.loss}; it reads {recipe.words}"
+    fitted = "" if record.mode == "crop" else f", on pictures fitted by {record.mode}"
+    layout = f"head of vitinspect, trained on {record.model} with {record.loss}{fitted}; it reads {recipe.words}"
     return Head(weight.float(), bias.float(), recipe, layout)
 
 
