@@ -39,9 +39,17 @@ class Gathered:
 
 
 def gather(
-    folders: Sequence[Path], images: Path | None = None, *, coding: str = "auto", everything: bool = False
+    folders: Sequence[Path],
+    images: Path | None = None,
+    *,
+    coding: str = "auto",
+    everything: bool = False,
+    may_be_none: bool = False,
 ) -> Gathered:
-    """The masks in these folders. ``images``: the pictures that they are of; ``everything``: leave no mask out."""
+    """The masks in these folders. ``images``: the pictures that they are of; ``everything``: leave no mask out.
+
+    That there is no mask at all is an error unless there ``may_be_none``.
+    """
     result = Gathered()
     for folder in folders:
         if not folder.is_dir():
@@ -51,7 +59,7 @@ def gather(
         again = drawn.parent / REPEATS
         for root in (drawn, again) if drawn.name == MASKS and again.is_dir() else (drawn,):
             _gather_one(root, pictures, result, coding, everything)
-    if not any(result.masks.values()):
+    if not may_be_none and not any(result.masks.values()):
         why = f" {' '.join(result.notes)}" if result.notes else ""
         raise DataError(f"There are no masks to compare in {', '.join(str(f) for f in folders)}.{why}")
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -107,6 +108,20 @@ def test_another_folder_is_looked_at_anew(evaluated, desk, tmp_path, qtbot):
     qtbot.waitUntil(lambda: desk.people.found is not None)
     assert "no masks of people" in view_of(evaluated).empty.sentence.text()
     assert not panel_of(evaluated).picture.isVisible()
+
+
+def test_masks_that_started_from_a_map_count_only_when_they_are_asked_for(evaluated, desk, annotated, qtbot):
+    facts = {"vitinspect": "mask", "status": "done", "origin": {"blind": True, "started_from": "map rollout"}}
+    for path in (annotated / "masks").rglob("*.png"):
+        path.with_name(path.stem + ".mask.json").write_text(json.dumps(facts))
+    desk.people.follow()
+    view = view_of(evaluated)
+    qtbot.waitUntil(lambda: "There are no masks" in view.empty.sentence.text())
+    (include,) = view.empty.buttons
+    assert panel_of(evaluated).left_out.text() == "15 left out: they started from a map."
+    include.click()
+    qtbot.waitUntil(lambda: len(view.table.pictures.rows) == 5, timeout=20_000)
+    assert panel_of(evaluated).include.text() == "Leave them out"
 
 
 def test_table_and_sentence_are_those_of_the_command_line(evaluated, desk):

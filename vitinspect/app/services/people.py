@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
-from vitinspect.errors import VitInspectError
 
 if TYPE_CHECKING:
     from vitinspect.annotation.ceiling import Ceiling
@@ -428,8 +426,7 @@ def look(
         masks = Gathered()
         # Without the folder of masks, the pictures themselves would be read as masks.
         if (data / MASKS).is_dir():
-            with contextlib.suppress(VitInspectError):
-                masks = gather([data], everything=everything)
+            masks = gather([data], everything=everything, may_be_none=True)
     if folder is None or not (folder / FILE).is_file() or not masks.masks or not chosen:
         return Found(masks, None, None, 0, 0)
     saved = SavedMaps(folder, masks.masks)
