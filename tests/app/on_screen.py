@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QImage, QRegion
+from PySide6.QtWidgets import QWidget
 
 from tests.app.fresh import Fresh
 from vitinspect.app.canvas.canvas import Canvas
@@ -379,7 +381,7 @@ class Comparison:
         expected_place = readout_place(self)
         if readout.place_text() != expected_place:
             yield f"the readout says {readout.place_text()!r}, not {expected_place!r}"
-        at = canvas._cursor
+        at = canvas.cursor_at
         places = {layer.id: i for i, layer in enumerate(self.state.layers, 1)}
         numbers = {shown: str(places[shown.id]) for shown in self.results.all_maps.values()}
         wanted = []
@@ -406,7 +408,7 @@ class Comparison:
         try:
             other.resize(canvas.size())
             other.setFont(canvas.font())
-            other.view, other.hidden, other._cursor = canvas.view, canvas.hidden, canvas._cursor
+            other.view, other.hidden, other.cursor_at = canvas.view, canvas.hidden, canvas.cursor_at
             other.tool = canvas.tool
             if picture_of(canvas) != picture_of(other):
                 yield "the canvas shows what was painted for something else"
@@ -451,7 +453,10 @@ class Comparison:
 
 
 def picture_of(canvas: Canvas) -> QImage:
-    return canvas.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    """What it paints itself, without the sentence that lies over it where there is nothing to see."""
+    image = QImage(canvas.size(), QImage.Format.Format_RGB32)
+    canvas.render(image, QPoint(), QRegion(), QWidget.RenderFlag.DrawWindowBackground)
+    return image
 
 
 def readout_place(comparison: Comparison) -> str:
@@ -460,7 +465,7 @@ def readout_place(comparison: Comparison) -> str:
     picture = results.picture
     if picture is None:
         return ""
-    at = canvas._cursor
+    at = canvas.cursor_at
     if at is None:
         return ""
     text = f"x {int(at[0])}, y {int(at[1])}"

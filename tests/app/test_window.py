@@ -194,7 +194,7 @@ def test_the_swipe_line_can_be_dragged(shown, desk, qtbot, settle):
     settle()
     canvas = shown.canvas
     pane = canvas.panes()[0]
-    start = QPoint(pane.picture.left() + round(canvas._swipe_at(pane)), pane.picture.center().y())
+    start = QPoint(pane.picture.left() + round(canvas.swipe_at(pane)), pane.picture.center().y())
     qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, pos=start)
     qtbot.mouseMove(canvas, start + QPoint(30, 0))
     qtbot.mouseMove(canvas, start + QPoint(60, 0))

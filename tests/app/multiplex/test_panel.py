@@ -162,9 +162,9 @@ def test_hovering_lists_the_neighbours_with_their_weights(panel, desk, shown, qt
     assert len(panel.inspector.chart.lines) == 2
     assert len(panel.inspector.chart.lines[0].values) == 2
     # The patch is framed on the main picture too.
-    assert shown.canvas._cursor is not None
+    assert shown.canvas.cursor_at is not None
     QApplication.sendEvent(view, QEvent(QEvent.Type.Leave))
-    assert shown.canvas._cursor is None
+    assert shown.canvas.cursor_at is None
 
 
 def test_a_patch_under_the_cursor_of_the_canvas_lights_up_here(panel, desk, shown):

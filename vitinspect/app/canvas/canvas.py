@@ -8,26 +8,25 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
-    QFontMetrics,
     QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from vitinspect.app import theme
-from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, format_value, room_for_picture, value_at
+from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, room_for_picture
+from vitinspect.app.canvas.missing import Missing, missing_maps
+from vitinspect.app.canvas.pane_painting import PanePainter
 from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import View, fit, tiles
 from vitinspect.app.ranges import range_of
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.results import Results, ShownMap, ShownMask
 from vitinspect.app.session.state import State
-from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets import tips
 
 if TYPE_CHECKING:
@@ -61,8 +60,8 @@ class Canvas(QWidget):
         self._kept_composer: painting.Composer | None = None
         self._panes: list[Pane] = []
         self._labels = Labels(self)
-        self._composed: dict[int, tuple[object, QImage]] = {}
-        self._cursor: tuple[float, float] | None = None
+        self._painter = PanePainter(self)
+        self.cursor_at: tuple[float, float] | None = None
         self.tool = Tool()
         """What the mouse does; see ``set_tool``."""
         self._press: QPointF | None = None
@@ -78,11 +77,21 @@ class Canvas(QWidget):
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
 
+    @property
+    def pixel_ratio(self) -> float:
+        """Pixels of what is painted for each of the screen's."""
+        return self._ratio or self.devicePixelRatioF()
+
+    def _is_selected(self, pane: Pane) -> bool:
+        if pane.missing is not None:
+            return pane.missing.id == self.state.active
+        return pane.map is self.active_map() and self.state.active not in self.missing
+
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(640, 520)
 
     @property
-    def _composer(self) -> painting.Composer:
+    def composer(self) -> painting.Composer:
         # Loaded with the first picture, because numpy comes with it: an empty window is on the screen before.
         from vitinspect.app.canvas import painting
 
@@ -92,18 +101,35 @@ class Canvas(QWidget):
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
+    @property
+    def missing(self) -> dict[str, Missing]:
+        """Layer id -> what stands in its pane, of the visible maps that are not there."""
+        return missing_maps(self.state, self.results)
+
+    def slots(self) -> list[ShownMap | Missing]:
+        """What the panes hold, from left to right: maps, and what stands for those that are not there."""
+        state, results = self.state, self.results
+        if state.show == "image":
+            return []
+        maps, missing = results.all_maps, self.missing
+        if state.layout == "grid":
+            every: list[ShownMap | Missing] = [
+                maps.get(layer.id) or missing[layer.id]
+                for layer in state.layers
+                if layer.id in maps or layer.id in missing
+            ]
+            kept = results.kept_map()
+            return every if kept is None or not every else [*every, kept]
+        if state.layout == "swipe":
+            both: list[ShownMap | Missing] = [m for m in (self.first_map(), self.second_map()) if m is not None]
+            if len(both) > 1:
+                return both
+        active = missing.get(state.active) or self.active_map() or next(iter(missing.values()), None)
+        return [active] if active is not None else []
+
     def shown_maps(self) -> list[ShownMap]:
         """The maps on the canvas now, from left to right."""
-        maps = list(self.results.all_maps.values())
-        if self.state.show == "image" or not maps:
-            return []
-        if self.state.layout == "grid":
-            kept = self.results.kept_map()
-            return maps if kept is None else [*maps, kept]
-        if self.state.layout == "swipe":
-            return [m for m in (self.first_map(), self.second_map()) if m is not None]
-        active = self.active_map()
-        return [active] if active is not None else []
+        return [slot for slot in self.slots() if isinstance(slot, ShownMap)]
 
     def active_map(self) -> ShownMap | None:
         return self.results.active_map(self.state.active)
@@ -158,18 +184,23 @@ class Canvas(QWidget):
         if picture is None:
             return []
         width, height = self.width(), self.height()
-        maps = self.shown_maps()
-        if self.state.layout == "grid" and len(maps) > 1:
-            boxes = tiles(len(maps), width, height, picture.size, HEADER, GAP, room_for_picture)
+        slots = self.slots()
+        if self.state.layout == "grid" and len(slots) > 1:
+            boxes = tiles(len(slots), width, height, picture.size, HEADER, GAP, room_for_picture)
             return [
-                Pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), shown, number=self.number(shown))
-                for shown, (x0, y0, x1, y1) in zip(maps, boxes, strict=True)
+                self._pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), slot)
+                for slot, (x0, y0, x1, y1) in zip(slots, boxes, strict=True)
             ]
-        pane = Pane(QRect(0, 0, width, height), maps[0] if maps else None)
-        pane.number = self.number(pane.map) if pane.map is not None else 0
-        if self.state.layout == "swipe" and len(maps) > 1:
-            pane.second, pane.second_number = maps[1], self.number(maps[1])
+        pane = self._pane(QRect(0, 0, width, height), slots[0] if slots else None)
+        second = slots[1] if self.state.layout == "swipe" and len(slots) > 1 else None
+        if isinstance(second, ShownMap):
+            pane.second, pane.second_number = second, self.number(second)
         return [pane]
+
+    def _pane(self, box: QRect, slot: ShownMap | Missing | None) -> Pane:
+        if isinstance(slot, Missing):
+            return Pane(box, missing=slot, number=self.state.number(slot.id))
+        return Pane(box, slot, number=self.number(slot) if slot is not None else 0)
 
     def number(self, shown: ShownMap) -> int:
         """The place of its layer in the list; 0 for a map that was kept."""
@@ -216,8 +247,8 @@ class Canvas(QWidget):
             self.update()
 
     def refresh_theme(self) -> None:
-        self._composer.clear()
-        self._composed.clear()
+        self.composer.clear()
+        self._painter.clear()
         self.update()
 
     # --- zoom ----------------------------------------------------------------------------------------------------
@@ -260,59 +291,18 @@ class Canvas(QWidget):
         self._panes = self.panes()
         if self._panes:
             maps = [m for pane in self._panes for m in (pane.map, pane.second) if m is not None]
-            self._composer.keep_only(maps)
-            self._composed = {i: v for i, v in self._composed.items() if i < len(self._panes)}
+            self.composer.keep_only(maps)
+            self._painter.keep_first(len(self._panes))
             for i, pane in enumerate(self._panes):
-                painter.drawImage(pane.picture.topLeft(), self._compose(i, pane))
+                painter.drawImage(pane.picture.topLeft(), self._painter.compose(i, pane))
+                if pane.missing is not None:
+                    self._painter.missing(painter, pane.missing, self.picture_rect(pane))
                 self._labels.paint(painter, pane, self.picture_rect(pane))
-                self._paint_marks(painter, pane)
-                if len(self._panes) > 1 and pane.map is self.active_map():
+                self._painter.marks(painter, pane)
+                if len(self._panes) > 1 and self._is_selected(pane):
                     self._labels.selected(painter, pane)
         painter.end()
         self.painted.emit()
-
-    def _compose(self, number: int, pane: Pane) -> QImage:
-        """The picture with its map, kept until something about it changes: a moving cursor costs a copy."""
-        picture = self.results.picture
-        assert picture is not None
-        ratio = self._ratio or self.devicePixelRatioF()
-        levels = tuple(self.threshold_of(m) for m in (pane.map, pane.second) if m is not None)
-        look = self.look(pane.map)
-        looks = (look, self.look(pane.second))
-        swipe = self.state.swipe if pane.second is not None else 0.0
-        # The objects themselves, which are compared by identity and stay alive as long as the key does.
-        masks = tuple(self.shown_masks())
-        key = (pane.map, pane.second, pane.size, self.view, ratio, looks, levels, picture, swipe, masks)
-        kept = self._composed.get(number)
-        if kept is not None and kept[0] == key:
-            return kept[1]
-        base = self._composer.base(picture, self.view, pane.size, ratio, look)
-        if look.show == "image" or (pane.map is None and not masks):
-            return base
-        image = base.copy()
-        painter = QPainter(image)
-        if pane.map is None:
-            pass
-        elif pane.second is None:
-            self._paint_map(painter, pane.map, pane)
-        else:
-            at = self._swipe_at(pane)
-            width, height = pane.size
-            for shown, clip in (
-                (pane.map, QRectF(0, 0, at, height)),
-                (pane.second, QRectF(at, 0, width - at, height)),
-            ):
-                painter.save()
-                painter.setClipRect(clip)
-                self._paint_map(painter, shown, pane)
-                painter.restore()
-        self._paint_masks(painter, self.view, pane.size)
-        painter.end()
-        self._composed[number] = (key, image)
-        return image
-
-    def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane) -> None:
-        self._composer.paint_map(painter, shown, self.view, pane.size, self.look(shown), self.threshold_of(shown))
 
     def shown_masks(self) -> list[tuple[ShownMask, str]]:
         """The masks over the picture with their colours, the uppermost last; without a colour for the truth."""
@@ -323,13 +313,13 @@ class Canvas(QWidget):
             if layer.visible and layer.id in masks
         ]
 
-    def _paint_masks(self, painter: QPainter, view: View, size: tuple[int, int]) -> None:
+    def paint_masks(self, painter: QPainter, view: View, size: tuple[int, int]) -> None:
         from vitinspect.app.canvas import painting
 
         for mask, colour in self.shown_masks():
             painting.paint_mask_outline(painter, mask, colour, view, size)
 
-    def _swipe_at(self, pane: Pane) -> float:
+    def swipe_at(self, pane: Pane) -> float:
         """Where the line is: as a share of the part of the picture that is seen."""
         left, right = self._picture_edges(pane)
         return left + self.state.swipe * (right - left)
@@ -341,91 +331,6 @@ class Canvas(QWidget):
         left, _ = self.view.origin(pane.size, picture.size)
         return max(0.0, left), min(float(pane.size[0]), left + picture.size[1] * scale)
 
-    def _paint_marks(self, painter: QPainter, pane: Pane) -> None:
-        """What lies over the picture: the crop, the pinned patch, the patch under the cursor, the swipe line."""
-        from vitinspect.app.canvas import painting
-
-        picture, placed = self.results.picture, self.results.placed
-        assert picture is not None
-        painter.save()
-        painter.setClipRect(pane.picture)
-        painter.translate(pane.picture.topLeft())
-        shown = pane.map
-        if placed is None and shown is not None:
-            placed = shown.placed
-        if placed is not None and self.state.frame and not placed.sees_all and not self.hidden:
-            box = painting.to_pane(placed.visible, self.view, pane.size, picture.size)
-            painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
-        card = self.results.card
-        if placed is not None and card is not None:
-            if (
-                len(self.state.pinned) == 2
-                and self.state.pinned[0] < card.grid[0]
-                and (self.state.pinned[1] < card.grid[1])
-            ):
-                row, column = self.state.pinned
-                cell = placed.cell_box(row, column, card.grid)
-                painting.draw_box(
-                    painter, painting.to_pane(cell, self.view, pane.size, picture.size), painting.ACCENT, 2
-                )
-            if self.results.painted is not None:
-                self._composer.paint_region(painter, self.results, placed, self.view, pane.size)
-            if self._cursor is not None:
-                self._paint_cursor(painter, pane)
-        if pane.second is not None and not self.hidden:
-            at = self._swipe_at(pane)
-            seen = self.picture_rect(pane).translated(-pane.picture.topLeft())
-            for pen in (QPen(painting.EDGE, 3), QPen(QColor("white"), 1)):
-                painter.setPen(pen)
-                painter.drawLine(QPointF(at, seen.top()), QPointF(at, seen.bottom()))
-            painter.setBrush(QColor("white"))
-            middle = seen.center().y()
-            painter.drawRoundedRect(QRectF(at - 3, middle - 16, 6, 32), 3, 3)
-        painter.restore()
-
-    def _paint_cursor(self, painter: QPainter, pane: Pane) -> None:
-        from vitinspect.app.canvas import painting
-
-        picture, card, placed = self.results.picture, self.results.card, self.results.placed
-        assert picture is not None
-        assert card is not None
-        assert placed is not None
-        assert self._cursor is not None
-        x, y = self._cursor
-        self.tool.paint(self, painter, pane, self._cursor)
-        if not self.tool.marks_patch:
-            return
-        cell = placed.cell_at(x, y, card.grid)
-        if cell is None:
-            return
-        box = painting.to_pane(placed.cell_box(*cell, card.grid), self.view, pane.size, picture.size)
-        painting.draw_box(painter, box, QColor(255, 255, 255, 170))
-        shown = pane.map
-        at = self.view.to_pane(x, y, pane.size, picture.size)
-        if shown is None or self.hidden or self.state.show == "image":
-            return
-        if pane.second is not None and at[0] > self._swipe_at(pane):
-            shown = pane.second
-        value = value_at(shown, x, y)
-        if value is None:
-            return
-        text = f"{format_value(value)}   {shown.heat.percentile(value):.0f} %"
-        font = theme.tabular(self.font())
-        font.setPixelSize(SMALL_SIZE)
-        metrics = QFontMetrics(font)
-        width, height = metrics.horizontalAdvance(text) + 12, metrics.height() + 4
-        # Beside the patch, and on its other side near the pane's edge.
-        left = box.right() + 6 if box.right() + 6 + width < pane.size[0] else box.left() - 6 - width
-        top = min(max(2.0, box.center().y() - height / 2), pane.size[1] - height - 2)
-        label = QRectF(max(2.0, left), top, width, height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 190))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.drawRoundedRect(label, 3, 3)
-        painter.setPen(QColor("white"))
-        painter.setFont(font)
-        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
-
     def view_image(self, scale: int = 1) -> QImage:
         """What the canvas shows, with so many pixels for each of the screen."""
         image = QImage(self.size() * scale, QImage.Format.Format_RGB32)
@@ -435,7 +340,7 @@ class Canvas(QWidget):
             self.render(image)
         finally:
             self._ratio = 0.0
-            self._composed.clear()
+            self._painter.clear()
         return image
 
     def overlay_image(self, scale: int = 1) -> QImage | None:
@@ -453,7 +358,7 @@ class Canvas(QWidget):
         painter = QPainter(image)
         if look.show != "image":
             composer.paint_map(painter, shown, view, (width, height), look, self.threshold_of(shown))
-            self._paint_masks(painter, view, (width, height))
+            self.paint_masks(painter, view, (width, height))
         painter.end()
         image.setText("Software", "vitinspect")
         image.setText("vitinspect:shows", shown.owner)
@@ -522,7 +427,7 @@ class Canvas(QWidget):
         self._show_cursor(pane)
 
     def _near_line(self, point: QPointF, pane: Pane) -> bool:
-        return pane.second is not None and abs(point.x() - pane.picture.left() - self._swipe_at(pane)) <= HANDLE
+        return pane.second is not None and abs(point.x() - pane.picture.left() - self.swipe_at(pane)) <= HANDLE
 
     def _show_cursor(self, pane: Pane | None, point: QPointF | None = None) -> None:
         if self._dragging == "pan" or self._space:
@@ -578,8 +483,9 @@ class Canvas(QWidget):
 
     def select_pane(self, pane: Pane) -> None:
         """Select the map of a pane of the grid."""
-        if pane.map is not None and self.state.layout == "grid":
-            self.state.set(active=pane.map.id)
+        layer = pane.map.id if pane.map is not None else pane.missing.id if pane.missing is not None else ""
+        if layer and self.state.layout == "grid":
+            self.state.set(active=layer)
 
     def on_screen(self, pane: Pane, point: tuple[float, float]) -> tuple[tuple[float, float], float, int]:
         """Where a point of the picture is in the pane, pixels of the screen per pixel of the picture, and the
@@ -635,12 +541,12 @@ class Canvas(QWidget):
 
     def point_at(self, at: tuple[float, float] | None) -> None:
         """Show a point of the picture as if the cursor were there; None for nowhere."""
-        if at != self._cursor:
-            self._cursor = at
+        if at != self.cursor_at:
+            self.cursor_at = at
             self.update()
 
     def _set_cursor(self, at: tuple[float, float] | None) -> None:
-        if at != self._cursor:
-            self._cursor = at
+        if at != self.cursor_at:
+            self.cursor_at = at
             self.hovered.emit(at)
             self.update()

@@ -9,10 +9,11 @@ from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
 from vitinspect.app import theme
+from vitinspect.app.canvas.missing import Missing
 from vitinspect.app.session.results import FAILED, LOADING, ShownMap
 from vitinspect.app.theme.tokens import SMALL_SIZE
-from vitinspect.app.widgets import numbers
-from vitinspect.app.widgets.colour_bar import paint_flat, paint_upright
+from vitinspect.app.widgets import numbers, swatches
+from vitinspect.app.widgets.colour_bar import WIDTH, paint_flat, paint_upright
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas
@@ -37,6 +38,8 @@ class Pane:
     number: int = 0
     """Place of the map in the list; 0 for none."""
     second_number: int = 0
+    missing: Missing | None = None
+    """What stands for its map where that is not there."""
 
     @property
     def bar_below(self) -> bool:
@@ -47,7 +50,7 @@ class Pane:
     def picture(self) -> QRect:
         """Where the picture can be."""
         left = BESIDE if self.second is not None else EDGE
-        if self.map is None:
+        if self.map is None and self.missing is None:
             return self.box.adjusted(0, HEADER, 0, 0)
         if self.bar_below:
             return self.box.adjusted(EDGE, HEADER, -EDGE, -BELOW)
@@ -82,7 +85,10 @@ class Labels:
         painter.save()
         painter.setClipRect(pane.box)
         line = QRect(picture.left(), picture.top() - HEADER, pane.box.right() - picture.left() - EDGE, HEADER)
-        if pane.map is None:
+        if pane.missing is not None:
+            self._title(painter, line, pane.missing, pane.number)
+            self._empty_bar(painter, pane, picture)
+        elif pane.map is None:
             painter.setPen(QColor(t.canvas_quiet))
             painter.setFont(theme.font())
             line.setLeft(max(line.left(), EDGE))
@@ -113,6 +119,21 @@ class Labels:
         painter.setPen(QPen(QColor(theme.DARK.accent), 2))
         painter.drawRect(QRectF(pane.box).adjusted(1, 1, -1, -1))
 
+    def _empty_bar(self, painter: QPainter, pane: Pane, picture: QRect) -> None:
+        """The colour bar of a map that is not there: its place and its colours, and no numbers."""
+        assert pane.missing is not None
+        layer = self._canvas.state.layer(pane.missing.id)
+        name = swatches.named(layer.colormap if layer is not None else "auto", signed=pane.missing.signed)
+        painter.setOpacity(0.35)
+        if pane.bar_below:
+            bar = QRect(picture.left(), picture.bottom() + 7, picture.width(), WIDTH)
+        else:
+            bar = QRect(picture.right() + 9, picture.top(), WIDTH, picture.height())
+        painter.drawImage(
+            bar, swatches.gradient(name, *((256, 1) if pane.bar_below else (1, 256)), upright=not pane.bar_below)
+        )
+        painter.setOpacity(1.0)
+
     @staticmethod
     def _right_of(picture: QRect) -> QRect:
         return QRect(picture.right() + 9, picture.top(), BESIDE - 9, picture.height())
@@ -133,28 +154,20 @@ class Labels:
             return "The model is being loaded; the picture can be looked at meanwhile"
         if self._canvas.results.model_state == FAILED:
             return "The model could not be loaded: choose another one above"
-        if self._canvas.results.file_refusals and not self._canvas.state.methods:
-            return next(iter(self._canvas.results.file_refusals.values()))
-        if not self._canvas.state.methods:
-            return "No method is chosen: add one at the right"
-        if self._canvas.results.pending:
-            return "Computing …"
-        if self._canvas.results.stopped:
-            return "Cancelled: Ctrl+R computes it"
-        if self._canvas.results.refusals:
-            return next(iter(self._canvas.results.refusals.values()))
         return ""
 
-    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap, number: int) -> None:
+    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing, number: int) -> None:
         """Number, method, what differs from the defaults, and what it explains."""
         t = theme.current()
-        several = self._canvas.state.layout == "grid" and len(self._canvas.results.all_maps) > 1
+        several = self._canvas.state.layout == "grid" and len(self._canvas.slots()) > 1
+        active = self._canvas.state.active
+        selected = shown.id == active if active else self._canvas.active_map() is shown
         x = rect.left()
         if number:
             badge = QRect(x, rect.center().y() - BADGE // 2 + 1, BADGE, BADGE)
             self._badge(painter, badge, number)
             x += BADGE + 8
-        painter.setFont(theme.font(bold=(several and self._canvas.active_map() is shown) or not several))
+        painter.setFont(theme.font(bold=selected or not several))
         metrics = painter.fontMetrics()
         centre = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
         room = rect.right() - x
@@ -182,10 +195,12 @@ class Labels:
                 painter.drawText(place, centre, words)
             x += width + 8
 
-    def _details(self, shown: ShownMap) -> list[tuple[str, bool]]:
+    def _details(self, shown: ShownMap | Missing) -> list[tuple[str, bool]]:
         """(words, whether in a box): the parameters that differ, the target, and what is on its way."""
         results = self._canvas.results
         parts: list[tuple[str, bool]] = []
+        if isinstance(shown, Missing):
+            return [(shown.detail, False)] if shown.detail else []
         inside = shown.key.partition("(")[2].rpartition(")")[0]
         if inside:
             parts.append((inside.replace("=", " ").replace(",", ", "), False))

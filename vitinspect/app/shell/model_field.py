@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QCheckBox,
     QCompleter,
@@ -118,7 +118,7 @@ class ModelPicker(QFrame):
         self.random = QCheckBox("Untrained weights")
         self.random.setToolTip("For checks: the architecture with random weights; nothing is downloaded")
         self.arch = _field("Architecture", "for a checkpoint that does not tell it")
-        self.head = _field("Head", "a file with a linear head for a backbone")
+        self.head = _field("Head", "a file with a linear head")
         self.head_name = _field("Head name", "which head of that file, or class, mean, class+mean")
         self.image_size = _field("Input size", "the model's own; or 384, 384x512")
         self.load = rows.button("Load", self._load_typed, main=True)
@@ -171,9 +171,10 @@ class ModelPicker(QFrame):
             item = QListWidgetItem(short_source(line))
             item.setData(Qt.ItemDataRole.UserRole, line)
             item.setToolTip(tips.plain(line))
+            item.setSizeHint(QSize(WIDTH - 4, ROW_HEIGHT))
             self.recent.addItem(item)
         self.recent.setCurrentRow(0)
-        self.recent.setFixedHeight(self.recent.count() * max(ROW_HEIGHT - 4, self.recent.sizeHintForRow(0)) + 2)
+        self.recent.setFixedHeight(self.recent.count() * ROW_HEIGHT)
         self.set_source(state.model)
 
     def set_source(self, line: str) -> None:

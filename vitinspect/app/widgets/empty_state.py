@@ -30,7 +30,9 @@ class EmptyState(QWidget):
         column.setContentsMargins(16, 16, 16, 16)
         column.setSpacing(8)
         column.addStretch(1)
-        column.addSpacing(36)
+        self._gap = QWidget()
+        self._gap.setFixedHeight(28)
+        column.addWidget(self._gap)
         for label in (self.sentence, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(label)
@@ -42,8 +44,10 @@ class EmptyState(QWidget):
         self.hint.setText(hint)
         self.hint.setVisible(bool(hint))
         self._icon = icon
+        self._gap.setVisible(bool(icon))
         for button in self.buttons:
             self._line.removeWidget(button)
+            button.hide()
             button.deleteLater()
         self.buttons = []
         for text, call in actions:
