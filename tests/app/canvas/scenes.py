@@ -18,7 +18,9 @@ from vitinspect.app.compute.addresses import Address
 from vitinspect.app.geometry import Placed
 from vitinspect.app.pictures import Picture, decode
 from vitinspect.app.services.derived_maps import Cut
-from vitinspect.app.session.results import ModelCard, Results, ShownMap
+from vitinspect.app.services.mask_files import MaskFile
+from vitinspect.app.session.layers import ANNOTATOR, TRUTH, Layer
+from vitinspect.app.session.results import ModelCard, Results, ShownMap, ShownMask
 from vitinspect.app.session.state import State
 
 GRID = (7, 7)
@@ -136,6 +138,20 @@ def with_threshold(folder: Path, shown_as: str) -> Canvas:
     return canvas
 
 
+def masked(folder: Path) -> Canvas:
+    """The truth dashed, and an annotator's mask in its colour."""
+    canvas = canvas_of(folder, 1)
+    masks = {}
+    for layer in (Layer("truth", TRUTH, found=True), Layer("annotator DR", ANNOTATOR, group="DR", found=True)):
+        values = np.zeros((80, 120), np.uint8)
+        values[15:50, 30:70] = 1
+        shifted = np.roll(values, 12 if layer.kind == ANNOTATOR else 0, axis=1)
+        masks[layer.id] = ShownMask(layer.id, MaskFile(f"{layer.id}.png"), shifted)
+        canvas.state.set(layers=(*canvas.state.layers, layer))
+    canvas.results.update(masks=masks)
+    return canvas
+
+
 SCENES: dict[str, Callable[[Path], Canvas]] = {
     "picture-without-map": lambda folder: canvas_of(folder, 0),
     "overlay": lambda folder: canvas_of(folder, 1),
@@ -143,6 +159,7 @@ SCENES: dict[str, Callable[[Path], Canvas]] = {
     "overlay-growing-with-value": lambda folder: canvas_of(folder, 1, grows="growing", opacity=0.9),
     "overlay-outlined": outlined,
     "overlay-shaded-outside": lambda folder: with_threshold(folder, "shade"),
+    "overlay-with-masks": masked,
     "overlay-as-mask": lambda folder: with_threshold(folder, "mask"),
     "map-in-patches": lambda folder: canvas_of(folder, 1, show="heat", smooth=False),
     "picture-alone": lambda folder: canvas_of(folder, 1, show="image"),

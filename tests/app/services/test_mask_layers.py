@@ -187,3 +187,13 @@ def test_found_masks_are_not_saved_and_a_consensus_is(desk) -> None:
     again = State()
     assert again.restore(desk.state.to_json()) == []
     assert [(one.kind, one.group) for one in again.layers[1:]] == [("consensus", "staple")]
+
+
+def test_a_slider_of_a_map_looks_for_no_masks(desk, monkeypatch) -> None:
+    desk.show("a")
+    looked = []
+    monkeypatch.setattr(desk.finder, "masks", lambda image: looked.append(image) or ())
+    for opacity in (0.2, 0.3, 0.4):
+        desk.state.edit_layer("rollout", opacity=opacity, merge="opacity")
+    assert looked == []
+    assert masks(desk) == ["truth", "annotator DR", "annotator MK"]

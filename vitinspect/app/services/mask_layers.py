@@ -47,6 +47,8 @@ class MaskLayers(QObject):
         self._looks: dict[str, dict[str, Any]] = {}
         """How the found layers looked, for the next picture that has a mask of the same kind."""
         self._asked: Wanted | None = None
+        self._read_for: tuple[tuple[str, str], ...] = ()
+        """The consensus layers that were asked for the last time."""
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
 
@@ -60,7 +62,8 @@ class MaskLayers(QObject):
                 if layer.found:
                     self._looks[layer.id] = {"visible": layer.visible, "colour": layer.colour}
             self._keep_found()
-            self._read()
+            if self._consensus_layers() != self._read_for:
+                self._read()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -90,17 +93,20 @@ class MaskLayers(QObject):
                 found.setdefault(layer.id, (layer, mask))
         return found
 
+    def _consensus_layers(self) -> tuple[tuple[str, str], ...]:
+        """Their ids, and how each is made."""
+        return tuple((layer.id, layer.group) for layer in self._state.layers if layer.kind == CONSENSUS)
+
     def _read(self, *, look: bool = False) -> None:
         """Have the masks of the picture read, where that was not asked for already."""
         picture = self._results.picture
         if picture is None:
             return
         beside = self._beside()
+        self._read_for = self._consensus_layers()
         masks = [(key, mask) for key, (_, mask) in beside.items()]
         people = tuple(mask for layer, mask in beside.values() if layer.kind == ANNOTATOR)
-        masks += [
-            (layer.id, consensus_of(people, layer.group)) for layer in self._state.layers if layer.kind == CONSENSUS
-        ]
+        masks += [(key, consensus_of(people, how)) for key, how in self._read_for]
         written = tuple((mask.path, _time(mask.path)) for _, mask in beside.values())
         wanted = Wanted(picture.path, picture.size, tuple(masks), written)
         if wanted == self._asked:
