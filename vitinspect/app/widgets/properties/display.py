@@ -46,6 +46,9 @@ class DisplayForm(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.colours = ColourMapChoice(("auto", *colormap_names()), tip="The colours of the map")
         self.range = Choice(ranges, name="Range", tip="Which values stand at the ends of the colour bar")
+        for shared in ("layers", "pictures"):
+            if shared in dict(ranges):
+                self.range.set_short(shared, shared)
         self.low = NumberField(name="Lowest value", most_characters=6, tip="The raw value at the colours' low end")
         self.high = NumberField(name="Highest value", most_characters=6, tip="The raw value at the colours' high end")
         for field in (self.low, self.high):
