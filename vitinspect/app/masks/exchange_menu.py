@@ -37,7 +37,12 @@ def exchange_menu(window: MainWindow) -> QMenu:
     for kind, title in EXPORTS:
         action = menu.addAction(f"Export as {title}…")
         action.triggered.connect(lambda _=False, kind=kind: _export(window, kind))
-    menu.aboutToShow.connect(lambda: [a.setEnabled(bool(window.desk.state.image)) for a in menu.actions()])
+
+    def follow() -> None:
+        for action in menu.actions():
+            action.setEnabled(bool(window.desk.state.image))
+
+    menu.aboutToShow.connect(follow)
     return menu
 
 
