@@ -182,7 +182,9 @@ def test_what_is_asked_of_a_model_holds_for_that_model_in_the_window(monkeypatch
     from vitinspect.models import sources
 
     monkeypatch.setattr(sources, "load_model", lambda source, **asked: (source, asked))
-    arguments = argparse.Namespace(model="x.pth", arch="vit_tiny_patch16_224", random=False, image_size=None)
+    arguments = argparse.Namespace(
+        model="x.pth", arch="vit_tiny_patch16_224", random=False, image_size=None, head=None, head_name=None
+    )
     load = loader_for(arguments)
     assert load is not None
     assert load("x.pth", device="cpu") == ("x.pth", {"device": "cpu", "arch": "vit_tiny_patch16_224"})
