@@ -87,8 +87,6 @@ def explain_qt_failure(failure: str) -> str:
         return packages_sentence(missing)
     if "No module named 'PySide6" in failure:
         return "PySide6 is not installed: install it with `pip install PySide6-Essentials`."
-    if "No module named 'pyqtgraph" in failure:
-        return "pyqtgraph is not installed: install it with `pip install pyqtgraph`."
     return f"Qt cannot be loaded: {failure}."
 
 

@@ -257,7 +257,7 @@ def take_screenshot(path: Path) -> str:
         if done.returncode != 0 or not fresh.is_file():
             said = done.stdout.strip() or done.stderr.strip()
             lines = said.splitlines() or [f"exit code {done.returncode}"]
-            about_qt = any(word in lines[-1] for word in (".so", "PySide6", "pyqtgraph"))
+            about_qt = any(word in lines[-1] for word in (".so", "PySide6"))
             return f"none: {system.explain_qt_failure(lines[-1]) if about_qt else lines[-1]}"
         with Image.open(fresh) as picture:
             data = png_bytes(picture, {})

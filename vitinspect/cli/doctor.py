@@ -23,7 +23,6 @@ PACKAGES = (
     "torchvision",
     "timm",
     "PySide6-Essentials",
-    "pyqtgraph",
     "numpy",
     "pillow",
     "networkx",

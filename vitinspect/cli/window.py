@@ -82,4 +82,4 @@ def loader_for(arguments: argparse.Namespace) -> Callable[..., ViT] | None:
 
 def mentions_qt(error: ImportError) -> bool:
     """Whether an import failed for want of Qt or of what Qt is linked to, and not by a mistake of our own."""
-    return ".so" in str(error) or (error.name or "").split(".")[0] in ("PySide6", "shiboken6", "pyqtgraph")
+    return ".so" in str(error) or (error.name or "").split(".")[0] in ("PySide6", "shiboken6")
