@@ -1,4 +1,4 @@
-"""How quickly the window answers: ``python -m benchmarks.app [start sliders next folder steps] [--platform xcb]``.
+"""How quickly the window answers: ``python -m benchmarks.app [start sliders switch ...] [--platform xcb]``.
 
 Each part runs in a process of its own, in a home of its own. ``--platform xcb`` starts an Xvfb for it. Figures are
 medians and 95th percentiles in milliseconds unless another unit stands with them.
@@ -20,7 +20,7 @@ from typing import Any
 
 import vitinspect.app  # noqa: F401 - first, as in the program itself: it tells numpy how many threads to use
 
-PARTS = ("start", "sliders", "next", "folder", "steps")
+PARTS = ("start", "sliders", "switch", "next", "folder", "steps")
 BEAT = 2
 """Milliseconds between two looks at the clock."""
 
@@ -217,6 +217,33 @@ def part_sliders() -> None:
                         canvas.painted.disconnect(link)
                         times.append(1000 * (painted[0] - begun))
                     print(f"| {name} slider, four maps fused over 2048 × 1536, {layout} | {spread(times[20:])} |")
+
+
+def part_switch() -> None:
+    """A layer whose map is kept, and another workspace: from the click to the first painting that shows it."""
+    with opened(None, methods=("rollout", "lrp", "legrad"), layout="grid") as window:
+        desk = window.desk
+        until(lambda: settled(desk) and len(desk.results.maps) == 3)
+        adding, switching = [], []
+        for i in range(24):
+            desk.state.edit("Hide", tuple(layer for layer in desk.state.layers if layer.method != "legrad"))
+            until(lambda: settled(desk))
+            begun = time.perf_counter()
+            desk.state.add_map("legrad", {})
+            until(
+                lambda: any(layer.method == "legrad" and layer.id in desk.results.maps for layer in desk.state.layers)
+            )
+            window.canvas.repaint()
+            if i > 3:
+                adding.append(1000 * (time.perf_counter() - begun))
+        for name in ("network", "masks", "inspect") * 9:
+            begun = time.perf_counter()
+            desk.state.set(workspace=name)
+            window.repaint()
+            switching.append(1000 * (time.perf_counter() - begun))
+            until(lambda: settled(desk))
+        print(f"| adding a layer whose map is in memory | {spread(adding)} |")
+        print(f"| switching workspaces, after the first time | {spread(switching[3:])} |")
 
 
 def part_next() -> None:
