@@ -142,3 +142,11 @@ def test_a_pane_has_the_number_that_the_layer_has_in_the_list(qapp: QApplication
     readout = Readout(canvas, canvas.results)
     readout._hovered((60.0, 40.0))
     assert [number for number, _ in readout.values()] == ["2", "3"]
+
+
+def test_a_cursor_over_a_map_whose_prediction_is_not_there_yet_is_painted(qapp: QApplication, tmp_path: Path) -> None:
+    canvas = scenes.canvas_of(tmp_path, 1)
+    without = canvas.grab().toImage()
+    canvas.results.update(placed=None)
+    canvas.point_at((60.0, 40.0))
+    assert canvas.grab().toImage() != without

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPen
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import Pane, format_value, value_at
 from vitinspect.app.canvas.missing import Missing
+from vitinspect.app.geometry import Placed
 from vitinspect.app.session.results import ShownMap
 from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets import icons
@@ -114,7 +115,7 @@ class PanePainter:
             if canvas.results.painted is not None:
                 canvas.composer.paint_region(painter, canvas.results, placed, canvas.view, pane.size)
             if canvas.cursor_at is not None:
-                self._paint_cursor(painter, pane)
+                self._paint_cursor(painter, pane, placed)
         if pane.second is not None and not canvas.hidden:
             at = canvas.swipe_at(pane)
             seen = canvas.picture_rect(pane).translated(-pane.picture.topLeft())
@@ -126,14 +127,13 @@ class PanePainter:
             painter.drawRoundedRect(QRectF(at - 3, middle - 16, 6, 32), 3, 3)
         painter.restore()
 
-    def _paint_cursor(self, painter: QPainter, pane: Pane) -> None:
+    def _paint_cursor(self, painter: QPainter, pane: Pane, placed: Placed) -> None:
         canvas = self._canvas
         from vitinspect.app.canvas import painting
 
-        picture, card, placed = canvas.results.picture, canvas.results.card, canvas.results.placed
+        picture, card = canvas.results.picture, canvas.results.card
         assert picture is not None
         assert card is not None
-        assert placed is not None
         assert canvas.cursor_at is not None
         x, y = canvas.cursor_at
         canvas.tool.paint(canvas, painter, pane, canvas.cursor_at)
