@@ -29,6 +29,11 @@ WORDS = [
 ]
 
 
+def assert_same_map(found: np.ndarray, expected: np.ndarray) -> None:
+    """To a few roundings of float32: a trace for one method leaves out what only the others read."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * float(np.abs(expected).max()))
+
+
 @pytest.mark.parametrize("error", WORDS, ids=str)
 def test_every_allocators_words_are_known(error: Exception) -> None:
     assert is_out_of_memory(error)
@@ -84,8 +89,8 @@ def test_the_other_methods_go_on_and_the_one_that_failed_is_named(monkeypatch: p
     (explanation,) = caught.value.explanations
     assert list(explanation) == ["gradcam", "rise(masks=10)"]
     for key in explanation:
-        np.testing.assert_array_equal(explanation[key].values, expected[key].values)
-        np.testing.assert_array_equal(arrived[key], expected[key].values)
+        assert_same_map(explanation[key].values, expected[key].values)
+        assert_same_map(arrived[key], expected[key].values)
 
 
 def test_where_the_shared_trace_does_not_fit_each_method_gets_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +110,7 @@ def test_where_the_shared_trace_does_not_fit_each_method_gets_its_own(monkeypatc
     assert len(calls) == 4
     assert list(found) == methods
     for key in methods:
-        np.testing.assert_array_equal(found[key].values, expected[key].values)
+        assert_same_map(found[key].values, expected[key].values)
     monkeypatch.setattr(Rollout, "sweep", greedy)
     with pytest.raises(NotEnoughMemory, match="^rollout: ") as caught:
         vi.explain(model, x, methods, 1)
