@@ -353,3 +353,11 @@ def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, desk, pi
     desk.state.set(workspace="inspect")
     desk.state.set(workspace="masks")
     assert not desk.masks.document.origin.blind
+
+
+def test_the_options_of_a_tool_go_with_its_workspace(drawing, desk):
+    assert drawing.options.isVisible()
+    desk.state.set(workspace="people")
+    assert not drawing.options.isVisible()
+    desk.state.set(workspace="masks")
+    assert drawing.options.isVisible()

@@ -316,6 +316,7 @@ class MainWindow(QMainWindow):
         self.strip.set_tools(made)
         self.strip.setVisible(bool(made))
         self._follow_history()
+        self.options.set_options("", [])  # a workspace without tools has none of another one's
         self.take_tool(self._taken.get(shown.id, shown.first_tool))
 
     def take_tool(self, tool_id: str) -> None:
