@@ -128,6 +128,12 @@ def test_the_recipe_command_prints_json(folder: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["vitinspect"] == "recipe"
 
 
+def test_what_a_recipe_cannot_hold_needs_a_figure_without_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain(folder, "f.pdf", "--image-size", "112") == 2
+    assert "--no-recipe" in capsys.readouterr().err
+    assert explain(folder, "f.pdf", "--image-size", "112", "--no-recipe") == 0
+
+
 def test_a_figure_does_not_replace_what_others_wrote(folder: Path) -> None:
     (folder / "f.pdf").write_text("mine")
     assert explain(folder, "f.pdf") == 2
