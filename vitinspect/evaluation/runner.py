@@ -339,7 +339,7 @@ def evaluate_positions(
 
 
 def read_ahead(dataset: Dataset, positions: Sequence[int], model: ViT, plan: Plan) -> Iterator[Picture]:
-    """The pictures in order, decoded by threads ahead of the model. PIL lets go of the interpreter while it decodes."""
+    """The pictures in order, decoded ahead by threads; Pillow releases the interpreter's lock while it decodes."""
     items: list[tuple[int, Item]] = [(i, dataset.items[i]) for i in positions]
     with ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)), thread_name_prefix="read-ahead") as pool:
         waiting: list[Future[Picture]] = []

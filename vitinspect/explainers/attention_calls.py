@@ -10,20 +10,20 @@ import torch
 CHUNK_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 """How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
 ALL_ROWS = slice(0, None)
-_LESSON_BYTES = 31 << 20
+_LARGE_BLOCK = 31 << 20
 
 
-def teach_allocator() -> None:
+def keep_freed_memory() -> None:
     """Let glibc keep what is freed, up to twice this size, instead of handing it back to the system at once.
 
     Its allocator learns from the largest mapped block that it sees freed (mallopt(3), M_MMAP_THRESHOLD: at most 32
     MiB). Before that, each rebuilt matrix is fresh memory that the system must clear first: a quarter of the time of
     all attention methods on a small model. Nothing is written to the block, so this takes no time and no memory.
     """
-    torch.empty(_LESSON_BYTES, dtype=torch.uint8)  # freed at once
+    torch.empty(_LARGE_BLOCK, dtype=torch.uint8)  # freed at once
 
 
-teach_allocator()
+keep_freed_memory()
 
 
 @dataclass

@@ -110,7 +110,7 @@ class Background(QObject):
             return not self._running and not any(self._waiting.values())
 
     def close(self, timeout: float = 1.5) -> bool:
-        """Stop the threads: cancel what runs, forget what waits. False if one did not end in time."""
+        """Stop the threads: cancel running jobs, forget waiting ones. False if one did not end in time."""
         with self._condition:
             self._stopping = True
             for waiting in self._waiting.values():

@@ -1,7 +1,7 @@
 """The one thread in which models live.
 
 Requests are of a few kinds. Of each kind the newest wins: it takes the place of one that waits and cancels one that
-runs. A kind of lower rank goes first; it interrupts what runs of a higher rank, which is begun again afterwards.
+runs. A kind of lower rank goes first; it interrupts a request of a higher rank, which is begun again afterwards.
 Results come back by signals with the request's id; whoever asked drops those of an id that is no longer wanted.
 
 Arrays are handed over: the thread keeps nothing of what it has sent, and the window writes to nothing it got.
@@ -240,7 +240,7 @@ class Worker(QObject):
         return request.id
 
     def cancel(self, kind: str | None = None) -> None:
-        """Forget what waits and stop what runs, of one kind or all."""
+        """Drop waiting requests and stop the running one, of one kind or all."""
         for request_id in self._queue.cancel(kind):
             self._forgotten.emit(request_id)
 

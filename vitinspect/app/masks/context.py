@@ -95,7 +95,7 @@ class MaskContext(QFrame):
             names += [name for name in study.annotators if name not in names]
         elif masks.current is not None:
             from vitinspect.annotation.store import annotators
-            from vitinspect.app.services.masks import data_of
+            from vitinspect.app.services.open_masks import data_of
 
             names += [name for name in annotators(data_of(masks.current.image)) if name not in names]
         self.annotator.blockSignals(True)

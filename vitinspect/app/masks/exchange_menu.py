@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from vitinspect.app.compute.thread_pool import CHORES, Job
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.services.masks import data_of
+from vitinspect.app.services.open_masks import data_of
 from vitinspect.names import shown
 
 if TYPE_CHECKING:

@@ -371,7 +371,7 @@ class Networks(QObject):
     # --- the person asks ---------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Stop what runs and say so; what is there stays."""
+        """Stop the running work and say so; what is there stays."""
         self._rest.stop()
         for kind in self._ids:
             self.worker.cancel(kind)

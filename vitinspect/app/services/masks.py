@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from vitinspect.app.compute.thread_pool import CHORES, Background, Job
 from vitinspect.app.compute.worker import Problem
+from vitinspect.app.services.open_masks import OpenMask, copied, data_of
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vitinspect.annotation.document import MaskDocument
-    from vitinspect.annotation.journal import Journal, Recovered
+    from vitinspect.annotation.journal import Recovered
     from vitinspect.annotation.store import AnnotatorFolder, Sidecar
     from vitinspect.annotation.strokes import Rectangle
     from vitinspect.annotation.study import Study, Turn
@@ -37,28 +38,6 @@ AUTOSAVE = 5_000
 MOST_DOCUMENTS = 12
 """So many pictures keep their undo steps after they were left."""
 CAUSE, LOCK, JOURNAL = "masks", "masks in two windows", "mask journal"
-
-
-@dataclass
-class OpenMask:
-    """A document with where it belongs."""
-
-    image: Path
-    folder: AnnotatorFolder
-    document: MaskDocument
-    journal: Journal
-    known: str
-    """The digest of its file when it was read or written last; empty where there is none."""
-    written: int = 0
-    """The document's count of changes that is in the file."""
-    written_at: float = 0.0
-    writing: bool = False
-    others: dict[str, np.ndarray] = field(default_factory=dict)
-    """Masks of other annotators, as they were read."""
-
-    @property
-    def dirty(self) -> bool:
-        return self.document.changes != self.written
 
 
 class MaskService(QObject):
@@ -610,18 +589,3 @@ class MaskService(QObject):
 
     def _report(self, cause: str, text: str) -> None:
         self._problems.report(cause, Problem(text, "", True))
-
-
-def data_of(image: Path) -> Path:
-    """The folder that has ``masks/`` for a picture: the one above ``images/``, else the picture's own."""
-    for parent in image.parents:
-        if parent.name == "images":
-            return parent.parent
-    return image.parent
-
-
-def copied(document: MaskDocument) -> MaskDocument:
-    """What another thread may write while this one is drawn on."""
-    from vitinspect.annotation.document import MaskDocument
-
-    return MaskDocument(document.size, document.labels, document.values.copy(), document.status, document.origin)

@@ -13,7 +13,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, problem_of
 from vitinspect.app.services.evaluation_process import EvaluationProcess
-from vitinspect.app.services.masks import data_of
+from vitinspect.app.services.open_masks import data_of
 from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results

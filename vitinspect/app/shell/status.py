@@ -1,4 +1,4 @@
-"""The bottom line: where the cursor is and what each map says there; what runs, how far it is, and Cancel."""
+"""The bottom line: where the cursor is, what each map says there, and the work in progress with Cancel."""
 
 from __future__ import annotations
 

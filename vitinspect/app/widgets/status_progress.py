@@ -33,7 +33,7 @@ class ProgressLine(QWidget):
 
 
 class RunningWork(QWidget):
-    """``set_work`` says what runs, ``set_idle`` that nothing does."""
+    """``set_work`` names the work in progress, ``set_idle`` that nothing does."""
 
     cancel_wanted = Signal()
 
