@@ -124,6 +124,16 @@ def test_the_readout_says_pixel_patch_token_and_value(shown, desk, qtbot):
     assert value.startswith(format_value(float(desk.results.maps["rollout"].values[2, 1])))
 
 
+def test_the_readout_follows_a_cursor_that_the_network_moves(shown, desk):
+    box = desk.results.placed.cell_box(2, 1, (8, 8))
+    middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    shown.canvas.point_at(middle)
+    assert "token 18" in shown.readout.place_text()
+    shown.canvas.point_at(None)
+    assert shown.readout.place_text() == ""
+    assert shown.readout.values() == []
+
+
 def test_holding_h_hides_the_overlay(shown, qtbot):
     canvas = shown.canvas
     with_map = canvas.grab().toImage()

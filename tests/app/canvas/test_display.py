@@ -139,8 +139,8 @@ def test_a_pane_has_the_number_that_the_layer_has_in_the_list(qapp: QApplication
     canvas.state.edit("Hide", layering.change(canvas.state.layers, "rollout", visible=False))
     canvas.results.update(shown_layers=("attnlrp", "lrp"))
     assert [(pane.map.id, pane.number) for pane in canvas.panes() if pane.map] == [("attnlrp", 2), ("lrp", 3)]
+    canvas.point_at((60.0, 40.0))
     readout = Readout(canvas, canvas.results)
-    readout._hovered((60.0, 40.0))
     assert [number for number, _ in readout.values()] == ["2", "3"]
 
 

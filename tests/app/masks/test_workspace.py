@@ -355,6 +355,14 @@ def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, desk, pi
     assert not desk.masks.document.origin.blind
 
 
+def test_keys_that_no_tool_has_go_to_the_window(drawing, desk, pictures, qtbot):
+    view = drawing.workspace_view
+    QTest.keyClick(view, Qt.Key.Key_J)
+    assert view.tool.id == "mask-brush"
+    QTest.keyClick(view, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: desk.state.image == str(pictures / "picture 5.png"))
+
+
 def test_the_options_of_a_tool_go_with_its_workspace(drawing, desk):
     assert drawing.options.isVisible()
     desk.state.set(workspace="people")

@@ -24,10 +24,9 @@ class Readout(QWidget):
     def __init__(self, canvas: Canvas, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._canvas, self._results = canvas, results
-        self._at: tuple[float, float] | None = None
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        canvas.hovered.connect(self._hovered)
+        canvas.hovered.connect(lambda at: self.update())
         # Whatever changes what the canvas shows is painted there first: the next map, the layout, the zoom.
         canvas.painted.connect(self.update)
         results.changed.connect(lambda names: self.update())
@@ -35,9 +34,10 @@ class Readout(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(400, HEIGHT)
 
-    def _hovered(self, at: tuple[float, float] | None) -> None:
-        self._at = at
-        self.update()
+    @property
+    def _at(self) -> tuple[float, float] | None:
+        """Where the canvas has its cursor, which the network's view moves too."""
+        return self._canvas.cursor_at
 
     def picture_text(self) -> tuple[str, str]:
         """The picture's name and its size."""

@@ -433,7 +433,8 @@ class MainWindow(QMainWindow):
         if event.modifiers():
             return False
         for tool_id in self.workspace.tools:
-            if tool_id and event.text().upper() == self.tools[tool_id].key:
+            tool = self.tools.get(tool_id)  # gaps, undo and redo stand among them
+            if tool is not None and event.text().upper() == tool.key:
                 self.take_tool(tool_id)
                 return True
         return False
