@@ -148,6 +148,7 @@ def test_the_time_spent_adds_up() -> None:
     document = MaskDocument((10, 10))
     document.resume_clock(100.0)
     document.resume_clock(120.0)
+    assert document.seconds_spent(125.0) == 25.0
     document.pause_clock(130.0)
     document.pause_clock(999.0)
     document.resume_clock(1000.0)

@@ -268,6 +268,12 @@ class MaskDocument:
         if self._active_since is None:
             self._active_since = time.monotonic() if now is None else now
 
+    def seconds_spent(self, now: float | None = None) -> float:
+        """With the time since ``resume_clock``."""
+        if self._active_since is None:
+            return self.origin.seconds
+        return self.origin.seconds + max((time.monotonic() if now is None else now) - self._active_since, 0.0)
+
     def pause_clock(self, now: float | None = None) -> None:
         """Add the time since ``resume_clock`` to the seconds spent."""
         if self._active_since is not None:

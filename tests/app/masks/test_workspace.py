@@ -363,6 +363,13 @@ def test_keys_that_no_tool_has_go_to_the_window(drawing, desk, pictures, qtbot):
     qtbot.waitUntil(lambda: desk.state.image == str(pictures / "picture 5.png"))
 
 
+def test_undo_is_offered_beside_the_tools(drawing, desk):
+    drag(drawing.workspace_view, (20, 20), (60, 20))
+    assert drawing.strip.buttons["undo"].isEnabled()
+    QTest.mouseClick(drawing.strip.buttons["undo"], Qt.MouseButton.LeftButton)
+    assert not mask_of(desk).any()
+
+
 def test_the_options_of_a_tool_go_with_its_workspace(drawing, desk):
     assert drawing.options.isVisible()
     desk.state.set(workspace="people")

@@ -206,7 +206,7 @@ class MaskPanel(QFrame):
         from vitinspect.annotation.document import STATUS_WORDS
 
         origin = document.origin
-        minutes, seconds = divmod(round(origin.seconds), 60)
+        minutes, seconds = divmod(round(document.seconds_spent()), 60)
         written = "not yet"
         if one.written_at:
             written = f"{max(round(time.time() - one.written_at), 0)} s ago" if not one.dirty else "since then changed"

@@ -335,7 +335,8 @@ class MainWindow(QMainWindow):
             )
 
     def _follow_history(self) -> None:
-        for name, on in (("undo", self.history.can_undo), ("redo", self.history.can_redo)):
+        own = hasattr(self.workspace_view, "undo")  # a view that draws has a history of its own
+        for name, on in (("undo", own or self.history.can_undo), ("redo", own or self.history.can_redo)):
             if name in self.strip.buttons:
                 self.strip.set_enabled(name, on)
 
