@@ -226,25 +226,14 @@ class Failures:
         return ERROR if self.paths else 0
 
 
-_THRESHOLD_NUMBERS = {"fixed": "level", "percentile": "percentile", "top_fraction": "fraction", "mean_std": "k"}
-
-
 def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float], ...] | None]:
     """``fixed=0.5`` as a mode and its number."""
-    from vitinspect.errors import ParameterError
+    from vitinspect.thresholds import parse_threshold
 
     if text is None:
         return None, None
-    mode, equals, number = text.partition("=")
-    mode = mode.strip()
-    if not equals:
-        return mode, None
-    if mode not in _THRESHOLD_NUMBERS:
-        raise ParameterError(f"The threshold {mode!r} takes no number; {', '.join(_THRESHOLD_NUMBERS)} do.")
-    try:
-        return mode, ((_THRESHOLD_NUMBERS[mode], float(number)),)
-    except ValueError:
-        raise ParameterError(f"{number!r} in --threshold {text} is not a number.") from None
+    mode, options = parse_threshold(text)
+    return mode, tuple(options.items()) or None
 
 
 def targets_of(model: ViT, picture: Image.Image, arguments: argparse.Namespace) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.cli.common import add_model_options, at_least, threshold_of, wishes
+from vitinspect.cli.common import add_model_options, at_least, wishes
 from vitinspect.cli.evaluate import DEFAULT_METHODS, default_folder, ways_of
 from vitinspect.names import shown
 
@@ -161,16 +161,10 @@ def _computed(arguments: argparse.Namespace) -> tuple[Path, Plan, Dataset]:
 
 def cuttings_of(text: str) -> Sequence[Cutting]:
     """``otsu,fixed=0.5`` as modes with their numbers."""
-    from vitinspect.errors import ParameterError
-    from vitinspect.thresholds import MODES
+    from vitinspect.thresholds import parse_threshold
 
-    found = []
-    for part in (part.strip() for part in text.split(",") if part.strip()):
-        mode, options = threshold_of(part)
-        if mode not in MODES:
-            raise ParameterError(f"A threshold is one of {', '.join(MODES)}, not {mode!r}.")
-        found.append((mode, options or ()))
-    return found
+    read = (parse_threshold(part) for part in text.split(",") if part.strip())
+    return [(mode, tuple(options.items())) for mode, options in read]
 
 
 def modes_of(text: str) -> Sequence[str]:
