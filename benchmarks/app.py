@@ -84,28 +84,28 @@ def opened(folder: str | None, *, model: bool = True, **values: Any) -> Iterator
     from vitinspect.app.shell.window import MainWindow
 
     app = main.application()
-    desk, _ = main.make_desk(folder, None, True)
-    desk.remembers = False
+    backend, _ = main.make_backend(folder, None, True)
+    backend.remembers = False
     theme.apply(app, "light")
-    desk.state.set(**values)
-    window = MainWindow(desk)
+    backend.state.set(**values)
+    window = MainWindow(backend)
     window.resize(1280, 800)
     window.show()
     if model:
-        desk.coordinator.start()
+        backend.coordinator.start()
     else:
-        desk.maps._started = True
-        desk.listing.open(folder or "")
+        backend.maps._started = True
+        backend.listing.open(folder or "")
     try:
         yield window
     finally:
         window.close()
-        desk.close(20)
+        backend.close(20)
 
 
-def settled(desk: Any) -> bool:
-    busy = desk.worker.busy or not desk.background.idle or desk.coordinator.is_due
-    return not busy and not desk.results.pending and bool(desk.results.maps)
+def settled(backend: Any) -> bool:
+    busy = backend.worker.busy or not backend.background.idle or backend.coordinator.is_due
+    return not busy and not backend.results.pending and bool(backend.results.maps)
 
 
 # --- the parts ---------------------------------------------------------------------------------------------------
@@ -128,7 +128,7 @@ def part_start() -> None:
         window = next((w for w in app.topLevelWidgets() if isinstance(w, MainWindow)), None)
         if window is None:
             return
-        results = window.desk.results
+        results = window.backend.results
         if phase == 0:
             if not window._painted:
                 return
@@ -139,7 +139,7 @@ def part_start() -> None:
         elif phase == 1 and results.maps and results.model_state == "ready":
             figures["map"] = time.time() - begun
             heart.begin("explain")
-            window.desk.state.set(
+            window.backend.state.set(
                 methods=("rollout", "attention_gradcam", "lrp", "legrad", "integrated_gradients", "smoothgrad"),
                 layout="grid",
             )
@@ -180,9 +180,9 @@ def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
 
 def _slider_moves(window: Any) -> dict[str, Callable[[int], object]]:
     """What moves each slider of the fused layer to the place of a number."""
-    desk, forms = window.desk, window.layers_panel.properties
-    desk.state.set(selected="fused")
-    fine = desk.results.all_maps["fused"].heat.fine
+    backend, forms = window.backend, window.layers_panel.properties
+    backend.state.set(selected="fused")
+    fine = backend.results.all_maps["fused"].heat.fine
     low, span = float(fine.min()), float(fine.max() - fine.min())
     return {
         "opacity": lambda i: forms.display.opacity.slider.setValue(10 * (i % 100)),
@@ -202,10 +202,10 @@ def part_sliders() -> None:
         four = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
         for layout in ("single", "grid"):
             with opened(folder, methods=four, fusion=True, layout=layout, active="fused", outline=True) as window:
-                desk, canvas = window.desk, window.canvas
-                until(lambda desk=desk: settled(desk) and desk.results.fused is not None)
+                backend, canvas = window.backend, window.canvas
+                until(lambda backend=backend: settled(backend) and backend.results.fused is not None)
                 moves = _slider_moves(window)
-                desk.state.set(threshold_mode="fixed")
+                backend.state.set(threshold_mode="fixed")
                 for name, move in moves.items():
                     times = []
                     for i in range(120):
@@ -222,26 +222,28 @@ def part_sliders() -> None:
 def part_switch() -> None:
     """A layer whose map is kept, and another workspace: from the click to the first painting that shows it."""
     with opened(None, methods=("rollout", "lrp", "legrad"), layout="grid") as window:
-        desk = window.desk
-        until(lambda: settled(desk) and len(desk.results.maps) == 3)
+        backend = window.backend
+        until(lambda: settled(backend) and len(backend.results.maps) == 3)
         adding, switching = [], []
         for i in range(24):
-            desk.state.edit("Hide", tuple(layer for layer in desk.state.layers if layer.method != "legrad"))
-            until(lambda: settled(desk))
+            backend.state.edit("Hide", tuple(layer for layer in backend.state.layers if layer.method != "legrad"))
+            until(lambda: settled(backend))
             begun = time.perf_counter()
-            desk.state.add_map("legrad", {})
+            backend.state.add_map("legrad", {})
             until(
-                lambda: any(layer.method == "legrad" and layer.id in desk.results.maps for layer in desk.state.layers)
+                lambda: any(
+                    layer.method == "legrad" and layer.id in backend.results.maps for layer in backend.state.layers
+                )
             )
             window.canvas.repaint()
             if i > 3:
                 adding.append(1000 * (time.perf_counter() - begun))
         for name in ("network", "masks", "inspect") * 9:
             begun = time.perf_counter()
-            desk.state.set(workspace=name)
+            backend.state.set(workspace=name)
             window.repaint()
             switching.append(1000 * (time.perf_counter() - begun))
-            until(lambda: settled(desk))
+            until(lambda: settled(backend))
         print(f"| adding a layer whose map is in memory | {spread(adding)} |")
         print(f"| switching workspaces, after the first time | {spread(switching[3:])} |")
 
@@ -257,18 +259,18 @@ def part_next() -> None:
             small = random.integers(0, 255, (60, 90, 3), dtype=np.uint8)
             Image.fromarray(small).resize((6000, 4000), Image.Resampling.BICUBIC).save(f"{folder}/{i}.jpg", quality=90)
         with opened(folder, methods=("rollout",)) as window:
-            desk, canvas = window.desk, window.canvas
-            until(lambda: settled(desk))
+            backend, canvas = window.backend, window.canvas
+            until(lambda: settled(backend))
             times = []
             for _ in range(8):
-                until(lambda: settled(desk))
+                until(lambda: settled(backend))
                 time.sleep(0.3)
-                wanted = desk.listing.path_at(desk.listing.row_of(desk.state.image) + 1)
+                wanted = backend.listing.path_at(backend.listing.row_of(backend.state.image) + 1)
                 painted: list[float] = []
                 link = canvas.painted.connect(
                     lambda painted=painted, wanted=wanted: (
                         painted.append(time.perf_counter())
-                        if desk.results.picture is not None and desk.results.picture.path == wanted
+                        if backend.results.picture is not None and backend.results.picture.path == wanted
                         else None
                     )
                 )
@@ -299,26 +301,26 @@ def part_folder() -> None:
                 shutil.copyfile(path.with_name(f"picture {i - 1}.jpg"), template)
                 os.link(template, path)
         with opened(None, model=False) as window:
-            until(lambda: window.desk.background.idle)
+            until(lambda: window.backend.background.idle)
             empty = rss()
             heart = Heart()
             heart.begin("list")
             first: list[float] = []
-            window.desk.thumbnails.arrived.connect(lambda path: first.append(time.perf_counter()))
+            window.backend.thumbnails.arrived.connect(lambda path: first.append(time.perf_counter()))
             begun = time.perf_counter()
-            window.desk.state.set(folder=folder)
+            window.backend.state.set(folder=folder)
             until(lambda: len(first) >= 8)
             shown = time.perf_counter() - begun
-            until(lambda: window.desk.listing.complete)
+            until(lambda: window.backend.listing.complete)
             complete = time.perf_counter() - begun
-            until(lambda: window.desk.background.idle)
+            until(lambda: window.backend.background.idle)
             heart.begin("scroll")
             bar = window.browser.grid.verticalScrollBar()
             for i in range(300):
                 bar.setValue(round(bar.maximum() * ((i * 0.61803) % 1)))
                 end = time.perf_counter() + 0.016
                 until(lambda end=end: time.perf_counter() > end)
-            until(lambda: window.desk.background.idle)
+            until(lambda: window.backend.background.idle)
             heart.begin("end")
             print(f"| {count:,} pictures: first thumbnails | {shown:.2f} s (all in order: {complete:.2f} s) |")
             gaps = " / ".join(f"{heart.worst(phase):.0f}" for phase in ("list", "scroll"))
@@ -341,12 +343,12 @@ def part_steps(images: int = 1000) -> None:
             Image.fromarray(small).resize((320, 240), Image.Resampling.BICUBIC).save(f"{folder}/{i}.jpg")
         four = ("rollout", "attention_gradcam", "lrp", "legrad")
         with opened(folder, methods=four) as window:
-            desk = window.desk
-            until(lambda: settled(desk))
+            backend = window.backend
+            until(lambda: settled(backend))
             begun = time.perf_counter()
             seen = {}
             for i in range(images):
-                until(lambda: settled(desk) and len(desk.results.maps) == 4)
+                until(lambda: settled(backend) and len(backend.results.maps) == 4)
                 if i in (images // 10, images - 1):
                     seen[i] = (
                         rss(),

@@ -34,7 +34,7 @@ def measure(folder: Path) -> None:
     from PySide6.QtWidgets import QApplication
 
     from benchmarks.timing import machine
-    from vitinspect.app.desk import Desk
+    from vitinspect.app.backend import Backend
     from vitinspect.app.shell.window import MainWindow
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
@@ -43,17 +43,17 @@ def measure(folder: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8)
     for name in ("a", "b"):
         Image.fromarray(noise).resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC).save(pictures / f"{name}.jpg")
-    desk = Desk(loader=_no_model)
-    desk.remembers = False
-    window = MainWindow(desk)
+    backend = Backend(loader=_no_model)
+    backend.remembers = False
+    window = MainWindow(backend)
     window.resize(1440, 900)
     window.show()
-    desk.state.set(folder=str(pictures), image=str(pictures / "a.jpg"), methods=(), workspace="masks")
-    desk.coordinator.start()
-    desk.masks.set_annotator("bench")
-    _until(app, lambda: desk.masks.document is not None and desk.masks.document.size == (HEIGHT, WIDTH))
+    backend.state.set(folder=str(pictures), image=str(pictures / "a.jpg"), methods=(), workspace="masks")
+    backend.coordinator.start()
+    backend.masks.set_annotator("bench")
+    _until(app, lambda: backend.masks.document is not None and backend.masks.document.size == (HEIGHT, WIDTH))
     view = window.workspace_view
-    document = desk.masks.document
+    document = backend.masks.document
     assert document is not None
 
     def send(kind: QEvent.Type, x: float, y: float, buttons: Qt.MouseButton) -> float:
@@ -93,9 +93,9 @@ def measure(folder: Path) -> None:
             document.move_to(tuple(random.uniform(0, 4000, 2)))
         document.end()
     print(f"| 100 steps of large strokes | {document.history.nbytes / 1e6:.0f} MB | | 200 MB |")
-    desk.masks.write_all()
-    _until(app, lambda: not any(one.dirty or one.writing for one in desk.masks._open.values()))
-    one = desk.masks.current
+    backend.masks.write_all()
+    _until(app, lambda: not any(one.dirty or one.writing for one in backend.masks._open.values()))
+    one = backend.masks.current
     assert one is not None
     times = []
     for _ in range(5):
@@ -104,7 +104,7 @@ def measure(folder: Path) -> None:
         times.append(1000 * (time.perf_counter() - start))
     _row("open a mask", times)
     window.close()
-    desk.close(10)
+    backend.close(10)
 
 
 def _row(what: str, times: list[float]) -> None:

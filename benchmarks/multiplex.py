@@ -42,15 +42,15 @@ def measure(window: Any, side: int) -> None:
     from benchmarks.app import rss, spread, until
     from vitinspect.app.multiplex.model import prepare
 
-    desk = window.desk
-    networks, panel = desk.networks, window.network_panel
+    backend = window.backend
+    networks, panel = backend.networks, window.network_panel
     layers = made_up(side)
     before = rss()
     begun = time.perf_counter()
     network = prepare(layers, networks._asked["network"])
     prepared = time.perf_counter() - begun
     # As a model with this grid would have it.
-    desk.results.card = replace(desk.results.card, grid=(side, side), depth=DEPTH)
+    backend.results.card = replace(backend.results.card, grid=(side, side), depth=DEPTH)
     networks._update(network=network)
     view = panel.layer_view
 
@@ -66,12 +66,12 @@ def measure(window: Any, side: int) -> None:
             found.append(1000 * (painted[0] - begun))
         return found[10:]
 
-    desk.state.set(network_view="layer", network_arcs=ARCS, network_layer=0)
+    backend.state.set(network_view="layer", network_arcs=ARCS, network_layer=0)
     cut, layer = panel.controls.cut.slider, panel.controls.layer.slider
     name = f"{side * side:,} nodes, {ARCS:,} arcs"
     print(f"| {name}: min_cut to the drawing | {spread(times(lambda i: cut.setValue(30 + i % 40)))} |")
     print(f"| {name}: next layer | {spread(times(lambda i: layer.setValue((layer.value() + 1) % DEPTH)))} |")
-    desk.state.set(network_arcs=1000)
+    backend.state.set(network_arcs=1000)
     print(f"| {side * side:,} nodes, 1,000 arcs: min_cut | {spread(times(lambda i: cut.setValue(30 + i % 40)))} |")
     until(lambda: view.resting)
     begun = time.perf_counter()
@@ -87,9 +87,9 @@ def main() -> None:
     from vitinspect import resources
 
     with opened(str(resources.gallery_folder() / "images"), methods=("rollout",)) as window:
-        until(lambda: settled(window.desk))
-        window.desk.state.set(workspace="network")
-        until(lambda: window.desk.networks.network is not None)
+        until(lambda: settled(window.backend))
+        window.backend.state.set(workspace="network")
+        until(lambda: window.backend.networks.network is not None)
         view = window.network_panel.layer_view
         print("| in the window of 1280 × 800 | ms |\n|---|---|")
         for side in (14, 37):

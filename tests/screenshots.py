@@ -45,8 +45,8 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
                 "tool": "brush",
             },
             lambda window: [
-                window.desk.what_if.brush((150, 200), (300, 260)),
-                window.desk.what_if.brush((300, 260), (320, 200)),
+                window.backend.what_if.brush((150, 200), (300, 260)),
+                window.backend.what_if.brush((300, 260), (320, 200)),
             ],
         ),
         **{
@@ -96,18 +96,18 @@ def main(folder: Path, only: list[str]) -> None:
     for name, (values, act) in states().items():
         if only and name not in only:
             continue
-        desk, _ = app_main.make_desk(None, None, True)
-        desk.remembers = False
+        backend, _ = app_main.make_backend(None, None, True)
+        backend.remembers = False
         theme.apply(app, "light")
-        window = MainWindow(desk)
-        desk.state.set(**values)
+        window = MainWindow(backend)
+        backend.state.set(**values)
         window.resize(*SIZES[0])
         window.show()
-        desk.coordinator.start()
-        wait_until_settled(desk, 600)
+        backend.coordinator.start()
+        wait_until_settled(backend, 600)
         if act is not None:
             act(window)
-            wait_until_settled(desk, 600)
+            wait_until_settled(backend, 600)
         dialogs = window.findChildren(QDialog)
         for choice in THEMES:
             theme.apply(app, choice)
@@ -117,16 +117,16 @@ def main(folder: Path, only: list[str]) -> None:
                 for _ in range(10):
                     app.processEvents()
                     time.sleep(0.02)
-                wait_until_settled(desk, 600)
+                wait_until_settled(backend, 600)
                 path = folder / f"{name}-{choice}-{size[0]}x{size[1]}.png"
                 (dialogs[0] if dialogs else window).grab().toImage().save(str(path))
                 print(path, flush=True)
         for dialog in dialogs:
             dialog.close()
         window.close()
-        desk.close(20)
+        backend.close(20)
         window.deleteLater()
-        desk.deleteLater()
+        backend.deleteLater()
         app.processEvents()
 
 

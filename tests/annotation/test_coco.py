@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 import vitinspect as vi
-from vitinspect.annotation.formats import runs
+from vitinspect.annotation.formats import run_lengths
 
 SIZE = (30, 40)
 
@@ -46,7 +46,7 @@ def test_run_lengths_as_list_and_as_text_are_columns_first(tmp_path: Path, crowd
     mask = a_mask()
     packed = coco_mask.encode(np.asfortranarray(mask))
     text = {"size": list(SIZE), "counts": packed["counts"].decode()}
-    counts = {"size": list(SIZE), "counts": runs.encode(mask, columns=True)}
+    counts = {"size": list(SIZE), "counts": run_lengths.encode(mask, columns=True)}
     for segmentation in (text, counts):
         path = written(tmp_path / "c.json", [{"segmentation": segmentation, "iscrowd": crowd}])
         assert np.array_equal(vi.masks.load(path), mask)
@@ -57,9 +57,11 @@ def test_packing_is_that_of_pycocotools(seed: int) -> None:
     rng = np.random.default_rng(seed)
     mask = (rng.random(rng.integers(1, 60, 2)) > rng.random()).astype(np.uint8)
     packed = coco_mask.encode(np.asfortranarray(mask))["counts"].decode()
-    assert runs.pack(runs.encode(mask, columns=True)) == packed
-    assert np.array_equal(runs.decode(runs.unpack(packed, "x"), *mask.shape, "x", columns=True), mask)
-    assert np.array_equal(runs.decode(runs.encode(mask, columns=False), *mask.shape, "x", columns=False), mask)
+    assert run_lengths.pack(run_lengths.encode(mask, columns=True)) == packed
+    assert np.array_equal(run_lengths.decode(run_lengths.unpack(packed, "x"), *mask.shape, "x", columns=True), mask)
+    assert np.array_equal(
+        run_lengths.decode(run_lengths.encode(mask, columns=False), *mask.shape, "x", columns=False), mask
+    )
 
 
 def test_categories_are_found_by_id_and_pictures_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the window share: a tiny model, pictures, a desk, and a guard against things left behind."""
+"""What the tests of the window share: a tiny model, pictures, a backend, and a guard against things left behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QThread, QTimer
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app import logs, theme
-from vitinspect.app.desk import Desk
+from vitinspect.app.backend import Backend
 from vitinspect.app.shell.window import MainWindow
 
 LABELS = ["ant", "bee", "cat", "dog", "elk", "fox"]
@@ -101,17 +101,17 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(qapp: QApplication, home: Path, loader: Any) -> Iterator[Desk]:
-    made = Desk(loader=loader)
+def backend(qapp: QApplication, home: Path, loader: Any) -> Iterator[Backend]:
+    made = Backend(loader=loader)
     yield made
-    assert made.close(10), "the desk did not close in time"
+    assert made.close(10), "the backend did not close in time"
     made.deleteLater()
 
 
 @pytest.fixture
-def window(qapp: QApplication, desk: Desk, qtbot: Any) -> Iterator[MainWindow]:
+def window(qapp: QApplication, backend: Backend, qtbot: Any) -> Iterator[MainWindow]:
     theme.apply(qapp, "light")
-    made = MainWindow(desk)
+    made = MainWindow(backend)
     made.show()
     yield made
     made.close()
@@ -119,25 +119,25 @@ def window(qapp: QApplication, desk: Desk, qtbot: Any) -> Iterator[MainWindow]:
 
 
 @pytest.fixture
-def shown(window: MainWindow, desk: Desk, pictures: Path, qtbot: Any) -> MainWindow:
+def shown(window: MainWindow, backend: Backend, pictures: Path, qtbot: Any) -> MainWindow:
     """The window on a folder, with the first map drawn."""
-    desk.state.set(folder=str(pictures))
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: bool(desk.results.maps) and not desk.results.pending, timeout=30_000)
+    backend.state.set(folder=str(pictures))
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: bool(backend.results.maps) and not backend.results.pending, timeout=30_000)
     return window
 
 
 @pytest.fixture
-def settle(desk: Desk, qtbot: Any) -> Callable[[], None]:
+def settle(backend: Backend, qtbot: Any) -> Callable[[], None]:
     """Wait until nothing is being computed."""
 
     def wait() -> None:
         def quiet() -> bool:
             return (
-                not desk.worker.busy
-                and desk.background.idle
-                and not desk.results.pending
-                and not desk.coordinator.is_due
+                not backend.worker.busy
+                and backend.background.idle
+                and not backend.results.pending
+                and not backend.coordinator.is_due
             )
 
         for _ in range(3):

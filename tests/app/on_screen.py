@@ -27,9 +27,9 @@ from vitinspect.thresholds import threshold
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6, "bfloat16": 0.05}
 
 
-def differences(window: Any, desk: Any, fresh: Fresh) -> list[str]:
+def differences(window: Any, backend: Any, fresh: Fresh) -> list[str]:
     """Everything that is wrong now, after all has come to rest."""
-    return list(Comparison(window, desk, fresh).all())
+    return list(Comparison(window, backend, fresh).all())
 
 
 def same(found: Any, expected: Any, precision: str) -> bool:
@@ -42,9 +42,9 @@ def same(found: Any, expected: Any, precision: str) -> bool:
 
 
 class Comparison:
-    def __init__(self, window: Any, desk: Any, fresh: Fresh) -> None:
-        self.window, self.desk, self.fresh = window, desk, fresh
-        self.state, self.results = desk.state, desk.results
+    def __init__(self, window: Any, backend: Any, fresh: Fresh) -> None:
+        self.window, self.backend, self.fresh = window, backend, fresh
+        self.state, self.results = backend.state, backend.results
         state = self.state
         self.path = state.image
         self.readable = bool(self.path) and os.path.basename(self.path) != "e.png"
@@ -367,7 +367,7 @@ class Comparison:
             yield "the attention shown is that of something else"
 
     def network(self) -> Iterator[str]:
-        networks = self.desk.networks
+        networks = self.backend.networks
         found = networks.network
         if self.state.workspace != "network" or found is None or not networks.is_current:
             return
@@ -418,7 +418,7 @@ class Comparison:
     # --- the caches ----------------------------------------------------------------------------------------------
 
     def memory(self) -> Iterator[str]:
-        for key, value in self.desk.maps.memory.items():
+        for key, value in self.backend.maps.memory.items():
             yield from self.entry("memory", key, value)
 
     def disk(self) -> Iterator[str]:

@@ -28,18 +28,20 @@ def loader(tiny: Any) -> Any:
 
 
 @pytest.fixture
-def hostile(window: Any, desk: Any, tmp_path: Path, qtbot: Any) -> Any:
+def hostile(window: Any, backend: Any, tmp_path: Path, qtbot: Any) -> Any:
     folder = tmp_path / f"folder {IN_NAMES}"
     folder.mkdir()
     for i in range(3):
         write_picture(folder / f"{IN_NAMES} {i}.png", i, size=(64, 64))
     (folder / f"{IN_NAMES} damaged.png").write_bytes(b"damaged")
-    desk.state.set(folder=str(folder), recent_folders=(str(folder),), methods=("rollout", "raw_attention"), plots=True)
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: len(desk.results.maps) == 2 and not desk.results.pending, timeout=30_000)
+    backend.state.set(
+        folder=str(folder), recent_folders=(str(folder),), methods=("rollout", "raw_attention"), plots=True
+    )
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: len(backend.results.maps) == 2 and not backend.results.pending, timeout=30_000)
     window.message.show_problem(Problem(f"{MARKUP} cannot be read.", MARKUP, False))
-    desk.state.set(target=(1, 2))
-    qtbot.waitUntil(lambda: len(desk.results.maps) == 2 and not desk.results.pending, timeout=30_000)
+    backend.state.set(target=(1, 2))
+    qtbot.waitUntil(lambda: len(backend.results.maps) == 2 and not backend.results.pending, timeout=30_000)
     return window
 
 

@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QApplication
 
 from tests.faults.hostile import NAMES, hostile_folder
 from vitinspect.app import theme
-from vitinspect.app.desk import Desk
-from vitinspect.app.main import make_desk
+from vitinspect.app.backend import Backend
+from vitinspect.app.main import make_backend
 from vitinspect.app.shell.window import MainWindow
 
 Start = Callable[..., tuple[MainWindow, list[str]]]
@@ -29,8 +29,8 @@ def start(qapp: QApplication, home: Path, loader: Any) -> Iterator[Start]:
     opened: list[MainWindow] = []
 
     def begin(folder: Path | None = None) -> tuple[MainWindow, list[str]]:
-        desk, problems = make_desk(None if folder is None else str(folder), None, False, loader=loader)
-        window = MainWindow(desk)
+        backend, problems = make_backend(None if folder is None else str(folder), None, False, loader=loader)
+        window = MainWindow(backend)
         opened.append(window)
         window.show()
         qapp.processEvents()
@@ -40,8 +40,8 @@ def start(qapp: QApplication, home: Path, loader: Any) -> Iterator[Start]:
         while opened:
             window = opened.pop()
             window.close()
-            assert window.desk.close(10)
-            window.desk.deleteLater()
+            assert window.backend.close(10)
+            window.backend.deleteLater()
             window.deleteLater()
 
     begin.end = end  # type: ignore[attr-defined]
@@ -98,13 +98,13 @@ def test_settings_that_cannot_be_read_are_the_defaults(start: Start, home: Path,
     (home / "config").mkdir(parents=True)
     (home / "config" / "settings.json").write_bytes(b'{"map_memory": 1e400, "theme": [[]], "model": "a\\u0000"}')
     window, _ = start(pictures)
-    assert window.desk.settings["map_memory"] == 128
-    assert window.desk.settings["model"] == "demo"
+    assert window.backend.settings["map_memory"] == 128
+    assert window.backend.settings["model"] == "demo"
 
 
-def is_explained(desk: Desk, path: str) -> bool:
-    picture = desk.results.picture
-    return picture is not None and picture.path == path and bool(desk.results.maps) and not desk.results.pending
+def is_explained(backend: Backend, path: str) -> bool:
+    picture = backend.results.picture
+    return picture is not None and picture.path == path and bool(backend.results.maps) and not backend.results.pending
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names there are no free rows of bytes")
@@ -115,13 +115,13 @@ def test_pictures_of_hostile_names_are_listed_shown_explained_and_remembered(
     paths = hostile_folder(folder)
     window, problems = start(folder)
     assert problems == []
-    desk = window.desk
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == len(NAMES), timeout=20_000)
+    backend = window.backend
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == len(NAMES), timeout=20_000)
     for path in paths:
-        desk.state.set(image=str(path))
-        qtbot.waitUntil(partial(is_explained, desk, str(path)), timeout=20_000)
+        backend.state.set(image=str(path))
+        qtbot.waitUntil(partial(is_explained, backend, str(path)), timeout=20_000)
     start.end()  # type: ignore[attr-defined]
     window, problems = start()
     assert problems == []
-    assert window.desk.state.image == str(paths[-1])
+    assert window.backend.state.image == str(paths[-1])

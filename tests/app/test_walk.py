@@ -18,7 +18,7 @@ from PySide6.QtCore import QTimer
 from tests.app.fresh import Fresh
 from tests.app.on_screen import differences
 from tests.app.scripted import ScriptedPool, ScriptedWorker
-from vitinspect.app import desk as desks
+from vitinspect.app import backend as backend_module
 from vitinspect.app import theme
 from vitinspect.app.canvas.readout import Readout
 from vitinspect.app.session import layers as layering
@@ -85,8 +85,8 @@ def picture_set(tmp_path: Path) -> Path:
 class Walker:
     """Does one thing at random."""
 
-    def __init__(self, window: MainWindow, desk: Any, chance: random.Random) -> None:
-        self.window, self.desk, self.chance = window, desk, chance
+    def __init__(self, window: MainWindow, backend: Any, chance: random.Random) -> None:
+        self.window, self.backend, self.chance = window, backend, chance
         self.said: list[str] = []
         doings = {
             self.next_picture: 14,
@@ -140,7 +140,7 @@ class Walker:
 
     @property
     def state(self) -> Any:
-        return self.desk.state
+        return self.backend.state
 
     def act(self, name: str) -> None:
         """As by its key; one that is greyed out does nothing."""
@@ -161,7 +161,7 @@ class Walker:
         return self.state.image[-5:]
 
     def jump(self) -> str:
-        return self.set(image=self.desk.listing.path_at(self.chance.randrange(7)))
+        return self.set(image=self.backend.listing.path_at(self.chance.randrange(7)))
 
     def model(self) -> str:
         return self.set(model=self.chance.choice(MODELS), target=())
@@ -279,7 +279,7 @@ class Walker:
         )
 
     def point(self) -> None:
-        picture = self.desk.results.picture
+        picture = self.backend.results.picture
         at = None
         if picture is not None and self.chance.random() < 0.9:
             at = (self.chance.uniform(1, picture.size[1] - 1), self.chance.uniform(1, picture.size[0] - 1))
@@ -289,7 +289,7 @@ class Walker:
         self.act(self.chance.choice(("zoom_in", "zoom_out", "fit", "actual")))
 
     def empty_caches(self) -> None:
-        self.desk.coordinator.clear_caches()
+        self.backend.coordinator.clear_caches()
 
     # --- layers --------------------------------------------------------------------------------------------------
 
@@ -403,25 +403,25 @@ def walk(qapp, home, two_models, picture_set, monkeypatch, qtbot):
     def walk(seed: int, steps: int, go_on: bool = False) -> list[str]:
         chance = random.Random(seed)
         worker, pool = ScriptedWorker(random.Random(seed + 1)), ScriptedPool(random.Random(seed + 2))
-        monkeypatch.setattr(desks, "Worker", lambda parent=None: worker)
-        monkeypatch.setattr(desks, "Background", lambda threads, parent=None: pool)
-        desk = desks.Desk(loader=loader)
+        monkeypatch.setattr(backend_module, "Worker", lambda parent=None: worker)
+        monkeypatch.setattr(backend_module, "Background", lambda threads, parent=None: pool)
+        backend = backend_module.Backend(loader=loader)
         theme.apply(qapp, "light")
-        window = MainWindow(desk)
-        opened.append((window, desk))
+        window = MainWindow(backend)
+        opened.append((window, backend))
         window.show()
-        for timer in (*desk.findChildren(QTimer), *window.findChildren(QTimer)):
+        for timer in (*backend.findChildren(QTimer), *window.findChildren(QTimer)):
             timer.setInterval(0)
-        desk.state.set(folder=str(picture_set), model="first", score_steps=3)
-        desk.coordinator.start()
-        walker = Walker(window, desk, chance)
+        backend.state.set(folder=str(picture_set), model="first", score_steps=3)
+        backend.coordinator.start()
+        walker = Walker(window, backend, chance)
         fresh = Fresh(two_models)
 
         def rest() -> None:
             for _ in range(1000):
                 qapp.processEvents()
                 busy = worker.advance() or pool.advance()
-                timers = [t for t in (*desk.findChildren(QTimer), *window.findChildren(QTimer)) if t.isActive()]
+                timers = [t for t in (*backend.findChildren(QTimer), *window.findChildren(QTimer)) if t.isActive()]
                 waited_for = [t for t in timers if t.isSingleShot()]
                 if not busy and not waited_for:
                     return
@@ -438,7 +438,7 @@ def walk(qapp, home, two_models, picture_set, monkeypatch, qtbot):
                 chance.choice((worker.advance, pool.advance, qapp.processEvents))()
             if chance.random() < 0.2:
                 rest()
-                wrong = differences(window, desk, fresh)
+                wrong = differences(window, backend, fresh)
                 if wrong:
                     found += [f"seed {seed}, step {step} ({walker.said[-1]}): {sentence}" for sentence in wrong]
                     if not go_on:
@@ -446,15 +446,15 @@ def walk(qapp, home, two_models, picture_set, monkeypatch, qtbot):
         if found and not go_on:
             found.append("last steps: " + "; ".join(walker.said[-30:]))
         window.close()
-        assert desk.close(5)
+        assert backend.close(5)
         return found
 
     yield walk
-    for window, desk in opened:
+    for window, backend in opened:
         window.close()
-        desk.close(5)
+        backend.close(5)
         window.deleteLater()
-        desk.deleteLater()
+        backend.deleteLater()
 
 
 @pytest.mark.parametrize("seed", [1, 3, 5])

@@ -14,10 +14,10 @@ from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
+from vitinspect.app.backend import Backend
 from vitinspect.app.canvas.labels import format_value
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.desk import Desk
 from vitinspect.app.shell.menus import MENUS, every_action
 from vitinspect.app.shell.window import MainWindow
 from vitinspect.errors import ModelError
@@ -37,43 +37,43 @@ def wheel(widget, at, steps):
     QApplication.sendEvent(widget, event)
 
 
-def test_the_first_map_appears_by_itself(shown, desk):
-    assert list(desk.results.maps) == ["rollout"]
-    assert desk.results.maps["rollout"].values.shape == (8, 8)
-    assert desk.results.predictions[0].label
+def test_the_first_map_appears_by_itself(shown, backend):
+    assert list(backend.results.maps) == ["rollout"]
+    assert backend.results.maps["rollout"].values.shape == (8, 8)
+    assert backend.results.predictions[0].label
     assert "picture 1.png" in shown.windowTitle()
 
 
-def test_space_goes_to_the_next_picture_and_its_map(shown, desk, qtbot, settle):
+def test_space_goes_to_the_next_picture_and_its_map(shown, backend, qtbot, settle):
     shown.canvas.setFocus()
     qtbot.keyClick(shown.canvas, Qt.Key.Key_Space)
     settle()
-    assert desk.state.image.endswith("picture 2.png")
-    assert desk.results.picture.path == desk.state.image
-    assert desk.results.maps["rollout"].image == "picture 2.png"
+    assert backend.state.image.endswith("picture 2.png")
+    assert backend.results.picture.path == backend.state.image
+    assert backend.results.maps["rollout"].image == "picture 2.png"
 
 
-def test_arrows_home_and_end_walk_through_the_grid(shown, desk, qtbot, settle):
+def test_arrows_home_and_end_walk_through_the_grid(shown, backend, qtbot, settle):
     grid = shown.browser.grid
     grid.setFocus()
     qtbot.keyClick(grid, Qt.Key.Key_End)
-    assert desk.state.image.endswith("picture 6.png")
+    assert backend.state.image.endswith("picture 6.png")
     qtbot.keyClick(grid, Qt.Key.Key_Left)
-    assert desk.state.image.endswith("picture 5.png")
+    assert backend.state.image.endswith("picture 5.png")
     qtbot.keyClick(grid, Qt.Key.Key_Home)
-    assert desk.state.image.endswith("picture 1.png")
+    assert backend.state.image.endswith("picture 1.png")
     settle()
 
 
-def test_a_click_on_a_thumbnail_shows_it(shown, desk, qtbot, settle):
+def test_a_click_on_a_thumbnail_shows_it(shown, backend, qtbot, settle):
     grid = shown.browser.grid
     qtbot.mouseClick(grid.viewport(), Qt.MouseButton.LeftButton, pos=grid.cell(2).center())
     settle()
-    assert desk.state.image.endswith("picture 3.png")
-    assert desk.results.picture.size == (80, 80)
+    assert backend.state.image.endswith("picture 3.png")
+    assert backend.results.picture.size == (80, 80)
 
 
-def test_zoom_stays_when_the_picture_changes(shown, desk, qtbot, settle):
+def test_zoom_stays_when_the_picture_changes(shown, backend, qtbot, settle):
     wheel(shown.canvas, shown.canvas.rect().center(), 4)
     scale = shown.canvas.view.zoom
     assert scale > 0
@@ -90,42 +90,46 @@ def test_the_wheel_zooms_at_the_cursor(shown):
     assert canvas.picture_point(QPointF(at)) == pytest.approx(before, abs=0.05)
 
 
-def test_a_double_click_fits_and_pins_nothing(shown, desk, qtbot):
+def test_a_double_click_fits_and_pins_nothing(shown, backend, qtbot):
     canvas = shown.canvas
     wheel(canvas, canvas.rect().center(), 5)
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
     qtbot.mouseDClick(canvas, Qt.MouseButton.LeftButton, pos=canvas.rect().center())
     assert canvas.view.zoom == 0
-    assert desk.state.pinned == ()
+    assert backend.state.pinned == ()
 
 
-def test_a_click_with_the_pin_pins_the_patch_under_it_and_escape_unpins_it(shown, desk, qtbot):
+def test_a_click_with_the_pin_pins_the_patch_under_it_and_escape_unpins_it(shown, backend, qtbot):
     canvas = shown.canvas
     qtbot.keyClick(canvas, Qt.Key.Key_P)
-    cell = desk.results.placed.cell_box(3, 5, (8, 8))
+    cell = backend.results.placed.cell_box(3, 5, (8, 8))
     pane = canvas.panes()[0]
-    x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
+    x, y = canvas.view.to_pane(
+        (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, backend.results.picture.size
+    )
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)) + pane.picture.topLeft())
-    assert desk.state.pinned == (3, 5)
+    assert backend.state.pinned == (3, 5)
     qtbot.keyClick(canvas, Qt.Key.Key_Escape)
-    assert desk.state.pinned == ()
+    assert backend.state.pinned == ()
 
 
-def test_the_readout_says_pixel_patch_token_and_value(shown, desk, qtbot):
+def test_the_readout_says_pixel_patch_token_and_value(shown, backend, qtbot):
     canvas = shown.canvas
-    cell = desk.results.placed.cell_box(2, 1, (8, 8))
+    cell = backend.results.placed.cell_box(2, 1, (8, 8))
     pane = canvas.panes()[0]
-    x, y = canvas.view.to_pane((cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, desk.results.picture.size)
+    x, y = canvas.view.to_pane(
+        (cell[0] + cell[2]) / 2, (cell[1] + cell[3]) / 2, pane.size, backend.results.picture.size
+    )
     qtbot.mouseMove(canvas, QPoint(round(x), round(y)) + pane.picture.topLeft())
     qtbot.waitUntil(lambda: "token 18" in shown.readout.place_text())  # 1 class token + 2 rows of 8 + 1
     assert "row 3 of 8, column 2 of 8" in shown.readout.place_text()
     ((title, value),) = shown.readout.values()
     assert title == "1"
-    assert value.startswith(format_value(float(desk.results.maps["rollout"].values[2, 1])))
+    assert value.startswith(format_value(float(backend.results.maps["rollout"].values[2, 1])))
 
 
-def test_the_readout_follows_a_cursor_that_the_network_moves(shown, desk):
-    box = desk.results.placed.cell_box(2, 1, (8, 8))
+def test_the_readout_follows_a_cursor_that_the_network_moves(shown, backend):
+    box = backend.results.placed.cell_box(2, 1, (8, 8))
     middle = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     shown.canvas.point_at(middle)
     assert "token 18" in shown.readout.place_text()
@@ -144,52 +148,52 @@ def test_holding_h_hides_the_overlay(shown, qtbot):
     assert not canvas.hidden
 
 
-def test_adding_a_layer_computes_it_and_keeps_the_others(shown, desk, qtbot, settle):
-    first = desk.results.maps["rollout"]
+def test_adding_a_layer_computes_it_and_keeps_the_others(shown, backend, qtbot, settle):
+    first = backend.results.maps["rollout"]
     shown.layers_panel.open_picker()
     qtbot.keyClicks(shown.layers_panel.picker.search, "raw attention")
     qtbot.keyClick(shown.layers_panel.picker.search, Qt.Key.Key_Return)
     settle()
-    assert list(desk.results.maps) == ["rollout", "raw_attention"]
-    assert desk.results.maps["rollout"] is first
+    assert list(backend.results.maps) == ["rollout", "raw_attention"]
+    assert backend.results.maps["rollout"] is first
 
 
-def test_a_parameter_changes_only_its_own_method(shown, desk, settle):
-    desk.state.choose("raw_attention", True)
+def test_a_parameter_changes_only_its_own_method(shown, backend, settle):
+    backend.state.choose("raw_attention", True)
     settle()
-    other = desk.results.maps["raw_attention"]
-    desk.state.set(selected="rollout")
+    other = backend.results.maps["raw_attention"]
+    backend.state.set(selected="rollout")
     shown.layers_panel.properties.parameters.rows["start_layer"].field.setValue(1)
     settle()
-    assert desk.results.maps["rollout"].key == "rollout(start_layer=1)"
-    assert desk.results.maps["raw_attention"] is other
+    assert backend.results.maps["rollout"].key == "rollout(start_layer=1)"
+    assert backend.results.maps["raw_attention"] is other
 
 
-def test_a_click_on_a_prediction_explains_that_class(shown, desk, qtbot, settle):
-    desk.state.choose("attention_gradcam", True)
+def test_a_click_on_a_prediction_explains_that_class(shown, backend, qtbot, settle):
+    backend.state.choose("attention_gradcam", True)
     settle()
-    second = desk.results.predictions[1]
+    second = backend.results.predictions[1]
     bars = shown.context.bars
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=bars.bar_rect(1).center())
     settle()
-    assert desk.state.target == (second.index,)
-    assert desk.results.maps["attention_gradcam"].target_text == second.label
-    assert desk.results.maps["rollout"].target_text == ""
+    assert backend.state.target == (second.index,)
+    assert backend.results.maps["attention_gradcam"].target_text == second.label
+    assert backend.results.maps["rollout"].target_text == ""
 
 
-def test_a_class_can_be_typed_by_a_part_of_its_name_and_contrasted(shown, desk, qtbot, settle):
+def test_a_class_can_be_typed_by_a_part_of_its_name_and_contrasted(shown, backend, qtbot, settle):
     bar = shown.context
     qtbot.keyClicks(bar.explain, "el")
     qtbot.keyClick(bar.explain, Qt.Key.Key_Return)
-    assert desk.state.target == (4,)
+    assert backend.state.target == (4,)
     qtbot.keyClicks(bar.against, "bee")
     qtbot.keyClick(bar.against, Qt.Key.Key_Return)
-    assert desk.state.target == (4, 1)
+    assert backend.state.target == (4, 1)
     settle()
 
 
-def test_grid_and_swipe_show_several_maps(shown, desk, qtbot, settle):
-    desk.state.set(methods=("rollout", "raw_attention", "attention_gradcam"))
+def test_grid_and_swipe_show_several_maps(shown, backend, qtbot, settle):
+    backend.state.set(methods=("rollout", "raw_attention", "attention_gradcam"))
     settle()
     qtbot.keyClick(shown.canvas, Qt.Key.Key_2)
     assert len(shown.canvas.panes()) == 3
@@ -199,8 +203,8 @@ def test_grid_and_swipe_show_several_maps(shown, desk, qtbot, settle):
     shown.canvas.grab()
 
 
-def test_the_swipe_line_can_be_dragged(shown, desk, qtbot, settle):
-    desk.state.set(methods=("rollout", "raw_attention"), layout="swipe")
+def test_the_swipe_line_can_be_dragged(shown, backend, qtbot, settle):
+    backend.state.set(methods=("rollout", "raw_attention"), layout="swipe")
     settle()
     canvas = shown.canvas
     pane = canvas.panes()[0]
@@ -209,13 +213,13 @@ def test_the_swipe_line_can_be_dragged(shown, desk, qtbot, settle):
     qtbot.mouseMove(canvas, start + QPoint(30, 0))
     qtbot.mouseMove(canvas, start + QPoint(60, 0))
     qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=start + QPoint(60, 0))
-    assert desk.state.swipe > 0.55
-    assert desk.state.pinned == ()
+    assert backend.state.swipe > 0.55
+    assert backend.state.pinned == ()
 
 
-def test_opacity_is_seen_at_once_and_runs_no_model(shown, desk, qtbot):
+def test_opacity_is_seen_at_once_and_runs_no_model(shown, backend, qtbot):
     requests = []
-    desk.worker.started.connect(lambda *a: requests.append(a))
+    backend.worker.started.connect(lambda *a: requests.append(a))
     before = shown.canvas.grab().toImage()
     shown.layers_panel.properties.display.opacity.slider.setValue(50)
     assert shown.canvas.grab().toImage() != before
@@ -223,10 +227,10 @@ def test_opacity_is_seen_at_once_and_runs_no_model(shown, desk, qtbot):
     assert requests == []
 
 
-def test_the_filter_narrows_the_list(shown, desk, qtbot):
+def test_the_filter_narrows_the_list(shown, backend, qtbot):
     qtbot.keyClicks(shown.browser.filter, "re 3")
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == 1)
-    assert desk.state.image.endswith("picture 1.png")
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == 1)
+    assert backend.state.image.endswith("picture 1.png")
     assert shown.browser.count.text() == "1 of 6 pictures"
 
 
@@ -245,16 +249,16 @@ def run_folder(pictures, tiny, tmp_path):
     return folder
 
 
-def shown_names(desk):
-    return [os.path.basename(desk.listing.path_at(i)) for i in range(desk.listing.rowCount())]
+def shown_names(backend):
+    return [os.path.basename(backend.listing.path_at(i)) for i in range(backend.listing.rowCount())]
 
 
-def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, desk, run_folder, qtbot, settle, monkeypatch):
+def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, backend, run_folder, qtbot, settle, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *arguments: str(run_folder))
     assert not shown.browser.column.isVisibleTo(shown)
     shown.actions_["sort_by_run"].trigger()
-    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 4.png", timeout=5000)
-    assert shown_names(desk) == [f"picture {i}.png" for i in (4, 1, 3, 5, 2, 6)]
+    qtbot.waitUntil(lambda: shown_names(backend)[0] == "picture 4.png", timeout=5000)
+    assert shown_names(backend) == [f"picture {i}.png" for i in (4, 1, 3, 5, 2, 6)]
     settle()
     column = shown.browser.column
     assert column.isVisibleTo(shown)
@@ -262,16 +266,16 @@ def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, desk, run_folder, qtb
     assert column.currentText() == "iou · rollout"
     column.setCurrentIndex(0)
     column.activated.emit(0)
-    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 2.png", timeout=5000)
-    desk.state.set(sort="name")
-    qtbot.waitUntil(lambda: shown_names(desk)[0] == "picture 1.png", timeout=5000)
+    qtbot.waitUntil(lambda: shown_names(backend)[0] == "picture 2.png", timeout=5000)
+    backend.state.set(sort="name")
+    qtbot.waitUntil(lambda: shown_names(backend)[0] == "picture 1.png", timeout=5000)
 
 
-def test_a_folder_without_a_run_says_so_and_the_list_stays(shown, desk, tmp_path, qtbot):
-    desk.state.set(run=str(tmp_path), sort="score")
+def test_a_folder_without_a_run_says_so_and_the_list_stays(shown, backend, tmp_path, qtbot):
+    backend.state.set(run=str(tmp_path), sort="score")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
     assert "no run folder" in shown.message.newest
-    assert shown_names(desk)[0] == "picture 1.png"
+    assert shown_names(backend)[0] == "picture 1.png"
 
 
 def drop(window, *paths):
@@ -288,111 +292,111 @@ def drop(window, *paths):
     )
 
 
-def test_dropping_several_pictures_shows_those_alone(shown, desk, pictures, tmp_path, qtbot, settle):
+def test_dropping_several_pictures_shows_those_alone(shown, backend, pictures, tmp_path, qtbot, settle):
     other = tmp_path / "elsewhere.png"
     other.write_bytes((pictures / "picture 3.png").read_bytes())
     drop(shown, pictures / "picture 5.png", other)
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == 2, timeout=5000)
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == 2, timeout=5000)
     settle()
-    assert shown_names(desk) == ["elsewhere.png", "picture 5.png"]
-    assert desk.results.picture.path == str(pictures / "picture 5.png")
+    assert shown_names(backend) == ["elsewhere.png", "picture 5.png"]
+    assert backend.results.picture.path == str(pictures / "picture 5.png")
     assert shown.browser.count.text() == "2 pictures"
-    desk.state.set(image=str(other))
+    backend.state.set(image=str(other))
     settle()
-    assert desk.results.maps
+    assert backend.results.maps
     drop(shown, pictures)
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == 6, timeout=5000)
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == 6, timeout=5000)
 
 
-def test_dropping_a_picture_shows_it_in_its_folder(window, desk, pictures, qtbot, settle):
-    desk.coordinator.start()
+def test_dropping_a_picture_shows_it_in_its_folder(window, backend, pictures, qtbot, settle):
+    backend.coordinator.start()
     drop(window, pictures / "picture 4.png")
     settle()
-    assert desk.state.folder == str(pictures)
-    assert desk.results.picture.path.endswith("picture 4.png")
+    assert backend.state.folder == str(pictures)
+    assert backend.results.picture.path.endswith("picture 4.png")
 
 
-def test_a_broken_picture_says_so_and_the_next_one_shows(shown, desk, pictures, settle):
+def test_a_broken_picture_says_so_and_the_next_one_shows(shown, backend, pictures, settle):
     (pictures / "picture 1b.png").write_bytes(b"\x89PNG nothing")
-    desk.state.set(image=str(pictures / "picture 1b.png"))
+    backend.state.set(image=str(pictures / "picture 1b.png"))
     settle()
-    assert desk.results.picture is None
-    assert "picture 1b.png" in desk.results.picture_error
+    assert backend.results.picture is None
+    assert "picture 1b.png" in backend.results.picture_error
     shown.canvas.grab()
-    desk.state.set(image=str(pictures / "picture 2.png"))
+    backend.state.set(image=str(pictures / "picture 2.png"))
     settle()
-    assert desk.results.maps
+    assert backend.results.maps
 
 
-def test_a_folder_that_vanishes_leaves_a_message(shown, desk, pictures, qtbot):
+def test_a_folder_that_vanishes_leaves_a_message(shown, backend, pictures, qtbot):
     import shutil
 
     shutil.rmtree(pictures)
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
     assert str(pictures) in shown.message.newest
-    assert desk.results.picture is not None
+    assert backend.results.picture is not None
 
 
-def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, desk, tmp_path, qtbot):
-    desk.state.set(folder=str(tmp_path / "nowhere"))
-    desk.coordinator.start()
+def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, backend, tmp_path, qtbot):
+    backend.state.set(folder=str(tmp_path / "nowhere"))
+    backend.coordinator.start()
     qtbot.waitUntil(lambda: window.message.isVisible(), timeout=5000)
     assert "nowhere" in window.message.newest
-    assert str(tmp_path / "nowhere") not in desk.state.recent_folders
+    assert str(tmp_path / "nowhere") not in backend.state.recent_folders
 
 
-def test_a_folder_that_is_not_there_replaces_nothing(shown, desk, pictures, tmp_path, qtbot, settle):
+def test_a_folder_that_is_not_there_replaces_nothing(shown, backend, pictures, tmp_path, qtbot, settle):
     settle()
-    before = desk.state.recent_folders
+    before = backend.state.recent_folders
     assert str(pictures) in before
     shown.browser.type_folder()
     shown.browser.path.setText(str(tmp_path / "nowhere"))
     qtbot.keyClick(shown.browser.path, Qt.Key.Key_Return)
     settle()
     assert "nowhere" in shown.message.newest
-    assert desk.state.folder == str(pictures)
-    assert desk.state.recent_folders == before
-    assert desk.listing.rowCount() == 6
-    desk.folders.open(str(pictures.parent))
+    assert backend.state.folder == str(pictures)
+    assert backend.state.recent_folders == before
+    assert backend.listing.rowCount() == 6
+    backend.folders.open(str(pictures.parent))
     settle()
     assert not shown.message.isVisible(), "an error goes when its cause is gone"
 
 
-def test_a_model_that_does_not_load_leaves_the_one_that_works(shown, desk, qtbot, settle, tiny):
+def test_a_model_that_does_not_load_leaves_the_one_that_works(shown, backend, qtbot, settle, tiny):
     def failing(source, device="cpu"):
         if source == "bad":
             raise ModelError("bad is no model.")
         return tiny
 
-    desk.models.loader = failing
-    desk.state.set(model="bad")
+    backend.models.loader = failing
+    backend.state.set(model="bad")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
     assert shown.message.newest == "bad is no model."
     settle()
     assert "bad is no model." in shown.context.model.about
-    assert desk.state.model == "demo"
-    assert desk.results.card.source == "demo"
+    assert backend.state.model == "demo"
+    assert backend.results.card.source == "demo"
     shown.actions_["next"].trigger()
     settle()
-    assert desk.results.maps["rollout"].image == "picture 2.png"
+    assert backend.results.maps["rollout"].image == "picture 2.png"
     assert shown.message.isVisible()
-    desk.state.set(model="good")
+    backend.state.set(model="good")
     settle()
-    assert desk.results.maps
+    assert backend.results.maps
     assert not shown.message.isVisible(), "an error goes when its cause is gone"
 
 
-def test_a_method_that_fails_leaves_the_others(shown, desk, settle, monkeypatch):
+def test_a_method_that_fails_leaves_the_others(shown, backend, settle, monkeypatch):
     from vitinspect.explainers.methods import attention
 
     def explode(self, run, sweep=None, early=None):
         raise MemoryError
 
     monkeypatch.setattr(attention.RawAttention, "maps", explode)
-    desk.state.set(methods=("raw_attention", "rollout", "attention_gradcam"))
+    backend.state.set(methods=("raw_attention", "rollout", "attention_gradcam"))
     settle()
-    assert set(desk.results.maps) == {"rollout", "attention_gradcam"}
-    assert "memory" in desk.results.refusals["raw_attention"]
+    assert set(backend.results.maps) == {"rollout", "attention_gradcam"}
+    assert "memory" in backend.results.refusals["raw_attention"]
     row = next(row for row in shown.layers_panel.list.layers.rows if row.id == "raw_attention")
     assert (row.state, "memory" in row.reason) == ("refused", True)
 
@@ -436,14 +440,14 @@ def test_every_action_is_in_a_menu_with_a_tip(window):
     assert len(keys) == len(set(keys)), "a shortcut stands twice"
 
 
-def test_the_palette_finds_and_runs_a_command(shown, desk, qtbot):
+def test_the_palette_finds_and_runs_a_command(shown, backend, qtbot):
     shown.actions_["palette"].trigger()
     from vitinspect.app.shell.palette import Palette
 
     palette = shown.findChild(Palette)
     qtbot.keyClicks(palette.field, "grid maps")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
-    assert desk.state.layout == "grid"
+    assert backend.state.layout == "grid"
 
 
 def test_the_sheet_of_shortcuts_opens(shown, qtbot):
@@ -455,7 +459,7 @@ def test_the_sheet_of_shortcuts_opens(shown, qtbot):
     sheet.close()
 
 
-def test_the_dialog_of_settings_sets_them(window, desk, qtbot):
+def test_the_dialog_of_settings_sets_them(window, backend, qtbot):
     window.actions_["settings"].trigger()
     from vitinspect.app.settings import SETTINGS
     from vitinspect.app.shell.settings_dialog import SettingsDialog
@@ -464,52 +468,52 @@ def test_the_dialog_of_settings_sets_them(window, desk, qtbot):
     assert set(dialog.fields) == {setting.name for setting in SETTINGS}
     dialog.fields["map_memory"].setValue(64)
     dialog.close()
-    assert json.loads(desk.settings.path.read_text())["map_memory"] == 64
+    assert json.loads(backend.settings.path.read_text())["map_memory"] == 64
 
 
-def test_limits_count_at_once(shown, desk, settle, home):
+def test_limits_count_at_once(shown, backend, settle, home):
     for i in range(1, 5):
-        desk.state.set(image=desk.state.image.replace(f"picture {i}.", f"picture {i + 1}."))
+        backend.state.set(image=backend.state.image.replace(f"picture {i}.", f"picture {i + 1}."))
         settle()
-    assert len(desk.coordinator.pictures) > 1
-    assert len(desk.coordinator.memory) > 2
+    assert len(backend.coordinator.pictures) > 1
+    assert len(backend.coordinator.memory) > 2
     assert list(map_cache.folder().rglob("*.*"))
-    desk.coordinator.pictures.bound(1)
-    assert len(desk.coordinator.pictures) == 1
-    desk.settings.set("picture_memory", 64)
-    assert desk.coordinator.pictures.most_bytes == 64 << 20
-    desk.settings.set("map_memory", 16)
-    assert desk.coordinator.memory.most_bytes == 16 << 20
-    desk.settings.set("map_disk", 0)
+    backend.coordinator.pictures.bound(1)
+    assert len(backend.coordinator.pictures) == 1
+    backend.settings.set("picture_memory", 64)
+    assert backend.coordinator.pictures.most_bytes == 64 << 20
+    backend.settings.set("map_memory", 16)
+    assert backend.coordinator.memory.most_bytes == 16 << 20
+    backend.settings.set("map_disk", 0)
     settle()
-    assert not desk.coordinator.use_disk
+    assert not backend.coordinator.use_disk
     assert not [path for path in map_cache.folder().rglob("*.*") if path.is_file()]
 
 
-def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, desk):
+def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, backend):
     image = shown.canvas.overlay_image()
-    assert (image.height(), image.width()) == desk.results.picture.size
+    assert (image.height(), image.width()) == backend.results.picture.size
 
 
-def test_the_overlay_lies_where_the_model_looked(shown, desk):
+def test_the_overlay_lies_where_the_model_looked(shown, backend):
     # The first picture is 96 x 64 and the model sees its middle square: left and right of it nothing is painted.
     image = shown.canvas.overlay_image()
-    pixels = desk.results.picture.pixels
+    pixels = backend.results.picture.pixels
     colour = image.pixelColor(2, 30)
     assert (colour.red(), colour.green(), colour.blue()) == tuple(int(v) for v in pixels[30, 2])
     inside = image.pixelColor(48, 30)
     assert (inside.red(), inside.green(), inside.blue()) != tuple(int(v) for v in pixels[30, 48])
 
 
-def test_closing_saves_what_was_shown_and_the_next_window_has_it(window, desk, pictures, qtbot, settle, loader):
-    desk.coordinator.start()
-    desk.state.set(folder=str(pictures), layout="grid", methods=("raw_attention",), opacity=0.2)
+def test_closing_saves_what_was_shown_and_the_next_window_has_it(window, backend, pictures, qtbot, settle, loader):
+    backend.coordinator.start()
+    backend.state.set(folder=str(pictures), layout="grid", methods=("raw_attention",), opacity=0.2)
     settle()
     window.close()
-    from vitinspect.app.main import make_desk
+    from vitinspect.app.main import make_backend
 
     for fresh, wanted in ((False, ("raw_attention",)), (True, ("rollout",))):
-        other, problems = make_desk(None, None, fresh, loader=loader)
+        other, problems = make_backend(None, None, fresh, loader=loader)
         try:
             assert problems == []
             assert other.state.methods == wanted
@@ -521,72 +525,72 @@ def test_closing_saves_what_was_shown_and_the_next_window_has_it(window, desk, p
             other.deleteLater()
 
 
-def test_closing_in_the_middle_of_everything_takes_less_than_two_seconds(window, desk, pictures, qtbot):
-    desk.state.set(folder=str(pictures), methods=("rollout", "attention_gradcam", "integrated_gradients"))
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: desk.worker.busy, timeout=5000)
+def test_closing_in_the_middle_of_everything_takes_less_than_two_seconds(window, backend, pictures, qtbot):
+    backend.state.set(folder=str(pictures), methods=("rollout", "attention_gradcam", "integrated_gradients"))
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: backend.worker.busy, timeout=5000)
     start = time.monotonic()
     window.close()
-    assert desk.close(1.6)
+    assert backend.close(1.6)
     assert time.monotonic() - start < 2
 
 
-def test_a_map_that_was_computed_is_not_computed_again(shown, desk, settle):
+def test_a_map_that_was_computed_is_not_computed_again(shown, backend, settle):
     shown.actions_["next"].trigger()
     settle()
     requests = []
-    desk.worker.started.connect(lambda *a: requests.append(a))
+    backend.worker.started.connect(lambda *a: requests.append(a))
     shown.actions_["previous"].trigger()
     settle()
-    assert desk.results.maps["rollout"].image == "picture 1.png"
+    assert backend.results.maps["rollout"].image == "picture 1.png"
     assert requests == []
 
 
-def test_overlap_with_a_mask_stays_when_the_model_comes_after_the_maps(window, desk, pictures, qtbot, settle):
+def test_overlap_with_a_mask_stays_when_the_model_comes_after_the_maps(window, backend, pictures, qtbot, settle):
     images, masks = pictures.parent / "set" / "images", pictures.parent / "set" / "masks"
     masks.mkdir(parents=True)
     pictures.rename(images)
     mask = np.zeros((64, 96), np.uint8)
     mask[20:50, 30:70] = 255
     Image.fromarray(mask).save(masks / "picture 1.png")
-    desk.state.set(folder=str(images), methods=("rollout",), plots=True)
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: "rollout" in desk.results.overlaps, timeout=30_000)
+    backend.state.set(folder=str(images), methods=("rollout",), plots=True)
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: "rollout" in backend.results.overlaps, timeout=30_000)
     settle()
-    before = desk.results.overlaps["rollout"]
+    before = backend.results.overlaps["rollout"]
     assert 0 < before.iou < 1
     # What happens when maps were found on disk and the model is ready later.
-    desk.results.update(card=replace(desk.results.card))
+    backend.results.update(card=replace(backend.results.card))
     settle()
-    assert desk.results.overlaps["rollout"] == before
+    assert backend.results.overlaps["rollout"] == before
 
 
-def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, desk, settle, qtbot):
-    first = desk.results.maps["rollout"].values
+def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, backend, settle, qtbot):
+    first = backend.results.maps["rollout"].values
     settle()
-    desk.maps.clear()
+    backend.maps.clear()
     requests = []
-    desk.worker.started.connect(lambda *a: requests.append(a))
-    desk.state.set(image=str(desk.listing.path_at(3)))
+    backend.worker.started.connect(lambda *a: requests.append(a))
+    backend.state.set(image=str(backend.listing.path_at(3)))
     settle()
     requests.clear()
-    desk.maps.clear()
-    desk.state.set(image=str(desk.listing.path_at(0)))
+    backend.maps.clear()
+    backend.state.set(image=str(backend.listing.path_at(0)))
     settle()
     assert requests == []
-    assert np.array_equal(desk.results.maps["rollout"].values, first)
+    assert np.array_equal(backend.results.maps["rollout"].values, first)
 
 
 def test_two_windows_can_follow_one_another(qapp, home, loader, pictures, qtbot):
 
     for _ in range(2):
-        desk = Desk(loader=loader)
-        window = MainWindow(desk)
+        backend = Backend(loader=loader)
+        window = MainWindow(backend)
         window.show()
-        desk.state.set(folder=str(pictures))
-        desk.coordinator.start()
-        qtbot.waitUntil(lambda d=desk: bool(d.results.maps), timeout=30_000)
+        backend.state.set(folder=str(pictures))
+        backend.coordinator.start()
+        qtbot.waitUntil(lambda d=backend: bool(d.results.maps), timeout=30_000)
         window.close()
-        assert desk.close(5)
+        assert backend.close(5)
         window.deleteLater()
-        desk.deleteLater()
+        backend.deleteLater()

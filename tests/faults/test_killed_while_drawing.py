@@ -23,16 +23,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
-from vitinspect.app.desk import Desk
+from vitinspect.app.backend import Backend
 from vitinspect.app.shell.window import MainWindow
-desk = Desk(loader=lambda source, device="cpu": (_ for _ in ()).throw(ValueError("no model is needed")))
-window = MainWindow(desk)
+backend = Backend(loader=lambda source, device="cpu": (_ for _ in ()).throw(ValueError("no model is needed")))
+window = MainWindow(backend)
 window.resize(1280, 800)
 window.show()
-desk.state.set(folder=sys.argv[1], image=sys.argv[1] + "/15-starfish.jpg", methods=(), workspace="masks")
-desk.coordinator.start()
-desk.masks.set_annotator("ben")
-while desk.masks.document is None:
+backend.state.set(folder=sys.argv[1], image=sys.argv[1] + "/15-starfish.jpg", methods=(), workspace="masks")
+backend.coordinator.start()
+backend.masks.set_annotator("ben")
+while backend.masks.document is None:
     app.processEvents()
 view = window.workspace_view
 random = np.random.default_rng(0)
@@ -42,7 +42,7 @@ while True:
     spot = view.rect().center()
     spot.setX(x), spot.setY(y)
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
-    print(zlib.crc32(desk.masks.document.values.tobytes()), flush=True)
+    print(zlib.crc32(backend.masks.document.values.tobytes()), flush=True)
 """
 
 

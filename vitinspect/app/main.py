@@ -12,8 +12,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app import logs, theme
+from vitinspect.app.backend import Backend
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.desk import Desk
 from vitinspect.app.shell.window import MainWindow
 from vitinspect.app.widgets.icons import window_icon
 from vitinspect.errors import VitInspectError
@@ -38,16 +38,16 @@ def application() -> QApplication:
     return app
 
 
-def make_desk(
+def make_backend(
     folder: str | None, model: str | None, fresh: bool, *, device: str | None = None, loader: Any = None
-) -> tuple[Desk, list[str]]:
-    """The desk as it was left, with what the command line asks for on top."""
-    desk = Desk(loader=loader)
+) -> tuple[Backend, list[str]]:
+    """What is behind the window, as it was left, with what the command line asks for on top."""
+    backend = Backend(loader=loader)
     problems: list[str] = []
-    state = desk.state
-    state.set(colormap=desk.settings["colormap"], model=desk.settings["model"])
+    state = backend.state
+    state.set(colormap=backend.settings["colormap"], model=backend.settings["model"])
     if not fresh:
-        problems = desk.restore()
+        problems = backend.restore()
     if model:
         state.set(model=model)
     if device:
@@ -67,7 +67,7 @@ def make_desk(
         state.set(image="")
     if state.folder:
         state.set(recent_folders=(state.folder, *(f for f in state.recent_folders if f != state.folder))[:12])
-    return desk, problems
+    return backend, problems
 
 
 def gallery() -> str:
@@ -93,14 +93,14 @@ def run(
     """Open the window until it is closed, and end the process with the exit code; without ``leave`` return it."""
     app = application()
     handler = logs.start()
-    desk, problems = make_desk(folder, model, fresh, device=device, loader=loader)
-    theme.apply(app, desk.settings["theme"])
-    window = MainWindow(desk)
+    backend, problems = make_backend(folder, model, fresh, device=device, loader=loader)
+    theme.apply(app, backend.settings["theme"])
+    window = MainWindow(backend)
     hooks = logs.Hooks(window.message.show_problem)
     hooks.install()
     app.styleHints().colorSchemeChanged.connect(window.apply_theme)
-    window.first_paint.connect(desk.coordinator.start)
-    window.first_paint.connect(desk.save_while_working)
+    window.first_paint.connect(backend.coordinator.start)
+    window.first_paint.connect(backend.save_while_working)
     window.closed.connect(app.quit)
     if problems:
         window.message.show_problem(Problem(" ".join(problems), "", True))
@@ -108,7 +108,7 @@ def run(
     window.show()
     code = app.exec()
     ticks.stop()
-    clean = desk.close(STUCK)
+    clean = backend.close(STUCK)
     hooks.remove()
     logs.stop(handler)
     if leave or not clean:
@@ -118,7 +118,7 @@ def run(
         sys.stderr.flush()
         os._exit(code)
     window.deleteLater()
-    desk.deleteLater()
+    backend.deleteLater()
     app.processEvents()
     return code
 

@@ -36,16 +36,16 @@ def write_screenshot(
     from vitinspect.app.shell.window import MainWindow
 
     app = main.application()
-    desk, _ = main.make_desk(folder, model, True, loader=loader)
-    desk.remembers = False
+    backend, _ = main.make_backend(folder, model, True, loader=loader)
+    backend.remembers = False
     theming.apply(app, theme)
-    window = MainWindow(desk)
+    window = MainWindow(backend)
     try:
         window.resize(*size)
-        desk.state.set(methods=methods, **values)
+        backend.state.set(methods=methods, **values)
         window.show()
-        desk.coordinator.start()
-        wait_until_settled(desk, timeout)
+        backend.coordinator.start()
+        wait_until_settled(backend, timeout)
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not QImageWriter(str(target), b"png").write(window.grab().toImage()):
@@ -53,13 +53,13 @@ def write_screenshot(
         return target
     finally:
         window.close()
-        desk.close(10.0)
+        backend.close(10.0)
         window.deleteLater()
-        desk.deleteLater()
+        backend.deleteLater()
         app.processEvents()
 
 
-def wait_until_settled(desk: Any, timeout: float = 120.0) -> None:
+def wait_until_settled(backend: Any, timeout: float = 120.0) -> None:
     """Let events run until everything that was asked for is there, thumbnails too."""
     from PySide6.QtCore import QEventLoop
     from PySide6.QtWidgets import QApplication
@@ -73,7 +73,7 @@ def wait_until_settled(desk: Any, timeout: float = 120.0) -> None:
             raise DataError(f"The window was not done within {timeout:g} seconds.")
         app.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 50)
         time.sleep(0.01)
-        results = desk.results
-        busy = desk.worker.busy or not desk.background.idle or results.pending or results.progress is not None
-        busy = busy or desk.networks.busy
+        results = backend.results
+        busy = backend.worker.busy or not backend.background.idle or results.pending or results.progress is not None
+        busy = busy or backend.networks.busy
         calm = 0 if busy else calm + 1

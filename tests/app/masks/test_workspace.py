@@ -18,13 +18,13 @@ from vitinspect.app.masks.painting import colour_number, colour_table, painted, 
 
 
 @pytest.fixture
-def drawing(shown, desk, qtbot):
+def drawing(shown, backend, qtbot):
     """The window in the Masks workspace, on a picture of 120 x 60, drawn on by "ben"."""
-    desk.state.set(workspace="masks")
-    desk.masks.set_annotator("ben")
-    path = str(Path(desk.state.folder) / "picture 4.png")
-    desk.state.set(image=path)
-    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.size == (60, 120))
+    backend.state.set(workspace="masks")
+    backend.masks.set_annotator("ben")
+    path = str(Path(backend.state.folder) / "picture 4.png")
+    backend.state.set(image=path)
+    qtbot.waitUntil(lambda: backend.masks.document is not None and backend.masks.document.size == (60, 120))
     shown.workspace_view.setFocus()
     return shown
 
@@ -55,33 +55,33 @@ def _moved(view, spot, button, modifier):
     QApplication.sendEvent(view, event)
 
 
-def mask_of(desk):
-    return desk.masks.document.values
+def mask_of(backend):
+    return backend.masks.document.values
 
 
-def test_a_stroke_is_drawn_undone_and_written_when_the_picture_is_left(drawing, desk, qtbot, pictures):
+def test_a_stroke_is_drawn_undone_and_written_when_the_picture_is_left(drawing, backend, qtbot, pictures):
     view = drawing.workspace_view
     view.tool.work.set(size=10, smooth=False)
     drag(view, (20, 20), (60, 20), (60, 40))
-    drawn = mask_of(desk).copy()
+    drawn = mask_of(backend).copy()
     assert drawn[20, 20:60].all()
     assert drawn[20:40, 60].all()
     assert 400 < drawn.sum() < 900
     drag(view, (60, 20), (60, 20), button=Qt.MouseButton.RightButton)
-    assert not mask_of(desk)[20, 60]
+    assert not mask_of(backend)[20, 60]
     drawing.actions_["undo"].trigger()
-    assert np.array_equal(mask_of(desk), drawn)
-    desk.state.set(image=str(pictures / "picture 1.png"))
+    assert np.array_equal(mask_of(backend), drawn)
+    backend.state.set(image=str(pictures / "picture 1.png"))
     written = pictures / "masks" / "ben" / "picture 4.png"
-    qtbot.waitUntil(lambda: written.is_file() and not any(one.writing for one in desk.masks._open.values()))
+    qtbot.waitUntil(lambda: written.is_file() and not any(one.writing for one in backend.masks._open.values()))
     assert np.array_equal(vi.masks.load(written), drawn)
-    desk.state.set(image=str(pictures / "picture 4.png"))
-    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.size == (60, 120))
+    backend.state.set(image=str(pictures / "picture 4.png"))
+    qtbot.waitUntil(lambda: backend.masks.document is not None and backend.masks.document.size == (60, 120))
     drawing.actions_["undo"].trigger()  # undo is still there
-    assert not mask_of(desk).any()
+    assert not mask_of(backend).any()
 
 
-def test_drawing_goes_on_while_zoomed_and_moved(drawing, desk):
+def test_drawing_goes_on_while_zoomed_and_moved(drawing, backend):
     view = drawing.workspace_view
     view.tool.work.set(size=4, smooth=False)
     view.zoom_by(6.0)
@@ -90,58 +90,58 @@ def test_drawing_goes_on_while_zoomed_and_moved(drawing, desk):
     drag(view, (60, 30), (56, 28))
     QTest.keyRelease(view, Qt.Key.Key_Space)
     assert view.view != before
-    assert not mask_of(desk).any()
+    assert not mask_of(backend).any()
     drag(view, (58, 30), (62, 30))
-    rows, columns = np.nonzero(mask_of(desk))
+    rows, columns = np.nonzero(mask_of(backend))
     assert (columns.min(), columns.max()) == (56, 63)
     assert (rows.min(), rows.max()) == (28, 31)
 
 
-def test_shift_draws_a_straight_line_from_the_last_end(drawing, desk):
+def test_shift_draws_a_straight_line_from_the_last_end(drawing, backend):
     view = drawing.workspace_view
     view.tool.work.set(size=2, smooth=False)
     drag(view, (10, 10), (12, 10))
     drag(view, (50, 40), (50, 40), modifier=Qt.KeyboardModifier.ShiftModifier)
-    assert mask_of(desk)[25, 31]  # on the line between
+    assert mask_of(backend)[25, 31]  # on the line between
 
 
-def test_polygon_rectangle_lasso_and_fill(drawing, desk):
+def test_polygon_rectangle_lasso_and_fill(drawing, backend):
     view = drawing.workspace_view
     drawing.take_tool("mask-rectangle")
     drag(view, (5.5, 5.5), (14.5, 9.5))
-    assert mask_of(desk).sum() == 50
+    assert mask_of(backend).sum() == 50
     drawing.take_tool("mask-polygon")
     for corner in ((30, 10), (50, 10), (50, 30), (99, 50)):
         QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, *corner))
     QTest.keyClick(view, Qt.Key.Key_Backspace)
     QTest.keyClick(view, Qt.Key.Key_Return)
-    assert mask_of(desk)[15, 45]
-    assert not mask_of(desk)[25, 32]
-    assert not mask_of(desk)[40, 70]
+    assert mask_of(backend)[15, 45]
+    assert not mask_of(backend)[25, 32]
+    assert not mask_of(backend)[40, 70]
     drawing.take_tool("mask-lasso")
     drag(view, (70, 10), (90, 10), (90, 30), (70, 30), (70, 11))
-    assert mask_of(desk)[20, 80]
+    assert mask_of(backend)[20, 80]
     drawing.take_tool("mask-fill")
     view.tool.work.set(tolerance=255)
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, 3, 50))
-    assert mask_of(desk).all()
+    assert mask_of(backend).all()
     for _ in range(4):
         drawing.actions_["undo"].trigger()
-    assert not mask_of(desk).any()
+    assert not mask_of(backend).any()
 
 
-def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, desk, qtbot):
-    view, masks = drawing.workspace_view, desk.masks
+def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, backend, qtbot):
+    view, masks = drawing.workspace_view, backend.masks
     masks.add_label("badge")
     drawing.take_tool("mask-rectangle")
     QTest.keyClick(view, Qt.Key.Key_2)
     drag(view, (5.5, 5.5), (9.5, 9.5))
     QTest.keyClick(view, Qt.Key.Key_9)
     drag(view, (20.5, 5.5), (24.5, 9.5))
-    assert sorted(np.unique(mask_of(desk))) == [0, 2, 255]
+    assert sorted(np.unique(mask_of(backend))) == [0, 2, 255]
     QTest.keyClick(view, Qt.Key.Key_0)
     assert masks.document.status == "begun"
-    assert "masks" in desk.problems.current
+    assert "masks" in backend.problems.current
     masks.operate("clear")
     masks.set_label(2)
     masks.operate("clear")
@@ -149,133 +149,133 @@ def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, desk, qtbo
     masks.operate("clear")
     QTest.keyClick(view, Qt.Key.Key_0)
     assert masks.document.status == "nothing"
-    assert "masks" not in desk.problems.current
+    assert "masks" not in backend.problems.current
     QTest.keyClick(view, Qt.Key.Key_P)
     assert view.tool.id == "mask-polygon"
 
 
-def test_blind_mode_hides_the_masks_of_others_and_each_mask_keeps_whether_it_was_so(drawing, desk, pictures, qtbot):
+def test_blind_mode_hides_the_masks_of_others_and_each_mask_keeps_whether_it_was_so(drawing, backend, pictures, qtbot):
     other = AnnotatorFolder(pictures, "anna").mask_path(pictures / "picture 4.png")
     vi.masks.save(np.ones((60, 120), bool), other)
-    desk.masks.set_blind(True)
-    desk.masks.reopen()
+    backend.masks.set_blind(True)
+    backend.masks.reopen()
     view = drawing.workspace_view
-    assert desk.masks.current.others == {}
-    assert not desk.masks.has_map
+    assert backend.masks.current.others == {}
+    assert not backend.masks.has_map
     view.tool.work.set(size=10)
     drag(view, (20, 20), (60, 20))
-    desk.masks.set_status("done")
-    desk.masks.write_all()
-    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
+    backend.masks.set_status("done")
+    backend.masks.write_all()
+    qtbot.waitUntil(lambda: not backend.masks.current.dirty)
     sidecar = AnnotatorFolder(pictures, "ben").sidecar(pictures / "picture 4.png")
     assert (sidecar.status, sidecar.origin.started_from) == ("done", "blank")
 
 
-def test_a_mask_that_begins_with_a_map_says_so(drawing, desk, settle):
+def test_a_mask_that_begins_with_a_map_says_so(drawing, backend, settle):
     settle()
-    assert desk.masks.has_map
-    desk.masks.start_from_map()
-    assert mask_of(desk).any()
-    assert desk.masks.document.origin.started_from.startswith("map ")
-    assert not desk.masks.document.origin.independent
+    assert backend.masks.has_map
+    backend.masks.start_from_map()
+    assert mask_of(backend).any()
+    assert backend.masks.document.origin.started_from.startswith("map ")
+    assert not backend.masks.document.origin.independent
 
 
-def test_a_file_that_somebody_else_changed_is_not_overwritten(drawing, desk, pictures, qtbot, monkeypatch):
+def test_a_file_that_somebody_else_changed_is_not_overwritten(drawing, backend, pictures, qtbot, monkeypatch):
     from vitinspect.app.shell.workspaces import masks as workspace
 
     monkeypatch.setattr(workspace, "_ask", lambda window, one: None)
     view, path = drawing.workspace_view, pictures / "masks" / "ben" / "picture 4.png"
     view.tool.work.set(size=10)
     drag(view, (20, 20), (60, 20))
-    mine = mask_of(desk).copy()
+    mine = mask_of(backend).copy()
     path.parent.mkdir(parents=True)
     Image.fromarray(np.full((60, 120), 255, np.uint8)).save(path)
     asked = []
-    desk.masks.conflict.connect(asked.append)
-    desk.masks.write_all()
+    backend.masks.conflict.connect(asked.append)
+    backend.masks.write_all()
     qtbot.waitUntil(lambda: bool(asked))
     assert (vi.masks.load(path) == 1).all()
-    assert np.array_equal(mask_of(desk), mine)
-    desk.masks.resolve(asked[0], "both")
-    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
+    assert np.array_equal(mask_of(backend), mine)
+    backend.masks.resolve(asked[0], "both")
+    qtbot.waitUntil(lambda: not backend.masks.current.dirty)
     assert np.array_equal(vi.masks.load(path), mine)
     assert (vi.masks.load(path.with_name("picture 4 (other 1).png")) == 1).all()
-    assert "masks" not in desk.problems.current
+    assert "masks" not in backend.problems.current
 
 
-def test_a_folder_that_cannot_be_written_keeps_the_work_until_it_can(drawing, desk, pictures, qtbot):
+def test_a_folder_that_cannot_be_written_keeps_the_work_until_it_can(drawing, backend, pictures, qtbot):
     (pictures / "masks").write_text("in the way")
     drag(drawing.workspace_view, (20, 20), (60, 20))
-    desk.masks.write_all()
-    qtbot.waitUntil(lambda: "masks" in desk.problems.current)
-    assert "recovery" in desk.problems.current["masks"].message
-    assert desk.masks.current.dirty
-    assert desk.masks.current.journal.path.is_file()
+    backend.masks.write_all()
+    qtbot.waitUntil(lambda: "masks" in backend.problems.current)
+    assert "recovery" in backend.problems.current["masks"].message
+    assert backend.masks.current.dirty
+    assert backend.masks.current.journal.path.is_file()
     (pictures / "masks").unlink()
-    desk.masks.write_all()
-    qtbot.waitUntil(lambda: not desk.masks.current.dirty)
-    assert "masks" not in desk.problems.current
-    assert not desk.masks.current.journal.path.exists()
+    backend.masks.write_all()
+    qtbot.waitUntil(lambda: not backend.masks.current.dirty)
+    assert "masks" not in backend.problems.current
+    assert not backend.masks.current.journal.path.exists()
 
 
-def test_what_a_dead_window_left_is_offered_and_restored(drawing, desk, pictures, qtbot):
+def test_what_a_dead_window_left_is_offered_and_restored(drawing, backend, pictures, qtbot):
     drag(drawing.workspace_view, (20, 20), (60, 20))
-    drawn = mask_of(desk).copy()
-    one = desk.masks.current
+    drawn = mask_of(backend).copy()
+    one = backend.masks.current
     data = one.journal.path.read_bytes()
-    desk.masks.close()
+    backend.masks.close()
     for path in ((pictures / "masks" / "ben" / "picture 4.png"), one.folder.sidecar_path(one.image)):
         path.unlink()
     one.journal.path.write_bytes(data)  # as if the process had been killed
-    desk.masks._open.clear()
-    desk.masks._current = None
-    desk.masks.active = False
-    desk.masks.activate(True)
-    assert [found.title for found in desk.masks.recovered] == ["picture 4.png by ben"]
-    assert not mask_of(desk).any()
-    desk.masks.restore(desk.masks.recovered[0])
-    assert np.array_equal(mask_of(desk), drawn)
-    assert desk.masks.recovered == []
+    backend.masks._open.clear()
+    backend.masks._current = None
+    backend.masks.active = False
+    backend.masks.activate(True)
+    assert [found.title for found in backend.masks.recovered] == ["picture 4.png by ben"]
+    assert not mask_of(backend).any()
+    backend.masks.restore(backend.masks.recovered[0])
+    assert np.array_equal(mask_of(backend), drawn)
+    assert backend.masks.recovered == []
     assert not one.journal.path.exists()
 
 
-def test_done_goes_on_in_the_order_of_the_study(shown, desk, pictures, qtbot):
+def test_done_goes_on_in_the_order_of_the_study(shown, backend, pictures, qtbot):
     study = init_study(pictures, ["ben"], seed=5, repeat=2, instruction="Mark it.")
-    desk.state.set(workspace="masks")
-    desk.masks.set_annotator("ben")
-    qtbot.waitUntil(lambda: desk.masks.document is not None)
-    assert desk.masks.blind
+    backend.state.set(workspace="masks")
+    backend.masks.set_annotator("ben")
+    qtbot.waitUntil(lambda: backend.masks.document is not None)
+    assert backend.masks.blind
     order = study.order("ben")
-    desk.state.set(image=str(pictures / order[0].image))
+    backend.state.set(image=str(pictures / order[0].image))
     seen = []
     context = shown.contexts["masks"]
     for _ in order:
-        qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.status == "none")
-        seen.append((os.path.basename(desk.state.image), desk.masks.repeated))
+        qtbot.waitUntil(lambda: backend.masks.document is not None and backend.masks.document.status == "none")
+        seen.append((os.path.basename(backend.state.image), backend.masks.repeated))
         QTest.mouseClick(context.nothing, Qt.MouseButton.LeftButton)
         qtbot.wait(20)
     assert seen == [(turn.image, turn.repeated) for turn in order]
-    desk.masks.write_all()
-    qtbot.waitUntil(lambda: not any(one.dirty or one.writing for one in desk.masks._open.values()))
+    backend.masks.write_all()
+    qtbot.waitUntil(lambda: not any(one.dirty or one.writing for one in backend.masks._open.values()))
     assert len(list((pictures / "repeats" / "ben").glob("*.png"))) == 2
-    assert desk.masks.progress()[:2] == (8, 8)
+    assert backend.masks.progress()[:2] == (8, 8)
 
 
-def test_the_list_of_pictures_shows_how_far_each_mask_is(drawing, desk, pictures):
+def test_the_list_of_pictures_shows_how_far_each_mask_is(drawing, backend, pictures):
     path = str(pictures / "picture 4.png")
     assert drawing.facts.of(path).detail == "not yet"
     drag(drawing.workspace_view, (20, 20), (60, 20))
     assert drawing.facts.of(path).detail.startswith("begun")
-    desk.masks.set_status("done")
+    backend.masks.set_status("done")
     assert drawing.facts.of(path).detail.startswith("done")
-    desk.state.set(workspace="inspect")
+    backend.state.set(workspace="inspect")
     assert not drawing.facts.of(path).detail.startswith("done")
 
 
-def test_the_model_and_its_predictions_are_not_above_the_drawing(drawing, desk):
+def test_the_model_and_its_predictions_are_not_above_the_drawing(drawing, backend):
     assert not drawing.context.isVisible()
     assert drawing.contexts["masks"].isVisible()
-    desk.state.set(workspace="inspect")
+    backend.state.set(workspace="inspect")
     assert drawing.context.isVisible()
     assert not drawing.contexts["masks"].isVisible()
 
@@ -301,78 +301,78 @@ def test_an_outline_is_in_the_labels_colour_on_a_black_edge():
     assert picture[0, 0] == 0
 
 
-def test_a_click_beside_the_picture_fills_nothing_but_a_brush_reaches_in(drawing, desk):
+def test_a_click_beside_the_picture_fills_nothing_but_a_brush_reaches_in(drawing, backend):
     view = drawing.workspace_view
     drawing.take_tool("mask-fill")
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(1, 1))
-    assert not mask_of(desk).any()
+    assert not mask_of(backend).any()
     drawing.take_tool("mask-brush")
     view.tool.work.set(size=30)
     drag(view, (-5, 30), (-5, 30))
-    assert mask_of(desk)[30, :9].all()
-    assert not mask_of(desk)[30, 11:].any()
+    assert mask_of(backend)[30, :9].all()
+    assert not mask_of(backend)[30, 11:].any()
 
 
-def test_the_list_can_show_only_pictures_at_one_point(drawing, desk, pictures, qtbot):
+def test_the_list_can_show_only_pictures_at_one_point(drawing, backend, pictures, qtbot):
     drag(drawing.workspace_view, (20, 20), (60, 20))
     assert list(drawing.browser.chips.buttons) == ["status"]
     drawing.browser.chips.changed.emit("status", "begun")
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == 1)
-    assert desk.listing.path_at(0) == str(pictures / "picture 4.png")
-    desk.state.set(workspace="inspect")
-    qtbot.waitUntil(lambda: desk.listing.rowCount() == 6)
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == 1)
+    assert backend.listing.path_at(0) == str(pictures / "picture 4.png")
+    backend.state.set(workspace="inspect")
+    qtbot.waitUntil(lambda: backend.listing.rowCount() == 6)
     assert "status" not in drawing.browser.chips.buttons
 
 
-def test_masks_of_other_tools_come_in_and_go_out(drawing, desk, pictures, tmp_path, qtbot):
+def test_masks_of_other_tools_come_in_and_go_out(drawing, backend, pictures, tmp_path, qtbot):
     from vitinspect.app.masks.exchange_menu import CAUSE, exchange_menu, export_to, import_from
 
     mask = np.zeros((60, 120), np.uint8)
     mask[10:20, 30:50] = 1
     vi.masks.save(mask, tmp_path / "a.json", image=pictures / "picture 4.png", format="coco")
     import_from(drawing, tmp_path / "a.json")
-    qtbot.waitUntil(lambda: desk.masks.document is not None and desk.masks.document.values.any())
-    assert np.array_equal(mask_of(desk), mask)
+    qtbot.waitUntil(lambda: backend.masks.document is not None and backend.masks.document.values.any())
+    assert np.array_equal(mask_of(backend), mask)
     export_to(drawing, tmp_path / "out", "cvat")
     qtbot.waitUntil(lambda: (tmp_path / "out" / "ben.xml").is_file())
     assert np.array_equal(vi.masks.load_all(tmp_path / "out" / "ben.xml")["picture 4.png"]["foreground"], mask)
     import_from(drawing, tmp_path / "a.json")  # there already: said, and left as it is
-    qtbot.waitUntil(lambda: CAUSE in desk.problems.current)
+    qtbot.waitUntil(lambda: CAUSE in backend.problems.current)
     menu = exchange_menu(drawing)
     assert len([a for a in menu.actions() if not a.isSeparator()]) == 7
     menu.deleteLater()
 
 
-def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, desk, pictures):
-    desk.masks.set_blind(True)
-    desk.state.set(image=str(pictures / "picture 4.png"))
-    desk.masks._open.clear()
-    desk.masks.reopen()
-    assert desk.masks.document.origin.blind
+def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, backend, pictures):
+    backend.masks.set_blind(True)
+    backend.state.set(image=str(pictures / "picture 4.png"))
+    backend.masks._open.clear()
+    backend.masks.reopen()
+    assert backend.masks.document.origin.blind
     drag(drawing.workspace_view, (20, 20), (60, 20))
-    desk.state.set(workspace="inspect")
-    desk.state.set(workspace="masks")
-    assert not desk.masks.document.origin.blind
+    backend.state.set(workspace="inspect")
+    backend.state.set(workspace="masks")
+    assert not backend.masks.document.origin.blind
 
 
-def test_keys_that_no_tool_has_go_to_the_window(drawing, desk, pictures, qtbot):
+def test_keys_that_no_tool_has_go_to_the_window(drawing, backend, pictures, qtbot):
     view = drawing.workspace_view
     QTest.keyClick(view, Qt.Key.Key_J)
     assert view.tool.id == "mask-brush"
     QTest.keyClick(view, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: desk.state.image == str(pictures / "picture 5.png"))
+    qtbot.waitUntil(lambda: backend.state.image == str(pictures / "picture 5.png"))
 
 
-def test_undo_is_offered_beside_the_tools(drawing, desk):
+def test_undo_is_offered_beside_the_tools(drawing, backend):
     drag(drawing.workspace_view, (20, 20), (60, 20))
     assert drawing.strip.buttons["undo"].isEnabled()
     QTest.mouseClick(drawing.strip.buttons["undo"], Qt.MouseButton.LeftButton)
-    assert not mask_of(desk).any()
+    assert not mask_of(backend).any()
 
 
-def test_the_options_of_a_tool_go_with_its_workspace(drawing, desk):
+def test_the_options_of_a_tool_go_with_its_workspace(drawing, backend):
     assert drawing.options.isVisible()
-    desk.state.set(workspace="people")
+    backend.state.set(workspace="people")
     assert not drawing.options.isVisible()
-    desk.state.set(workspace="masks")
+    backend.state.set(workspace="masks")
     assert drawing.options.isVisible()

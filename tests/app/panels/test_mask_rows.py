@@ -12,7 +12,7 @@ from vitinspect.scores.masks import overlap
 
 
 @pytest.fixture
-def masked(shown, desk, pictures, settle):
+def masked(shown, backend, pictures, settle):
     """The window on a picture with a truth and two annotators."""
     for i, place in enumerate(("", "DR", "MK")):
         mask = np.zeros((64, 96), np.uint8)
@@ -20,9 +20,9 @@ def masked(shown, desk, pictures, settle):
         folder = pictures.parent / "masks" / place
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(mask).save(folder / "picture 1.png")
-    desk.overlaps.masks.forget()
-    desk.mask_layers.follow()
-    desk.state.set(plots=True)
+    backend.overlaps.masks.forget()
+    backend.mask_layers.follow()
+    backend.state.set(plots=True)
     settle()
     return shown
 
@@ -47,7 +47,7 @@ def test_each_mask_has_a_row_with_its_share_and_no_number(masked) -> None:
     assert truth.note == "14.6 %"
 
 
-def test_the_eye_of_a_mask_takes_its_outline_away(masked, desk) -> None:
+def test_the_eye_of_a_mask_takes_its_outline_away(masked, backend) -> None:
     before = pixels(masked.canvas)
     masked.layers_panel.list.eye_toggled.emit("truth")
     assert not np.array_equal(pixels(masked.canvas), before)
@@ -55,53 +55,53 @@ def test_the_eye_of_a_mask_takes_its_outline_away(masked, desk) -> None:
     assert np.array_equal(pixels(masked.canvas), before)
 
 
-def test_a_click_on_a_row_and_its_button_score_against_that_mask_and_the_table_says_so(masked, desk, settle) -> None:
+def test_a_click_on_a_row_and_its_button_score_against_that_mask_and_the_table_says_so(masked, backend, settle) -> None:
     scores = masked.bottom.tab("scores")
     assert "masks/picture 1.png" in scores.about.text()
-    before = desk.results.overlaps["rollout"].iou
-    desk.state.set(selected="annotator MK")
+    before = backend.results.overlaps["rollout"].iou
+    backend.state.set(selected="annotator MK")
     masked.layers_panel.properties.mask_form.scoring.click()
     settle()
     assert "MK/picture 1.png" in scores.about.text()
     assert "as chosen" in scores.about.text()
-    shown, cut = desk.results.all_maps["rollout"], desk.results.cuts["rollout"]
+    shown, cut = backend.results.all_maps["rollout"], backend.results.cuts["rollout"]
     placed = shown.placed
     placement = Placement(placed.input_size, placed.original_size, placed.box)
     inside = placement.mask_to_input(np.ones(placed.original_size, np.uint8))
-    seen = np.where(inside, placement.mask_to_input(desk.results.masks["annotator MK"].values), 255)
+    seen = np.where(inside, placement.mask_to_input(backend.results.masks["annotator MK"].values), 255)
     values = resize(shown.values, placed.input_size)
     expected = overlap(values > cut.level, seen, values, ignore=255)
-    assert desk.results.overlaps["rollout"].iou == pytest.approx(expected.iou)
+    assert backend.results.overlaps["rollout"].iou == pytest.approx(expected.iou)
     assert expected.iou != before
     masked.layers_panel.properties.mask_form.scoring.click()
     settle()
-    assert desk.results.overlaps["rollout"].iou == pytest.approx(before)
+    assert backend.results.overlaps["rollout"].iou == pytest.approx(before)
 
 
-def test_a_consensus_is_added_from_the_menu_and_can_be_scored_against(masked, desk, settle) -> None:
+def test_a_consensus_is_added_from_the_menu_and_can_be_scored_against(masked, backend, settle) -> None:
     menu = masked.layers_panel.menu("annotator DR")
     assert "Add consensus of annotators" in texts(menu)
     ways = next(a.menu() for a in menu.actions() if a.text() == "Add consensus of annotators")
     assert texts(ways) == ["Majority", "STAPLE", "Union", "Intersection"]
     next(a for a in ways.actions() if a.text() == "Intersection").trigger()
     settle()
-    assert np.array_equal(desk.results.masks["consensus"].values, desk.results.masks["annotator DR"].values)
+    assert np.array_equal(backend.results.masks["consensus"].values, backend.results.masks["annotator DR"].values)
     masked.layers_panel.score_against("consensus")
     settle()
     assert "consensus (intersection) of DR, MK" in masked.bottom.tab("scores").about.text()
 
 
-def test_delete_closes_the_eye_of_a_found_mask_and_it_cannot_be_duplicated(masked, desk) -> None:
-    desk.state.set(selected="truth")
+def test_delete_closes_the_eye_of_a_found_mask_and_it_cannot_be_duplicated(masked, backend) -> None:
+    backend.state.set(selected="truth")
     assert not masked.layers_panel.delete.isEnabled()
     masked.layers_panel.list.delete_wanted.emit("truth")
-    assert not desk.state.layer("truth").visible
+    assert not backend.state.layer("truth").visible
     masked.layers_panel.list.duplicate_wanted.emit("truth")
-    assert [layer.id for layer in desk.state.layers].count("truth") == 1
+    assert [layer.id for layer in backend.state.layers].count("truth") == 1
     assert {"Duplicate", "Delete"}.isdisjoint(texts(masked.layers_panel.menu("truth")))
 
 
-def test_the_masks_go_with_their_picture(masked, desk, settle) -> None:
+def test_the_masks_go_with_their_picture(masked, backend, settle) -> None:
     masked.actions_["next"].trigger()
     settle()
-    assert [layer.id for layer in desk.state.layers] == ["rollout"]
+    assert [layer.id for layer in backend.state.layers] == ["rollout"]

@@ -48,22 +48,22 @@ def annotated(pictures: Path) -> Path:
 
 
 @pytest.fixture
-def opened(window, desk, annotated, qtbot):
+def opened(window, backend, annotated, qtbot):
     """The window in the workspace, with two methods and their fusion, and nothing evaluated."""
-    desk.state.set(folder=str(annotated / "images"), methods=("rollout", "legrad"), fusion=True)
-    desk.coordinator.start()
-    qtbot.waitUntil(lambda: len(desk.results.all_maps) == 3 and not desk.results.pending, timeout=30_000)
-    desk.state.set(workspace="people")
-    qtbot.waitUntil(lambda: desk.people.found is not None)
+    backend.state.set(folder=str(annotated / "images"), methods=("rollout", "legrad"), fusion=True)
+    backend.coordinator.start()
+    qtbot.waitUntil(lambda: len(backend.results.all_maps) == 3 and not backend.results.pending, timeout=30_000)
+    backend.state.set(workspace="people")
+    qtbot.waitUntil(lambda: backend.people.found is not None)
     return window
 
 
-def evaluate(desk, tiny) -> None:
+def evaluate(backend, tiny) -> None:
     """What the command of the window does, with the model of the tests."""
     from vitinspect.cli.evaluate import add_arguments, make_plan
     from vitinspect.evaluation.runner import run
 
-    settings = desk.people.settings()
+    settings = backend.people.settings()
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     arguments = parser.parse_args(shlex.split(settings.command)[2:])
@@ -71,10 +71,10 @@ def evaluate(desk, tiny) -> None:
 
 
 @pytest.fixture
-def evaluated(opened, desk, tiny, qtbot):
-    evaluate(desk, tiny)
-    desk.people.follow()
-    qtbot.waitUntil(lambda: desk.people.found is not None and desk.people.found.among is not None, timeout=20_000)
+def evaluated(opened, backend, tiny, qtbot):
+    evaluate(backend, tiny)
+    backend.people.follow()
+    qtbot.waitUntil(lambda: backend.people.found is not None and backend.people.found.among is not None, timeout=20_000)
     return opened
 
 
@@ -86,7 +86,7 @@ def panel_of(window):
     return window.properties.part("people")
 
 
-def test_before_an_evaluation_the_window_says_what_it_takes(opened, desk):
+def test_before_an_evaluation_the_window_says_what_it_takes(opened, backend):
     view, panel = view_of(opened), panel_of(opened)
     assert "3 people drew masks here" in view.empty.sentence.text()
     assert [b.text() for b in view.empty.buttons] == ["Evaluate this folder"]
@@ -96,25 +96,25 @@ def test_before_an_evaluation_the_window_says_what_it_takes(opened, desk):
     command = QGuiApplication.clipboard().text()
     assert command.startswith("vitinspect evaluate ")
     assert "--methods rollout,legrad" in command
-    assert f"--out {desk.people.settings().folder}" in command
+    assert f"--out {backend.people.settings().folder}" in command
 
 
-def test_another_folder_is_looked_at_anew(evaluated, desk, tmp_path, qtbot):
+def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
     bare = tmp_path / "bare"
     bare.mkdir()
     Image.new("RGB", (40, 40)).save(bare / "p.png")
-    desk.state.set(folder=str(bare))
-    assert desk.people.found is None
-    qtbot.waitUntil(lambda: desk.people.found is not None)
+    backend.state.set(folder=str(bare))
+    assert backend.people.found is None
+    qtbot.waitUntil(lambda: backend.people.found is not None)
     assert "no masks of people" in view_of(evaluated).empty.sentence.text()
     assert not panel_of(evaluated).picture.isVisible()
 
 
-def test_masks_that_started_from_a_map_count_only_when_they_are_asked_for(evaluated, desk, annotated, qtbot):
+def test_masks_that_started_from_a_map_count_only_when_they_are_asked_for(evaluated, backend, annotated, qtbot):
     facts = {"vitinspect": "mask", "status": "done", "origin": {"blind": True, "started_from": "map rollout"}}
     for path in (annotated / "masks").rglob("*.png"):
         path.with_name(path.stem + ".mask.json").write_text(json.dumps(facts))
-    desk.people.follow()
+    backend.people.follow()
     view = view_of(evaluated)
     qtbot.waitUntil(lambda: "There are no masks" in view.empty.sentence.text())
     (include,) = view.empty.buttons
@@ -124,10 +124,10 @@ def test_masks_that_started_from_a_map_count_only_when_they_are_asked_for(evalua
     assert panel_of(evaluated).include.text() == "Leave them out"
 
 
-def test_table_and_sentence_are_those_of_the_command_line(evaluated, desk):
+def test_table_and_sentence_are_those_of_the_command_line(evaluated, backend):
     view = view_of(evaluated)
-    settings = desk.people.settings()
-    plain = among_people(SavedMaps(settings.folder, gather([settings.data]).masks), desk.people.candidates())
+    settings = backend.people.settings()
+    plain = among_people(SavedMaps(settings.folder, gather([settings.data]).masks), backend.people.candidates())
     ceiling = plain.ceiling()
     assert view.sentence.text() == ceiling.sentence("Rollout")
     rows = {row.name: row for row in view.table.pictures.rows}
@@ -144,63 +144,63 @@ def test_table_and_sentence_are_those_of_the_command_line(evaluated, desk):
     assert panel_of(evaluated).done.text() == "6 of 6"
 
 
-def test_the_picture_is_painted_with_hits_and_misses_of_the_selected_layer(evaluated, desk, qtbot):
-    one = desk.people.found.among.pictures[2]
+def test_the_picture_is_painted_with_hits_and_misses_of_the_selected_layer(evaluated, backend, qtbot):
+    one = backend.people.found.among.pictures[2]
     view_of(evaluated).scatter.chosen.emit(str(one.path))
-    assert desk.state.image == str(one.path)
-    qtbot.waitUntil(lambda: desk.people.detail is not None)
-    first = desk.people.detail
+    assert backend.state.image == str(one.path)
+    qtbot.waitUntil(lambda: backend.people.detail is not None)
+    first = backend.people.detail
     hits, alarms = int((first.kinds == HIT).sum()), int((first.kinds == FALSE_ALARM).sum())
     assert hits / (hits + alarms) == pytest.approx(one.maps["Rollout"]["majority"]["precision"])
     assert panel_of(evaluated).picture.image is not None
-    desk.people.set_against("cem")
-    qtbot.waitUntil(lambda: desk.people.detail is not None and desk.people.detail is not first)
-    kinds = desk.people.detail.kinds
+    backend.people.set_against("cem")
+    qtbot.waitUntil(lambda: backend.people.detail is not None and backend.people.detail is not first)
+    kinds = backend.people.detail.kinds
     hits, alarms = int((kinds == HIT).sum()), int((kinds == FALSE_ALARM).sum())
     assert hits / (hits + alarms) == pytest.approx(one.maps["Rollout"]["cem"]["precision"])
     assert "against cem" in panel_of(evaluated).why.text()
 
 
-def test_a_click_on_a_map_selects_its_layer_and_the_sentence_follows(evaluated, desk, qtbot):
+def test_a_click_on_a_map_selects_its_layer_and_the_sentence_follows(evaluated, backend, qtbot):
     view = view_of(evaluated)
     view.ceiling.chosen.emit("LeGrad")
-    assert desk.state.selected == "legrad"
+    assert backend.state.selected == "legrad"
     assert view.sentence.text().startswith(("LeGrad", "Whether LeGrad"))
     view.scope.chosen.emit(True)
     assert "On this picture LeGrad" in view.sentence.text()
-    desk.state.set(image=str(Path(desk.state.folder) / "picture 6.png"))
+    backend.state.set(image=str(Path(backend.state.folder) / "picture 6.png"))
     assert "no masks" in view.sentence.text()
 
 
-def test_another_threshold_is_compared_anew(evaluated, desk, qtbot):
-    before = desk.people.found.among.means("Rollout")["ann"]["recall"]
-    desk.state.edit_layer("rollout", threshold_mode="top_fraction", threshold_value=0.9)
-    qtbot.waitUntil(lambda: desk.people.found.among.means("Rollout")["ann"]["recall"] > before, timeout=20_000)
+def test_another_threshold_is_compared_anew(evaluated, backend, qtbot):
+    before = backend.people.found.among.means("Rollout")["ann"]["recall"]
+    backend.state.edit_layer("rollout", threshold_mode="top_fraction", threshold_value=0.9)
+    qtbot.waitUntil(lambda: backend.people.found.among.means("Rollout")["ann"]["recall"] > before, timeout=20_000)
     assert evaluated.contexts["people"].cutting.value == "top_fraction"
 
 
-def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, desk, qtbot):
+def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, backend, qtbot):
     panel = panel_of(evaluated)
     assert panel.rank.isEnabled()
     panel.rank.click()
-    qtbot.waitUntil(lambda: desk.people.ranking is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: backend.people.ranking is not None, timeout=20_000)
     tab = evaluated.bottom_of("people").stack.currentWidget()
-    assert desk.state.plots
+    assert backend.state.plots
     assert "A best of many is also a best by chance" in tab.said.text()
-    winner = desk.people.ranking.candidates[desk.people.ranking.winner]
+    winner = backend.people.ranking.candidates[backend.people.ranking.winner]
     if winner.ways > 1:
-        fused = desk.state.selected_layer
-        desk.state.edit("remove", layering.remove(desk.state.layers, "fused"))
+        fused = backend.state.selected_layer
+        backend.state.edit("remove", layering.remove(backend.state.layers, "fused"))
         assert fused is not None
     tab.apply.click()
-    assert set(dict(desk.people._keys(desk.state.selected_layer))) == set(winner.keys)
-    written = Path(desk.state.folder).parent / "ranking.csv"
-    desk.people.export_ranking(str(written))
+    assert set(dict(backend.people._keys(backend.state.selected_layer))) == set(winner.keys)
+    written = Path(backend.state.folder).parent / "ranking.csv"
+    backend.people.export_ranking(str(written))
     assert winner.name in written.read_text()
 
 
-def test_an_evaluation_is_started_watched_and_stopped(opened, desk, qtbot):
-    people, panel = desk.people, panel_of(opened)
+def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
+    people, panel = backend.people, panel_of(opened)
     people.process.program = (sys.executable, "-c", WAITING)
     panel.begin.click()
     qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
@@ -209,23 +209,23 @@ def test_an_evaluation_is_started_watched_and_stopped(opened, desk, qtbot):
     panel.halt.click()
     assert panel.done.text() == "stopping"
     qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
-    assert not desk.problems.current
+    assert not backend.problems.current
     qtbot.waitUntil(lambda: panel.begin.isEnabled())
 
 
-def test_what_an_evaluation_died_of_is_told(opened, desk, qtbot):
-    people = desk.people
+def test_what_an_evaluation_died_of_is_told(opened, backend, qtbot):
+    people = backend.people
     people.process.program = (sys.executable, "-c", "import sys; sys.exit('the disk is full')")
     people.start()
     qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
     qtbot.waitUntil(lambda: people._asked is None)
-    assert desk.problems.current["evaluation of the folder"].message == "the disk is full"
+    assert backend.problems.current["evaluation of the folder"].message == "the disk is full"
 
 
-def test_closing_the_window_ends_the_evaluation(opened, desk, qtbot):
-    people = desk.people
+def test_closing_the_window_ends_the_evaluation(opened, backend, qtbot):
+    people = backend.people
     people.process.program = (sys.executable, "-c", "import time; print('going', flush=True); time.sleep(60)")
     people.start()
     qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
-    assert desk.close(10)
+    assert backend.close(10)
     assert not people.process.running

@@ -47,7 +47,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def desk(qapp, data: Path):
+def backend(qapp, data: Path):
     made = SimpleNamespace(state=State(), results=Results(), pool=ScriptedPool(), blind=False, data=data)
     made.finder = MaskFinder()
     made.service = MaskLayers(made.state, made.results, made.pool, made.finder, lambda: made.blind)
@@ -67,133 +67,133 @@ def desk(qapp, data: Path):
     made.pool.close(1)
 
 
-def masks(desk) -> list[str]:
-    return [layer.id for layer in desk.state.layers if not layer.is_map]
+def masks(backend) -> list[str]:
+    return [layer.id for layer in backend.state.layers if not layer.is_map]
 
 
-def test_each_mask_is_a_layer_below_the_maps_with_its_kind_and_name(desk) -> None:
-    desk.show("a")
-    assert [(layer.kind, layer.title) for layer in desk.state.layers] == [
+def test_each_mask_is_a_layer_below_the_maps_with_its_kind_and_name(backend) -> None:
+    backend.show("a")
+    assert [(layer.kind, layer.title) for layer in backend.state.layers] == [
         ("map", "Attention rollout"),
         ("truth", "Truth: bee"),
         ("annotator", "DR: bee"),
         ("annotator", "MK: bee"),
     ]
-    assert np.array_equal(desk.results.masks["truth"].values, box(5, 5, 20, 20) > 0)
-    assert desk.results.masks["truth"].share == pytest.approx(15 * 15 / (40 * 60))
+    assert np.array_equal(backend.results.masks["truth"].values, box(5, 5, 20, 20) > 0)
+    assert backend.results.masks["truth"].share == pytest.approx(15 * 15 / (40 * 60))
 
 
-def test_the_next_picture_has_its_own_masks_and_the_eyes_stay(desk) -> None:
-    desk.show("a")
-    colour = desk.state.layer("annotator MK").colour
-    assert [layer.visible for layer in desk.state.layers[1:]] == [True, False, False]
-    desk.state.edit_layer("annotator DR", visible=True)
-    desk.show("b")
-    assert masks(desk) == ["annotator MK"]
-    assert not desk.state.layer("annotator MK").visible
-    assert np.array_equal(desk.results.masks["annotator MK"].values, box(1, 1, 9, 9) > 0)
-    desk.show("c")
-    assert masks(desk) == []
-    assert desk.results.masks == {}
-    desk.show("a")
-    assert not desk.state.layer("annotator MK").visible
-    assert desk.state.layer("annotator MK").colour == colour
-    assert desk.state.layer("annotator DR").visible
+def test_the_next_picture_has_its_own_masks_and_the_eyes_stay(backend) -> None:
+    backend.show("a")
+    colour = backend.state.layer("annotator MK").colour
+    assert [layer.visible for layer in backend.state.layers[1:]] == [True, False, False]
+    backend.state.edit_layer("annotator DR", visible=True)
+    backend.show("b")
+    assert masks(backend) == ["annotator MK"]
+    assert not backend.state.layer("annotator MK").visible
+    assert np.array_equal(backend.results.masks["annotator MK"].values, box(1, 1, 9, 9) > 0)
+    backend.show("c")
+    assert masks(backend) == []
+    assert backend.results.masks == {}
+    backend.show("a")
+    assert not backend.state.layer("annotator MK").visible
+    assert backend.state.layer("annotator MK").colour == colour
+    assert backend.state.layer("annotator DR").visible
 
 
-def test_masks_of_people_alone_are_seen_at_once(desk) -> None:
-    desk.show("b")
-    assert desk.state.layer("annotator MK").visible
+def test_masks_of_people_alone_are_seen_at_once(backend) -> None:
+    backend.show("b")
+    assert backend.state.layer("annotator MK").visible
 
 
-def test_until_the_next_pictures_masks_are_read_those_of_the_last_are_not_shown(desk) -> None:
-    desk.show("a")
-    path = str(desk.data / "images" / "b.png")
-    desk.results.update(picture=decode(path))
-    assert desk.results.masks == {}
+def test_until_the_next_pictures_masks_are_read_those_of_the_last_are_not_shown(backend) -> None:
+    backend.show("a")
+    path = str(backend.data / "images" / "b.png")
+    backend.results.update(picture=decode(path))
+    assert backend.results.masks == {}
 
 
-def test_undo_brings_back_no_mask_of_another_picture(desk) -> None:
-    desk.show("a")
-    desk.state.add_map("lrp")
-    desk.show("c")
-    desk.state.undo()
-    assert masks(desk) == []
+def test_undo_brings_back_no_mask_of_another_picture(backend) -> None:
+    backend.show("a")
+    backend.state.add_map("lrp")
+    backend.show("c")
+    backend.state.undo()
+    assert masks(backend) == []
 
 
-def test_the_order_that_a_person_gives_stays(desk) -> None:
-    desk.show("a")
-    desk.state.edit("Move", layering.move(desk.state.layers, "annotator MK", 0))
-    desk.service.follow()
-    assert desk.state.layers[0].id == "annotator MK"
+def test_the_order_that_a_person_gives_stays(backend) -> None:
+    backend.show("a")
+    backend.state.edit("Move", layering.move(backend.state.layers, "annotator MK", 0))
+    backend.service.follow()
+    assert backend.state.layers[0].id == "annotator MK"
 
 
-def test_a_consensus_is_that_of_the_library_and_follows_the_picture(desk) -> None:
-    desk.show("a")
-    layer = layering.consensus_layer(desk.state.layers, "union")
-    desk.state.edit("Add", layering.add(desk.state.layers, layer))
-    desk.rest()
+def test_a_consensus_is_that_of_the_library_and_follows_the_picture(backend) -> None:
+    backend.show("a")
+    layer = layering.consensus_layer(backend.state.layers, "union")
+    backend.state.edit("Add", layering.add(backend.state.layers, layer))
+    backend.rest()
     people = {"DR": box(5, 5, 25, 20) > 0, "MK": box(5, 5, 20, 30) > 0}
     for how in ("union", "majority", "intersection", "staple"):
-        desk.state.edit_layer(layer.id, group=how)
-        desk.rest()
-        assert np.array_equal(desk.results.masks[layer.id].values, consensus(people, how).mask), how
-    desk.show("b")
-    assert layer.id not in desk.results.masks
-    assert "two annotators" in desk.results.mask_problems[layer.id]
+        backend.state.edit_layer(layer.id, group=how)
+        backend.rest()
+        assert np.array_equal(backend.results.masks[layer.id].values, consensus(people, how).mask), how
+    backend.show("b")
+    assert layer.id not in backend.results.masks
+    assert "two annotators" in backend.results.mask_problems[layer.id]
 
 
-def test_a_mask_of_another_size_says_so_in_its_row(desk) -> None:
-    save(desk.data / "masks" / "c.png", np.zeros((7, 9), np.uint8))
-    desk.show("c")
-    assert masks(desk) == ["truth"]
-    assert "9 × 7" in desk.results.mask_problems["truth"]
+def test_a_mask_of_another_size_says_so_in_its_row(backend) -> None:
+    save(backend.data / "masks" / "c.png", np.zeros((7, 9), np.uint8))
+    backend.show("c")
+    assert masks(backend) == ["truth"]
+    assert "9 × 7" in backend.results.mask_problems["truth"]
 
 
-def test_of_a_file_with_a_class_per_value_the_classes_that_it_shows_are_layers(desk) -> None:
+def test_of_a_file_with_a_class_per_value_the_classes_that_it_shows_are_layers(backend) -> None:
     values = np.zeros(SIZE, np.uint8)
     values[:10], values[10:20], values[20:22] = 3, 12, 255
-    save(desk.data / "SegmentationClass" / "c.png", values)
-    desk.show("c")
-    assert [layer.title for layer in desk.state.layers[1:]] == ["Truth: bird", "Truth: dog"]
-    assert set(np.unique(desk.results.masks["truth dog"].values)) == {0, 1, 255}
+    save(backend.data / "SegmentationClass" / "c.png", values)
+    backend.show("c")
+    assert [layer.title for layer in backend.state.layers[1:]] == ["Truth: bird", "Truth: dog"]
+    assert set(np.unique(backend.results.masks["truth dog"].values)) == {0, 1, 255}
 
 
-def test_masks_drawn_meanwhile_are_there_when_the_workspace_is_left(desk) -> None:
-    desk.show("c")
-    save(desk.data / "masks" / "DR" / "c.png", box(2, 2, 9, 9))
-    desk.state.set(workspace="network")
-    desk.rest()
-    assert masks(desk) == ["annotator DR"]
-    save(desk.data / "masks" / "DR" / "c.png", box(2, 2, 19, 9))
-    desk.state.set(workspace="inspect")
-    desk.rest()
-    assert np.array_equal(desk.results.masks["annotator DR"].values, box(2, 2, 19, 9) > 0)
+def test_masks_drawn_meanwhile_are_there_when_the_workspace_is_left(backend) -> None:
+    backend.show("c")
+    save(backend.data / "masks" / "DR" / "c.png", box(2, 2, 9, 9))
+    backend.state.set(workspace="network")
+    backend.rest()
+    assert masks(backend) == ["annotator DR"]
+    save(backend.data / "masks" / "DR" / "c.png", box(2, 2, 19, 9))
+    backend.state.set(workspace="inspect")
+    backend.rest()
+    assert np.array_equal(backend.results.masks["annotator DR"].values, box(2, 2, 19, 9) > 0)
 
 
-def test_while_somebody_draws_blind_no_other_persons_mask_is_a_layer(desk) -> None:
-    desk.show("a")
-    desk.blind = True
-    desk.service.follow()
-    desk.rest()
-    assert masks(desk) == ["truth"]
-    assert set(desk.results.masks) == {"truth"}
+def test_while_somebody_draws_blind_no_other_persons_mask_is_a_layer(backend) -> None:
+    backend.show("a")
+    backend.blind = True
+    backend.service.follow()
+    backend.rest()
+    assert masks(backend) == ["truth"]
+    assert set(backend.results.masks) == {"truth"}
 
 
-def test_found_masks_are_not_saved_and_a_consensus_is(desk) -> None:
-    desk.show("a")
-    layer = layering.consensus_layer(desk.state.layers, "staple")
-    desk.state.edit("Add", layering.add(desk.state.layers, layer))
+def test_found_masks_are_not_saved_and_a_consensus_is(backend) -> None:
+    backend.show("a")
+    layer = layering.consensus_layer(backend.state.layers, "staple")
+    backend.state.edit("Add", layering.add(backend.state.layers, layer))
     again = State()
-    assert again.restore(desk.state.to_json()) == []
+    assert again.restore(backend.state.to_json()) == []
     assert [(one.kind, one.group) for one in again.layers[1:]] == [("consensus", "staple")]
 
 
-def test_a_slider_of_a_map_looks_for_no_masks(desk, monkeypatch) -> None:
-    desk.show("a")
+def test_a_slider_of_a_map_looks_for_no_masks(backend, monkeypatch) -> None:
+    backend.show("a")
     looked = []
-    monkeypatch.setattr(desk.finder, "masks", lambda image: looked.append(image) or ())
+    monkeypatch.setattr(backend.finder, "masks", lambda image: looked.append(image) or ())
     for opacity in (0.2, 0.3, 0.4):
-        desk.state.edit_layer("rollout", opacity=opacity, merge="opacity")
+        backend.state.edit_layer("rollout", opacity=opacity, merge="opacity")
     assert looked == []
-    assert masks(desk) == ["truth", "annotator DR", "annotator MK"]
+    assert masks(backend) == ["truth", "annotator DR", "annotator MK"]

@@ -9,41 +9,41 @@ def click(bars, qtbot, at, modifier=Qt.KeyboardModifier.NoModifier):
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, modifier, pos=bars.bar_rect(at).center())
 
 
-def test_a_click_fixes_a_class_and_the_cross_goes_back_to_the_predicted_one(shown, desk, qtbot, settle):
-    context, second = shown.context, desk.results.predictions[1]
+def test_a_click_fixes_a_class_and_the_cross_goes_back_to_the_predicted_one(shown, backend, qtbot, settle):
+    context, second = shown.context, backend.results.predictions[1]
     click(context.bars, qtbot, 1)
-    assert desk.state.target == (second.index,)
+    assert backend.state.target == (second.index,)
     settle()
     assert context.explain.property("fixed")
     assert f"maps explain <b>{second.label}</b>" in context.said.text()
     context.explain.cross.click()
-    assert desk.state.target == ()
+    assert backend.state.target == ()
     settle()
     assert not context.explain.property("fixed")
     assert "maps explain" not in context.said.text()
 
 
-def test_ctrl_click_takes_a_class_as_against_and_again_no_longer(shown, desk, qtbot, settle):
-    bars, first, second = shown.context.bars, *desk.results.predictions[:2]
+def test_ctrl_click_takes_a_class_as_against_and_again_no_longer(shown, backend, qtbot, settle):
+    bars, first, second = shown.context.bars, *backend.results.predictions[:2]
     click(bars, qtbot, 1, Qt.KeyboardModifier.ControlModifier)
-    assert desk.state.target == (first.index, second.index)
+    assert backend.state.target == (first.index, second.index)
     settle()
     click(bars, qtbot, 1, Qt.KeyboardModifier.ControlModifier)
-    assert desk.state.target == (first.index,)
+    assert backend.state.target == (first.index,)
     settle()
 
 
-def test_an_explained_class_that_is_not_among_the_first_has_a_bar_too(shown, desk, settle):
-    last = desk.results.predictions[-1]
-    desk.state.set(target=(last.index,))
+def test_an_explained_class_that_is_not_among_the_first_has_a_bar_too(shown, backend, settle):
+    last = backend.results.predictions[-1]
+    backend.state.set(target=(last.index,))
     settle()
     assert last.index in [bar.index for bar in shown.context.bars.bars]
 
 
-def test_runs_on_says_all_three_and_changes_each(shown, desk, settle):
+def test_runs_on_says_all_three_and_changes_each(shown, backend, settle):
     runs_on = shown.context.runs_on
     assert runs_on.button.currentText() == "cpu, float32, crop 64"
     runs_on.fit.chosen.emit("squash")
-    assert desk.state.fit == "squash"
+    assert backend.state.fit == "squash"
     settle()
     assert runs_on.button.currentText() == "cpu, float32, squash 64"

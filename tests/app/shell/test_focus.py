@@ -22,46 +22,46 @@ def fields(window):
 
 
 @pytest.mark.parametrize("name", ["folder", "filter"])
-def test_escape_in_a_text_field_returns_to_the_canvas_and_the_arrows_work_again(active, desk, qtbot, settle, name):
+def test_escape_in_a_text_field_returns_to_the_canvas_and_the_arrows_work_again(active, backend, qtbot, settle, name):
     active.frame.show_left()
     active.browser.find_by_name()
     active.browser.type_folder()
     field = fields(active)[name]
     field.setFocus()
     qtbot.keyClicks(QApplication.focusWidget(), "pi")
-    desk.state.set(pinned=(1, 1))
+    backend.state.set(pinned=(1, 1))
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
     assert QApplication.focusWidget() is active.canvas
-    assert desk.state.pinned == (1, 1), "leaving a field does more than it says"
+    assert backend.state.pinned == (1, 1), "leaving a field does more than it says"
     settle()
-    before = desk.state.image
+    before = backend.state.image
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Right)
     settle()
-    assert desk.state.image != before
+    assert backend.state.image != before
 
 
-def test_escape_on_the_canvas_unpins_the_patch(active, desk, qtbot):
+def test_escape_on_the_canvas_unpins_the_patch(active, backend, qtbot):
     active.canvas.setFocus()
-    desk.state.set(pinned=(1, 1))
+    backend.state.set(pinned=(1, 1))
     qtbot.keyClick(active.canvas, Qt.Key.Key_Escape)
-    assert desk.state.pinned == ()
+    assert backend.state.pinned == ()
 
 
-def test_a_folder_that_was_typed_gives_the_keys_back(active, desk, pictures, qtbot, settle, tmp_path):
+def test_a_folder_that_was_typed_gives_the_keys_back(active, backend, pictures, qtbot, settle, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     active.frame.show_left()
     active.browser.type_folder()
     qtbot.keyClicks(QApplication.focusWidget(), str(other))
     qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
-    assert desk.state.folder == str(other)
+    assert backend.state.folder == str(other)
     assert QApplication.focusWidget() is active.canvas
     settle()
 
 
-def test_settings_open_with_the_first_field_ready_and_return_empties_no_cache(active, desk, qtbot, monkeypatch):
+def test_settings_open_with_the_first_field_ready_and_return_empties_no_cache(active, backend, qtbot, monkeypatch):
     emptied = []
-    monkeypatch.setattr(desk.coordinator, "clear_caches", lambda: emptied.append(True))
+    monkeypatch.setattr(backend.coordinator, "clear_caches", lambda: emptied.append(True))
     active.actions_["settings"].trigger()
     from vitinspect.app.shell.settings_dialog import SettingsDialog
 

@@ -19,7 +19,7 @@ def widths(window):
     return window.browser.width(), window.properties.width()
 
 
-def test_a_part_that_goes_gives_its_room_to_the_view(wide, desk, qtbot):
+def test_a_part_that_goes_gives_its_room_to_the_view(wide, backend, qtbot):
     left, right = widths(wide)
     assert (left, right) == (LEFT, RIGHT)
     canvas = wide.canvas.width()
@@ -36,8 +36,8 @@ def test_a_part_that_goes_gives_its_room_to_the_view(wide, desk, qtbot):
 
 @pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (2560, 1440)])
 @pytest.mark.parametrize("workspace", ["inspect", "network"])
-def test_nothing_is_cut_at_the_edges(shown, desk, qtbot, size, workspace):
-    desk.state.set(workspace=workspace, plots=True)
+def test_nothing_is_cut_at_the_edges(shown, backend, qtbot, size, workspace):
+    backend.state.set(workspace=workspace, plots=True)
     shown.resize(*size)
     qtbot.waitUntil(lambda: (shown.width(), shown.height()) == size)
     for part in (shown.context, shown.strip, shown.workspace_view, shown.bottom, shown.properties):
@@ -67,7 +67,7 @@ def test_who_looks_for_a_picture_by_name_gets_the_list(shown, qtbot):
     assert not shown.film.isVisible()
 
 
-def test_a_click_in_the_film_strip_shows_that_picture(shown, desk, qtbot, settle):
+def test_a_click_in_the_film_strip_shows_that_picture(shown, backend, qtbot, settle):
     from PySide6.QtCore import Qt
 
     shown.resize(1280, 800)
@@ -75,11 +75,11 @@ def test_a_click_in_the_film_strip_shows_that_picture(shown, desk, qtbot, settle
     strip = shown.film.strip
     qtbot.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.cell(2).center())
     settle()
-    assert desk.state.image.endswith("picture 3.png")
+    assert backend.state.image.endswith("picture 3.png")
     assert strip.currentIndex().row() == 2
 
 
-def test_tabs_below_open_collapse_and_keep_their_row(shown, desk, qtbot):
+def test_tabs_below_open_collapse_and_keep_their_row(shown, backend, qtbot):
     from PySide6.QtCore import Qt
 
     from vitinspect.app.shell.bottom import LEAST, ROW
@@ -88,22 +88,22 @@ def test_tabs_below_open_collapse_and_keep_their_row(shown, desk, qtbot):
     assert bottom.height() == ROW
     bar = bottom.bar
     qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(1).center())
-    assert (desk.state.plots, desk.state.plot) == (True, "layers")
+    assert (backend.state.plots, backend.state.plot) == (True, "layers")
     qtbot.waitUntil(lambda: bottom.height() >= LEAST)
     qtbot.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(1).center())
-    assert not desk.state.plots
+    assert not backend.state.plots
     qtbot.waitUntil(lambda: bottom.height() == ROW)
 
 
-def test_the_arrangement_comes_back_with_the_next_window(shown, desk, qtbot):
+def test_the_arrangement_comes_back_with_the_next_window(shown, backend, qtbot):
     from vitinspect.app.shell.window import MainWindow
 
     shown.resize(1440, 900)
     shown.frame.level.setSizes([300, 800, 340])
     shown.frame._dragged()
     shown.actions_["browser"].trigger()
-    desk.window_layout = shown._layout()
-    second = MainWindow(desk)
+    backend.window_layout = shown._layout()
+    second = MainWindow(backend)
     second.resize(1440, 900)
     second.show()
     assert not second.browser.isVisible()

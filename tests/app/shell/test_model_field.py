@@ -17,14 +17,14 @@ def test_the_field_says_what_the_model_is(shown):
     assert shown.context.model.button.currentText().startswith("demo")
 
 
-def test_a_checkpoint_is_loaded_with_its_architecture_and_a_head(shown, desk, settle, qtbot):
+def test_a_checkpoint_is_loaded_with_its_architecture_and_a_head(shown, backend, settle, qtbot):
     picker = open_picker(shown)
     picker.source.setText("/my models/bare.pth")
     picker.arch.setText("vit_tiny_patch16_224(depth=6)")
     picker.head.setText("/heads/linear.pth")
     picker.head_name.setText("class+mean")
     qtbot.keyClick(picker.head_name, Qt.Key.Key_Return)
-    assert desk.state.model == (
+    assert backend.state.model == (
         "/my models/bare.pth --arch 'vit_tiny_patch16_224(depth=6)' --head /heads/linear.pth --head-name class+mean"
     )
     assert picker.isHidden()
@@ -32,36 +32,36 @@ def test_a_checkpoint_is_loaded_with_its_architecture_and_a_head(shown, desk, se
     assert "bare.pth + linear.pth" in shown.context.model.button.currentText()
 
 
-def test_a_name_of_timm_is_typed_and_its_weights_may_stay_untrained(shown, desk, settle):
+def test_a_name_of_timm_is_typed_and_its_weights_may_stay_untrained(shown, backend, settle):
     picker = open_picker(shown)
     picker.source.setText("vit_tiny_patch16_224")
     picker.random.setChecked(True)
     picker.load.click()
-    assert desk.state.model == "random:vit_tiny_patch16_224"
+    assert backend.state.model == "random:vit_tiny_patch16_224"
     settle()
     assert "untrained" in shown.context.model.button.currentText()
 
 
-def test_recent_models_are_one_click_away_and_show_their_options(shown, desk, settle):
-    desk.state.set(model="a.pth --arch vit_tiny_patch16_224")
+def test_recent_models_are_one_click_away_and_show_their_options(shown, backend, settle):
+    backend.state.set(model="a.pth --arch vit_tiny_patch16_224")
     settle()
     picker = open_picker(shown)
     assert picker.arch.text() == "vit_tiny_patch16_224"
     names = [picker.recent.item(i).text() for i in range(picker.recent.count())]
     assert names[:2] == ["a.pth", "demo"]
     picker.recent.itemClicked.emit(picker.recent.item(1))
-    assert desk.state.model == "demo"
+    assert backend.state.model == "demo"
     settle()
 
 
-def test_options_that_make_no_sense_are_said_in_the_picker(shown, desk):
+def test_options_that_make_no_sense_are_said_in_the_picker(shown, backend):
     picker = open_picker(shown)
     picker.source.setText("a.pth --colour red --arch")
     picker.image_size.setText("wide")
     picker.load.click()
     assert picker.isVisible()
     assert picker.wrong.text()
-    assert desk.state.model == "demo"
+    assert backend.state.model == "demo"
     picker.hide()
 
 

@@ -39,10 +39,10 @@ def palette(window):
     return window.findChild(Palette)
 
 
-def test_dark_and_enter_give_the_dark_theme(window, palette, desk, qtbot):
+def test_dark_and_enter_give_the_dark_theme(window, palette, backend, qtbot):
     qtbot.keyClicks(palette.field, "dark")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
-    assert desk.settings["theme"] == "dark"
+    assert backend.settings["theme"] == "dark"
     window.actions_["theme_light"].trigger()
 
 
@@ -61,12 +61,12 @@ def test_a_command_that_cannot_run_now_is_not_the_one_that_enter_takes(window, p
     assert palette.chosen_id() != "cancel"
 
 
-def test_a_class_can_be_explained_from_the_palette(shown, desk, qtbot, settle):
+def test_a_class_can_be_explained_from_the_palette(shown, backend, qtbot, settle):
     shown.actions_["palette"].trigger()
     palette = shown.findChild(Palette)
     qtbot.keyClicks(palette.field, "explain elk")
     qtbot.keyClick(palette.field, Qt.Key.Key_Return)
-    assert desk.state.target == (4,)
+    assert backend.state.target == (4,)
     assert not shown.findChildren(Palette) or not shown.findChild(Palette).isVisible()
     settle()
 

@@ -8,12 +8,12 @@ from PySide6.QtCore import Qt
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 
 
-def test_each_workspace_has_a_tab_a_key_a_view_and_its_tools(shown, desk, qtbot):
+def test_each_workspace_has_a_tab_a_key_a_view_and_its_tools(shown, backend, qtbot):
     tabs = shown.top.tabs
     assert [tabs.tabText(i) for i in range(tabs.count())] == [w.title for w in WORKSPACES]
     for number, declared in enumerate(WORKSPACES, 1):
         qtbot.keyClick(shown, getattr(Qt.Key, f"Key_{number}"), Qt.KeyboardModifier.ControlModifier)
-        assert desk.state.workspace == declared.id
+        assert backend.state.workspace == declared.id
         assert shown.workspace_view.isVisible()
         assert {i for i in declared.tools if i} <= set(shown.strip.buttons)
         assert shown.strip.tool == declared.first_tool
@@ -21,43 +21,43 @@ def test_each_workspace_has_a_tab_a_key_a_view_and_its_tools(shown, desk, qtbot)
         assert [bar.tabText(i) for i in range(bar.count())] == [tab.title for tab in declared.tabs]
 
 
-def test_every_tab_of_every_workspace_can_be_opened(shown, desk, settle):
+def test_every_tab_of_every_workspace_can_be_opened(shown, backend, settle):
     for declared in WORKSPACES:
-        desk.state.set(workspace=declared.id, plots=True)
+        backend.state.set(workspace=declared.id, plots=True)
         for tab in declared.tabs:
             shown._open_tab(tab.id)
             assert shown.bottom.tab(tab.id).isVisible(), tab.title
     settle()
 
 
-def test_the_tool_of_a_workspace_is_there_again_when_it_is_shown_again(shown, desk):
+def test_the_tool_of_a_workspace_is_there_again_when_it_is_shown_again(shown, backend):
     shown.take_tool("brush")
-    desk.state.set(workspace="network")
-    assert desk.state.tool == "pin"
-    desk.state.set(workspace="inspect")
-    assert desk.state.tool == "brush"
+    backend.state.set(workspace="network")
+    assert backend.state.tool == "pin"
+    backend.state.set(workspace="inspect")
+    assert backend.state.tool == "brush"
     assert shown.options.isVisible()
 
 
-def test_the_segments_at_the_right_set_the_view(shown, desk, qtbot):
+def test_the_segments_at_the_right_set_the_view(shown, backend, qtbot):
     segments = shown.top.segments["layout"]
     qtbot.mouseClick(segments.buttons["grid"], Qt.MouseButton.LeftButton)
-    assert desk.state.layout == "grid"
-    desk.state.set(layout="swipe")
+    assert backend.state.layout == "grid"
+    backend.state.set(layout="swipe")
     assert segments.value == "swipe"
 
 
-def test_a_workspace_that_another_version_saved_is_the_first_one_here(shown, desk):
+def test_a_workspace_that_another_version_saved_is_the_first_one_here(shown, backend):
     assert workspace("of another version") is WORKSPACES[0]
-    desk.state.set(workspace="of another version")
+    backend.state.set(workspace="of another version")
     assert shown.workspace_view is shown.canvas
 
 
 @pytest.mark.parametrize("key", ["PgDown", "PgUp"])
-def test_page_keys_step_through_the_blocks_of_the_network(shown, desk, qtbot, key):
-    desk.state.set(workspace="network")
-    qtbot.waitUntil(lambda: desk.networks.network is not None, timeout=30_000)
-    desk.state.set(network_layer=0 if key == "PgDown" else 1)
+def test_page_keys_step_through_the_blocks_of_the_network(shown, backend, qtbot, key):
+    backend.state.set(workspace="network")
+    qtbot.waitUntil(lambda: backend.networks.network is not None, timeout=30_000)
+    backend.state.set(network_layer=0 if key == "PgDown" else 1)
     shown.focus_view()
     qtbot.keyClick(shown.network_panel.view, Qt.Key.Key_PageDown if key == "PgDown" else Qt.Key.Key_PageUp)
-    assert desk.state.network_layer == (1 if key == "PgDown" else 0)
+    assert backend.state.network_layer == (1 if key == "PgDown" else 0)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from vitinspect.annotation import raster
 from vitinspect.annotation.coding import IGNORE
-from vitinspect.annotation.formats import runs
+from vitinspect.annotation.formats import run_lengths
 from vitinspect.annotation.formats.shapes import Annotations, Picture, Shape, Size, sizes_differ
 from vitinspect.errors import DataError
 from vitinspect.version import __version__
@@ -103,10 +103,10 @@ def _from_runs(segmentation: dict[str, Any], size: Size, where: str) -> NDArray[
     if tuple(stated) != size:
         raise sizes_differ(where, (stated[0], stated[1]), "that it belongs to", size)
     if isinstance(counts, str):
-        counts = runs.unpack(counts, where)
+        counts = run_lengths.unpack(counts, where)
     if not isinstance(counts, list):
         raise DataError(f"{where} has no run lengths.")
-    return runs.decode(counts, size[0], size[1], where, columns=True)
+    return run_lengths.decode(counts, size[0], size[1], where, columns=True)
 
 
 # --- writing ----------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def _annotation(region: NDArray[np.bool_], number: int, image_id: Any, category_
         "category_id": category_id,
         "segmentation": {
             "size": [int(region.shape[0]), int(region.shape[1])],
-            "counts": runs.pack(runs.encode(region, columns=True)),
+            "counts": run_lengths.pack(run_lengths.encode(region, columns=True)),
         },
         "area": int(region.sum()),
         "bbox": [left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1],

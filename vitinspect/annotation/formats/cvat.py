@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from vitinspect.annotation import raster
 from vitinspect.annotation.coding import IGNORE
-from vitinspect.annotation.formats import runs
+from vitinspect.annotation.formats import run_lengths
 from vitinspect.annotation.formats.shapes import Annotations, Picture, Shape, Size, refused
 from vitinspect.errors import DataError
 
@@ -90,7 +90,7 @@ def _mask(element: ElementTree.Element, where: str, size: Size) -> NDArray[np.bo
         raise DataError(f"{where}: its rle is not a list of whole numbers.")
     if width <= 0 or height <= 0 or width * height > _FARTHEST:
         raise DataError(f"{where}: its box is {width} × {height} pixels.")
-    small = runs.decode([int(v) for v in text.split(",")], height, width, where, columns=False)
+    small = run_lengths.decode([int(v) for v in text.split(",")], height, width, where, columns=False)
     return raster.pasted(small, left, top, size)
 
 
@@ -145,7 +145,7 @@ def _write_mask(image: ElementTree.Element, label: str, mask: NDArray[np.bool_])
         label=label,
         source="manual",
         occluded="0",
-        rle=", ".join(map(str, runs.encode(box, columns=False))),
+        rle=", ".join(map(str, run_lengths.encode(box, columns=False))),
         left=str(left),
         top=str(top),
         width=str(box.shape[1]),

@@ -40,14 +40,14 @@ def exchange_menu(window: MainWindow) -> QMenu:
 
     def follow() -> None:
         for action in menu.actions():
-            action.setEnabled(bool(window.desk.state.image))
+            action.setEnabled(bool(window.backend.state.image))
 
     menu.aboutToShow.connect(follow)
     return menu
 
 
 def _import(window: MainWindow, *, folder: bool) -> None:
-    start = str(Path(window.desk.state.image).parent)
+    start = str(Path(window.backend.state.image).parent)
     if folder:
         path = QFileDialog.getExistingDirectory(window, "A folder of masks", start)
     else:
@@ -62,8 +62,8 @@ def import_from(window: MainWindow, source: Path) -> None:
     """The masks of a file or folder become those of their annotators, else of the one who draws."""
     from vitinspect.annotation.exchange import import_masks
 
-    masks = window.desk.masks
-    data = data_of(Path(window.desk.state.image))
+    masks = window.backend.masks
+    data = data_of(Path(window.backend.state.image))
     annotator = None if source.is_dir() else masks.annotator or None
 
     def work(cancel: Any) -> Outcome:
@@ -73,7 +73,7 @@ def import_from(window: MainWindow, source: Path) -> None:
 
 
 def _export(window: MainWindow, kind: str) -> None:
-    start = str(data_of(Path(window.desk.state.image)).parent)
+    start = str(data_of(Path(window.backend.state.image)).parent)
     out = QFileDialog.getExistingDirectory(window, "Where the masks go", start)
     if out:
         export_to(window, Path(out), kind)
@@ -83,13 +83,13 @@ def export_to(window: MainWindow, out: Path, kind: str) -> None:
     """All masks of the folder of pictures, in the format of another tool."""
     from vitinspect.annotation.exchange import export_masks
 
-    window.desk.masks.write_all()
-    data = data_of(Path(window.desk.state.image))
+    window.backend.masks.write_all()
+    data = data_of(Path(window.backend.state.image))
     _run(window, lambda cancel: export_masks(data, out, kind), "exported", lambda: None)
 
 
 def _run(window: MainWindow, work: Any, word: str, after: Any) -> None:
-    problems = window.desk.problems
+    problems = window.backend.problems
 
     def done(outcome: Any, error: BaseException | None) -> None:
         found = [str(error)] if error is not None else outcome.problems
@@ -103,4 +103,4 @@ def _run(window: MainWindow, work: Any, word: str, after: Any) -> None:
             window.status.say(f"{count} {'mask file' if count == 1 else 'mask files'} {word}")
             after()
 
-    window.desk.background.submit(CHORES, Job(work, done))
+    window.backend.background.submit(CHORES, Job(work, done))

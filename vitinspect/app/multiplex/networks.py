@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal, Slot
 
 from vitinspect.app.compute.worker import Problem, Worker
-from vitinspect.app.multiplex import jobs
+from vitinspect.app.multiplex import computing
 from vitinspect.app.services.inputs import current_input
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
@@ -200,7 +200,7 @@ class Networks(QObject):
                 self._ids["network"] = self.worker.submit(
                     "network",
                     partial(
-                        jobs.network,
+                        computing.network,
                         **common,
                         operator=state.network_operator,
                         prefix=state.network_prefix,
@@ -237,7 +237,7 @@ class Networks(QObject):
         self._ids["aggregate"] = self.worker.submit(
             "aggregate",
             partial(
-                jobs.aggregate,
+                computing.aggregate,
                 **common,
                 target=self.results.target,
                 parameters=dict(self.state.parameters.get(METHOD, {})),

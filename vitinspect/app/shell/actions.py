@@ -23,7 +23,7 @@ class Actions(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
-        self._state, self._settings = window.desk.state, window.desk.settings
+        self._state, self._settings = window.backend.state, window.backend.settings
         self.menus, self.records = MENUS, every_action()
         self.by_id: dict[str, QAction] = {}
         groups: dict[str, QActionGroup] = {}
@@ -45,7 +45,7 @@ class Actions(QObject):
             window.addAction(action)
         self._state.changed.connect(self._follow)
         self._settings.changed.connect(lambda name: self._follow(frozenset({name})))
-        window.desk.results.changed.connect(self._results_changed)
+        window.backend.results.changed.connect(self._results_changed)
         window.history.changed.connect(self.follow_needs)
         self._follow(frozenset(r.state or r.setting for r in self.records))
         self.follow_needs()
@@ -88,7 +88,7 @@ class Actions(QObject):
     def _can_run(self, record: Action) -> bool:
         if record.where and self._state.workspace not in record.where:
             return False
-        results, history = self._window.desk.results, self._window.history
+        results, history = self._window.backend.results, self._window.history
         # Masks that are drawn by hand have a history of their own, which says what cannot be undone.
         own = self._state.workspace == "masks"
         return {

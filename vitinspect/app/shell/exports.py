@@ -81,7 +81,7 @@ def _mask(window: MainWindow, scale: int) -> bytes:
     from PIL import Image
 
     shown = window.canvas.active_map()
-    cut = window.desk.results.cuts.get(shown.id) if shown is not None else None
+    cut = window.backend.results.cuts.get(shown.id) if shown is not None else None
     if shown is None or cut is None:
         raise DataError("There is no mask to save: the selected layer has no level.")
     height, width = shown.placed.original_size
@@ -111,7 +111,7 @@ def _measures(window: MainWindow, scale: int) -> bytes:
 
     from vitinspect.app.multiplex.measures import COLUMNS
 
-    found = window.desk.networks.measures
+    found = window.backend.networks.measures
     if not found:
         raise DataError("Nothing was measured yet: open the view Measures of the network.")
     lines = [",".join(("block", *(name for name, *_ in COLUMNS)))]
@@ -168,7 +168,7 @@ def actions() -> tuple[Action, ...]:
 
 def ask(window: MainWindow, export: Export) -> None:
     """Where to, and at which scale."""
-    stem = os.path.splitext(os.path.basename(window.desk.state.image))[0] or "vitinspect"
+    stem = os.path.splitext(os.path.basename(window.backend.state.image))[0] or "vitinspect"
     kinds = {f"{export.words} (*{export.ending})": 1}
     if export.scales:
         kinds |= {f"{export.words}, {scale} times as large (*{export.ending})": scale for scale in SCALES[1:]}

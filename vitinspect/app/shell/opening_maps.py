@@ -21,7 +21,7 @@ _OFFER = "maps of all pictures: "
 
 def ask(window: MainWindow) -> None:
     """Choose files, and open each as a layer."""
-    start = os.path.dirname(window.desk.state.image)
+    start = os.path.dirname(window.backend.state.image)
     paths, _ = QFileDialog.getOpenFileNames(window, "Open maps of this picture", start, FILTER)
     open_maps(window, paths)
 
@@ -35,7 +35,7 @@ def open_maps(window: MainWindow, paths: Sequence[str]) -> None:
 def open_map(window: MainWindow, path: str) -> None:
     from vitinspect.map_files import pattern_of, pictures_with_maps
 
-    state = window.desk.state
+    state = window.backend.state
     if not state.image:
         window.message.show_problem(Problem("A map lies over a picture: open the picture first.", "", True))
         return
@@ -44,13 +44,13 @@ def open_map(window: MainWindow, path: str) -> None:
     pattern = pattern_of(path, state.image)
     if not pattern:
         return
-    images = list(window.desk.listing.paths)
+    images = list(window.backend.listing.paths)
 
     def done(found: Any, error: BaseException | None) -> None:
         if found and len(found) > 1 and state.layer(layer) is not None:
             _offer(window, layer, path, len(found), len(images))
 
-    window.desk.background.submit(LIST, Job(lambda cancel: pictures_with_maps(pattern, images), done))
+    window.backend.background.submit(LIST, Job(lambda cancel: pictures_with_maps(pattern, images), done))
 
 
 def _offer(window: MainWindow, layer: str, path: str, count: int, of: int) -> None:
@@ -65,7 +65,7 @@ def act(window: MainWindow, cause: str) -> None:
 
     if not cause.startswith(_OFFER):
         return
-    state = window.desk.state
+    state = window.backend.state
     layer = state.layer(cause.removeprefix(_OFFER))
     window.message.clear(cause)
     pattern = pattern_of(layer.path, layer.image) if layer is not None else ""

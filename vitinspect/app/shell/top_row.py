@@ -68,7 +68,7 @@ class TopRow(QWidget):
             self.segments["layout"].show_words(shown)
 
     def _make_view(self, workspace: Workspace) -> QWidget:
-        state = self._window.desk.state
+        state = self._window.backend.state
         box = QWidget()
         row = QHBoxLayout(box)
         row.setContentsMargins(0, 0, 0, 0)
@@ -95,7 +95,7 @@ class TopRow(QWidget):
 
     def follow(self, names: frozenset[str]) -> None:
         for name in names & set(self.segments):
-            self.segments[name].set_value(getattr(self._window.desk.state, name))
+            self.segments[name].set_value(getattr(self._window.backend.state, name))
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(800, HEIGHT)

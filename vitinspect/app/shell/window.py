@@ -21,12 +21,12 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
+from vitinspect.app.backend import Backend
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.readout import Readout
 from vitinspect.app.canvas.tools import make_tools
 from vitinspect.app.canvas.tools.what_if import WhatIf
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.desk import Desk
 from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.picture_facts import PictureFacts
@@ -51,38 +51,38 @@ _LAYOUT_VERSION = 2
 
 
 class MainWindow(QMainWindow):
-    """One window on one desk."""
+    """One window, on one backend."""
 
     first_paint = Signal()
     closed = Signal()
     _painted = False  # events arrive from within the constructor
-    desk: Desk
+    backend: Backend
     history: History
     what_if: WhatIf
     canvas: Canvas
     frame: Frame
     layers_panel: LayersPanel
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, backend: Backend) -> None:
         super().__init__()
-        self.desk = desk
+        self.backend = backend
         self.setWindowTitle("vitinspect")
         self.setAcceptDrops(True)
         self.resize(1280, 800)
-        state, results = desk.state, desk.results
+        state, results = backend.state, backend.results
         self.history = History(self)
         state.edited.connect(lambda text: self.history.add(Step(text, state.undo, state.redo, "layers")))
-        self.what_if = WhatIf(state, results, desk.what_if, self.history, self)
+        self.what_if = WhatIf(state, results, backend.what_if, self.history, self)
         self.tools = make_tools(state, results, self.what_if)
         self.canvas = Canvas(state, results)
         self.message = MessageBar()
         self.context = ContextBar(state, results)
-        self.facts = PictureFacts(results, desk.thumbnails, desk.notes, self)
-        self.browser = Browser(state, results, desk.listing, self.facts, desk.folders)
-        self.film = FilmStrip(state, desk.listing, self.facts)
+        self.facts = PictureFacts(results, backend.thumbnails, backend.notes, self)
+        self.browser = Browser(state, results, backend.listing, self.facts, backend.folders)
+        self.film = FilmStrip(state, backend.listing, self.facts)
         self._network_panel: Any = None
         self.layers_panel = LayersPanel(state, results)
-        self.layers_panel.trouble.connect(lambda text: desk.problems.report("layers", Problem(text, "", True)))
+        self.layers_panel.trouble.connect(lambda text: backend.problems.report("layers", Problem(text, "", True)))
         self.actions_ = Actions(self)
         self.top = TopRow(self, WORKSPACES)
         self.actions_.fill_menus(self.top.menus)
@@ -106,7 +106,7 @@ class MainWindow(QMainWindow):
         }
         press["subfolders"] = lambda: state.set(recursive=True)
         press["add"], press["quick"] = self.layers_panel.open_picker, self.layers_panel.add_quick_look
-        self.empty = EmptyCanvas(self.canvas, state, results, desk.listing, press)
+        self.empty = EmptyCanvas(self.canvas, state, results, backend.listing, press)
         self.readout = Readout(self.canvas, results)
         self.status = StatusBar(
             state, results, self.readout, lambda: self.canvas.scale, self.actions_["cancel"].trigger
@@ -125,7 +125,7 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus()
 
     def _connect(self) -> None:
-        desk, state = self.desk, self.desk.state
+        backend, state = self.backend, self.backend.state
         self.browser.wants_folder.connect(self.actions_["open_folder"].trigger)
         self.browser.wants_run.connect(lambda: sort_by_run(self))
         self.browser.wants_strip.connect(lambda: self.frame.show_as_list(False))
@@ -147,12 +147,12 @@ class MainWindow(QMainWindow):
         )
         self.canvas.painted.connect(self.status.follow_zoom)
         self.canvas.hovered.connect(self._canvas_hovered)
-        desk.problems.raised.connect(self.message.show_problem)
-        desk.problems.gone.connect(self.message.forget)
+        backend.problems.raised.connect(self.message.show_problem)
+        backend.problems.gone.connect(self.message.forget)
         self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
-        desk.settings.changed.connect(self._setting_changed)
+        backend.settings.changed.connect(self._setting_changed)
         state.changed.connect(self._state_changed)
-        desk.results.changed.connect(self._results_changed)
+        backend.results.changed.connect(self._results_changed)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(1280, 800)
@@ -169,7 +169,7 @@ class MainWindow(QMainWindow):
 
     @property
     def workspace(self) -> Workspace:
-        return workspace(self.desk.state.workspace)
+        return workspace(self.backend.state.workspace)
 
     @property
     def workspace_view(self) -> QWidget:
@@ -190,7 +190,7 @@ class MainWindow(QMainWindow):
         if self._network_panel is None:
             from vitinspect.app.multiplex.panel import NetworkPanel
 
-            panel = NetworkPanel(self.desk.networks, self.desk.background)
+            panel = NetworkPanel(self.backend.networks, self.backend.background)
             panel.hovered.connect(self._network_hovered)
             panel.said.connect(self.status.say)
             self._network_panel = panel
@@ -225,7 +225,7 @@ class MainWindow(QMainWindow):
             self.properties.put(shown.id, shown.properties(self))
             bottom = BottomTabs(shown.tabs, lambda tab: self._make_tab(tab.make(self)))
             bottom.opened.connect(self._open_tab)
-            bottom.collapsed.connect(lambda: self.desk.state.set(plots=False))
+            bottom.collapsed.connect(lambda: self.backend.state.set(plots=False))
             self._bottoms[shown.id] = bottom
             self.frame.bottoms.addWidget(bottom)
             if self._views[shown.id] is not self.canvas:
@@ -273,25 +273,25 @@ class MainWindow(QMainWindow):
     def _open_tab(self, tab: str) -> None:
         shown = self.workspace
         if shown.tab_state:
-            self.desk.state.set(plots=True, **{shown.tab_state: tab})
+            self.backend.state.set(plots=True, **{shown.tab_state: tab})
         else:
             self._taken_tab = tab
-            self.desk.state.set(plots=True)
+            self.backend.state.set(plots=True)
             self._follow_bottom()
 
     _taken_tab = ""
 
     def _follow_bottom(self) -> None:
         shown = self.workspace
-        tab = getattr(self.desk.state, shown.tab_state) if shown.tab_state else self._taken_tab
-        self.bottom.show_open(self.desk.state.plots, tab)
+        tab = getattr(self.backend.state, shown.tab_state) if shown.tab_state else self._taken_tab
+        self.bottom.show_open(self.backend.state.plots, tab)
         self._follow_summary()
         self.frame.arrange_bottom()
 
     def _follow_summary(self) -> None:
         shown = self.workspace
         if shown.summary is not None and shown.id in self._bottoms:
-            self.bottom.summary.setText("" if self.desk.state.plots else shown.summary(self))
+            self.bottom.summary.setText("" if self.backend.state.plots else shown.summary(self))
 
     # --- tools ---------------------------------------------------------------------------------------------------
 
@@ -323,7 +323,7 @@ class MainWindow(QMainWindow):
         """Take a tool of the present workspace in hand."""
         if tool_id in self.workspace.tools and tool_id:
             self._taken[self.workspace.id] = tool_id
-            self.desk.state.set(tool=tool_id)
+            self.backend.state.set(tool=tool_id)
             tool = self.tools[tool_id]
             view = self.workspace_view
             own = view is not self.canvas and hasattr(view, "set_tool")
@@ -362,7 +362,7 @@ class MainWindow(QMainWindow):
             self._follow_summary()
 
     def _follow_title(self) -> None:
-        state = self.desk.state
+        state = self.backend.state
         name = os.path.basename(state.image) or os.path.basename(state.folder)
         self.setWindowTitle(f"{name} — vitinspect" if name else "vitinspect")
 
@@ -373,12 +373,12 @@ class MainWindow(QMainWindow):
         elif name == "max_pixels":
             from vitinspect.images import set_max_pixels
 
-            set_max_pixels(self.desk.settings["max_pixels"] * 1_000_000)
+            set_max_pixels(self.backend.settings["max_pixels"] * 1_000_000)
 
     def apply_theme(self) -> None:
         app = QApplication.instance()
         assert isinstance(app, QApplication)
-        theme.apply(app, self.desk.settings["theme"])
+        theme.apply(app, self.backend.settings["theme"])
         self.refresh_theme()
 
     def refresh_theme(self) -> None:
@@ -392,7 +392,7 @@ class MainWindow(QMainWindow):
     # --- the patch under the cursor, on the canvas and in the network ---------------------------------------------
 
     def _network_hovered(self, place: tuple[int, int] | None) -> None:
-        placed, card = self.desk.results.placed, self.desk.results.card
+        placed, card = self.backend.results.placed, self.backend.results.card
         at = None
         if place is not None and placed is not None and card is not None:
             left, top, right, bottom = placed.cell_box(*place, card.grid)
@@ -400,7 +400,7 @@ class MainWindow(QMainWindow):
         self.canvas.point_at(at)
 
     def _canvas_hovered(self, at: tuple[float, float] | None) -> None:
-        placed, card = self.desk.results.placed, self.desk.results.card
+        placed, card = self.backend.results.placed, self.backend.results.card
         if self._network_panel is not None and placed is not None and card is not None:
             self._network_panel.hover_patch(None if at is None else placed.cell_at(*at, card.grid))
 
@@ -496,23 +496,23 @@ class MainWindow(QMainWindow):
 
         for path in paths:
             if os.path.isdir(path):
-                self.desk.folders.open(path)
+                self.backend.folders.open(path)
                 return
-        maps = [p for p in paths if is_map_name(p, self.desk.state.image)]
+        maps = [p for p in paths if is_map_name(p, self.backend.state.image)]
         opening_maps.open_maps(self, maps)
         if maps and len(maps) == len(paths):
             return
         pictures = [p for p in paths if p not in maps and is_image_name(os.path.basename(p))]
         if len(pictures) > 1:
-            self.desk.folders.open_files(pictures)
+            self.backend.folders.open_files(pictures)
         elif pictures:
-            self.desk.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
+            self.backend.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
         elif paths:
             self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture nor a map.", "", True))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         # It disappears at once; what still runs ends behind it.
-        self.desk.save(self._layout())
+        self.backend.save(self._layout())
         for child in self.findChildren(QTimer):
             child.stop()
         event.accept()
@@ -523,7 +523,7 @@ class MainWindow(QMainWindow):
         return {"version": _LAYOUT_VERSION, "geometry": geometry, "frame": self.frame.to_json()}
 
     def _restore_layout(self) -> None:
-        layout = self.desk.window_layout
+        layout = self.backend.window_layout
         try:
             if "geometry" in layout:
                 self.restoreGeometry(QByteArray(base64.b64decode(layout["geometry"])))

@@ -51,7 +51,7 @@ def test_the_canvas_passes_press_move_release_and_keys_to_whatever_tool_it_has(s
     assert all(value for _, value in log)
 
 
-def test_dragging_with_the_hand_moves_the_picture_and_pins_nothing(shown, desk, middle, qtbot):
+def test_dragging_with_the_hand_moves_the_picture_and_pins_nothing(shown, backend, middle, qtbot):
     canvas = shown.canvas
     for _ in range(6):
         shown.actions_["zoom_in"].trigger()
@@ -59,91 +59,91 @@ def test_dragging_with_the_hand_moves_the_picture_and_pins_nothing(shown, desk, 
     drag(canvas, qtbot, middle, middle + QPoint(30, 10))
     after = canvas.picture_point(QPointF(middle + QPoint(30, 10)))
     assert after == pytest.approx(before, abs=0.6)
-    assert desk.state.pinned == ()
+    assert backend.state.pinned == ()
 
 
-def test_space_or_the_middle_button_moves_the_picture_whatever_the_tool_is(shown, desk, middle, qtbot):
+def test_space_or_the_middle_button_moves_the_picture_whatever_the_tool_is(shown, backend, middle, qtbot):
     canvas = shown.canvas
     for _ in range(6):
         shown.actions_["zoom_in"].trigger()
     qtbot.keyClick(canvas, Qt.Key.Key_B)
-    before, image = canvas.view, desk.state.image
+    before, image = canvas.view, backend.state.image
     qtbot.keyPress(canvas, Qt.Key.Key_Space)
     drag(canvas, qtbot, middle, middle + QPoint(30, 10))
     qtbot.keyRelease(canvas, Qt.Key.Key_Space)
     assert canvas.view != before
-    assert desk.state.image == image, "Space was used to drag, and is no command then"
+    assert backend.state.image == image, "Space was used to drag, and is no command then"
     before = canvas.view
     drag(canvas, qtbot, middle, middle + QPoint(-30, 0), Qt.MouseButton.MiddleButton)
     assert canvas.view != before
-    assert desk.results.painted is None
+    assert backend.results.painted is None
 
 
-def test_one_drag_of_the_brush_is_one_step_that_can_be_undone_and_redone(shown, desk, middle, qtbot, settle):
+def test_one_drag_of_the_brush_is_one_step_that_can_be_undone_and_redone(shown, backend, middle, qtbot, settle):
     canvas = shown.canvas
     qtbot.keyClick(canvas, Qt.Key.Key_B)
     drag(canvas, qtbot, middle - QPoint(40, 0), middle + QPoint(40, 10))
-    first = desk.results.painted
+    first = backend.results.painted
     drag(canvas, qtbot, middle - QPoint(0, 60), middle - QPoint(0, 20))
-    assert desk.results.painted.sum() > first.sum()
+    assert backend.results.painted.sum() > first.sum()
     shown.actions_["undo"].trigger()
-    assert np.array_equal(desk.results.painted, first)
+    assert np.array_equal(backend.results.painted, first)
     shown.actions_["undo"].trigger()
-    assert desk.results.painted is None
+    assert backend.results.painted is None
     assert not shown.actions_["undo"].isEnabled()
     shown.actions_["redo"].trigger()
-    assert np.array_equal(desk.results.painted, first)
+    assert np.array_equal(backend.results.painted, first)
     settle()
-    assert np.array_equal(desk.results.probed.mask, first)
+    assert np.array_equal(backend.results.probed.mask, first)
 
 
-def test_the_eraser_brings_a_part_back(shown, desk, middle, qtbot, settle):
+def test_the_eraser_brings_a_part_back(shown, backend, middle, qtbot, settle):
     canvas = shown.canvas
     qtbot.keyClick(canvas, Qt.Key.Key_B)
     drag(canvas, qtbot, middle - QPoint(60, 0), middle + QPoint(60, 0))
-    before = desk.results.painted
+    before = backend.results.painted
     qtbot.keyClick(canvas, Qt.Key.Key_E)
     drag(canvas, qtbot, middle - QPoint(10, 0), middle + QPoint(10, 0))
-    after = desk.results.painted
+    after = backend.results.painted
     assert 0 < after.sum() < before.sum()
     assert not (after & ~before).any()
     settle()
 
 
-def test_hiding_inside_and_outside_of_the_outline_are_opposites(shown, desk, settle):
+def test_hiding_inside_and_outside_of_the_outline_are_opposites(shown, backend, settle):
     shown.what_if.hide(inside=True)
-    inside = desk.results.painted
+    inside = backend.results.painted
     shown.what_if.hide(inside=False)
-    outside = desk.results.painted
+    outside = backend.results.painted
     assert np.array_equal(inside, ~outside)
-    share = desk.results.cuts["rollout"].share
+    share = backend.results.cuts["rollout"].share
     assert inside.mean() == pytest.approx(share, abs=0.05)
     settle()
 
 
-def test_another_picture_cannot_be_undone_into(shown, desk, middle, qtbot, settle):
+def test_another_picture_cannot_be_undone_into(shown, backend, middle, qtbot, settle):
     qtbot.keyClick(shown.canvas, Qt.Key.Key_B)
     drag(shown.canvas, qtbot, middle, middle + QPoint(30, 0))
     shown.actions_["next"].trigger()
     settle()
     assert not shown.history.can_undo
-    assert desk.results.painted is None
+    assert backend.results.painted is None
 
 
 def test_options_stand_above_the_canvas_only_while_the_tool_has_some(shown, qtbot):
     assert not shown.options.isVisible()
     shown.take_tool("brush")
     assert shown.options.isVisible()
-    size = shown.desk.state.brush_size
+    size = shown.backend.state.brush_size
     qtbot.keyClick(shown.canvas, Qt.Key.Key_BracketRight)
-    assert shown.desk.state.brush_size == size + 2
+    assert shown.backend.state.brush_size == size + 2
     shown.take_tool("pan")
     assert not shown.options.isVisible()
 
 
-def test_shift_and_the_arrows_move_the_pinned_patch(shown, desk, qtbot):
+def test_shift_and_the_arrows_move_the_pinned_patch(shown, backend, qtbot):
     qtbot.keyClick(shown.canvas, Qt.Key.Key_P)
-    desk.state.set(pinned=(2, 3))
+    backend.state.set(pinned=(2, 3))
     qtbot.keyClick(shown.canvas, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClick(shown.canvas, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
-    assert desk.state.pinned == (3, 4)
+    assert backend.state.pinned == (3, 4)

@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def open_folder(window: MainWindow) -> None:
-    folder = QFileDialog.getExistingDirectory(window, "Open a folder of pictures", window.desk.state.folder)
+    folder = QFileDialog.getExistingDirectory(window, "Open a folder of pictures", window.backend.state.folder)
     if folder:
-        window.desk.folders.open(folder)
+        window.backend.folders.open(folder)
 
 
 def open_gallery(window: MainWindow) -> None:
     folder = resources.gallery_folder() / "images"
     if not folder.is_dir():
         raise DataError(f"The bundled gallery is not in {folder}.")
-    window.desk.folders.open(str(folder))
+    window.backend.folders.open(str(folder))
 
 
 def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
-    state = window.desk.state
+    state = window.backend.state
 
     def opener(folder: str) -> Callable[[], object]:
-        return lambda: window.desk.folders.open(folder)
+        return lambda: window.backend.folders.open(folder)
 
     return [(os.path.basename(f) or f, f, opener(f)) for f in state.recent_folders if f != state.folder]
 
@@ -45,17 +45,17 @@ def open_checkpoint(window: MainWindow) -> None:
         window, "Open a checkpoint", "", "Checkpoints (*.safetensors *.pth *.pt *.bin);;All files (*)"
     )
     if path:
-        window.desk.state.set(model=path, target=())
+        window.backend.state.set(model=path, target=())
 
 
 def open_model_folder(window: MainWindow) -> None:
     folder = QFileDialog.getExistingDirectory(window, "Open a folder of timm or transformers with a model")
     if folder:
-        window.desk.state.set(model=folder, target=())
+        window.backend.state.set(model=folder, target=())
 
 
 def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
-    state = window.desk.state
+    state = window.backend.state
 
     def loader(source: str) -> Callable[[], object]:
         return lambda: state.set(model=source, target=())
@@ -66,7 +66,7 @@ def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], objec
 
 def sort_by_run(window: MainWindow) -> None:
     """Ask for the folder of an evaluation run, and sort the pictures by a score of it."""
-    state = window.desk.state
+    state = window.backend.state
     folder = QFileDialog.getExistingDirectory(window, "Open the folder of an evaluation run", state.run)
     if folder:
         window.frame.show_left()  # where the score to sort by is chosen
@@ -76,25 +76,25 @@ def sort_by_run(window: MainWindow) -> None:
 
 
 def reload(window: MainWindow) -> None:
-    window.desk.thumbnails.forget()
-    window.desk.listing.refresh()
-    window.desk.coordinator.reload_picture()
+    window.backend.thumbnails.forget()
+    window.backend.listing.refresh()
+    window.backend.coordinator.reload_picture()
 
 
 def open_settings(window: MainWindow) -> None:
     from vitinspect.app.shell.settings_dialog import SettingsDialog
 
-    coordinator = window.desk.coordinator
+    coordinator = window.backend.coordinator
     text = (
         f"In memory now: {coordinator.pictures.nbytes / 1e6:.0f} MB of pictures, "
         f"{coordinator.memory.nbytes / 1e6:.1f} MB of maps."
     )
-    SettingsDialog(window.desk.settings, lambda: clear_caches(window), text, window).show()
+    SettingsDialog(window.backend.settings, lambda: clear_caches(window), text, window).show()
 
 
 def clear_caches(window: MainWindow) -> None:
-    window.desk.coordinator.clear_caches()
-    window.desk.thumbnails.forget()
+    window.backend.coordinator.clear_caches()
+    window.backend.thumbnails.forget()
     window.status.say("The caches are empty")
 
 

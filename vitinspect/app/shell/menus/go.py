@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def go(window: MainWindow, row: int) -> None:
-    listing = window.desk.listing
+    listing = window.backend.listing
     if listing.rowCount():
-        window.desk.state.set(image=listing.path_at(min(max(0, row), listing.rowCount() - 1)))
+        window.backend.state.set(image=listing.path_at(min(max(0, row), listing.rowCount() - 1)))
 
 
 def step(window: MainWindow, by: int) -> None:
-    go(window, window.desk.listing.row_of(window.desk.state.image) + by)
+    go(window, window.backend.listing.row_of(window.backend.state.image) + by)
 
 
 def find_picture(window: MainWindow) -> None:
@@ -26,7 +26,7 @@ def find_picture(window: MainWindow) -> None:
 
 
 def step_block(window: MainWindow, by: int) -> None:
-    state, networks = window.desk.state, window.desk.networks
+    state, networks = window.backend.state, window.backend.networks
     state.set(workspace="network")
     if networks.network is not None:
         state.set(network_layer=min(max(0, networks.layer + by), networks.network.depth - 1))
@@ -48,7 +48,7 @@ MENU = Menu(
             "last",
             "Last picture",
             "Show the last picture",
-            run=lambda w: go(w, w.desk.listing.rowCount() - 1),
+            run=lambda w: go(w, w.backend.listing.rowCount() - 1),
             soft=("End",),
         ),
         Action("find", "Find picture…", "Type a part of a picture's name", ("Ctrl+F",), find_picture),

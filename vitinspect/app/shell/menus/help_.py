@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def open_palette(window: MainWindow) -> None:
     from vitinspect.app.shell.palette import Extra, Palette
 
-    context, card = window.context, window.desk.results.card
+    context, card = window.context, window.backend.results.card
     labels = card.labels if card is not None and card.has_classifier else ()
     extras = [Extra("Explain", label, partial(context.explain_class, index)) for index, label in enumerate(labels)]
     extras += [Extra("Against", label, partial(context.take_against, index)) for index, label in enumerate(labels)]

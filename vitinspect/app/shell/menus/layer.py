@@ -16,47 +16,47 @@ if TYPE_CHECKING:
 
 
 def change_opacity(window: MainWindow, by: float) -> None:
-    state = window.desk.state
+    state = window.backend.state
     state.set(opacity=round(state.opacity + by, 2))
 
 
 def next_map(window: MainWindow) -> None:
-    keys = list(window.desk.results.all_maps)
+    keys = list(window.backend.results.all_maps)
     active = window.canvas.active_map()
     if keys and active is not None:
-        window.desk.state.set(active=keys[(keys.index(active.id) + 1) % len(keys)])
+        window.backend.state.set(active=keys[(keys.index(active.id) + 1) % len(keys)])
 
 
 def keep_map(window: MainWindow) -> None:
     active = window.canvas.active_map()
-    window.desk.maps.keep(active)
+    window.backend.maps.keep(active)
     if active is not None:
         window.status.say(f"Kept {active.title} of {active.model}; swipe shows it on the right")
 
 
 def compute_scores(window: MainWindow) -> None:
     show_tab(window, "scores")
-    window.desk.curves.compute()
+    window.backend.curves.compute()
 
 
 def unpin(window: MainWindow) -> None:
-    window.desk.state.set(pinned=())
+    window.backend.state.set(pinned=())
 
 
 def cancel(window: MainWindow) -> None:
-    window.desk.coordinator.cancel()
-    window.desk.networks.cancel()
+    window.backend.coordinator.cancel()
+    window.backend.networks.cancel()
 
 
 def retry(window: MainWindow) -> None:
     window.message.clear()
-    window.desk.coordinator.retry()
-    window.desk.networks.retry()
+    window.backend.coordinator.retry()
+    window.backend.networks.retry()
 
 
 def exchange_marks(window: MainWindow) -> None:
     """A becomes B and B becomes A."""
-    state = window.desk.state
+    state = window.backend.state
     layers = state.layers
     new = {layer.id: {"A": "B", "B": "A"}[layer.mark] for layer in layers if layer.mark}
     for layer_id in new:
@@ -72,13 +72,13 @@ def add_layers(window: MainWindow) -> None:
 
 
 def on_selected(window: MainWindow, do: Callable[[LayersPanel, str], object]) -> None:
-    layer = window.desk.state.selected_layer
+    layer = window.backend.state.selected_layer
     if layer is not None:
         do(window.layers_panel, layer.id)
 
 
 def mark(window: MainWindow, letter: str) -> None:
-    layer = window.desk.state.selected_layer
+    layer = window.backend.state.selected_layer
     if layer is not None and layer.is_map:
         window.layers_panel.mark(layer.id, "" if layer.mark == letter else letter)
 

@@ -20,11 +20,11 @@ def toggle_full_screen(window: MainWindow) -> None:
 
 def show_tab(window: MainWindow, tab: str) -> None:
     """Open a tab below the picture."""
-    window.desk.state.set(workspace="inspect", plots=True, plot=tab)
+    window.backend.state.set(workspace="inspect", plots=True, plot=tab)
 
 
 def toggle_network(window: MainWindow) -> None:
-    state = window.desk.state
+    state = window.backend.state
     state.set(workspace="inspect" if state.workspace == "network" else "network")
 
 

@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 def _scores(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.scores import ScoresPanel
 
-    desk = window.desk
-    return ScoresPanel(desk.state, desk.results, desk.curves)
+    backend = window.backend
+    return ScoresPanel(backend.state, backend.results, backend.curves)
 
 
 def _blocks(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.blocks import BlocksPanel
 
-    return BlocksPanel(window.desk.state, window.desk.results)
+    return BlocksPanel(window.backend.state, window.backend.results)
 
 
 def _agreement(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.agreement import AgreementPanel
 
-    return AgreementPanel(window.desk.state, window.desk.results)
+    return AgreementPanel(window.backend.state, window.backend.results)
 
 
 def _summary(window: MainWindow) -> str:
     from vitinspect.app.panels.score_summary import summary
 
-    return summary(window.desk.state, window.desk.results)
+    return summary(window.backend.state, window.backend.results)
 
 
 WORKSPACE = Workspace(

@@ -16,11 +16,11 @@ def _view(window: MainWindow) -> QWidget:
     from vitinspect.app.masks.tools import make_mask_tools
     from vitinspect.app.masks.view import MaskView
 
-    masks = window.desk.masks
-    view = MaskView(masks, window.desk.results)
+    masks = window.backend.masks
+    view = MaskView(masks, window.backend.results)
     window.tools.update(make_mask_tools(masks))
     masks.listed = lambda: [
-        window.desk.listing.path_at(row) for row in range(min(window.desk.listing.rowCount(), 2000))
+        window.backend.listing.path_at(row) for row in range(min(window.backend.listing.rowCount(), 2000))
     ]
     masks.conflict.connect(lambda one: _ask(window, one))
     masks.told.connect(window.facts.changed)
@@ -32,7 +32,7 @@ def _view(window: MainWindow) -> QWidget:
 def _context(window: MainWindow) -> QWidget:
     from vitinspect.app.masks.context import MaskContext
 
-    made = MaskContext(window.desk.masks)
+    made = MaskContext(window.backend.masks)
     made.next_wanted.connect(lambda: _go_on(window))
     made.done.connect(window.focus_view)
     return made
@@ -41,7 +41,7 @@ def _context(window: MainWindow) -> QWidget:
 def _properties(window: MainWindow) -> QWidget:
     from vitinspect.app.masks.panel import MaskPanel
 
-    return MaskPanel(window.desk.masks, window.view_in("masks"))
+    return MaskPanel(window.backend.masks, window.view_in("masks"))
 
 
 def _keys(window: MainWindow) -> QWidget:
@@ -57,16 +57,16 @@ def _exchange(window: MainWindow) -> Any:
 
 
 def _activate(window: MainWindow, on: bool) -> None:
-    window.desk.masks.activate(on)
+    window.backend.masks.activate(on)
     window.browser.follow_masks()
 
 
 def _go_on(window: MainWindow) -> None:
-    following = window.desk.masks.next_image()
+    following = window.backend.masks.next_image()
     if following:
-        if following == window.desk.state.image:
-            window.desk.masks.reopen()
-        window.desk.state.set(image=following)
+        if following == window.backend.state.image:
+            window.backend.masks.reopen()
+        window.backend.state.set(image=following)
     else:
         window.actions_["next"].trigger()
     window.focus_view()
@@ -88,7 +88,7 @@ def _ask(window: MainWindow, one: Any) -> None:
         box.addButton("Take theirs", QMessageBox.ButtonRole.DestructiveRole): "theirs",
         box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole): "both",
     }
-    box.finished.connect(lambda _: window.desk.masks.resolve(one, choices.get(box.clickedButton(), "both")))
+    box.finished.connect(lambda _: window.backend.masks.resolve(one, choices.get(box.clickedButton(), "both")))
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.open()
 

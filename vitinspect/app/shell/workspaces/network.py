@@ -19,7 +19,7 @@ def _panel(window: MainWindow) -> NetworkPanel:
 
 
 def _shown(window: MainWindow) -> None:
-    window.desk.networks.want()
+    window.backend.networks.want()
     window.network_panel.refresh_theme()
 
 

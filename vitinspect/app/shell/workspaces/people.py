@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 def _view(window: MainWindow) -> QWidget:
     from vitinspect.app.people.view import PeopleView
 
-    return PeopleView(window.desk.people, window.desk.state)
+    return PeopleView(window.backend.people, window.backend.state)
 
 
 def _context(window: MainWindow) -> QWidget:
     from vitinspect.app.people.context import PeopleContext
 
-    return PeopleContext(window.desk.people, window.desk.state, window.view_in("people"))
+    return PeopleContext(window.backend.people, window.backend.state, window.view_in("people"))
 
 
 def _properties(window: MainWindow) -> QWidget:
     from vitinspect.app.people.panel import PeoplePanel
 
-    window.desk.people.ranked.connect(lambda: window.desk.state.set(plots=True))
-    return PeoplePanel(window.desk.people, window.desk.state)
+    window.backend.people.ranked.connect(lambda: window.backend.state.set(plots=True))
+    return PeoplePanel(window.backend.people, window.backend.state)
 
 
 def _ranking(window: MainWindow) -> QWidget:
     from vitinspect.app.people.ranking import RankingTab
 
-    return RankingTab(window.desk.people)
+    return RankingTab(window.backend.people)
 
 
 WORKSPACE = Workspace(
@@ -44,6 +44,6 @@ WORKSPACE = Workspace(
     properties=_properties,
     context=_context,
     tabs=(BottomTab("people-ranking", "Ranking", _ranking),),
-    shown=lambda window: window.desk.people.activate(True),
-    hidden=lambda window: window.desk.people.activate(False),
+    shown=lambda window: window.backend.people.activate(True),
+    hidden=lambda window: window.backend.people.activate(False),
 )

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 _MB = 1 << 20
 
 
-class Desk(QObject):
+class Backend(QObject):
     """What a window works with."""
 
     def __init__(self, *, loader: Any = None, use_disk: bool = True, parent: QObject | None = None) -> None:
