@@ -404,6 +404,9 @@ class Comparison:
         canvas = self.window.canvas
         if not canvas.isVisible() or canvas.width() < 50:
             return
+        waits = [missing.title for missing in canvas.missing.values() if not missing.reason]
+        if waits:
+            yield f"panes wait for what is not on its way: {waits}"
         other = Canvas(self.state, self.results)
         try:
             other.resize(canvas.size())

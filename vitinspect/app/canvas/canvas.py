@@ -28,6 +28,7 @@ from vitinspect.app.session import layers as layering
 from vitinspect.app.session.results import Results, ShownMap, ShownMask
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets import tips
+from vitinspect.app.widgets.lateness import Lateness
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting
@@ -61,6 +62,9 @@ class Canvas(QWidget):
         self._panes: list[Pane] = []
         self._labels = Labels(self)
         self._painter = PanePainter(self)
+        self.lateness = Lateness(self)
+        """Which maps have been on their way for so long that their panes say so."""
+        self.lateness.became_late.connect(self.update)
         self.cursor_at: tuple[float, float] | None = None
         self.tool = Tool()
         """What the mouse does; see ``set_tool``."""
@@ -82,10 +86,10 @@ class Canvas(QWidget):
         """Pixels of what is painted for each of the screen's."""
         return self._ratio or self.devicePixelRatioF()
 
-    def _is_selected(self, pane: Pane) -> bool:
-        if pane.missing is not None:
-            return pane.missing.id == self.state.active
-        return pane.map is self.active_map() and self.state.active not in self.missing
+    def is_selected(self, slot: ShownMap | Missing | None) -> bool:
+        """Whether it is the map that the properties and the tools are about."""
+        chosen = self._active_slot()
+        return slot is not None and chosen is not None and slot.id == chosen.id
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(640, 520)
@@ -121,10 +125,11 @@ class Canvas(QWidget):
             kept = results.kept_map()
             return every if kept is None or not every else [*every, kept]
         if state.layout == "swipe":
-            both: list[ShownMap | Missing] = [m for m in (self.first_map(), self.second_map()) if m is not None]
-            if len(both) > 1:
-                return both
-        active = missing.get(state.active) or self.active_map() or next(iter(missing.values()), None)
+            first = self._first_slot()
+            second = self._second_slot(first)
+            if first is not None and second is not None:
+                return [first, second]
+        active = self._active_slot()
         return [active] if active is not None else []
 
     def shown_maps(self) -> list[ShownMap]:
@@ -134,24 +139,35 @@ class Canvas(QWidget):
     def active_map(self) -> ShownMap | None:
         return self.results.active_map(self.state.active)
 
-    def first_map(self) -> ShownMap | None:
+    def _slots_by_layer(self) -> dict[str, ShownMap | Missing]:
+        """The visible maps and what stands for those that are not there, in the order of the layers."""
+        every: dict[str, ShownMap | Missing] = {**self.results.all_maps, **self.missing}
+        order = [layer.id for layer in self.state.layers if layer.id in every]
+        return {layer: every[layer] for layer in dict.fromkeys([*order, *every])}
+
+    def _active_slot(self) -> ShownMap | Missing | None:
+        every = self._slots_by_layer()
+        return every.get(self.state.active) or next(iter(every.values()), None)
+
+    def _first_slot(self) -> ShownMap | Missing | None:
         """The left of the swipe: the map marked A, else the selected one."""
         marked = layering.marked(self.state.layers, "A")
-        return (self.results.all_maps.get(marked.id) if marked is not None else None) or self.active_map()
+        return (self._slots_by_layer().get(marked.id) if marked is not None else None) or self._active_slot()
 
-    def second_map(self) -> ShownMap | None:
+    def _second_slot(self, first: ShownMap | Missing | None) -> ShownMap | Missing | None:
         """The right of the swipe: the map marked B, else the selected one beside A, else one kept, else the next."""
-        first, active = self.first_map(), self.active_map()
-        maps = self.results.all_maps
-        chosen = maps.get(self.state.second)
-        if chosen is not None and chosen is not first:
+        if first is None:
+            return None
+        every, active, kept = self._slots_by_layer(), self._active_slot(), self.results.kept
+        others = [slot for slot in every.values() if slot.id != first.id]
+        chosen = every.get(self.state.second)
+        if chosen is not None and chosen.id != first.id:
             return chosen
-        if active is not first:
+        if active is not None and active.id != first.id:
             return active
-        kept = self.results.kept
         if kept is not None and self._fits(kept):
             return kept
-        return next((m for m in maps.values() if m is not first), None)
+        return others[0] if others else None
 
     def _fits(self, shown: ShownMap) -> bool:
         picture = self.results.picture
@@ -192,19 +208,20 @@ class Canvas(QWidget):
                 for slot, (x0, y0, x1, y1) in zip(slots, boxes, strict=True)
             ]
         pane = self._pane(QRect(0, 0, width, height), slots[0] if slots else None)
-        second = slots[1] if self.state.layout == "swipe" and len(slots) > 1 else None
-        if isinstance(second, ShownMap):
-            pane.second, pane.second_number = second, self.number(second)
+        if self.state.layout == "swipe" and len(slots) > 1:
+            right = self._pane(pane.box, slots[1])
+            pane.second, pane.second_missing, pane.second_number = right.map, right.missing, right.number
         return [pane]
 
     def _pane(self, box: QRect, slot: ShownMap | Missing | None) -> Pane:
         if isinstance(slot, Missing):
-            return Pane(box, missing=slot, number=self.state.number(slot.id))
+            return Pane(box, missing=slot, number=self.number(slot))
         return Pane(box, slot, number=self.number(slot) if slot is not None else 0)
 
-    def number(self, shown: ShownMap) -> int:
+    def number(self, slot: ShownMap | Missing) -> int:
         """The place of its layer in the list; 0 for a map that was kept."""
-        return self.state.number(shown.id) if shown is self.results.all_maps.get(shown.id) else 0
+        own = isinstance(slot, Missing) or slot is self.results.all_maps.get(slot.id)
+        return self.state.number(slot.id) if own else 0
 
     def picture_rect(self, pane: Pane) -> QRect:
         """What is seen of the picture in a pane, on the canvas."""
@@ -289,20 +306,40 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.current().canvas))
         self._panes = self.panes()
+        self.lateness.follow([self._way_of(slot) for slot in self.slots() if isinstance(slot, Missing)])
         if self._panes:
-            maps = [m for pane in self._panes for m in (pane.map, pane.second) if m is not None]
-            self.composer.keep_only(maps)
+            self.composer.keep_only([shown for pane in self._panes for shown in pane.maps])
             self._painter.keep_first(len(self._panes))
             for i, pane in enumerate(self._panes):
                 painter.drawImage(pane.picture.topLeft(), self._painter.compose(i, pane))
-                if pane.missing is not None:
-                    self._painter.missing(painter, pane.missing, self.picture_rect(pane))
+                for missing, seen in self._empty_parts(pane):
+                    self._painter.missing(painter, missing, seen)
                 self._labels.paint(painter, pane, self.picture_rect(pane))
                 self._painter.marks(painter, pane)
-                if len(self._panes) > 1 and self._is_selected(pane):
+                if len(self._panes) > 1 and self.is_selected(pane.map or pane.missing):
                     self._labels.selected(painter, pane)
         painter.end()
         self.painted.emit()
+
+    def _way_of(self, missing: Missing) -> tuple[str, str]:
+        """What is on its way: the map of a layer, for one picture."""
+        picture = self.results.picture
+        return picture.content if picture is not None else "", missing.id
+
+    def _empty_parts(self, pane: Pane) -> list[tuple[Missing, QRect]]:
+        """The parts of the picture whose maps are not there, as far as that is to be said."""
+        seen = self.picture_rect(pane)
+        left, right = QRect(seen), QRect(seen)
+        if pane.is_split:
+            at = pane.picture.left() + round(self.swipe_at(pane))
+            left.setRight(at - 1)
+            right.setLeft(at)
+        parts = [(pane.missing, left), (pane.second_missing, right)]
+        return [
+            (missing, part)
+            for missing, part in parts
+            if missing is not None and (missing.reason or self._way_of(missing) in self.lateness)
+        ]
 
     def shown_masks(self) -> list[tuple[ShownMask, str]]:
         """The masks over the picture with their colours, the uppermost last; without a colour for the truth."""
@@ -427,7 +464,7 @@ class Canvas(QWidget):
         self._show_cursor(pane)
 
     def _near_line(self, point: QPointF, pane: Pane) -> bool:
-        return pane.second is not None and abs(point.x() - pane.picture.left() - self.swipe_at(pane)) <= HANDLE
+        return pane.is_split and abs(point.x() - pane.picture.left() - self.swipe_at(pane)) <= HANDLE
 
     def _show_cursor(self, pane: Pane | None, point: QPointF | None = None) -> None:
         if self._dragging == "pan" or self._space:
@@ -533,10 +570,10 @@ class Canvas(QWidget):
         self._set_cursor(self.picture_point(point))
         pane = self._pane_at(point)
         header = pane is not None and not pane.picture.contains(point.toPoint())
-        if pane is not None and header and pane.map is not None:
-            shown = pane.map
-            if pane.second is not None and point.x() > pane.box.center().x():
-                shown = pane.second
+        if pane is None or not header:
+            return
+        shown = pane.second if pane.is_split and point.x() > pane.box.center().x() else pane.map
+        if shown is not None:
             QToolTip.showText(self.mapToGlobal(point.toPoint()), tips.plain(shown.owner), self)
 
     def point_at(self, at: tuple[float, float] | None) -> None:

@@ -40,16 +40,28 @@ class Pane:
     second_number: int = 0
     missing: Missing | None = None
     """What stands for its map where that is not there."""
+    second_missing: Missing | None = None
+    """The same for the second one."""
+
+    @property
+    def is_split(self) -> bool:
+        """Whether a swipe line divides it."""
+        return self.second is not None or self.second_missing is not None
+
+    @property
+    def maps(self) -> list[ShownMap]:
+        """Those that are there, from left to right."""
+        return [shown for shown in (self.map, self.second) if shown is not None]
 
     @property
     def bar_below(self) -> bool:
         """Where a pane is taller than wide, its colour bar lies below the picture."""
-        return self.second is None and lies_below(self.box.width(), self.box.height())
+        return not self.is_split and lies_below(self.box.width(), self.box.height())
 
     @property
     def picture(self) -> QRect:
         """Where the picture can be."""
-        left = BESIDE if self.second is not None else EDGE
+        left = BESIDE if self.is_split else EDGE
         if self.map is None and self.missing is None:
             return self.box.adjusted(0, HEADER, 0, 0)
         if self.bar_below:
@@ -85,32 +97,28 @@ class Labels:
         painter.save()
         painter.setClipRect(pane.box)
         line = QRect(picture.left(), picture.top() - HEADER, pane.box.right() - picture.left() - EDGE, HEADER)
-        if pane.missing is not None:
-            self._title(painter, line, pane.missing, pane.number)
-            self._empty_bar(painter, pane, picture)
-        elif pane.map is None:
+        first, second = pane.map or pane.missing, pane.second or pane.second_missing
+        if first is None:
             painter.setPen(QColor(t.canvas_quiet))
             painter.setFont(theme.font())
             line.setLeft(max(line.left(), EDGE))
             painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), self._why_no_map())
-        elif pane.second is not None:
+        elif second is not None:
             half = picture.width() // 2
-            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), pane.map, pane.number)
+            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), first, pane.number)
             right = QRect(
                 line.left() + half + EDGE, line.top(), pane.box.right() - line.left() - half - 2 * EDGE, HEADER
             )
-            self._title(painter, right, pane.second, pane.second_number)
-            self._upright(
-                painter, QRect(picture.left() - BESIDE + EDGE, picture.top(), BESIDE, picture.height()), pane.map
-            )
-            self._upright(painter, self._right_of(picture), pane.second)
+            self._title(painter, right, second, pane.second_number)
+            beside = QRect(picture.left() - BESIDE + EDGE, picture.top(), BESIDE, picture.height())
+            self._upright(painter, beside, first)
+            self._upright(painter, self._right_of(picture), second)
         else:
-            self._title(painter, line, pane.map, pane.number)
+            self._title(painter, line, first, pane.number)
             if pane.bar_below:
-                bar = QRect(picture.left(), picture.bottom() + 7, picture.width(), BELOW - 7)
-                paint_flat(painter, bar, self._colours(pane.map), *self._range(pane.map), signed=pane.map.signed)
+                self._flat(painter, QRect(picture.left(), picture.bottom() + 7, picture.width(), BELOW - 7), first)
             else:
-                self._upright(painter, self._right_of(picture), pane.map)
+                self._upright(painter, self._right_of(picture), first)
         painter.restore()
 
     def selected(self, painter: QPainter, pane: Pane) -> None:
@@ -119,27 +127,29 @@ class Labels:
         painter.setPen(QPen(QColor(theme.DARK.accent), 2))
         painter.drawRect(QRectF(pane.box).adjusted(1, 1, -1, -1))
 
-    def _empty_bar(self, painter: QPainter, pane: Pane, picture: QRect) -> None:
-        """The colour bar of a map that is not there: its place and its colours, and no numbers."""
-        assert pane.missing is not None
-        layer = self._canvas.state.layer(pane.missing.id)
-        name = swatches.named(layer.colormap if layer is not None else "auto", signed=pane.missing.signed)
-        painter.setOpacity(0.35)
-        if pane.bar_below:
-            bar = QRect(picture.left(), picture.bottom() + 7, picture.width(), WIDTH)
-        else:
-            bar = QRect(picture.right() + 9, picture.top(), WIDTH, picture.height())
-        painter.drawImage(
-            bar, swatches.gradient(name, *((256, 1) if pane.bar_below else (1, 256)), upright=not pane.bar_below)
-        )
-        painter.setOpacity(1.0)
-
     @staticmethod
     def _right_of(picture: QRect) -> QRect:
         return QRect(picture.right() + 9, picture.top(), BESIDE - 9, picture.height())
 
-    def _upright(self, painter: QPainter, rect: QRect, shown: ShownMap) -> None:
-        paint_upright(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
+    def _upright(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing) -> None:
+        if isinstance(shown, Missing):
+            self._empty_bar(painter, QRect(rect.left(), rect.top(), WIDTH, rect.height()), shown, upright=True)
+        else:
+            paint_upright(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
+
+    def _flat(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing) -> None:
+        if isinstance(shown, Missing):
+            self._empty_bar(painter, QRect(rect.left(), rect.top(), rect.width(), WIDTH), shown, upright=False)
+        else:
+            paint_flat(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
+
+    def _empty_bar(self, painter: QPainter, rect: QRect, missing: Missing, *, upright: bool) -> None:
+        """The colour bar of a map that is not there: its place and its colours, and no numbers."""
+        layer = self._canvas.state.layer(missing.id)
+        name = swatches.named(layer.colormap if layer is not None else "auto", signed=missing.signed)
+        painter.setOpacity(0.35)
+        painter.drawImage(rect, swatches.gradient(name, *((1, 256) if upright else (256, 1)), upright=upright))
+        painter.setOpacity(1.0)
 
     def _colours(self, shown: ShownMap) -> str:
         return self._canvas.look(shown).colormap
@@ -160,8 +170,7 @@ class Labels:
         """Number, method, what differs from the defaults, and what it explains."""
         t = theme.current()
         several = self._canvas.state.layout == "grid" and len(self._canvas.slots()) > 1
-        active = self._canvas.state.active
-        selected = shown.id == active if active else self._canvas.active_map() is shown
+        selected = self._canvas.is_selected(shown)
         x = rect.left()
         if number:
             badge = QRect(x, rect.center().y() - BADGE // 2 + 1, BADGE, BADGE)

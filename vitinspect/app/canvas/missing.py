@@ -60,10 +60,15 @@ def _reason(state: State, results: Results, layer: Layer) -> tuple[str, bool]:
     if layer.id in refusals:
         return refusals[layer.id], True
     if layer.kind == FUSED:
-        for member in layer.members:
+        members = [m for m in layer.members if m.weight > 0 and find(state.layers, m.layer) is not None]
+        for member in members:
             other = find(state.layers, member.layer)
-            if other is not None and member.layer in refusals and member.weight > 0:
+            if other is not None and member.layer in refusals:
                 return f"{title_in(state.layers, other)}: {refusals[member.layer]}", True
+        if len(members) < 2:
+            return "A fused map needs two members with a weight: choose them in its properties", False
+        if any(member.layer in results.stopped for member in members):
+            return "Cancelled: Ctrl+R computes it", False
     if results.model_state == FAILED:
         return "The model could not be loaded: choose another one above", True
     if layer.id in results.stopped:

@@ -43,10 +43,10 @@ class PanePainter:
         picture = canvas.results.picture
         assert picture is not None
         ratio = canvas.pixel_ratio
-        levels = tuple(canvas.threshold_of(m) for m in (pane.map, pane.second) if m is not None)
+        levels = tuple(canvas.threshold_of(shown) for shown in pane.maps)
         look = canvas.look(pane.map)
         looks = (look, canvas.look(pane.second))
-        swipe = canvas.state.swipe if pane.second is not None else 0.0
+        swipe = canvas.state.swipe if pane.is_split else 0.0
         # The objects themselves, which are compared by identity and stay alive as long as the key does.
         masks = tuple(canvas.shown_masks())
         key = (pane.map, pane.second, pane.size, canvas.view, ratio, looks, levels, picture, swipe, masks)
@@ -54,21 +54,14 @@ class PanePainter:
         if kept is not None and kept[0] == key:
             return kept[1]
         base = canvas.composer.base(picture, canvas.view, pane.size, ratio, look)
-        if look.show == "image" or (pane.map is None and not masks):
+        if look.show == "image" or (not pane.maps and not masks):
             return base
         image = base.copy()
         painter = QPainter(image)
-        if pane.map is None:
-            pass
-        elif pane.second is None:
-            self._paint_map(painter, pane.map, pane)
-        else:
-            at = canvas.swipe_at(pane)
-            width, height = pane.size
-            for shown, clip in (
-                (pane.map, QRectF(0, 0, at, height)),
-                (pane.second, QRectF(at, 0, width - at, height)),
-            ):
+        width, height = pane.size
+        at = canvas.swipe_at(pane) if pane.is_split else width
+        for shown, clip in ((pane.map, QRectF(0, 0, at, height)), (pane.second, QRectF(at, 0, width - at, height))):
+            if shown is not None:
                 painter.save()
                 painter.setClipRect(clip)
                 self._paint_map(painter, shown, pane)
@@ -94,9 +87,8 @@ class PanePainter:
         painter.save()
         painter.setClipRect(pane.picture)
         painter.translate(pane.picture.topLeft())
-        shown = pane.map
-        if placed is None and shown is not None:
-            placed = shown.placed
+        if placed is None and pane.maps:
+            placed = pane.maps[0].placed
         if placed is not None and canvas.state.frame and not placed.sees_all and not canvas.hidden:
             box = painting.to_pane(placed.visible, canvas.view, pane.size, picture.size)
             painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
@@ -116,7 +108,7 @@ class PanePainter:
                 canvas.composer.paint_region(painter, canvas.results, placed, canvas.view, pane.size)
             if canvas.cursor_at is not None:
                 self._paint_cursor(painter, pane, placed)
-        if pane.second is not None and not canvas.hidden:
+        if pane.is_split and not canvas.hidden:
             at = canvas.swipe_at(pane)
             seen = canvas.picture_rect(pane).translated(-pane.picture.topLeft())
             for pen in (QPen(painting.EDGE, 3), QPen(QColor("white"), 1)):
@@ -146,10 +138,10 @@ class PanePainter:
         painting.draw_box(painter, box, QColor(255, 255, 255, 170))
         shown = pane.map
         at = canvas.view.to_pane(x, y, pane.size, picture.size)
+        if pane.is_split and at[0] > canvas.swipe_at(pane):
+            shown = pane.second
         if shown is None or canvas.hidden or canvas.state.show == "image":
             return
-        if pane.second is not None and at[0] > canvas.swipe_at(pane):
-            shown = pane.second
         value = value_at(shown, x, y)
         if value is None:
             return

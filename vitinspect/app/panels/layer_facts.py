@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vitinspect.app.session.layers import (
     CONSENSUS,
     FILE,
@@ -69,9 +71,11 @@ def swatch_of(state: State, results: Results, layer: Layer) -> Swatch:
     return Swatch("mask", mask_colour(state.layers, layer))
 
 
-def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
-    """The row of the layer list."""
+def row_of(state: State, results: Results, layer: Layer, *, late: bool = True) -> LayerRow:
+    """The row of the layer list. It says that its map is on its way where that is ``late``."""
     kind, seconds, progress, note, reason = _state_of(results, layer)
+    if kind in (WAITING, RUNNING) and not late:
+        kind, progress = READY, 0.0
     about = []
     if layer.kind == MAP:
         about.append(methods()[layer.method].summary)
@@ -102,8 +106,8 @@ def row_of(state: State, results: Results, layer: Layer) -> LayerRow:
     )
 
 
-def rows_of(state: State, results: Results) -> list[LayerRow]:
-    return [row_of(state, results, layer) for layer in state.layers]
+def rows_of(state: State, results: Results, late: Callable[[str], bool] = lambda layer: True) -> list[LayerRow]:
+    return [row_of(state, results, layer, late=late(layer.id)) for layer in state.layers]
 
 
 def _state_of(results: Results, layer: Layer) -> tuple[str, float | None, float, str, str]:

@@ -20,6 +20,7 @@ from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT
 from vitinspect.app.widgets import icons, rows
+from vitinspect.app.widgets.lateness import Lateness
 from vitinspect.app.widgets.layer_list import LayerList
 from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import MethodRow, method_rows
@@ -46,6 +47,7 @@ class LayersPanel(QFrame):
         self._state, self._results = state, results
         self._own: tuple[Preset, ...] | None = None
         self._picker: MethodPicker | None = None
+        self._lateness = Lateness(self)
         self.list = LayerList()
         self.list.setMinimumHeight(FEWEST_ROWS * ROW_HEIGHT)
         self.properties = PropertiesPanel(state, results)
@@ -84,6 +86,7 @@ class LayersPanel(QFrame):
         shown.menu_wanted.connect(lambda layer, place: self._popup(self.menu(layer), place))
         state.changed.connect(self._state_changed)
         self._results.changed.connect(self._results_changed)
+        self._lateness.became_late.connect(self.follow)
 
     # --- following -----------------------------------------------------------------------------------------------
 
@@ -99,7 +102,9 @@ class LayersPanel(QFrame):
 
     def follow(self) -> None:
         chosen = self._state.selected_layer
-        self.list.set_layers(facts.rows_of(self._state, self._results), chosen.id if chosen is not None else "")
+        self._lateness.follow(self._results.pending)
+        rows = facts.rows_of(self._state, self._results, self._lateness.__contains__)
+        self.list.set_layers(rows, chosen.id if chosen is not None else "")
         for button in (self.duplicate, self.delete):
             button.setEnabled(chosen is not None and not chosen.found)
 

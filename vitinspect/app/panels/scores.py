@@ -99,9 +99,10 @@ class ScoresPanel(QWidget):
         self.steps.set_value(state.score_steps)
         chosen = state.selected_layer
         selected = chosen.id if chosen is not None else ""
-        scored = [layer for layer in state.layers if layer.is_map and layer.id in results.all_maps]
+        # A map that is on its way, or refused, keeps its row, so that nothing moves when it arrives.
+        scored = [layer for layer in state.layers if layer.is_map and layer.visible]
         self.table.set_scores(COLUMNS, [self._row(layer, at) for at, layer in enumerate(scored)], selected)
-        missing = [layer for layer in scored if layer.id not in results.curves]
+        missing = [layer for layer in scored if layer.id in results.all_maps and layer.id not in results.curves]
         self.compute.setText("Compute" if missing or not scored else "Computed")
         self.compute.setEnabled(bool(missing) and not results.scoring)
         self.about.setText(self._sentence())
@@ -129,20 +130,24 @@ class ScoresPanel(QWidget):
         if overlap is not None:
             for column in COLUMNS[2:]:
                 values[column.id] = float(getattr(overlap, column.id))
-        shown = self._results.all_maps[layer.id]
+        shown = self._results.all_maps.get(layer.id)
         detail = "" if layer.kind == FUSED else facts.detail_of(layer)
         name = f"{facts.name_of(self._state.layers, layer)} {detail}".strip()
-        return ScoreRow(layer.id, self._state.number(layer.id), name, values, at, shown.owner)
+        return ScoreRow(
+            layer.id, self._state.number(layer.id), name, values, at, shown.owner if shown is not None else ""
+        )
 
     def _sentence(self) -> str:
         """Which mask the table is of, or why there is none."""
         results = self._results
         if not results.all_maps:
-            if results.pending:
-                return "The maps are being computed."
             if results.stopped:
                 return "The maps were cancelled; Ctrl+R computes them."
-            return "No map yet: add a layer." if not results.refusals else "There is no map of the layers."
+            if not any(layer.is_map and layer.visible for layer in self._state.layers):
+                return "No map yet: add a layer."
+            if results.pending:
+                return "The maps are being computed."
+            return "There is no map of the layers." if results.refusals else ""
         if results.mask_error:
             return results.mask_error
         return str(results.truth.rule) if results.truth is not None else ""

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 from vitinspect.app.compute import explaining, map_cache
 from vitinspect.app.compute.addresses import Address, InputAddress, Target
@@ -38,6 +38,8 @@ Wish = tuple[InputAddress, str, Target]
 
 class MapService(QObject):
     """Writes the predictions, ``placed``, ``target``, ``maps``, ``kept``, ``pending``, ``refusals`` and ``stopped``."""
+
+    _picture_came = Signal()
 
     def __init__(
         self,
@@ -71,6 +73,9 @@ class MapService(QObject):
         self._soon.setSingleShot(True)
         self._soon.setInterval(0)
         self._soon.timeout.connect(self.refresh)
+        # Before the window is painted again, where a timer would come after it: a picture whose maps are in memory
+        # is never seen without them.
+        self._picture_came.connect(self._refresh_before_paint, Qt.ConnectionType.QueuedConnection)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         worker.part.connect(self._on_part)
@@ -129,6 +134,12 @@ class MapService(QObject):
             self._picture_changed()
         if self._started and names & {"picture", "card", "model_state"}:
             self._soon.start()
+            self._picture_came.emit()
+
+    @Slot()
+    def _refresh_before_paint(self) -> None:
+        if self._soon.isActive():
+            self.refresh()
 
     def _picture_changed(self) -> None:
         picture = self._results.picture

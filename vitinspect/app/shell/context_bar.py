@@ -6,11 +6,12 @@ from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from vitinspect.app.session.results import FAILED, LOADING, Results
+from vitinspect.app.session.results import FAILED, LOADING, READY, Results
 from vitinspect.app.session.state import State
 from vitinspect.app.shell.model_field import ModelField
 from vitinspect.app.widgets.choice import Choice, Opener
 from vitinspect.app.widgets.class_field import ClassField
+from vitinspect.app.widgets.lateness import Lateness
 from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, PredictionBars
 from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
 
@@ -34,6 +35,8 @@ class ContextBar(QFrame):
         self.setProperty("kind", "panel")
         self.setFixedHeight(HEIGHT)
         self._state, self._results = state, results
+        self._lateness = Lateness(self)
+        self._lateness.became_late.connect(self._follow_bars)
         self.model = ModelField(state, results)
         self.runs_on = RunsOn(state, results)
         self.explain = ClassField(name="Explain", empty="predicted")
@@ -133,8 +136,23 @@ class ContextBar(QFrame):
             for index, label, share in shown
         ]
         target = results.target
-        self.bars.set_bars(bars, target[0] if target else None, target[1] if len(target) > 1 else None)
+        awaited = self._awaited()
+        self._lateness.follow(awaited)
+        self.bars.set_bars(
+            bars,
+            target[0] if target else None,
+            target[1] if len(target) > 1 else None,
+            awaited=bool(awaited) and awaited[0] not in self._lateness,
+        )
         self.said.setText(self._sentence())
+
+    def _awaited(self) -> list[str]:
+        """The content of the picture whose prediction is on its way."""
+        results = self._results
+        comes = results.model_state == READY and results.card is not None and results.card.has_classifier
+        if not comes or results.predictions or results.picture is None or "prediction" in results.stopped:
+            return []
+        return [results.picture.content]
 
     def _sentence(self) -> str:
         """What is predicted and what is explained, in one line."""
@@ -148,7 +166,8 @@ class ContextBar(QFrame):
         if card is not None and not card.has_classifier:
             return "This model has no classifier"
         if not results.predictions or card is None:
-            return "No prediction yet"
+            awaited = self._awaited()
+            return "Predicted" if awaited and awaited[0] not in self._lateness else "No prediction yet"
         said = f"Predicted <b>{escape(results.predictions[0].label)}</b>"
         if self._state.target:
             words_of = " rather than ".join(f"<b>{escape(card.label(i))}</b>" for i in self._state.target)
@@ -166,7 +185,7 @@ class ContextBar(QFrame):
             self._follow_labels()
         if names & {"card", "predictions", "target", "model_state"}:
             self._follow_target()
-        elif names & {"probed", "painted", "probabilities"}:
+        elif names & {"picture", "probed", "painted", "probabilities", "stopped"}:
             self._follow_bars()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802

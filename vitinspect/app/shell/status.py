@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWid
 from vitinspect.app.canvas.readout import Readout
 from vitinspect.app.session.results import READY, Results
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets.lateness import Lateness
 from vitinspect.app.widgets.rows import words
 from vitinspect.app.widgets.status_progress import RunningWork
 
@@ -48,6 +49,8 @@ class StatusBar(QStatusBar):
         for part in (self.doing, self.work, self.zoom):
             layout.addWidget(part)
         self.addPermanentWidget(right)
+        self._lateness = Lateness(self)
+        self._lateness.became_late.connect(self._follow)
         results.changed.connect(self._changed)
         self._follow()
 
@@ -65,6 +68,9 @@ class StatusBar(QStatusBar):
 
     def _follow(self) -> None:
         progress, results = self._results.progress, self._results
+        self._lateness.follow(["work"] if progress is not None else [])
+        if progress is not None and "work" not in self._lateness:
+            return  # what stood here stays for the moment: a map that takes a moment shows no bar and no Cancel
         self.doing.setVisible(progress is None)
         self.work.setVisible(progress is not None)
         if progress is None:

@@ -64,6 +64,8 @@ class PredictionBars(QWidget):
     def __init__(self, most: int = 5, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.bars: tuple[PredictionBar, ...] = ()
+        self._awaited: list[QRect] = []
+        """Where bars stood whose successors are on their way."""
         self.most = most
         self._explained: int | None = None
         self._against: int | None = None
@@ -77,8 +79,20 @@ class PredictionBars(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Predictions")
 
-    def set_bars(self, bars: Sequence[PredictionBar], explained: int | None = None, against: int | None = None) -> None:
-        """``explained`` and ``against`` are numbers of classes."""
+    def set_bars(
+        self,
+        bars: Sequence[PredictionBar],
+        explained: int | None = None,
+        against: int | None = None,
+        *,
+        awaited: bool = False,
+    ) -> None:
+        """``explained`` and ``against`` are numbers of classes. No bars that are ``awaited`` keep the places of those
+        before, with nothing in them."""
+        if not awaited or bars:
+            self._awaited = []
+        elif self.bars:
+            self._awaited = [self.bar_rect(at) for at in range(self.count())]
         self.bars = tuple(bars)
         self._explained, self._against = explained, against
         self._current = min(self._current, max(0, len(self.bars) - 1))
@@ -127,6 +141,10 @@ class PredictionBars(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        for place in self._awaited:
+            painter.setPen(QPen(QColor(theme.current().line), 1))
+            painter.setBrush(QColor(theme.current().field))
+            painter.drawRoundedRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         for i in range(self.count()):
             self._paint_bar(painter, self.bar_rect(i), self.bars[i], hovered=i == self._hovered)
         if self._ring and self.hasFocus() and self.bars:
