@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QIcon
@@ -67,3 +68,14 @@ def test_the_program_has_an_icon_for_windows_and_the_desktop(qapp) -> None:
     from vitinspect.app import main
 
     assert not main.application().windowIcon().isNull()
+
+
+@pytest.mark.parametrize("size", [16, 18, 24])
+def test_the_icon_of_the_actual_size_reads_one_to_one(qapp, size: int) -> None:
+    image = icons.pixmap("one-to-one", "#000000", size).toImage()
+    ink = np.array([[image.pixelColor(x, y).alpha() for x in range(size)] for y in range(size)])
+    dots = ink[:, size // 2] > 120
+    starts = np.flatnonzero(np.diff(np.r_[0, dots.astype(int)]) == 1)
+    assert len(starts) == 2, "two dots in the middle"
+    assert (ink.max(0) < 60).any(), "and room beside them"
+    assert (ink.sum(0) > 6 * 255 * size / 16).sum() >= 2, "and two upright strokes"
