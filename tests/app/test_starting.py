@@ -125,3 +125,16 @@ def test_pictures_of_hostile_names_are_listed_shown_explained_and_remembered(
     window, problems = start()
     assert problems == []
     assert window.backend.state.image == str(paths[-1])
+
+
+def test_a_figure_on_the_command_line_is_opened_and_not_shown_as_a_picture(start: Start, pictures: Path) -> None:
+    figure = pictures / "figure.pdf"
+    figure.write_bytes(b"%PDF-1.4")
+    window, _ = start(figure)
+    assert window.backend.opens == str(figure)
+    assert window.backend.state.folder != str(pictures)
+    window.backend.opens = ""
+    start.end()  # type: ignore[attr-defined]
+    window, _ = start(pictures / "picture 1.png")
+    assert window.backend.opens == ""
+    assert window.backend.state.image == str(pictures / "picture 1.png")

@@ -118,6 +118,8 @@ class Backend(QObject):
         self.saved = SavedSession(
             state, self.state_file, lambda work: pool.submit(CHORES, Job(lambda cancel: work())), parent=self
         )
+        self.opens = ""
+        """A file that the window opens once it is there: a figure that the command line named."""
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
         self._closed = False

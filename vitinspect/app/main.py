@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer
@@ -52,6 +53,11 @@ def make_backend(
         state.set(model=model)
     if device:
         state.set(device=device)
+    if folder and os.path.isfile(folder):
+        from vitinspect.figures.metadata import is_figure
+
+        if is_figure(Path(folder)):
+            backend.opens, folder = os.path.abspath(folder), None
     if folder:
         path = os.path.abspath(folder)
         if os.path.isdir(path):
@@ -105,6 +111,8 @@ def run(
     app.styleHints().colorSchemeChanged.connect(window.apply_theme)
     window.first_paint.connect(backend.coordinator.start)
     window.first_paint.connect(backend.save_while_working)
+    if backend.opens:
+        window.first_paint.connect(lambda: window.open_paths([backend.opens]))
     window.closed.connect(app.quit)
     if problems:
         window.message.show_problem(Problem(" ".join(problems), "", True))

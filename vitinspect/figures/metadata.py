@@ -16,6 +16,7 @@ from typing import Any
 
 from vitinspect.errors import DataError
 from vitinspect.files import SOFTWARE
+from vitinspect.regular_files import open_regular, read_regular
 
 NAMESPACE = "urn:vitinspect:recipe/"
 LARGEST_RECIPE = 4_000_000
@@ -115,6 +116,35 @@ def _into_tiff(data: bytes, xmp: bytes) -> bytes:
 
 # --- finding it again -------------------------------------------------------------------------------------------
 
+_PAGES = (".pdf", ".svg")
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+_MARKS = (b"<vitinspect:json>", b"<vitinspect:deflated>")
+_LOOKED_AT = 1 << 18
+
+
+def is_figure(path: Path) -> bool:
+    """Whether a file is to be opened as a figure: a page always, a picture where a recipe begins in it.
+
+    Quick, so that a window can ask for each file that is dropped on it: PNG and JPEG have theirs at their beginning,
+    TIFF at its end.
+    """
+    ending = path.suffix.casefold()
+    if ending in _PAGES:
+        return True
+    if ending not in _PICTURES:
+        return False
+    try:
+        with open_regular(path) as file:
+            if ending in (".tif", ".tiff"):
+                size = file.seek(0, 2)
+                file.seek(max(0, size - LARGEST_RECIPE - _LOOKED_AT))
+                data = file.read()
+            else:
+                data = file.read(_LOOKED_AT)
+    except OSError:
+        return False
+    return any(mark in data for mark in _MARKS)
+
 
 def find(path: Path) -> dict[str, Any] | None:
     """The recipe inside a file, or in the JSON file that it is; None where there is none."""
@@ -123,7 +153,7 @@ def find(path: Path) -> dict[str, Any] | None:
             raise DataError(f"{path} is not a file.")
         if path.stat().st_size > _LARGEST_FILE:
             raise DataError(f"{path} is too large to be searched for a recipe.")
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     text = _text_of(data)

@@ -7,9 +7,10 @@ in it is run, written to, or downloaded without being asked for.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,18 @@ from vitinspect.figures.cells import FinishedCell, digest
 from vitinspect.figures.scene import Scene
 from vitinspect.figures.specification import FigureSpec, from_dict
 from vitinspect.figures.write_raster import render
-from vitinspect.images import is_image_name, list_images, open_image
-from vitinspect.names import stored
+from vitinspect.images import is_image_name, list_images, open_image, read_size
+from vitinspect.names import restored, stored
+from vitinspect.progress import CancelToken
+from vitinspect.progress import check as check_cancelled
 from vitinspect.version import __version__
 
 SCHEMA = 1
+"""Of the recipes that are written here. It grows when recipes of before would be read wrongly, not for new entries."""
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+STEPS: dict[int, Step] = {}
+"""Schema -> what makes a recipe of it one of the next schema; older ones go through several."""
+_MOST_IMAGES = 1000
 _PIXELS_DPI = 100
 """At this resolution the pixels of a figure are compared."""
 MOST_SEARCHED = 20_000
@@ -125,18 +133,39 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
 # --- opening one ------------------------------------------------------------------------------------------------
 
 
+def bring_up(found: dict[str, Any], name: str, steps: Mapping[int, Step] | None = None, newest: int = SCHEMA) -> Any:
+    """A recipe of an older schema as one of the newest; one of a newer schema is refused by its number."""
+    steps = STEPS if steps is None else steps
+    schema = found.get("schema")
+    if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
+        raise DataError(f"{name} is a recipe of schema {schema!r}, which there never was.")
+    if schema > newest:
+        raise DataError(
+            f"{name} is a recipe of schema {schema}, of a newer vitinspect ({str(found.get('software'))[:80]}); "
+            f"this one reads up to schema {newest}."
+        )
+    while schema < newest:
+        found = {**steps[schema](found), "schema": schema + 1}
+        schema += 1
+    return found
+
+
 def check_recipe(found: Any, name: str) -> dict[str, Any]:
-    """A recipe of this schema, or one that can be brought to it; ``DataError`` for anything else."""
+    """A recipe as this version writes it, also from one of an older schema; ``DataError`` for anything else."""
     if not isinstance(found, dict) or found.get("vitinspect") != "recipe":
         raise DataError(f"{name} is no recipe of vitinspect.")
-    schema = found.get("schema")
-    if schema != SCHEMA:
-        raise DataError(f"{name} is a recipe of schema {schema!r}; this vitinspect reads schema {SCHEMA}.")
+    found = bring_up(found, name)
     if found.get("kind") != "figure":
         raise DataError(f"{name} is a recipe for {found.get('kind')!r}, which this vitinspect does not make.")
     for key in ("images", "models", "figure"):
         if not isinstance(found.get(key), dict):
             raise DataError(f"{name}: the recipe has no {key}.")
+    for key, fact in (("images", "content"), ("models", "fingerprint")):
+        for entry in found[key].values():
+            if not isinstance(entry, dict) or not isinstance(entry.get(fact), str):
+                raise DataError(f"{name}: one of the recipe's {key} has no {fact}.")
+    if len(found["images"]) > _MOST_IMAGES:
+        raise DataError(f"{name} names {len(found['images'])} pictures, more than a figure has.")
     try:
         from_dict(found["figure"], name)
     except ParameterError as error:
@@ -153,21 +182,24 @@ class Located:
     changed: list[str] = field(default_factory=list)
 
 
-def locate_pictures(recipe: Mapping[str, Any], beside: Path, folders: list[Path]) -> Located:
+def locate_pictures(
+    recipe: Mapping[str, Any], beside: Path, folders: list[Path], cancel: CancelToken | None = None
+) -> Located:
     """Find each picture: where the recipe says, beside the figure, or by its content in the folders that are given.
 
     Only reads; a path in a recipe is where a picture was, and it counts only if the picture there has the content.
     """
     result = Located()
     by_content: dict[str, Path] | None = None
+    sizes = {tuple(facts["size"]) for facts in recipe["images"].values() if _is_size(facts.get("size"))}
     for name, facts in recipe["images"].items():
-        wanted = facts.get("content") if isinstance(facts, dict) else None
-        told = facts.get("path") if isinstance(facts, dict) else None
-        candidates = [beside / name, *(folder / Path(name).name for folder in folders)]
+        check_cancelled(cancel)
+        wanted, told = facts["content"], facts.get("path")
+        candidates = [beside / restored(name), *(folder / Path(restored(name)).name for folder in folders)]
         if isinstance(told, str):
-            candidates.insert(0, Path(told))
+            candidates.insert(0, Path(restored(told)))
         other: Path | None = None
-        for path in candidates:
+        for path in dict.fromkeys(one for one in candidates if _is_local(one)):
             content = _content(path)
             if content is not None and content == wanted:
                 result.pictures[name] = path
@@ -176,15 +208,29 @@ def locate_pictures(recipe: Mapping[str, Any], beside: Path, folders: list[Path]
                 other = path
         else:
             if by_content is None:
-                by_content = _search(folders)
+                by_content = _search(folders, sizes, cancel)
             if wanted in by_content:
-                result.pictures[name] = by_content[str(wanted)]
+                result.pictures[name] = by_content[wanted]
             elif other is not None:
                 result.pictures[name] = other
                 result.changed.append(name)
             else:
                 result.missing.append(name)
     return result
+
+
+def has_content(path: Path, recipe: Mapping[str, Any], name: str) -> bool:
+    """Whether a picture is the one that a recipe calls by this name."""
+    return _content(path) == recipe["images"][name]["content"]
+
+
+def _is_local(path: Path) -> bool:
+    """Not on another machine: Windows would greet whatever machine a stranger's recipe names."""
+    return not str(path).startswith(("\\\\", "//"))
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(n, int) for n in value)
 
 
 def _content(path: Path) -> str | None:
@@ -196,15 +242,25 @@ def _content(path: Path) -> str | None:
         return None
 
 
-def _search(folders: list[Path]) -> dict[str, Path]:
+def _search(folders: list[Path], sizes: set[tuple[Any, ...]], cancel: CancelToken | None) -> dict[str, Path]:
+    """The pictures in some folders by their content, of those whose size is asked for."""
     found: dict[str, Path] = {}
     for folder in folders:
         if folder.is_dir():
             for path in list_images(folder, recursive=True)[:MOST_SEARCHED]:
-                content = _content(path)
+                check_cancelled(cancel)
+                content = _content(path) if _may_be(path, sizes) else None
                 if content is not None:
                     found.setdefault(content, path)
     return found
+
+
+def _may_be(path: Path, sizes: set[tuple[Any, ...]]) -> bool:
+    """Whether a picture has one of the sizes, which costs less than its content."""
+    try:
+        return not sizes or read_size(path) in sizes
+    except (ImageError, OSError, ValueError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -242,6 +298,10 @@ def compare(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> list[Differe
     return found
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def largest_range_change(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> float:
     """How far the ends of the maps' raw ranges are from those of the recipe, in shares of the range."""
     worst = 0.0
@@ -249,7 +309,7 @@ def largest_range_change(recipe: Mapping[str, Any], again: Mapping[str, Any]) ->
     for where, facts in (maps if isinstance(maps, dict) else {}).items():
         here = again["maps"].get(where, {}).get("range")
         there = facts.get("range") if isinstance(facts, dict) else None
-        if not here or not isinstance(there, list) or len(there) != 2:
+        if not here or not isinstance(there, list) or len(there) != 2 or not all(_is_number(one) for one in there):
             continue
         span = max(abs(there[1] - there[0]), 1e-30)
         worst = max(worst, abs(here[0] - there[0]) / span, abs(here[1] - there[1]) / span)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
@@ -40,6 +41,7 @@ from vitinspect.app.shell.film_strip import FilmStrip
 from vitinspect.app.shell.frame import Frame
 from vitinspect.app.shell.menus.file import sort_by_run
 from vitinspect.app.shell.message import MessageBar
+from vitinspect.app.shell.opening_figures import FigureOpener
 from vitinspect.app.shell.status import StatusBar
 from vitinspect.app.shell.top_row import TopRow
 from vitinspect.app.shell.workspace import Workspace
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
     canvas: Canvas
     frame: Frame
     layers_panel: LayersPanel
+    figures: FigureOpener
 
     def __init__(self, backend: Backend) -> None:
         super().__init__()
@@ -149,7 +152,9 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._canvas_hovered)
         backend.problems.raised.connect(self.message.show_problem)
         backend.problems.gone.connect(self.message.forget)
+        self.figures = FigureOpener(self)
         self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
+        self.message.action_wanted.connect(self.figures.act)
         backend.settings.changed.connect(self._setting_changed)
         state.changed.connect(self._state_changed)
         backend.results.changed.connect(self._results_changed)
@@ -494,8 +499,9 @@ class MainWindow(QMainWindow):
         self.open_paths(paths)
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a map becomes a layer of the picture; a picture is shown in its folder; several pictures
-        are shown alone."""
+        """A folder is shown; a figure brings its view back; a map becomes a layer of the picture; a picture is shown in
+        its folder; several pictures are shown alone."""
+        from vitinspect.figures.metadata import is_figure
         from vitinspect.images import is_image_name
         from vitinspect.map_files import is_map_name
 
@@ -503,6 +509,9 @@ class MainWindow(QMainWindow):
             if os.path.isdir(path):
                 self.backend.folders.open(path)
                 return
+        if len(paths) == 1 and is_figure(Path(paths[0])):
+            self.figures.open(paths[0])
+            return
         maps = [p for p in paths if is_map_name(p, self.backend.state.image)]
         opening_maps.open_maps(self, maps)
         if maps and len(maps) == len(paths):

@@ -114,6 +114,14 @@ MENU = Menu(
             sort_by_run,
         ),
         SEPARATOR,
+        Action(
+            "open_figure",
+            "Open figure…",
+            "Bring back the view that made a figure: PDF, SVG, PNG, TIFF or JPEG with a recipe",
+            (),
+            lambda window: window.figures.ask(),
+        ),
+        SEPARATOR,
         Action("open_checkpoint", "Open model file…", "Load a model from a checkpoint", (), open_checkpoint),
         Action(
             "open_model_folder",

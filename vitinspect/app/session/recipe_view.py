@@ -1,0 +1,199 @@
+"""A view and its recipe: what a recipe keeps of the window, and the layers that a recipe makes of a window. No Qt.
+
+A recipe comes from a file that anybody may have written: each value is checked as the window checks its own, and files
+that it names besides its pictures are not opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vitinspect.app.session.layer_files import restore, to_plain
+from vitinspect.app.session.layers import FUSED, MAP, Layers, Member, add, find, fused_layer, map_layer, remove
+from vitinspect.app.session.state import State, check
+from vitinspect.errors import ParameterError, TargetError
+from vitinspect.figures.cells import members
+from vitinspect.figures.specification import Cell, from_dict
+from vitinspect.names import stored
+from vitinspect.thresholds import OPTION_OF, parse_threshold
+
+LOOK = ("fit", "precision", "layout", "show", "frame", "swipe", "selected")
+"""Values of the state that a recipe keeps beside the layers and the target."""
+MOST_LAYERS = 64
+
+
+def view_block(state: State) -> dict[str, Any]:
+    """The view as a recipe keeps it: what no specification of a figure has a place for. It names no file."""
+    layers = _without_files(state.layers)
+    return {
+        "layers": [to_plain(replace(layer, name="")) for layer in layers],
+        "target": list(state.target),
+        **{name: getattr(state, name) for name in LOOK},
+    }
+
+
+def _without_files(layers: Layers) -> Layers:
+    return remove(layers, *(layer.id for layer in layers if layer.kind not in (MAP, FUSED)))
+
+
+@dataclass(frozen=True)
+class RecipeView:
+    """What a recipe says of a window."""
+
+    images: tuple[str, ...]
+    """The names of its pictures, as the recipe has them; the first is shown."""
+    model: str = ""
+    """The line of the model; empty where the recipe has none."""
+    fingerprint: str = ""
+    target: tuple[int, ...] = ()
+    target_words: str = ""
+    """The class in words, where the recipe has no index."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Values of the state."""
+    layers: Layers = ()
+    selected: str = ""
+    problems: tuple[str, ...] = ()
+    """A sentence for each part that this version cannot show."""
+
+
+def view_of(recipe: Mapping[str, Any]) -> RecipeView:
+    """What a checked recipe shows: its view where it keeps one, else what its cells have."""
+    cells = _cells(recipe)
+    first = next((cell for cell in cells if cell.has_map), cells[0])
+    known = list(recipe["images"])
+    named = [stored(cell.image) for cell in [first, *cells]]
+    images = tuple(dict.fromkeys(name for name in [*named, *known] if name in recipe["images"]))
+    facts = recipe["models"].get(first.model, {})
+    view = recipe.get("view")
+    values: dict[str, Any] = {"fit": first.fit, "precision": first.precision}
+    problems: list[str] = []
+    target: tuple[int, ...] = ()
+    selected = ""
+    if isinstance(view, Mapping):
+        layers, selected, target = _from_view(view, values, problems)
+    else:
+        layers = _from_cells([cell for cell in cells if cell.has_map], problems)
+        values["frame"] = first.frame
+        count = len({(cell.image, cell.model, cell.target) for cell in cells if cell.has_map})
+        if count > 1:
+            problems.append(f"The figure has {count} pairs of picture and target; the first one is shown.")
+    line = first.model + (f" --arch {first.arch}" if first.arch else "")
+    return RecipeView(
+        images,
+        line if facts else "",
+        str(facts.get("fingerprint", "")),
+        target,
+        "" if target else first.target,
+        values,
+        layers,
+        selected,
+        tuple(dict.fromkeys(problems)),
+    )
+
+
+def _cells(recipe: Mapping[str, Any]) -> list[Cell]:
+    spec = from_dict(recipe["figure"])
+    return [spec.cell(row, column) for row in range(len(spec.rows)) for column in range(len(spec.columns))]
+
+
+def _from_view(
+    view: Mapping[str, Any], values: dict[str, Any], problems: list[str]
+) -> tuple[Layers, str, tuple[int, ...]]:
+    for name in LOOK:
+        if name in view and name != "selected":
+            try:
+                values[name] = check(name, view[name])
+            except ParameterError as error:
+                problems.append(str(error))
+    layers: Layers = ()
+    try:
+        found, wrong = restore(view.get("layers", ()))
+        problems += wrong
+        layers = _without_files(found[:MOST_LAYERS])
+    except ParameterError as error:
+        problems.append(str(error))
+    target: tuple[int, ...] = ()
+    try:
+        target = check("target", view.get("target", ()))
+    except ParameterError as error:
+        problems.append(str(error))
+    selected = view.get("selected")
+    return layers, selected if isinstance(selected, str) and find(layers, selected) else "", target
+
+
+def _from_cells(cells: Sequence[Cell], problems: list[str]) -> Layers:
+    """A layer for each map of the figure, each once."""
+    layers: Layers = ()
+    seen: set[tuple[Any, ...]] = set()
+    for cell in cells:
+        key = (cell.method, cell.weights, cell.normalisation, cell.colours, cell.threshold, cell.patches)
+        if key in seen or len(layers) >= MOST_LAYERS:
+            continue
+        seen.add(key)
+        try:
+            layers = _with_cell(layers, cell)
+        except ParameterError as error:
+            problems.append(str(error))
+    return layers
+
+
+def _with_cell(layers: Layers, cell: Cell) -> Layers:
+    methods, mode = members(cell.method)
+    look = _look(cell)
+    if not mode:
+        return add(layers, map_layer(layers, methods[0].id, methods[0].params, **look))
+    weights = list(cell.weights) or [1.0] * len(methods)
+    if len(weights) != len(methods):
+        raise ParameterError(f"{len(weights)} weights were given for {len(methods)} maps.")
+    most = max([*weights, 1e-12])
+    entering: list[Member] = []
+    for method, weight in zip(methods, weights, strict=True):
+        present = next((one for one in layers if one.kind == MAP and one.as_method().key == method.key), None)
+        if present is None:
+            present = map_layer(layers, method.id, method.params, visible=False)
+            layers = add(layers, present)
+        entering.append(Member(present.id, weight / most if most > 1 else weight))
+    fused = fused_layer(layers, entering, fusion_mode=mode, normalisation=cell.normalisation, **look)
+    return add(layers, fused)
+
+
+def _look(cell: Cell) -> dict[str, Any]:
+    look: dict[str, Any] = {
+        "colormap": cell.colours,
+        "opacity": cell.opacity,
+        "opacity_mode": "growing" if cell.by_value else "uniform",
+        "smooth": not cell.patches,
+    }
+    if cell.range:
+        look |= {"range_mode": "typed", "low": cell.range[0], "high": cell.range[1]}
+    if cell.threshold:
+        mode, options = parse_threshold(cell.threshold)
+        look |= {"threshold_mode": mode, "shown_as": "outline"}
+        if mode in OPTION_OF and options:
+            look["threshold_value"] = float(options[OPTION_OF[mode]])
+    return look
+
+
+def target_of(words: str, labels: Sequence[str], name: str) -> tuple[int, ...]:
+    """A class or a contrast of two in words as indices; a ``TargetError`` where the model has no such class."""
+    whole = _class(words, labels)
+    if whole is not None:
+        return (whole,)
+    parts = words.split(" - ")
+    for cut in range(1, len(parts)):  # a class may itself hold " - "
+        sides = [_class(" - ".join(side), labels) for side in (parts[:cut], parts[cut:])]
+        if sides[0] is not None and sides[1] is not None:
+            return sides[0], sides[1]
+    raise TargetError(f"{name} has no class {words[:80]!r}, which the figure explains.")
+
+
+def _class(words: str, labels: Sequence[str]) -> int | None:
+    words = words.strip()
+    if words in labels:
+        return labels.index(words)
+    for index, label in enumerate(labels):
+        if words.casefold() in (label.casefold(), *(part.strip().casefold() for part in label.split(","))):
+            return index
+    return int(words) if words.isdecimal() and int(words) < len(labels) else None
