@@ -39,6 +39,19 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             {"methods": ("rollout",), "plots": True, "plot": "layers", "pinned": (6, 6)},
             None,
         ),
+        **{
+            f"features-{view}": (
+                {
+                    "methods": ("rollout",),
+                    "plots": True,
+                    "plot": "features",
+                    "feature_view": view,
+                    "pinned": (6, 6) if view == "similarity" else (),
+                },
+                None,
+            )
+            for view in ("colours", "similarity", "norms", "distance")
+        },
         "what-if": (
             {
                 "methods": ("rollout",),

@@ -20,6 +20,7 @@ from vitinspect.app.services.coordinator import Coordinator, Services
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.evaluation_run import EvaluationRunService
+from vitinspect.app.services.features import FeatureService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
@@ -94,6 +95,7 @@ class Backend(QObject):
         self.curves = CurveService(state, results, worker, problems, parent=self)
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)
         self.attention = AttentionService(state, results, worker, problems, parent=self)
+        self.features = FeatureService(state, results, worker, problems, parent=self)
         self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
         self.masks = MaskService(state, results, pool, problems, parent=self)
         self.folders.drawn_status = lambda path: self.masks.sidecar(path).status
@@ -111,6 +113,7 @@ class Backend(QObject):
             self.curves,
             self.what_if,
             self.attention,
+            self.features,
             self.run,
         )
         self.coordinator = Coordinator(state, services, pool, worker, parent=self)

@@ -24,6 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = [("METHOD", "COST", "SIGNED", "FOLLOWS TARGET", "WHAT IT IS")]
     rows += [(info.id, info.cost, yes(info.signed), yes(info.class_specific), info.title) for info in known]
     print("\n".join(table(rows)))
+    views = [("FEATURE VIEW", "WHAT IT IS"), *((info.id, info.title) for info in known.views)]
+    print("\n" + "\n".join(table(views)))
     print("\n`vitinspect methods ID` tells a method's parameters and paper.")
     return 0
 

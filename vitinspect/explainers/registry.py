@@ -14,11 +14,15 @@ __all__ = ["Method", "MethodInfo", "MethodTable", "make_method", "methods", "par
 
 
 class MethodTable(Sequence[MethodInfo]):
-    """All methods: iterate for their infos, index by id or position, ask ``"rollout" in vi.methods()``."""
+    """All methods: iterate for their infos, index by id or position, ask ``"rollout" in vi.methods()``.
 
-    def __init__(self, infos: Iterable[MethodInfo]) -> None:
+    ``views`` are maps of features that explain nothing by themselves: found by their ids, and in no list of methods.
+    """
+
+    def __init__(self, infos: Iterable[MethodInfo], views: Iterable[MethodInfo] = ()) -> None:
         self._infos = tuple(infos)
-        self._by_id = {info.id: info for info in self._infos}
+        self.views = tuple(views)
+        self._by_id = {info.id: info for info in (*self._infos, *self.views)}
 
     @overload
     def __getitem__(self, key: int | str) -> MethodInfo: ...
@@ -43,7 +47,7 @@ class MethodTable(Sequence[MethodInfo]):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return tuple(self._by_id)
+        return tuple(info.id for info in self._infos)
 
 
 def unknown_method(name: str, known: Iterable[str]) -> str:
@@ -61,7 +65,9 @@ def methods() -> MethodTable:
     """Every method that vitinspect knows."""
     global _table
     if _table is None:
-        _table = MethodTable(info for module in _declaring_modules() for info in module.METHODS)
+        from vitinspect.explainers.methods import feature_views
+
+        _table = MethodTable((info for module in _declaring_modules() for info in module.METHODS), feature_views.VIEWS)
     return _table
 
 

@@ -36,15 +36,15 @@ _WITH_HEAD = re.compile(r"(.+) with the head (.+?)(?: \(([^()]*)\))?")
 
 def load_model(
     source: str | os.PathLike[str] = "demo",
-    *,
-    device: str | torch.device = "auto",
     arch: str | None = None,
-    random: bool = False,
-    num_classes: int | None = None,
-    img_size: Size | None = None,
-    labels: Sequence[str] | None = None,
     head: str | os.PathLike[str] | None = None,
     head_name: str | None = None,
+    img_size: Size | None = None,
+    device: str | torch.device = "auto",
+    *,
+    random: bool = False,
+    num_classes: int | None = None,
+    labels: Sequence[str] | None = None,
 ) -> ViT:
     """Load a Vision Transformer from any source and wrap it.
 

@@ -132,6 +132,23 @@ class WhatIfAddress:
 
 
 @dataclass(frozen=True)
+class FeaturesAddress:
+    """A view of what the tokens of all blocks hold."""
+
+    input: InputAddress
+    view: str
+    """colours, similarity, norms or distance"""
+    pictures: tuple[str, ...] = ()
+    """Paths of the other pictures whose tokens share the components, with their time of change."""
+    patch: tuple[int, ...] = ()
+    """Row and column of the patch that the others are compared with."""
+    patch_of: str = ""
+    """The path of the picture that it lies in, with its time of change; empty for the same picture."""
+    foreground: str = ""
+    """A hash of the patches that the components are made of; empty for all."""
+
+
+@dataclass(frozen=True)
 class AttentionAddress:
     """The attention of one token in all blocks and heads."""
 

@@ -93,7 +93,7 @@ def _lacks_memory(error: BaseException) -> bool:
 def card_of(model: Any, source: str, precision: str) -> ModelCard:
     """What the window needs to know of a model."""
     refusals: dict[str, str] = {}
-    for info in methods():
+    for info in (*methods(), *methods().views):
         try:
             reason = model.why_not(info.id)
         except VitInspectError as error:

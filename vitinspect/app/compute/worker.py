@@ -23,7 +23,10 @@ from vitinspect.progress import CancelToken
 
 _log = logging.getLogger(__name__)
 
-RANKS = {"load": 0, "probe": 1, "explain": 2, "attention": 3, "network": 4, "scores": 5, "aggregate": 6}
+RANKS = {
+    **{"load": 0, "probe": 1, "explain": 2, "attention": 3, "features": 4},
+    **{"network": 5, "scores": 6, "aggregate": 7},
+}
 """Kinds of requests; lower goes first."""
 
 
@@ -77,6 +80,8 @@ class Context:
         self.named = False
         self.prepared: Any = None
         """The last picture as the model gets it, with what it was made from."""
+        self.tokens: Any = None
+        """Address of an input and the tokens of all blocks, for the next view of the same features."""
 
 
 class _Runner(QObject):

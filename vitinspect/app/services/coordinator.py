@@ -15,6 +15,7 @@ from vitinspect.app.pictures import PictureCache
 from vitinspect.app.services.attention import AttentionService
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.evaluation_run import EvaluationRunService
+from vitinspect.app.services.features import FeatureService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
@@ -40,6 +41,7 @@ class Services:
     curves: CurveService
     what_if: WhatIfService
     attention: AttentionService
+    features: FeatureService
     run: EvaluationRunService
 
 
@@ -89,7 +91,7 @@ class Coordinator(QObject):
         """Stop what is computed. Loading goes on: without a model there is nothing to show."""
         self.services.curves.cancel()
         self.services.maps.cancel()
-        for kind in ("attention", "probe", "network", "aggregate"):
+        for kind in ("attention", "features", "probe", "network", "aggregate"):
             self.worker.cancel(kind)
 
     def retry(self) -> None:
@@ -101,6 +103,7 @@ class Coordinator(QObject):
         services.maps.retry()
         services.map_files.reload()
         services.attention.retry()
+        services.features.retry()
         services.what_if.retry()
 
     def reload_picture(self) -> None:

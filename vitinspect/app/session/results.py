@@ -199,6 +199,8 @@ class Results(QObject):
         self.probed: Any = None
         """What the model says of the painted picture."""
         self.attention: Any = None
+        self.features: Any = None
+        """The view of the features that the open tab shows."""
         self.kept: ShownMap | None = None
         """A map that was kept for comparison; it may be another model's."""
         self.refusals: dict[str, str] = {}

@@ -33,6 +33,7 @@ SHOWS = ("overlay", "heat", "image")
 GROWS = ("uniform", "growing")
 SORTS = ("name", "date", "size", "score")
 BRUSHES = ("mean", "blur", "black")
+FEATURE_VIEWS = ("colours", "similarity", "norms", "distance")
 NETWORK_VIEWS = ("layer", "stack", "multiples", "aggregate", "measures")
 
 Target = tuple[int, ...]
@@ -126,6 +127,21 @@ class Values:
     score_fill: str = "mean"
     score_steps: int = 50
 
+    # features
+    feature_view: str = "colours"
+    feature_block: int = -1
+    """Which block is enlarged; -1 is the last."""
+    feature_component: int = 1
+    """Which component becomes a layer."""
+    feature_pictures: tuple[str, ...] = ()
+    """Paths of pictures whose tokens share the components with those of the picture that is shown."""
+    feature_patch: tuple[int, ...] = ()
+    """Row and column of the patch that is held; nothing for the pinned one."""
+    feature_patch_of: str = ""
+    """The picture that it lies in."""
+    feature_foreground: bool = False
+    """Whether the components are those of the selected layer's mask alone."""
+
     # network; min_cut, token_ratio and starting_layer are the parameters of the method "multiplex"
     network_view: str = "layer"
     network_layer: int = 0
@@ -169,6 +185,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "precision": PRECISIONS,
     "brush_fill": BRUSHES,
     "score_fill": BRUSHES,
+    "feature_view": FEATURE_VIEWS,
     "network_view": NETWORK_VIEWS,
     "network_direction": ("in", "out"),
     "network_colour": ("centrality", "communities"),
@@ -182,13 +199,18 @@ _RANGES: dict[str, tuple[float, float]] = {
     "threshold_value": (min(low for low, _ in LEVELS.values()), max(high for _, high in LEVELS.values())),
     "brush_size": (1, 60),
     "score_steps": (2, 1000),
+    "feature_block": (-1, 1000),
+    "feature_component": (1, 3),
     "network_layer": (0, 1000),
     "network_brightness": (0.0, 1.0),
     "network_arcs": (10, 20000),
 }
 _LARGEST = 2**31 - 1
 _SESSION_ONLY = frozenset(
-    {"tool", "pinned", "filter", "only_masked", "only_flagged", "only_status", "only_class", "score_range", "files"}
+    {
+        *("tool", "pinned", "filter", "only_masked", "only_flagged", "only_status", "only_class", "score_range"),
+        *("files", "feature_pictures", "feature_patch", "feature_patch_of", "feature_foreground"),
+    }
 )
 """Not brought back at the next start: they belong to the moment."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
@@ -509,6 +531,8 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "weights": _weights,
     "target": _indices(2),
     "pinned": _indices(2),
+    "feature_patch": _indices(2),
+    "feature_pictures": _texts,
     "recent_folders": _texts,
     "recent_models": _texts,
 }

@@ -32,6 +32,12 @@ def _agreement(window: MainWindow) -> QWidget:
     return AgreementPanel(window.backend.state, window.backend.results)
 
 
+def _features(window: MainWindow) -> QWidget:
+    from vitinspect.app.panels.features import FeaturesPanel
+
+    return FeaturesPanel(window.backend.state, window.backend.results, window.backend.features)
+
+
 def _summary(window: MainWindow) -> str:
     from vitinspect.app.panels.score_summary import summary
 
@@ -49,6 +55,7 @@ WORKSPACE = Workspace(
     tabs=(
         BottomTab("scores", "Scores", _scores),
         BottomTab("layers", "Blocks and heads", _blocks),
+        BottomTab("features", "Features", _features),
         BottomTab("agreement", "Agreement", _agreement),
     ),
     tab_state="plot",
