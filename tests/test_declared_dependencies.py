@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMPORTED_AS = {"pillow": "PIL", "PySide6-Essentials": "PySide6", "open_clip_torch": "open_clip"}
 """Where a project's name is not that of its module."""
 
-ASKED_FOR = {"transformers", "h5py"}
+ASKED_FOR = {"transformers", "h5py", "IPython", "matplotlib", "pandas"}
 """Used where somebody has them, for models and files of theirs; a sentence asks for them where they are missing."""
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from vitinspect import displayed
 from vitinspect.models import method_support
 from vitinspect.version import __version__
 
@@ -47,6 +48,8 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     # probes and views of features
     "probing": ("vitinspect.probing", None),
     "views": ("vitinspect.probing.views", None),
+    # the window on what is in memory
+    "view": ("vitinspect.viewing", "view"),
     # attention as a network
     "attention_graph": ("vitinspect.graphs", "attention_graph"),
     # errors, progress
@@ -96,6 +99,7 @@ if TYPE_CHECKING:
     from vitinspect.probing import views
     from vitinspect.progress import CancelToken
     from vitinspect.thresholds import threshold
+    from vitinspect.viewing import view
 
 
 def __getattr__(name: str) -> Any:
@@ -119,5 +123,12 @@ def _method_support() -> method_support.MethodSupport:
     return applicability
 
 
-# Models know no methods; here both are known.
+def _map_display() -> Any:
+    from vitinspect.figures import map_display
+
+    return map_display
+
+
+# Models know no methods, and maps no figures; here all are known.
 method_support.answered_by(_method_support)
+displayed.drawn_by(_map_display)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from vitinspect.displayed import DisplayedMap
 from vitinspect.errors import ParameterError
 
 if TYPE_CHECKING:
+    from vitinspect.displayed import Origin
     from vitinspect.explainers.targets import TargetLike
 
 Resolution = Literal["patch", "pixel"]
@@ -20,8 +22,8 @@ RESAMPLING = ("bilinear", "nearest", "bicubic")
 
 
 @dataclass(frozen=True)
-class AttributionMap:
-    """The raw values of one method on one image: no min-max, no upsampling."""
+class AttributionMap(DisplayedMap):
+    """The raw values of one method on one image: no min-max, no upsampling. In a notebook it shows itself."""
 
     values: np.ndarray
     """(grid_h, grid_w) for patch maps, (H, W) of the model's input for pixel maps."""
@@ -35,6 +37,8 @@ class AttributionMap:
     """Whether values below zero mean evidence against the target."""
     resolution: Resolution = "patch"
     details: Mapping[str, Any] = field(default_factory=dict)
+    origin: Origin | None = field(default=None, repr=False, compare=False)
+    """The picture and the model that it belongs to, for showing and saving it."""
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The values, so that numpy functions take a map as it is."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from vitinspect.errors import Cancelled
@@ -48,7 +49,7 @@ def format_duration(seconds: float) -> str:
 
 
 class ProgressLine:
-    """A progress bar with an ETA on a terminal, and plain lines now and then in a pipe.
+    """A progress bar with an ETA on a terminal or in a notebook, and plain lines now and then in a pipe.
 
     Use as a context manager and call it as a ``Progress``. Writes to stderr, so that what a command prints
     on stdout stays clean for the next program.
@@ -62,11 +63,13 @@ class ProgressLine:
         self.title = title
         self.unit = unit
         self.stream = stream if stream is not None else sys.stderr
-        self._terminal = self.stream.isatty()
+        self._notebook = type(self.stream).__module__.partition(".")[0] == "ipykernel"
+        self._terminal = self._notebook or self.stream.isatty()
         self._start = time.monotonic()
         self._last_shown = -float("inf")
         self._first: tuple[int, float] | None = None
         self._shown_total = False
+        self._longest = 0
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -88,7 +91,12 @@ class ProgressLine:
         self._last_shown = now
         self._shown_total = finished
         text = self._text(done, total, now)
-        self.stream.write(f"\r\x1b[2K{text}" if self._terminal else text + "\n")
+        if self._notebook:
+            # A notebook knows the return to the start of a line, and nothing that clears it.
+            self._longest = max(self._longest, len(text))
+            self.stream.write("\r" + text.ljust(self._longest))
+        else:
+            self.stream.write(f"\r\x1b[2K{text}" if self._terminal else text + "\n")
         self.stream.flush()
 
     def _text(self, done: int, total: int, now: float) -> str:
@@ -107,3 +115,15 @@ class ProgressLine:
             else:
                 parts.append(f"took {format_duration(elapsed)}")
         return "  ".join(parts)
+
+
+@contextlib.contextmanager
+def shown_progress(progress: Progress | bool | None, title: str = "explaining") -> Iterator[Progress | None]:
+    """A callable for what a caller gave: True is a progress bar, in per cent."""
+    if not isinstance(progress, bool):
+        yield progress
+    elif not progress:
+        yield None
+    else:
+        with ProgressLine(title, unit="%") as line:
+            yield lambda done, total: line(round(100 * done / max(1, total)), 100)

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ def run(
     window.closed.connect(app.quit)
     if problems:
         window.message.show_problem(Problem(" ".join(problems), "", True))
-    ticks = _let_python_see_signals(app)
+    ticks, _ = let_python_see_signals(app)
     window.show()
     code = app.exec()
     ticks.stop()
@@ -135,14 +136,23 @@ def run(
     return code
 
 
-def _let_python_see_signals(app: QApplication) -> QTimer:
-    """Ctrl-C in the terminal closes the window: Python looks at signals only when it runs, so it must now and then."""
+def let_python_see_signals(app: QApplication) -> tuple[QTimer, Callable[[], None]]:
+    """Ctrl-C in the terminal closes the window: Python looks at signals only when it runs, so it must now and then.
+
+    Returns the timer that lets it, and what brings back how signals were handled before.
+    """
+    before = {}
     try:
-        signal.signal(signal.SIGINT, lambda *_: app.closeAllWindows())
-        signal.signal(signal.SIGTERM, lambda *_: app.closeAllWindows())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, lambda *_: app.closeAllWindows())
     except ValueError:
         pass  # not in the main thread
     timer = QTimer()
     timer.timeout.connect(lambda: None)
     timer.start(500)
-    return timer
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return timer, restore

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import reprlib
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from vitinspect.displayed import DisplayedMaps, Origin
 from vitinspect.errors import ImageError, MethodFailed, ModelError, NotEnoughMemory, ParameterError, is_out_of_memory
 from vitinspect.explainers.attention_calls import AttentionCall
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run, Sweep
@@ -30,15 +32,15 @@ from vitinspect.models.evaluation_state import in_evaluation_state, own_modes
 from vitinspect.models.inputs import as_batch
 from vitinspect.models.preprocess import MODES, Placement
 from vitinspect.models.vit import PRECISIONS, ViT
-from vitinspect.progress import CancelToken, Progress, check
+from vitinspect.progress import CancelToken, Progress, check, shown_progress
 
 _STEPS = 1000
 """Progress is counted in thousandths of a method."""
 
 
 @dataclass
-class Explanation:
-    """What ``explain`` returns: the maps, addressed by method, and what they explain."""
+class Explanation(DisplayedMaps):
+    """What ``explain`` returns: the maps, addressed by method, and what they explain. In a notebook it shows itself."""
 
     maps: dict[str, AttributionMap]
     target: TargetLike | None
@@ -96,7 +98,7 @@ def explain(
     *,
     details: bool = False,
     mode: str = "crop",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     cancel: CancelToken | None = None,
     on_map: Callable[[AttributionMap], None] | None = None,
 ) -> Explanation:
@@ -108,6 +110,7 @@ def explain(
     ``precision``: "float32", "float64" or "bfloat16".
     ``details``: keep the intermediates that the methods document.
     ``mode``: how a picture is fitted into the model's input: "crop", "squash" or "pad".
+    ``progress``: called with (done, total); or True for a progress bar in a terminal or a notebook.
     ``on_map``: called with each map as soon as it is there, the cheap ones first.
     """
     each = None if on_map is None else (lambda _, attribution: on_map(attribution))
@@ -134,7 +137,7 @@ def explain_batch(
     *,
     details: bool = False,
     mode: str = "crop",
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     cancel: CancelToken | None = None,
     on_map: OnMap | None = None,
 ) -> list[Explanation]:
@@ -159,16 +162,17 @@ def explain_batch(
     images = list(images)
     wanted = _one_per_image(targets, len(images))
     check(cancel)
-    with own_modes():
+    with own_modes(), shown_progress(progress) as report:
         batch, placements = as_batch(model, images, mode=mode)
+        origins = [_origin(model, *pair, mode, precision) for pair in zip(images, placements, strict=True)]
         working = model.at_precision(precision)
         batch = batch.to(working.device, working.dtype)
         explainers = [method.explainer() for method in chosen]
         for explainer in explainers:
             explainer.check(working)
         with in_evaluation_state(working.module):
-            call = _Call(working, batch, wanted, details, cancel, on_map)
-            call.explain(explainers, progress)
+            call = _Call(working, batch, wanted, details, cancel, on_map, origins)
+            call.explain(explainers, report)
     made = [method for method in chosen if method.key in call.results]
     explanations = [
         Explanation(
@@ -211,6 +215,21 @@ def choose_methods(methods: Any) -> list[Method]:
     return list({method.key: method for method in chosen}.values())
 
 
+def _origin(model: ViT, image: Any, placement: Placement | None, mode: str, precision: str) -> Origin:
+    return Origin(
+        image=image.copy() if isinstance(image, np.ndarray) else image,  # the caller may fill it with the next picture
+        placement=placement,
+        model_name=model.name,
+        model_source=model.source,
+        labels=model.labels,
+        mode=mode,
+        precision=precision,
+        mean=model.preprocessing.mean,
+        std=model.preprocessing.std,
+        model=weakref.ref(model),
+    )
+
+
 def _ndim(value: Any) -> int | None:
     """How many dimensions an array or a tensor has; None for anything else."""
     return getattr(value, "ndim", None)
@@ -236,6 +255,7 @@ class _Call:
     details: bool
     cancel: CancelToken | None
     on_map: OnMap | None
+    origins: Sequence[Origin] = ()
     results: dict[str, list[AttributionMap]] = field(default_factory=dict)
     """By method; one that ran out of memory is missing."""
     logits: torch.Tensor = field(default_factory=lambda: torch.empty(0))
@@ -306,7 +326,10 @@ class _Call:
     def _maps(self, explainer: Explainer, run: Run, sweep: Sweep | None, early: Any) -> list[AttributionMap]:
         made = explainer.maps(run, sweep, early)
         targets = run.targets
-        return [_attribution(explainer, made, i, targets[i] if len(targets) else None, run) for i in range(run.batch)]
+        return [
+            _attribution(explainer, made, i, targets[i] if len(targets) else None, run, self.origins[i])
+            for i in range(run.batch)
+        ]
 
 
 def _cheap_first(explainers: Sequence[Explainer]) -> list[Explainer]:
@@ -362,7 +385,7 @@ def _share_of(progress: Progress | None, position: int, count: int) -> Progress 
 
 
 def _attribution(
-    explainer: Explainer, made: MapBatch, index: int, target: TargetLike | None, run: Run
+    explainer: Explainer, made: MapBatch, index: int, target: TargetLike | None, run: Run, origin: Origin
 ) -> AttributionMap:
     method = explainer.method
     values = _to_numpy(made.values[index])
@@ -388,6 +411,7 @@ def _attribution(
             name: _to_numpy(value) if isinstance(value, torch.Tensor) else value
             for name, value in (made.details[index] if made.details and run.details else {}).items()
         },
+        origin=origin,
     )
 
 
