@@ -1,6 +1,6 @@
 """The Python in the documents runs, page by page, one block after the other as a reader types it.
 
-A block below ``<!-- not run -->`` needs what a test has not (a download, a window, somebody's data); it must still parse.
+A block below ``<!-- not run -->`` needs what a test has not (a download, a window, somebody's data); it is parsed.
 """
 
 from __future__ import annotations

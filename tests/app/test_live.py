@@ -28,7 +28,7 @@ def picture() -> np.ndarray:
 
 
 def settled(view: live.View) -> live.View:
-    wait_until_settled(view.desk, 60)
+    wait_until_settled(view.backend, 60)
     return view
 
 
@@ -57,7 +57,7 @@ def test_a_module_of_timm_with_pictures_maps_and_masks_of_ones_own(opened: Any, 
         methods=["rollout", "gradient_rollout"],
         labels=tiny.labels,
     )
-    results, state = view.desk.results, view.desk.state
+    results, state = view.backend.results, view.backend.state
     kinds = [(layer.title, layer.kind) for layer in state.layers]
     assert [kind for _, kind in kinds] == [MAP, MAP, FILE, ANNOTATOR, ANNOTATOR]
     assert [title for title, _ in kinds][2:] == ["mine", "ann", "bo"]
@@ -67,19 +67,19 @@ def test_a_module_of_timm_with_pictures_maps_and_masks_of_ones_own(opened: Any, 
     mine = state.layers[2].id
     assert np.array_equal(results.file_maps[mine].values, own)
     assert results.masks[state.layers[3].id].share == pytest.approx(mask.mean(), abs=1e-3)
-    state.set(image=view.desk.state.files[1])
+    state.set(image=view.backend.state.files[1])
     settled(view)
     assert np.array_equal(results.file_maps[mine].values, own[::-1])
 
 
 def test_the_model_that_was_given_stands_under_a_name_of_its_own(opened: Any, tiny: Any, picture: np.ndarray) -> None:
     view = opened(tiny, picture)
-    assert view.desk.state.model == "tiny (from Python)"
-    assert view.desk.results.card.fingerprint == tiny.fingerprint
+    assert view.backend.state.model == "tiny (from Python)"
+    assert view.backend.results.card.fingerprint == tiny.fingerprint
 
 
 def test_a_target_is_explained(opened: Any, tiny: Any, picture: np.ndarray) -> None:
-    assert opened(tiny, picture, target="dog").desk.state.target == (tiny.labels.index("dog"),)
+    assert opened(tiny, picture, target="dog").backend.state.target == (tiny.labels.index("dog"),)
     with pytest.raises(vi.TargetError):
         vi.view(tiny, picture, target="unicorn", block=False)
 
@@ -87,14 +87,14 @@ def test_a_target_is_explained(opened: Any, tiny: Any, picture: np.ndarray) -> N
 def test_a_preprocessed_tensor_is_shown_as_the_picture_that_it_was(opened: Any, tiny: Any, picture: np.ndarray) -> None:
     tensor = tiny.preprocess(picture).tensor
     view = opened(tiny, tensor)
-    shown = np.asarray(Image.open(view.desk.state.image)).astype(float)
+    shown = np.asarray(Image.open(view.backend.state.image)).astype(float)
     back = (tensor.numpy().transpose(1, 2, 0) * tiny.preprocessing.std + tiny.preprocessing.mean) * 255
     assert np.abs(shown - back).max() < 0.51
 
 
 def test_nothing_is_remembered_and_nothing_is_left(opened: Any, tiny: Any, picture: np.ndarray, home: Path) -> None:
     view = opened(tiny, picture)
-    folder = Path(view.desk.state.image).parents[1]
+    folder = Path(view.backend.state.image).parents[1]
     view.close()
     assert not view.is_open
     assert not folder.exists()
@@ -105,7 +105,7 @@ def test_a_mask_that_was_drawn_is_kept(
     opened: Any, tiny: Any, picture: np.ndarray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     view = opened(tiny, picture)
-    folder = Path(view.desk.state.image).parents[1]
+    folder = Path(view.backend.state.image).parents[1]
     drawn = folder / "masks" / "me" / "picture-1.png"
     drawn.parent.mkdir(parents=True)
     drawn.write_bytes(b"drawn")
@@ -130,10 +130,10 @@ def test_paths_keep_their_places_unless_masks_lie_beside_them(
     opened: Any, tiny: Any, pictures: Path, picture: np.ndarray
 ) -> None:
     path = pictures / "picture 1.png"
-    assert opened(tiny, path).desk.state.image == str(path)
+    assert opened(tiny, path).backend.state.image == str(path)
     size = vi.open_image(path).size
     view = opened(tiny, path, masks=np.ones((size[1], size[0]), bool))
-    assert Path(view.desk.state.image).resolve() == path
+    assert Path(view.backend.state.image).resolve() == path
     assert path.exists()
 
 
@@ -210,7 +210,7 @@ def test_ipython_keeps_its_prompt(home: Path, tmp_path: Path) -> None:
     ask("print('o' + 'pen', v.is_open)", "open True")
     # The window works while the prompt waits: IPython runs the loop in between.
     for _ in range(60):
-        child.sendline("print('m' + 'aps', len(v.desk.results.maps), 'end')")
+        child.sendline("print('m' + 'aps', len(v.backend.results.maps), 'end')")
         if child.expect([r"maps 1 end", r"maps 0 end"]) == 0:
             break
         with contextlib.suppress(pexpect.TIMEOUT):

@@ -18,8 +18,8 @@ from PySide6.QtCore import QObject, QThread, Signal
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app import logs, theme
+from vitinspect.app.backend import Backend
 from vitinspect.app.compute.model_loading import load_from_sources
-from vitinspect.app.desk import Desk
 from vitinspect.app.live_files import LiveFiles
 from vitinspect.app.main import STUCK, application, gallery, let_python_see_signals
 from vitinspect.app.session.edits import Edits
@@ -35,11 +35,11 @@ class View(QObject):
 
     closed = Signal()
 
-    def __init__(self, desk: Desk, files: LiveFiles) -> None:
+    def __init__(self, backend: Backend, files: LiveFiles) -> None:
         super().__init__()
-        self.desk, self._files = desk, files
-        self.window = MainWindow(desk)
-        self.window.first_paint.connect(desk.coordinator.start)
+        self.backend, self._files = backend, files
+        self.window = MainWindow(backend)
+        self.window.first_paint.connect(backend.coordinator.start)
         self.window.closed.connect(self._window_closed)
         self.is_open = True
         _open.append(self)
@@ -53,9 +53,9 @@ class View(QObject):
         if not self.is_open:
             return
         self.is_open = False
-        if self.desk.close(STUCK):
+        if self.backend.close(STUCK):
             self.window.deleteLater()
-            self.desk.deleteLater()
+            self.backend.deleteLater()
             _open.remove(self)
         # Otherwise a thread sits in what cannot be interrupted, and what it uses must stay.
         kept = self._files.end()
@@ -88,12 +88,12 @@ def open_view(
         wanted = _target(live, target)
         application_ = application()
         running = _loop_is_running()
-        view = View(_desk(live, files, methods, wanted), files)
+        view = View(_backend(live, files, methods, wanted), files)
     except BaseException:
         if folder is None:
             shutil.rmtree(where, ignore_errors=True)
         raise
-    theme.apply(application_, view.desk.settings["theme"])
+    theme.apply(application_, view.backend.settings["theme"])
     if block is None:
         block = not running and not _in_ipython()
     view.window.show()
@@ -134,7 +134,7 @@ def _target(model: Any, target: Any) -> tuple[int, ...]:
     return (found,)
 
 
-def _desk(model: Any, files: LiveFiles, methods: Sequence[str] | str | None, target: tuple[int, ...]) -> Desk:
+def _backend(model: Any, files: LiveFiles, methods: Sequence[str] | str | None, target: tuple[int, ...]) -> Backend:
     source = model if isinstance(model, str) else f"{model.name} (from Python)"
 
     def load(line: str, *, device: str) -> Any:
@@ -150,10 +150,10 @@ def _desk(model: Any, files: LiveFiles, methods: Sequence[str] | str | None, tar
             model.module, own, device=choose_device(device), preprocessing=model.preprocessing, name=model.name
         )
 
-    desk = Desk(loader=load, use_disk=False)
-    desk.remembers = False
-    state = desk.state
-    state.set(colormap=desk.settings["colormap"], model=source, target=target)
+    backend = Backend(loader=load, use_disk=False)
+    backend.remembers = False
+    state = backend.state
+    state.set(colormap=backend.settings["colormap"], model=source, target=target)
     if files.folder:
         state.set(folder=files.folder, image="")
     elif files.pictures:
@@ -173,7 +173,7 @@ def _desk(model: Any, files: LiveFiles, methods: Sequence[str] | str | None, tar
     if state.layers:
         state.set(selected=state.layers[0].id)
     state.edits = Edits()  # what is there at the start is no step that could be undone
-    return desk
+    return backend
 
 
 # --- the loop -------------------------------------------------------------------------------------------------------
