@@ -92,6 +92,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
+        "save": ({"methods": FOUR[:2], "layout": "grid"}, lambda window: window.actions_["save"].trigger()),
         "palette": ({"methods": ("rollout",)}, lambda window: window.actions_["palette"].trigger()),
     }
 

@@ -117,9 +117,9 @@ def test_a_threshold_shown_as_mask_paints_one_colour_above_the_level_and_nothing
 
 def test_a_saved_overlay_shows_the_threshold_as_the_canvas_does(qapp: QApplication, tmp_path: Path) -> None:
     canvas = scenes.canvas_of(tmp_path, 1, smooth=False)
-    before = canvas.overlay_image()
+    before = canvas.overlay_image(canvas.active_map())
     cut(canvas, "shade")
-    assert canvas.overlay_image() != before
+    assert canvas.overlay_image(canvas.active_map()) != before
 
 
 def test_the_marks_say_what_is_left_and_right_of_the_swipe_line(qapp: QApplication, tmp_path: Path) -> None:

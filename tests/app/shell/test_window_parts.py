@@ -8,7 +8,7 @@ def test_the_menu_of_the_picture_has_what_can_be_done_with_it(shown):
     texts = [action.text() for action in menu.actions() if action.text()]
     assert texts[:2] == ["Fit", "Actual size"]
     assert "Unpin patch" in texts
-    assert "Save overlay…" in texts
+    assert "Save…" in texts
     menu.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -368,28 +369,33 @@ class Canvas(QWidget):
         left, _ = self.view.origin(pane.size, picture.size)
         return max(0.0, left), min(float(pane.size[0]), left + picture.size[1] * scale)
 
-    def view_image(self, scale: int = 1) -> QImage:
-        """What the canvas shows, with so many pixels for each of the screen."""
-        image = QImage(self.size() * scale, QImage.Format.Format_RGB32)
-        image.setDevicePixelRatio(scale)
-        self._ratio = float(scale)
-        try:
-            self.render(image)
-        finally:
-            self._ratio = 0.0
-            self._painter.clear()
+    def view_image(self, scale: int = 1, ground: str = "") -> QImage:
+        """What the canvas shows, with so many pixels for each of the screen, on white, black or transparent ground."""
+        from vitinspect.app.canvas.painting import image_format
+
+        with theme.on_ground(ground) as t:
+            image = QImage(self.size() * scale, image_format(QColor(t.canvas)))
+            image.setDevicePixelRatio(scale)
+            image.fill(QColor(t.canvas))
+            self._ratio = float(scale)
+            try:
+                # Without the window's own ground, which would lie below a transparent one.
+                self.render(image, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
+            finally:
+                self._ratio = 0.0
+                self._painter.clear()
         return image
 
-    def overlay_image(self, scale: int = 1) -> QImage | None:
-        """The active map over the picture at the picture's own size or larger, as the canvas paints it."""
+    def overlay_image(self, shown: ShownMap, scale: int = 1, ground: str = "") -> QImage:
+        """A map over the picture at the picture's own size or larger, as the canvas paints it."""
         from vitinspect.app.canvas import painting
 
-        picture, shown = self.results.picture, self.active_map()
-        if picture is None or shown is None:
-            return None
+        picture = self.results.picture
+        assert picture is not None
         height, width = picture.size[0] * scale, picture.size[1] * scale
         view = View(float(scale))
-        look = self.look(shown)
+        with theme.on_ground(ground):
+            look = self.look(shown)
         composer = painting.Composer()
         image = composer.base(picture, view, (width, height), 1.0, look)
         painter = QPainter(image)

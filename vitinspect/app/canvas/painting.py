@@ -74,9 +74,10 @@ class Composer:
         key = (picture, view, pane, ratio, look.ground, look.show == "heat")
         if key == self._base_key and self._base is not None:
             return self._base
-        image = QImage(max(1, round(pane[0] * ratio)), max(1, round(pane[1] * ratio)), QImage.Format.Format_RGB32)
+        ground = QColor(look.ground)
+        image = QImage(max(1, round(pane[0] * ratio)), max(1, round(pane[1] * ratio)), image_format(ground))
         image.setDevicePixelRatio(ratio)
-        image.fill(QColor(look.ground))
+        image.fill(ground)
         if look.show != "heat":
             painter = QPainter(image)
             paint_picture(painter, picture, view, pane, ratio)
@@ -255,6 +256,12 @@ def paint_picture(painter: QPainter, picture: Picture, view: View, pane: tuple[i
     # Beyond four screen pixels for one of the picture, a person wants to see the pixels.
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, scale < 4)
     painter.drawImage(target, level, QRectF(x0, y0, x1 - x0, y1 - y0))
+
+
+def image_format(ground: QColor) -> QImage.Format:
+    """What an image on that ground needs."""
+    opaque = ground.alpha() == 255
+    return QImage.Format.Format_RGB32 if opaque else QImage.Format.Format_ARGB32_Premultiplied
 
 
 def indexed(levels: np.ndarray) -> QImage:

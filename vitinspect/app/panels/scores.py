@@ -78,22 +78,22 @@ class ScoresPanel(QWidget):
         self.table.menu_wanted.connect(self._open_menu)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
-        self._follow()
+        self.follow()
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if self.isVisible() and names & {"score_fill", "score_steps", "layers", "selected"}:
-            self._follow()
+            self.follow()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if self.isVisible() and names & _FOLLOWS:
-            self._follow()
+            self.follow()
 
     def showEvent(self, event: object) -> None:  # noqa: N802
-        self._follow()
+        self.follow()
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         state, results = self._state, self._results
         self.fill.set_value(state.score_fill)
         self.steps.set_value(state.score_steps)

@@ -32,6 +32,7 @@ LAYOUTS = ("single", "grid", "swipe")
 SHOWS = ("overlay", "heat", "image")
 GROWS = ("uniform", "growing")
 SORTS = ("name", "date", "size", "score")
+GROUNDS = ("", "white", "black", "transparent")
 BRUSHES = ("mean", "blur", "black")
 FEATURE_VIEWS = ("colours", "similarity", "norms", "distance")
 NETWORK_VIEWS = ("layer", "stack", "multiples", "aggregate", "measures")
@@ -165,6 +166,12 @@ class Values:
     """Whether the tabs below the picture are open."""
     plot: str = "scores"
 
+    # what was saved last, and how
+    save_what: str = "view"
+    save_scale: int = 1
+    save_ground: str = ""
+    """white, black or transparent; empty for that of the screen."""
+
 
 LEVELS: dict[str, tuple[float, float]] = {
     "otsu": (0.0, 1.0),
@@ -191,6 +198,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "network_colour": ("centrality", "communities"),
     "threshold_mode": THRESHOLDS,
     "fusion_mode": FUSIONS,
+    "save_ground": GROUNDS,
     "fusion_normalise": NORMALISATIONS,
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -204,6 +212,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "network_layer": (0, 1000),
     "network_brightness": (0.0, 1.0),
     "network_arcs": (10, 20000),
+    "save_scale": (1, 4),
 }
 _LARGEST = 2**31 - 1
 _SESSION_ONLY = frozenset(

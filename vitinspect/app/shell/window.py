@@ -266,7 +266,7 @@ class MainWindow(QMainWindow):
         """What can be done with the picture in the middle."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for group in (("fit", "actual"), ("smooth", "outline", "frame"), ("unpin",), ("copy_view", "save_overlay")):
+        for group in (("fit", "actual"), ("smooth", "outline", "frame"), ("unpin",), ("copy_view", "save")):
             for action_id in group:
                 menu.addAction(self.actions_[action_id])
             menu.addSeparator()

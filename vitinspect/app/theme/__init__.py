@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 
 from PySide6.QtCore import Qt
@@ -12,7 +15,7 @@ from vitinspect.app.theme import tokens
 from vitinspect.app.theme.sheet import style_sheet
 from vitinspect.app.theme.tokens import DARK, GRID, LIGHT, Theme
 
-__all__ = ["DARK", "GRID", "LIGHT", "Theme", "apply", "current", "fixed", "font", "tabular", "use_family"]
+__all__ = ["DARK", "GRID", "LIGHT", "Theme", "apply", "current", "fixed", "font", "on_ground", "tabular", "use_family"]
 
 _current = LIGHT
 _family = ""
@@ -37,6 +40,25 @@ def apply(app: QApplication, choice: str) -> Theme:
     app.setPalette(_palette(_current))
     app.setStyleSheet(style_sheet(_current))
     return _current
+
+
+@contextmanager
+def on_ground(ground: str) -> Iterator[Theme]:
+    """The canvas on white, black or transparent ground, with words that can be read on it; "" as it is on the screen.
+
+    Words on transparent ground are dark, as for a white page.
+    """
+    global _current
+    before = _current
+    if ground:
+        on_dark = ground == "black"
+        text, quiet, line = (DARK.text, DARK.quiet, DARK.line) if on_dark else (LIGHT.text, LIGHT.quiet, LIGHT.line)
+        colour = {"white": "#ffffff", "black": "#000000", "transparent": "#00000000"}[ground]
+        _current = replace(before, canvas=colour, canvas_text=text, canvas_quiet=quiet, canvas_line=line)
+    try:
+        yield _current
+    finally:
+        _current = before
 
 
 def use_family(family: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,15 +138,23 @@ class ScoreModel(QAbstractTableModel):
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         return None
 
-    def to_csv(self) -> str:
-        """The table as it is, with full numbers."""
+    def to_csv(self, about: Mapping[str, str] | None = None) -> str:
+        """The table as it is, with full numbers; ``about`` gives columns that say the same in each row."""
         from vitinspect.names import csv_cell
 
-        lines = [["number", "layer", *(column.id for column in self.columns)]]
+        about = about or {}
+        same = [csv_cell(value) for value in about.values()]
+        lines = [[*about, "number", "layer", *(column.id for column in self.columns)]]
         for row in self.rows:
             values = (row.values.get(column.id, math.nan) for column in self.columns)
-            lines.append([str(row.number), csv_cell(row.name), *("" if math.isnan(v) else repr(v) for v in values)])
-        return "".join(",".join(_quoted(cell) for cell in line) + "\r\n" for line in lines)
+            numbers_of = ["" if math.isnan(v) else repr(v) for v in values]
+            lines.append([*same, str(row.number), csv_cell(row.name), *numbers_of])
+        return csv_lines(lines)
+
+
+def csv_lines(lines: Iterable[Sequence[str]]) -> str:
+    """A table as the text of a CSV file."""
+    return "".join(",".join(_quoted(cell) for cell in line) + "\r\n" for line in lines)
 
 
 def _quoted(cell: str) -> str:

@@ -81,6 +81,12 @@ def reload(window: MainWindow) -> None:
     window.backend.coordinator.reload_picture()
 
 
+def save(window: MainWindow) -> None:
+    from vitinspect.app.shell.save_dialog import ask
+
+    ask(window)
+
+
 def open_settings(window: MainWindow) -> None:
     from vitinspect.app.shell.settings_dialog import SettingsDialog
 
@@ -132,7 +138,7 @@ MENU = Menu(
         ),
         Submenu("Recent models", recent_models),
         SEPARATOR,
-        *exports.actions(),
+        Action("save", "Save…", f"Save {exports.in_words()}", ("Ctrl+S",), save, needs="picture"),
         SEPARATOR,
         Action("settings", "Settings…", "Theme, default model, limits of the caches", ("Ctrl+,",), open_settings),
         SEPARATOR,
