@@ -491,13 +491,13 @@ def test_limits_count_at_once(shown, backend, settle, home):
 
 
 def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, backend):
-    image = shown.canvas.overlay_image()
+    image = shown.canvas.overlay_image(shown.canvas.active_map())
     assert (image.height(), image.width()) == backend.results.picture.size
 
 
 def test_the_overlay_lies_where_the_model_looked(shown, backend):
     # The first picture is 96 x 64 and the model sees its middle square: left and right of it nothing is painted.
-    image = shown.canvas.overlay_image()
+    image = shown.canvas.overlay_image(shown.canvas.active_map())
     pixels = backend.results.picture.pixels
     colour = image.pixelColor(2, 30)
     assert (colour.red(), colour.green(), colour.blue()) == tuple(int(v) for v in pixels[30, 2])
