@@ -245,6 +245,31 @@ def test_positions_of_dinov2_are_resampled_as_its_authors_do_and_that_is_said(re
     assert any(said in note and "from 5 x 5 to 3 x 3" in note for note in model.notes)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_positions_of_dino_are_resampled_as_its_authors_do_where_its_head_or_its_name_tells_it(whole, tmp_path):
+    torch.manual_seed(0)
+    arguments = {"embed_dim": WIDTH, "depth": 2, "num_heads": 3, "img_size": 80, "num_classes": 0}
+    module = timm.create_model("vit_small_patch16_224", **arguments).eval()
+    torch.nn.init.normal_(module.pos_embed)
+    state, arch = dict(module.state_dict()), "vit_small_patch16_224{}(embed_dim=24, depth=2, num_heads=3)"
+    path = tmp_path / "dino.pth"
+    if whole:  # as training saves it: the student and its teacher, each with the projection that training needs
+        network = {f"module.backbone.{key}": value for key, value in state.items()}
+        network |= {
+            "module.head.mlp.0.weight": torch.ones(2, WIDTH),
+            "module.head.last_layer.weight_v": torch.ones(2, 2),
+        }
+        torch.save({"student": network, "teacher": network, "epoch": 99}, path)
+    else:
+        torch.save(state, path)
+    model = vi.load_model(path, arch=arch.format("" if whole else ".dino"), img_size=48, device="cpu")
+    table = module.pos_embed.detach()
+    square = table[:, 1:].reshape(1, 5, 5, -1).permute(0, 3, 1, 2)
+    new = F.interpolate(square, scale_factor=(3.1 / 5, 3.1 / 5), mode="bicubic").permute(0, 2, 3, 1).reshape(1, 9, -1)
+    assert torch.allclose(model.module.pos_embed, torch.cat([table[:, :1], new], 1), atol=1e-6)
+    assert any("offset of 0.1 patches" in note for note in model.notes)
+
+
 # --- refusals, warnings --------------------------------------------------------------------------------------------
 
 

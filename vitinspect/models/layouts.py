@@ -52,6 +52,8 @@ class Checkpoint:
     """By which such a model multiplies cosines, and what it adds to them."""
     bias: float = 0.0
     biased: bool = False
+    dino: bool = False
+    """Whether DINO's projection head lies beside the backbone: its positions are resampled in DINO's way."""
 
 
 def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
@@ -66,7 +68,8 @@ def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
     checkpoint = _open_clip(state, layout, name)
     if checkpoint is None:
         own, others = _clean(state)
-        checkpoint = Checkpoint(own, layout + _left_out(others))
+        dino = any(".last_layer." in f".{key}" for key in others)
+        checkpoint = Checkpoint(own, layout + _left_out(others), dino=dino)
     if _fold_batch_norm(checkpoint.state, name):
         checkpoint.layout += ", linear probe of MAE's layout (a BatchNorm before the head, folded into it)"
     _read_facts(content, checkpoint)

@@ -396,7 +396,7 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
         text = None if found.scale is None else TextSide(None, found.scale, found.bias, sigmoid=found.biased)
     notes = [f"Weights: {found.layout} of {path.name}, as {arch}{' (guessed from its shapes)' * guessed}."]
     if wishes.img_size is not None:
-        notes.append(positions.resize(module, wishes.img_size, positions.way_of(arch, state)) or "")
+        notes.append(positions.resize(module, wishes.img_size, positions.way_of(arch, state, dino=found.dino)) or "")
     notes = [note for note in notes if note]
     return Loaded(module, path.stem, f"{path} (untrained)" if wishes.random else str(path), text=text, notes=notes)
 

@@ -25,12 +25,13 @@ WORDS = {
 }
 
 
-def way_of(arch: str, keys: Any) -> str:
-    """The way that belongs to an architecture's name and to the names in its checkpoint."""
+def way_of(arch: str, keys: Any, *, dino: bool = False) -> str:
+    """The way that belongs to an architecture's name and to the names in its checkpoint; ``dino``: its projection head
+    lies in the file too."""
     tag = arch.partition("(")[0].casefold()
     if "reg_token" in keys or "register_tokens" in keys or "storage_tokens" in keys or "_reg4_" in tag:
         return TIMM
-    if "dinov2" in tag or tag.endswith(".dino"):
+    if dino or "dinov2" in tag or tag.endswith(".dino"):
         return OFFSET
     official = "mask_token" in keys and "blocks.0.ls1.gamma" in keys and "pos_embed" in keys
     return OFFSET if official else TIMM
