@@ -90,11 +90,42 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             None,
         ),
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
+        "probe": ({"methods": ("rollout",)}, _train_a_head),
+        "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
+        "model-picker": ({"methods": ("rollout",)}, lambda window: window.context.model.open()),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
         "save": ({"methods": FOUR[:2], "layout": "grid"}, lambda window: window.actions_["save"].trigger()),
         "palette": ({"methods": ("rollout",)}, lambda window: window.actions_["palette"].trigger()),
     }
+
+
+def _train_a_head(window: Any) -> None:
+    """Two heads on fresh scenes, in the dialog."""
+    from PIL import Image
+    from PySide6.QtWidgets import QApplication
+
+    from vitinspect.app.shell.probe_dialog import ProbeDialog
+    from vitinspect.gallery.fresh import Wanted, paint_batch
+    from vitinspect.gallery.shapes import CLASSES
+
+    data = Path(os.environ["VITINSPECT_HOME"]) / "scenes"
+    wanted = [Wanted(5_000_000 + i, label=CLASSES[i % len(CLASSES)]) for i in range(3 * len(CLASSES))]
+    pictures, labels = paint_batch((11, wanted))
+    for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+        place = data / CLASSES[label[0]]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(place / f"{i}.png")
+    window.actions_["train_head"].trigger()
+    dialog = window.findChild(ProbeDialog)
+    dialog.train.setText(str(data))
+    dialog.C.setText("0.01, 0.1, 1")
+    dialog.out.setText(str(data.parent / "scenes.safetensors"))
+    dialog.loss.set_value("both")
+    dialog.start.click()
+    while window.backend.probes.running:
+        QApplication.processEvents()
+        time.sleep(0.05)
 
 
 def main(folder: Path, only: list[str]) -> None:

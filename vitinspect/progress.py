@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -70,6 +71,7 @@ class ProgressLine:
         self._first: tuple[int, float] | None = None
         self._shown_total = False
         self._longest = 0
+        self._interval: float | None = None
 
     def __enter__(self) -> ProgressLine:
         return self
@@ -81,12 +83,13 @@ class ProgressLine:
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
+        if self._interval is None:
+            self._interval = self.TERMINAL_INTERVAL if self._terminal else _pipe_interval(self.PIPE_INTERVAL)
         if self._first is None:
             # A resumed run starts above zero: the rate is that of this run alone.
             self._first = (done if done < total else 0, self._start)
         finished = total > 0 and done >= total
-        interval = self.TERMINAL_INTERVAL if self._terminal else self.PIPE_INTERVAL
-        if now - self._last_shown < interval and not (finished and not self._shown_total):
+        if now - self._last_shown < self._interval and not (finished and not self._shown_total):
             return
         self._last_shown = now
         self._shown_total = finished
@@ -127,3 +130,14 @@ def shown_progress(progress: Progress | bool | None, title: str = "explaining") 
     else:
         with ProgressLine(title, unit="%") as line:
             yield lambda done, total: line(round(100 * done / max(1, total)), 100)
+
+
+INTERVAL_VARIABLE = "VITINSPECT_PROGRESS_SECONDS"
+"""Whoever reads the lines of a pipe, as the window does, may ask for them more often."""
+
+
+def _pipe_interval(default: float) -> float:
+    try:
+        return max(0.1, float(os.environ.get(INTERVAL_VARIABLE, default)))
+    except ValueError:
+        return default

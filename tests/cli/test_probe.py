@@ -78,6 +78,36 @@ def test_a_second_probe_shares_the_features_and_a_foreign_file_is_left_alone(tra
     assert (trained / "mine.safetensors").read_text() == "mine"
 
 
+def test_both_losses_and_a_head_of_others_stand_in_one_table(trained, capsys):
+    """Two heads, their accuracy and the scores of their maps; a published file is a row like any other."""
+    import torch
+    from safetensors.torch import load_file
+
+    own = load_file(trained / "head.safetensors")
+    other = trained / "other_head.pth"
+    torch.save({"linear.weight": own["weight"][:, :], "linear.bias": own["bias"]}, other)
+    command = ["probe", "--train", trained / "train", "--test", trained / "test", "--out", trained / "two.safetensors"]
+    options = ["--loss", "both", "--C", "0.1", "--cache", trained / "cache", "--device", "cpu"]
+    beside = ["--compare", f"{other}=class", "--map-pictures", "2", "--maps", "input_x_gradient"]
+    assert main([str(word) for word in (*command, *options, *beside)]) == 0
+    rows = json.loads((trained / "two.compared.json").read_text())
+    assert [(row["name"], row["loss"]) for row in rows] == [
+        ("two.ce.safetensors", "ce"),
+        ("two.bce.safetensors", "bce"),
+        ("other_head.pth class", ""),
+    ]
+    measured = json.loads((trained / "two.ce.json").read_text())["measured"]["test"]
+    assert rows[0]["top1"] == pytest.approx(measured["top1"], abs=0.011), "features are kept in float16"
+    for row in rows:
+        scores = row["maps"]["input_x_gradient"]
+        assert scores["pictures"] == 2
+        assert 0 <= scores["deletion"] <= 1
+        assert -1 <= scores["between_classes"] <= 1
+    assert rows[2]["top1"] is None, "nobody knows the names of its classes"
+    assert "two.bce.safetensors" in capsys.readouterr().out
+    assert vi.load_model("demo", head=trained / "two.bce.safetensors", device="cpu").labels == sorted(CLASSES)
+
+
 def test_another_ending_is_refused_before_any_work(tmp_path, capsys):
     assert main(["probe", "--train", str(tmp_path), "--out", str(tmp_path / "head.pth")]) != 0
     assert ".safetensors" in capsys.readouterr().err

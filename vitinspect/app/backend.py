@@ -31,6 +31,7 @@ from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.services.pictures import PictureService
+from vitinspect.app.services.probes import ProbeService
 from vitinspect.app.services.shared_ranges import SharedRanges
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
@@ -102,6 +103,7 @@ class Backend(QObject):
         self.people = PeopleService(state, results, pool, problems, parent=self)
         self.mask_layers = MaskLayers(state, results, pool, self.overlaps.masks, lambda: self.masks.blind, parent=self)
         self.masks.opened.connect(self.mask_layers.follow)
+        self.probes = ProbeService(state, parent=self)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,
@@ -176,6 +178,7 @@ class Backend(QObject):
         self._closed = True
         self.masks.close()
         self.people.close()
+        self.probes.close()
         end = time.monotonic() + timeout
         self.saved.close()
         self.coordinator.close()

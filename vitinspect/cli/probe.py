@@ -24,6 +24,7 @@ CSV with the columns path and label. Features are computed once and kept; a comm
 stood. Without --val a fifth of the training pictures is held out to choose C.
 
 Beside the head three files are written: HEAD.json (accuracies, confusions, calibration), HEAD.confusion.png and .svg.
+--loss both trains two heads, HEAD.ce.safetensors and HEAD.bce.safetensors, and compares them and their maps.
 
 examples:
   vitinspect probe --model vit_small_patch14_dinov2.lvd142m --train birds --out birds.safetensors
@@ -50,13 +51,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the head reads: class, mean, class+mean, class:4+mean, class+registers "
         "(default: class; mean where there is no class token)",
     )
-    what.add_argument("--loss", choices=("ce", "bce"), default="ce", help="one of all classes, or a yes or no for each")
+    what.add_argument(
+        "--loss",
+        choices=("ce", "bce", "both"),
+        default="ce",
+        help="ce: one of all classes; bce: a yes or no for each; both, to compare them (default: ce)",
+    )
     what.add_argument(
         "--C", type=numbers, metavar="C,C", help="weights of the data against the penalty (default: 1e-4 to 1e3)"
     )
     what.add_argument("--solver", choices=("auto", "lbfgs", "sgd"), default="auto", help="(default: by memory)")
     what.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the held out pictures (default: 0)")
     what.add_argument("--knn", action="store_true", help="also ask 10, 20, 100 and 200 nearest neighbours")
+    beside = parser.add_argument_group("compared with")
+    beside.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="FILE[=NAME]",
+        help="a head of the same backbone that is put into one table with the new one; NAME as for --head-name; repeat",
+    )
+    beside.add_argument(
+        "--maps", metavar="METHODS", help="methods whose maps are scored for each head compared (default: lrp)"
+    )
+    beside.add_argument(
+        "--map-pictures", type=at_least(1), default=20, metavar="N", help="pictures to score maps on (default: 20)"
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where features are kept (default: with the caches)")
     parser.add_argument("--batch", type=at_least(1), default=32, metavar="N", help="pictures at a time (default: 32)")
     add_mode_option(parser)
@@ -80,17 +100,17 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.models.heads import check_backbone
     from vitinspect.models.recipes import Recipe
     from vitinspect.output import OutputFolder
-    from vitinspect.probing.linear import GRID, fit
     from vitinspect.probing.pictures import labelled_pictures
-    from vitinspect.probing.report import class_rows, confusion_picture, grid_rows, lines
-    from vitinspect.progress import ProgressLine
 
     out: Path = arguments.out
     if out.suffix.lower() != ".safetensors":
         raise ParameterError(f"The head is a .safetensors file; {out} has another ending.")
-    names = [out.name, *(out.with_suffix(ending).name for ending in (".json", ".confusion.png", ".confusion.svg"))]
+    both = arguments.loss == "both"
+    heads = {loss: out.with_suffix(f".{loss}.safetensors") if both else out for loss in _losses(arguments.loss)}
+    compares = both or bool(arguments.compare)
+    table_name = out.with_suffix(".compared.json").name
     folder = OutputFolder(out.parent)
-    folder.check(names)
+    folder.check([name for head in heads.values() for name in written(head)] + [table_name] * compares)
     splits = {
         name: labelled_pictures(where)
         for name, where in (("train", arguments.train), ("val", arguments.val), ("test", arguments.test))
@@ -103,11 +123,44 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = Recipe.parse(arguments.features or ("class" if model.has_class_token else "mean"))
     check_backbone(model.module, recipe, str(model.name))
     arrays = {name: features_and_labels(model, split, recipe, name, arguments) for name, split in splits.items()}
-    with ProgressLine("training", unit="fits") as progress:
+    for loss, head in heads.items():
+        train_one(model, recipe, arrays, head, loss, folder, arguments)
+    if compares:
+        rows = compared(list(heads.values()), splits.get("test") or splits.get("val") or splits["train"], arguments)
+        folder.write_all({table_name: (json.dumps(rows, ensure_ascii=False, indent=1) + "\n").encode()})
+        print(shown(folder.path(table_name)))
+    return 0
+
+
+def _losses(asked: str) -> tuple[str, ...]:
+    return ("ce", "bce") if asked == "both" else (asked,)
+
+
+def written(head: Path) -> list[str]:
+    """The names of the files that belong to a head."""
+    return [head.name, *(head.with_suffix(ending).name for ending in (".json", ".confusion.png", ".confusion.svg"))]
+
+
+def train_one(
+    model: ViT,
+    recipe: Recipe,
+    arrays: dict[str, tuple[np.ndarray, np.ndarray]],
+    out: Path,
+    loss: str,
+    folder: Any,
+    arguments: argparse.Namespace,
+) -> None:
+    """Train a head, write it, and say what it is worth."""
+    from vitinspect.cli.frame import complain
+    from vitinspect.probing.linear import GRID, fit
+    from vitinspect.probing.report import class_rows, confusion_picture, grid_rows, lines
+    from vitinspect.progress import ProgressLine
+
+    with ProgressLine(f"training {loss}", unit="fits") as progress:
         probe = fit(
             *arrays["train"],
             validation=arrays.get("val"),
-            loss=arguments.loss,
+            loss=loss,
             C=arguments.C or GRID,
             seed=arguments.seed,
             solver=arguments.solver,
@@ -117,7 +170,7 @@ def run(arguments: argparse.Namespace) -> int:
         complain(note)
     measured = {}
     if probe.validation is not None:
-        measured["val" if "val" in splits else "held out"] = probe.validation
+        measured["val" if "val" in arrays else "held out"] = probe.validation
     if "test" in arrays:
         measured["test"] = probe.measure(*arrays["test"])
     if not measured:
@@ -127,20 +180,13 @@ def run(arguments: argparse.Namespace) -> int:
     about = document(probe, model, recipe, arguments, measured)
     if arguments.knn:
         about["knn"] = neighbours(arrays)
-    folder.write_all(
-        dict(
-            zip(
-                names,
-                (
-                    head_file(probe, model, recipe, arguments.mode),
-                    (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode(),
-                    picture.to_png(),
-                    picture.to_svg().encode(),
-                ),
-                strict=True,
-            )
-        )
+    contents = (
+        head_file(probe, model, recipe, arguments.mode),
+        (json.dumps(about, ensure_ascii=False, indent=1) + "\n").encode(),
+        picture.to_png(),
+        picture.to_svg().encode(),
     )
+    folder.write_all(dict(zip(written(out), contents, strict=True)))
     print("\n".join(table(grid_rows(probe), right=(1, 2, 3))))
     for title, found in measured.items():
         print("\n".join(lines(title, found)))
@@ -148,7 +194,43 @@ def run(arguments: argparse.Namespace) -> int:
     for k, share in about.get("knn", {}).items():
         print(f"{k} nearest neighbours: top-1 {share:.2%}")
     print(shown(out))
-    return 0
+
+
+def compared(own: list[Path], test: Labelled, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The new heads and those named by ``--compare`` in one table, which is printed."""
+    from vitinspect.explainers.registry import parse_methods
+    from vitinspect.models.checkpoints import read_checkpoint
+    from vitinspect.models.trained_heads import record_of
+    from vitinspect.probing.comparison import METHODS, compare, rows_of
+    from vitinspect.progress import ProgressLine
+
+    files: dict[str, tuple[Path, str | None]] = {path.name: (path, None) for path in own}
+    for asked in arguments.compare:
+        path, _, name = asked.partition("=")
+        files[f"{Path(path).name} {name}".strip()] = (Path(path), name or None)
+    losses = {}
+    for title, (path, _) in files.items():
+        record = record_of(read_checkpoint(path), path)
+        losses[title] = record.loss if record is not None else ""
+
+    def loader(path: Path, name: str | None) -> Any:
+        changed = argparse.Namespace(**{**vars(arguments), "head": str(path), "head_name": name})
+        return lambda: load_chosen_model(changed)
+
+    methods = [method.key for method in parse_methods(arguments.maps)] if arguments.maps else METHODS
+    with ProgressLine("comparing heads", unit="steps") as progress:
+        rows = compare(
+            [(title, loader(*file)) for title, file in files.items()],
+            test,
+            methods=methods,
+            pictures=arguments.map_pictures,
+            mode=arguments.mode,
+            seed=arguments.seed,
+            loss_of=losses.__getitem__,
+            progress=progress,
+        )
+    print("\n".join(table(list(rows_of(rows)), right=tuple(range(2, 5 + 3 * len(methods))))))
+    return [row.as_dict() for row in rows]
 
 
 def features_and_labels(

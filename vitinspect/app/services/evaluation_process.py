@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
 
+from vitinspect.progress import INTERVAL_VARIABLE
+
 _KEPT = 4000
 """Characters of what the process says that are kept for its last words."""
 
@@ -16,6 +18,7 @@ _KEPT = 4000
 class EvaluationProcess(QObject):
     """At most one run at a time. It ends after the picture in hand, and goes on there the next time."""
 
+    what = "The evaluation"
     ended = Signal(str)
     """What went wrong; empty where nothing did."""
 
@@ -37,6 +40,7 @@ class EvaluationProcess(QObject):
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
+        environment.insert(INTERVAL_VARIABLE, "0.5")
         process.setProcessEnvironment(environment)
         process.setProcessChannelMode(QProcess.ProcessChannelMode.MergedChannels)
         process.readyReadStandardOutput.connect(self._read)
@@ -78,13 +82,13 @@ class EvaluationProcess(QObject):
     @Slot(QProcess.ProcessError)
     def _failed(self, error: QProcess.ProcessError) -> None:
         if error == QProcess.ProcessError.FailedToStart:
-            self._over("The evaluation could not be started.")
+            self._over(f"{self.what} could not be started.")
 
     @Slot(int, QProcess.ExitStatus)
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         lines = [line for line in self.said.splitlines() if line.strip()]
-        last = lines[-1].strip() if lines else f"The evaluation ended with {code}."
+        last = lines[-1].strip() if lines else f"{self.what} ended with {code}."
         self._over(last if code and not self.stopping else "")
 
     def _over(self, trouble: str) -> None:

@@ -27,6 +27,7 @@ class ContextBar(QFrame):
 
     wants_model_file = Signal()
     wants_model_folder = Signal()
+    wants_training = Signal()
     done = Signal()
     """Something was typed and taken: the keys belong to the picture again."""
 
@@ -75,6 +76,7 @@ class ContextBar(QFrame):
         self.bars.against_wanted.connect(self.take_against)
         self.model.wants_file.connect(self.wants_model_file)
         self.model.wants_folder.connect(self.wants_model_folder)
+        self.model.wants_training.connect(self.wants_training)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         self._follow_labels()

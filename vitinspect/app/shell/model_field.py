@@ -35,6 +35,7 @@ class ModelField(QWidget):
 
     wants_file = Signal()
     wants_folder = Signal()
+    wants_training = Signal()
     loaded = Signal()
 
     def __init__(self, state: State, results: Results) -> None:
@@ -59,6 +60,7 @@ class ModelField(QWidget):
             made = ModelPicker(self._state, self._results, self)
             made.wants_file.connect(self.wants_file)
             made.wants_folder.connect(self.wants_folder)
+            made.wants_training.connect(self.wants_training)
             made.loaded.connect(self.loaded)
             self._picker = made
         return self._picker
@@ -104,6 +106,7 @@ class ModelPicker(QFrame):
 
     wants_file = Signal()
     wants_folder = Signal()
+    wants_training = Signal()
     loaded = Signal()
 
     def __init__(self, state: State, results: Results, parent: QWidget) -> None:
@@ -146,6 +149,7 @@ class ModelPicker(QFrame):
         foot.setSpacing(8)
         foot.addWidget(rows.button("Model file…", lambda: self._leave(self.wants_file.emit)))
         foot.addWidget(rows.button("Model folder…", lambda: self._leave(self.wants_folder.emit)))
+        foot.addWidget(rows.button("Train a head…", lambda: self._leave(self.wants_training.emit)))
         foot.addStretch(1)
         foot.addWidget(self.load)
         column.addLayout(foot)

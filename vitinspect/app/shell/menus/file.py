@@ -104,6 +104,13 @@ def clear_caches(window: MainWindow) -> None:
     window.status.say("The caches are empty")
 
 
+def train_head(window: MainWindow) -> None:
+    from vitinspect.app.shell.probe_dialog import open_dialog
+
+    backend = window.backend
+    open_dialog(window, backend.state, backend.results, backend.probes)
+
+
 MENU = Menu(
     "&File",
     (
@@ -137,6 +144,13 @@ MENU = Menu(
             open_model_folder,
         ),
         Submenu("Recent models", recent_models),
+        Action(
+            "train_head",
+            "Train a head…",
+            "Train a linear head on this backbone from folders of pictures, or compare heads",
+            (),
+            train_head,
+        ),
         SEPARATOR,
         Action("save", "Save…", f"Save {exports.in_words()}", ("Ctrl+S",), save, needs="picture"),
         SEPARATOR,

@@ -1,0 +1,70 @@
+"""The dialog that trains a head: what is missing is said, what was measured is shown, the head is one click away."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from vitinspect.app.compute.model_source import ModelSource
+from vitinspect.app.shell.probe_dialog import ProbeDialog
+
+WRITES = """
+import json, sys
+out = sys.argv[1]
+measured = {
+    "count": 4, "top1": 0.75, "top5": 1.0, "balanced": 0.7, "calibration_error": 0.1, "loss": 0.5,
+    "per_class": {"ant": 0.5, "bee": 1.0}, "per_class_count": {"ant": 2, "bee": 2}, "reliability": [[0.9, 0.75, 4]],
+}
+grid = [{"C": 1.0, "validation": 0.75, "loss": 0.5, "steps": 9, "converged": True}]
+json.dump({"loss": "ce", "C": 1.0, "grid": grid, "measured": {"test": measured}}, open(f"{out}.json", "w"))
+"""
+
+
+def opened(shown) -> ProbeDialog:
+    shown.actions_["train_head"].trigger()
+    (dialog,) = shown.findChildren(ProbeDialog)
+    return dialog
+
+
+def test_what_is_missing_is_said_and_nothing_is_started(shown, backend):
+    dialog = opened(shown)
+    dialog.start.click()
+    assert "pictures to train on" in dialog.said.text()
+    dialog.train.setText("train")
+    dialog.start.click()
+    assert "where the head is saved" in dialog.said.text()
+    assert not backend.probes.running
+    assert dialog.right.isHidden()
+    dialog.close()
+
+
+def test_a_trained_head_is_shown_and_used(shown, backend, qtbot, tmp_path):
+    dialog = opened(shown)
+    dialog.train.setText("train")
+    dialog.out.setText(str(tmp_path / "head"))
+    assert dialog.task.out.endswith("head.safetensors")
+    backend.probes.process.program = (sys.executable, "-c", WRITES, str(tmp_path / "head"))
+    dialog.start.click()
+    assert not dialog.start.isEnabled()
+    qtbot.waitUntil(lambda: not backend.probes.running, timeout=20_000)
+    assert not dialog.right.isHidden()
+    table = dialog.results.accuracy
+    assert [table.item(0, i).text() for i in range(4)] == ["test", "4", "75.00%", "100.00%"]
+    assert [dialog.results.classes.item(i, 0).text() for i in range(2)] == ["ant", "bee"], "the worst first"
+    assert dialog.results.grid.item(0, 0).text() == "1, chosen"
+    assert list(dialog.results.calibration.curves[0].x) == [90.0]
+    assert not dialog.results.isTabVisible(4), "nothing was compared"
+    before = backend.state.model
+    backend.models.load = lambda **_: None  # the file that the script wrote is no head
+    dialog.use.click()
+    assert ModelSource.parse(backend.state.model).head == str(tmp_path / "head.safetensors")
+    backend.state.set(model=before)
+    dialog.close()
+
+
+def test_only_what_the_backbone_has_can_be_read(shown, backend, qtbot):
+    dialog = opened(shown)
+    offered = {dialog.features.itemData(i) for i in range(dialog.features.count())}
+    assert offered == {"class", "mean", "class+mean"}, "two blocks, no registers"
+    assert json.loads(backend.state.to_json())["model"] == dialog._state.model
+    dialog.close()
