@@ -94,6 +94,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
         "model-picker": ({"methods": ("rollout",)}, lambda window: window.context.model.open()),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
+        "export-batch": ({"methods": FOUR}, lambda window: window.actions_["export_batch"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
         "save": ({"methods": FOUR[:2], "layout": "grid"}, lambda window: window.actions_["save"].trigger()),
         "palette": ({"methods": ("rollout",)}, lambda window: window.actions_["palette"].trigger()),

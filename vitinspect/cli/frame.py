@@ -38,6 +38,7 @@ VERBS = (
     Verb(
         "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
     ),
+    Verb("export", "vitinspect.cli.export", "write layers of many pictures as files that a pattern names"),
     Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
     Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
     Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),

@@ -65,6 +65,8 @@ class MainWindow(QMainWindow):
     frame: Frame
     layers_panel: LayersPanel
     figures: FigureOpener
+    batch_dialog: Any = None
+    """The dialog that exports many pictures, made when it is first asked for."""
 
     def __init__(self, backend: Backend) -> None:
         super().__init__()

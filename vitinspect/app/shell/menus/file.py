@@ -75,6 +75,12 @@ def sort_by_run(window: MainWindow) -> None:
         state.set(sort="name")
 
 
+def export_batch(window: MainWindow) -> None:
+    from vitinspect.app.shell.batch_dialog import open_batch
+
+    open_batch(window)
+
+
 def reload(window: MainWindow) -> None:
     window.backend.thumbnails.forget()
     window.backend.listing.refresh()
@@ -153,6 +159,14 @@ MENU = Menu(
         ),
         SEPARATOR,
         Action("save", "Save…", f"Save {exports.in_words()}", ("Ctrl+S",), save, needs="picture"),
+        Action(
+            "export_batch",
+            "Export many pictures…",
+            "Write the chosen layers of all pictures as files that a pattern names",
+            ("Ctrl+Shift+E",),
+            export_batch,
+            needs="picture",
+        ),
         SEPARATOR,
         Action("settings", "Settings…", "Theme, default model, limits of the caches", ("Ctrl+,",), open_settings),
         SEPARATOR,

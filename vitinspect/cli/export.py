@@ -1,0 +1,111 @@
+"""``vitinspect export``: layers of many pictures as files, named by a pattern; what was stopped goes on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from vitinspect.cli.common import (
+    DEFAULT_OUTPUT,
+    add_image_arguments,
+    add_mode_option,
+    add_model_options,
+    gather,
+    load_chosen_model,
+)
+from vitinspect.cli.figure import add_recipe_options
+from vitinspect.figures.names import colormap_names
+
+EXISTING = ("skip", "number", "replace")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_image_arguments(parser)
+    parser.add_argument(
+        "--methods", default="rollout", metavar="LIST", help='layers, as "rollout, lrp + rollout [geometric]"'
+    )
+    parser.add_argument("--target", metavar="CLASS", default="", help="a class by name or index; the predicted one")
+    parser.add_argument(
+        "--files",
+        default="overlay.png",
+        metavar="LIST",
+        help="overlay (.png .tiff .jpg .svg .pdf), heat (.png .tiff), mask.png, raw (.npy .npz .tiff .png); "
+        'as "overlay.pdf, raw.npz" (default: overlay.png)',
+    )
+    parser.add_argument("--out", "-o", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="where files go")
+    parser.add_argument(
+        "--names",
+        default="{stem}_{method}_{target}.{ext}",
+        metavar="PATTERN",
+        help="of {stem} {method} {layer} {target} {model} {kind} {number} {folder} {ext}; / makes folders "
+        "(default: {stem}_{method}_{target}.{ext})",
+    )
+    parser.add_argument(
+        "--existing",
+        choices=EXISTING,
+        default="skip",
+        help="files that are there: skip them, give the new one a number, or replace those that vitinspect wrote "
+        "(default: skip)",
+    )
+    parser.add_argument("--preview", action="store_true", help="print the first names and write nothing")
+    page = parser.add_argument_group("page")
+    page.add_argument("--width", default="", metavar="LENGTH", help="88mm, 3.25in (default: the picture's own pixels)")
+    page.add_argument("--dpi", type=int, default=96, metavar="N", help="of PNG, TIFF and JPEG (default: 96)")
+    page.add_argument("--background", choices=("white", "black", "transparent"), default="white")
+    page.add_argument("--colour-bar", action="store_true", help="with the raw range")
+    look = parser.add_argument_group("look")
+    look.add_argument("--colormap", choices=("auto", *colormap_names()), default="auto")
+    look.add_argument("--opacity", type=float, default=0.9, metavar="SHARE")
+    look.add_argument("--uniform", action="store_true", help="the same opacity everywhere, not by the value")
+    look.add_argument("--patches", action="store_true", help="exact patches instead of a smooth map")
+    look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: an outline, and the mask")
+    look.add_argument("--precision", choices=("float32", "float64", "bfloat16"), default="float32")
+    add_mode_option(parser)
+    add_recipe_options(parser)
+    add_model_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from vitinspect.cli.frame import ERROR, complain
+    from vitinspect.figures.batch import Batch, preview, run_batch
+    from vitinspect.figures.layer_files import FileKind, Page
+    from vitinspect.fusion import parse_maps
+    from vitinspect.names import shown
+    from vitinspect.progress import ProgressLine
+
+    look = {
+        "target": arguments.target,
+        "fit": arguments.mode,
+        "precision": arguments.precision,
+        "colours": arguments.colormap,
+        "opacity": arguments.opacity,
+        "by_value": not arguments.uniform,
+        "patches": arguments.patches,
+        "threshold": arguments.threshold,
+        "model": arguments.model or "demo",
+        **({"arch": arguments.arch} if arguments.arch else {}),
+    }
+    batch = Batch(
+        tuple({**look, "method": one.key} for one in parse_maps(arguments.methods)),
+        tuple(FileKind.parse(part) for part in arguments.files.split(",") if part.strip()),
+        arguments.out,
+        arguments.names,
+        arguments.existing,
+        Page(arguments.width, arguments.dpi, background=arguments.background, colour_bar=arguments.colour_bar),
+        not arguments.no_recipe,
+        arguments.anonymous,
+    )
+    pictures = [found.path for found in gather(arguments)]
+    if arguments.preview:
+        for name in preview(batch, pictures):
+            print(shown(name))
+        return 0
+    with ProgressLine("exporting", unit="pictures") as progress:
+        outcome = run_batch(batch, pictures, lambda: load_chosen_model(arguments), progress)
+    print(f"{shown(arguments.out)}: {outcome.written} files written")
+    for words, count in (("were there already", outcome.skipped), ("pictures were finished before", outcome.gone_on)):
+        if count:
+            print(f"  {count} {words}")
+    for picture, reason in outcome.failed.items():
+        complain(f"{shown(picture)}: {reason}")
+    return ERROR if outcome.failed else 0
