@@ -44,6 +44,12 @@ class AttributionMap(DisplayedMap):
         """The values, so that numpy functions take a map as it is."""
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
+    def __repr__(self) -> str:
+        low, high = (float(self.values.min()), float(self.values.max())) if self.values.size else (0.0, 0.0)
+        size = " × ".join(map(str, self.values.shape))
+        target = "" if self.target is None else f", target {self.target}"
+        return f"<map of {self.key or self.method}: {size}, {low:.3g} to {high:.3g}{target}>"
+
     @property
     def shape(self) -> tuple[int, ...]:
         return self.values.shape

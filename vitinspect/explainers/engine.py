@@ -62,6 +62,10 @@ class Explanation(DisplayedMaps):
             return same[0]
         raise KeyError(f"{key}: this explanation holds {', '.join(self.maps)}")
 
+    def __repr__(self) -> str:
+        target = "" if self.target is None else f", target {self.target}"
+        return f"<explanation by {self.model or 'a model'}{target}: {', '.join(self.maps)}>"
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.maps)
 
