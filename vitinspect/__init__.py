@@ -36,6 +36,11 @@ _PUBLIC: dict[str, tuple[str, str | None]] = {
     "Explanation": ("vitinspect.explainers.engine", "Explanation"),
     "TextEmbedding": ("vitinspect.explainers.targets", "TextEmbedding"),
     "Contrast": ("vitinspect.explainers.targets", "Contrast"),
+    # own methods and models
+    "load_plugin": ("vitinspect.plugins", "load_plugin"),
+    "Explainer": ("vitinspect.explainers.base", "Explainer"),
+    "MethodInfo": ("vitinspect.explainers.declaration", "MethodInfo"),
+    "Parameter": ("vitinspect.explainers.parameters", "Parameter"),
     # what is made of maps
     "fuse": ("vitinspect.fusion", "fuse"),
     "combinations": ("vitinspect.fusion", "combinations"),
@@ -87,7 +92,10 @@ if TYPE_CHECKING:
         UnsupportedModelError,
         VitInspectError,
     )
+    from vitinspect.explainers.base import Explainer
+    from vitinspect.explainers.declaration import MethodInfo
     from vitinspect.explainers.engine import Explanation, explain, explain_batch
+    from vitinspect.explainers.parameters import Parameter
     from vitinspect.explainers.registry import methods
     from vitinspect.explainers.targets import Contrast, TextEmbedding
     from vitinspect.fusion import combinations, fuse
@@ -96,6 +104,7 @@ if TYPE_CHECKING:
     from vitinspect.maps import AttributionMap
     from vitinspect.models.sources import load_model
     from vitinspect.models.vit import Prediction, ViT, wrap_model
+    from vitinspect.plugins import load_plugin
     from vitinspect.probing import views
     from vitinspect.progress import CancelToken
     from vitinspect.thresholds import threshold

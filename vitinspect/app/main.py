@@ -19,6 +19,8 @@ from vitinspect.app.compute.worker import Problem
 from vitinspect.app.shell.window import MainWindow
 from vitinspect.app.widgets.icons import window_icon
 from vitinspect.errors import VitInspectError
+from vitinspect.explainers.registry import methods
+from vitinspect.plugins import plugins
 
 _log = logging.getLogger(__name__)
 
@@ -74,6 +76,9 @@ def make_backend(
         state.set(image="")
     if state.folder:
         state.set(recent_folders=(state.folder, *(f for f in state.recent_folders if f != state.folder))[:12])
+    # Asked now, so that a plug-in that cannot be used is told when the window opens.
+    methods()
+    problems += [str(broken) for broken in plugins.broken]
     return backend, problems
 
 

@@ -148,6 +148,7 @@ def speak_utf8(stream: TextIO) -> None:
 
 def dispatch(arguments: Sequence[str]) -> int:
     """Find the verb, load its module, parse the rest, run it."""
+    arguments = with_plugins(arguments)
     names = {verb.name: verb for verb in VERBS}
     first = next((i for i, word in enumerate(arguments) if not word.startswith("-")), None)
     leading = list(arguments[:first])
@@ -169,8 +170,34 @@ def dispatch(arguments: Sequence[str]) -> int:
         parser.add_argument("--version", action="version", version=f"vitinspect {__version__}")
     module = importlib.import_module(verb.module)
     module.add_arguments(parser)
+    parser.add_argument(
+        "--plugin", metavar="FILE", help="add the methods and models of a file of Python; it may be given several times"
+    )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return int(module.run(parser.parse_args(rest)))
+
+
+def with_plugins(arguments: Sequence[str]) -> list[str]:
+    """Load the files behind ``--plugin``, wherever it stands; the other arguments."""
+    from vitinspect.plugins import plugins
+
+    plugins.report = complain
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return [*rest, word, *words]
+        if word == "--plugin":
+            file = next(words, None)
+            if file is None:
+                raise UsageError("--plugin needs a file")
+        elif word.startswith("--plugin="):
+            file = word.removeprefix("--plugin=")
+        else:
+            rest.append(word)
+            continue
+        plugins.add_file(file)
+    return rest
 
 
 def refuse_misspelt_verb(word: str, names: list[str]) -> None:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from vitinspect.errors import ParameterError
 from vitinspect.explainers.parameters import Parameter, canonical, format_value
 
 if TYPE_CHECKING:
     from vitinspect.explainers.base import Explainer
+
+GUARDED = "vitinspect.explainers.plugin_methods:PluginExplainer"
+"""Stands for the explainers of plug-ins."""
 
 Cost = Literal["none", "one forward", "one forward and backward", "several passes", "many passes"]
 
@@ -47,6 +51,10 @@ class MethodInfo:
     """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
     named_by: tuple[str, ...] = ()
     """Parameters whose value belongs to that name, as in "GMAR (L1)"."""
+    plugin: str = ""
+    """The plug-in that brings it; empty for vitinspect's own methods."""
+    plugin_class: str = ""
+    """``module:class`` of the plug-in's own ``Explainer``."""
 
     def help(self) -> str:
         """The help text: what it is, its paper, its parameters, its notice."""
@@ -61,6 +69,8 @@ class MethodInfo:
             lines.append("")
             lines.append("Parameters:")
             lines += [f"  {p.name} = {format_value(p.default)}  ({p.describe()})  {p.help}" for p in self.parameters]
+        if self.plugin:
+            lines += ["", f"From the plug-in {self.plugin}."]
         if self.notice:
             lines += ["", self.notice]
         return "\n".join(lines)
@@ -86,3 +96,26 @@ class Method:
         """The object that computes it."""
         module_name, _, attribute = self.info.implementation.partition(":")
         return getattr(importlib.import_module(module_name), attribute)(self)
+
+
+def checked_declaration(info: Any, plugin: str, module: str) -> MethodInfo:
+    """A plug-in's declaration, with ``":Class"`` completed by its module; ``ParameterError`` if it is no good."""
+    if not isinstance(info, MethodInfo):
+        raise ParameterError(f"METHODS holds {type(info).__name__}, and not MethodInfo.")
+    if not info.id.isidentifier():
+        raise ParameterError(f"{info.id!r} is no id of a method: letters, digits and underscores.")
+    for name in ("title", "summary", "citation"):
+        if not isinstance(getattr(info, name), str) or not getattr(info, name):
+            raise ParameterError(f"{info.id} has no {name}.")
+    if info.cost not in get_args(Cost):
+        raise ParameterError(f"the cost of {info.id} is one of {', '.join(get_args(Cost))}, not {info.cost!r}.")
+    for parameter in info.parameters:
+        if not isinstance(parameter, Parameter):
+            raise ParameterError(f"the parameters of {info.id} are of the class Parameter.")
+        if parameter.default is not None or not parameter.optional:
+            parameter.validate(parameter.default, info.id)
+    where = info.implementation
+    where = f"{module}{where}" if where.startswith(":") else where
+    if ":" not in where:
+        raise ParameterError(f"the implementation of {info.id} is 'module:Class' or ':Class', not {where!r}.")
+    return replace(info, implementation=GUARDED, plugin=plugin, plugin_class=where)

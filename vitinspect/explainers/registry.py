@@ -6,9 +6,10 @@ import reprlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from vitinspect.errors import ParameterError
-from vitinspect.explainers.declaration import Method, MethodInfo
+from vitinspect.errors import ParameterError, VitInspectError
+from vitinspect.explainers.declaration import Method, MethodInfo, checked_declaration
 from vitinspect.explainers.parameters import parse_call, split_calls, validate_all
+from vitinspect.plugins import plugins
 
 __all__ = ["Method", "MethodInfo", "MethodTable", "make_method", "methods", "parse_methods", "unknown_method"]
 
@@ -67,8 +68,35 @@ def methods() -> MethodTable:
     if _table is None:
         from vitinspect.explainers.methods import feature_views
 
-        _table = MethodTable((info for module in _declaring_modules() for info in module.METHODS), feature_views.VIEWS)
+        own = [info for module in _declaring_modules() for info in module.METHODS]
+        _table = MethodTable(
+            [*own, *_of_plugins({info.id for info in (*own, *feature_views.VIEWS)})], feature_views.VIEWS
+        )
     return _table
+
+
+def _of_plugins(taken: set[str]) -> Iterator[MethodInfo]:
+    """The methods of plug-ins that can be used; one that cannot costs its whole plug-in, which is named."""
+    if _forget not in plugins.listeners:
+        plugins.listeners.append(_forget)
+    for declared in plugins.methods():
+        try:
+            checked = [checked_declaration(info, declared.plugin, declared.module) for info in declared.infos]
+            ids = [info.id for info in checked]
+            twice = [one for one in ids if one in taken or ids.count(one) > 1]
+            if twice:
+                raise ParameterError(f"there is a method {twice[0]!r} already.")
+        except VitInspectError as error:
+            plugins.leave_out(declared.plugin, error)
+            continue
+        taken.update(ids)
+        yield from checked
+
+
+def _forget() -> None:
+    """A plug-in was added: the table is made again when it is next asked for."""
+    global _table
+    _table = None
 
 
 def _declaring_modules() -> tuple[Any, ...]:

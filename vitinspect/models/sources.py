@@ -14,7 +14,7 @@ import dataclasses
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from vitinspect.models.labels import imagenet_labels
 from vitinspect.models.loading import Loaded, Wishes, from_checkpoint, from_folder, from_hub, from_timm, is_timm_name
 from vitinspect.models.preprocess import Preprocessing
 from vitinspect.models.vit import ViT, wrap_model
+from vitinspect.plugins import plugins
 
 _log = logging.getLogger(__name__)
 
@@ -142,6 +143,8 @@ def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
         from vitinspect.resources import demo_model_folder
 
         return dataclasses.replace(from_folder(demo_model_folder(), wishes), name="demo", source="demo")
+    if (of_plugin := plugins.loader(text)) is not None:
+        return from_plugin(*of_plugin, text, wishes)
     kind, colon, rest = text.partition(":")
     if colon and kind in ("timm", "hf-hub", "hf_hub", "hf", "local-dir"):
         if not rest:
@@ -163,6 +166,27 @@ def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
     if "/" in text or os.sep in text:
         raise ModelError(f"{text}: there is no such file or folder.")
     return from_timm(text, wishes)
+
+
+def from_plugin(plugin: str, rest: str, load: Callable[[str], Any], text: str, wishes: Wishes) -> Loaded:
+    """What a plug-in's function gives for ``prefix:rest``: a module of timm, or a wrapped model."""
+    if wishes.arch or wishes.random or wishes.img_size:
+        raise ModelError(
+            f"{text}: the plug-in {plugin} loads its models as they are; --arch, --random and --image-size are for "
+            "other sources."
+        )
+    try:
+        found = load(rest)
+    except VitInspectError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{text}: the plug-in {plugin} ended with {type(error).__name__}: {error}") from error
+    if isinstance(found, ViT):
+        labels = found.labels if found.has_labels else None
+        return Loaded(found.module, found.name, text, labels, found.preprocessing, found.text, list(found.notes))
+    if not isinstance(found, nn.Module):
+        raise ModelError(f"{text}: the plug-in {plugin} gave {type(found).__name__}, and not a module of timm.")
+    return Loaded(found, rest or text, text)
 
 
 def _from_path(path: Path, wishes: Wishes) -> Loaded:
@@ -254,6 +278,9 @@ def list_models(search: str = "") -> list[str]:
     trained = building.timm_names(pretrained=True)
     have_weights = {name.split(".")[0] for name in trained}
     untrained = [name for name in building.timm_names(pretrained=False) if name not in have_weights]
-    return ["demo"] * all(w in "demo" for w in words) + [
-        name for name in sorted([*trained, *untrained]) if all(word in name for word in words)
+    of_plugins = [name for name in plugins.model_names() if all(word in name.casefold() for word in words)]
+    return [
+        *["demo"] * all(w in "demo" for w in words),
+        *of_plugins,
+        *(name for name in sorted([*trained, *untrained]) if all(word in name for word in words)),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
 
+from vitinspect.plugins import plugins
 from vitinspect.progress import INTERVAL_VARIABLE
 
 _KEPT = 4000
@@ -47,7 +48,8 @@ class EvaluationProcess(QObject):
         process.finished.connect(self._finished)
         process.errorOccurred.connect(self._failed)
         self._process = process
-        process.start(self.program[0], [*self.program[1:], *arguments])
+        named = [word for file in plugins.files for word in ("--plugin", str(file))]
+        process.start(self.program[0], [*self.program[1:], *arguments, *named])
 
     def stop(self) -> None:
         """As Ctrl-C does."""
