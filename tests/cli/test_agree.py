@@ -102,3 +102,18 @@ def test_a_folder_without_masks_and_files_without_a_picture_get_a_sentence(tmp_p
     Image.new("L", (4, 4)).save(root / "masks" / "ann" / "other.png")
     assert main(["agree", str(root), "--out", str(tmp_path / "out")]) == 0
     assert "other.png fits no picture" in capsys.readouterr().err
+
+
+def test_pictures_are_not_read_as_masks(tmp_path: Path, capsys: Say) -> None:
+    """Black pictures would be empty masks of an annotator whose name is the folder's."""
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    Image.new("RGB", (40, 40)).save(bare / "p0.png")
+    assert main(["agree", str(bare), "--out", str(tmp_path / "out")]) == 2
+    assert "bare has no masks/ and no folder for each annotator: its files may be pictures" in capsys.readouterr().err
+    picture(tmp_path / "set" / "images" / "p0.png", 1)
+    assert main(["agree", str(tmp_path / "set"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "has pictures in images/, but no masks/" in said
+    assert "Expected are masks in masks/ANNOTATOR/NAME.png" in said
+    assert not (tmp_path / "out").exists()

@@ -21,7 +21,18 @@ from numpy.typing import NDArray
 
 from vitinspect.annotation import reliability
 from vitinspect.annotation.outline_distances import Distances, boundary_f1, pair_distances, surface_dice
-from vitinspect.annotation.patterns import Mask, Patterns, box_of, coded, joined, patterns_of, same_size
+from vitinspect.annotation.patterns import (
+    Box,
+    Mask,
+    Patterns,
+    around,
+    box_of,
+    coded,
+    joined,
+    patterns_and_runs,
+    patterns_of,
+    same_size,
+)
 from vitinspect.errors import DataError, ParameterError
 
 REGIONS = ("frame", "box")
@@ -48,7 +59,7 @@ class PairOnPicture:
         }
 
     def _outlines(self, spread: float) -> dict[str, float]:
-        both, directed = self.distances.hd95()
+        both, directed = self.distances.hd95
         near = self.distances.within(self.tolerance)
         wide = self.distances.within(spread)
         equal = self.distances.equal
@@ -149,13 +160,12 @@ class Agreement:
     def disagreement_map(self, image: str) -> NDArray[np.float64]:
         """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two know it."""
         masks = [self.masks[who][image] for who in self.pictures[image].people]
-        known = np.zeros(masks[0].shape)
-        marks = np.zeros(masks[0].shape)
-        for mask in masks:
-            known += mask != 255
-            marks += mask == 1
+        patterns, runs = patterns_and_runs(masks)
+        known = patterns.known.sum(1)
+        marks = (patterns.marked & patterns.known).sum(1)
         pairs = known * (known - 1) / 2
-        return np.divide(marks * (known - marks), pairs, out=np.zeros_like(marks), where=pairs > 0)
+        share = np.divide(marks * (known - marks), pairs, out=np.zeros(len(marks)), where=pairs > 0)
+        return runs.painted(share, masks[0].shape)
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
         """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs that
@@ -312,34 +322,35 @@ def _tolerance(tolerance: float | str) -> tuple[float, bool]:
 def _picture(masks: Mapping[str, Mask], image: str, tolerance: tuple[float, bool]) -> Picture:
     size = same_size(masks, image)
     arrays = list(masks.values())
-    box = box_of(arrays)
-    frame = patterns_of(arrays)
-    inside = patterns_of([a[box] for a in arrays]) if arrays[0][box].size else None
+    frame, runs = patterns_and_runs(arrays)
+    boxes = [box_of([a[runs.crop]]) for a in arrays]
+    ignoring = [bool((~frame.known[:, k]).any()) for k in range(len(arrays))]
+    box = around(boxes)
+    inside = None
+    if box[0].stop:
+        inside = patterns_of([a[runs.crop][box] for a in arrays]) if any(ignoring) else frame.within(_area(box))
     result = Picture(tuple(masks), frame, inside)
     if len(arrays) < 2:
         return result
     reach = tolerance[0] * float(np.hypot(*size)) if tolerance[1] else tolerance[0]
-    ignoring = [bool((~frame.known[:, k]).any()) for k in range(len(arrays))]
     distances = pair_distances(arrays)
     for a, b in itertools.combinations(range(len(arrays)), 2):
+        both = around([boxes[a], boxes[b]])
         counts = frame.pair(a, b)
+        union = sum(counts[:3])
+        if union == 0:
+            in_box: Counts = (0, 0, 0, 0)
+        elif ignoring[a] or ignoring[b]:
+            in_box = patterns_of([arrays[k][runs.crop][both] for k in (a, b)]).pair(0, 1)
+        else:
+            in_box = (*counts[:3], _area(both) - union)
         names = result.people[a], result.people[b]
-        result.pairs[names] = PairOnPicture(
-            counts, _pair_in_box(arrays[a], arrays[b], counts, ignoring[a] or ignoring[b]), distances[a, b], reach
-        )
+        result.pairs[names] = PairOnPicture(counts, in_box, distances[a, b], reach)
     return result
 
 
-def _pair_in_box(a: Mask, b: Mask, frame: Counts, ignoring: bool) -> Counts:
-    """The counts in the box around the union of two masks: only the background that both leave is less."""
-    tp, fp, fn, _ = frame
-    if tp + fp + fn == 0:
-        return 0, 0, 0, 0
-    box = box_of([a, b])
-    if ignoring:
-        return patterns_of([a[box], b[box]]).pair(0, 1)
-    area = (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
-    return tp, fp, fn, area - tp - fp - fn
+def _area(box: Box) -> int:
+    return int((box[0].stop - box[0].start) * (box[1].stop - box[1].start))
 
 
 def _padded(picture: Picture, patterns: Patterns | None, everybody: tuple[str, ...]) -> Patterns | None:
@@ -359,7 +370,7 @@ def _dice(a: Mask, b: Mask) -> float:
 
 
 def _spread(pictures: Mapping[str, Picture]) -> float:
-    found = [pair.distances.hd95()[0] for p in pictures.values() for pair in p.pairs.values()]
+    found = [pair.distances.hd95[0] for p in pictures.values() for pair in p.pairs.values()]
     return float(np.median(found)) if found else 0.0
 
 

@@ -49,8 +49,9 @@ def write_agreement(agreement: Agreement, folder: Path) -> list[Path]:
     }
     for image in agreement.ranked:
         values = agreement.disagreement_map(image)
-        painted = colormap("inferno")[(values * 255).round().astype(np.uint8)]
-        files[f"disagreement/{slug(image)}.png"] = _png(Image.fromarray(painted))
+        painted = Image.fromarray((values * 255).round().astype(np.uint8))
+        painted.putpalette(colormap("inferno").tobytes())
+        files[f"disagreement/{slug(image)}.png"] = _png(painted)
     return OutputFolder(folder).write_all(files)
 
 
@@ -162,5 +163,5 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 def _png(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
+    picture.save(stream, "PNG")
     return stream.getvalue()

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from vitinspect.errors import DataError
 from vitinspect.images.masks import MaskPixels
@@ -90,10 +89,12 @@ def _auto(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
 
 
 def values_in(values: NDArray) -> list[int]:
-    """The different whole numbers in an array, in order. Bytes are counted, which is much quicker than sorting."""
-    if values.dtype == np.uint8 and values.ndim == 2 and values.size:
-        counts = Image.fromarray(np.ascontiguousarray(values)).histogram()
-        return [value for value, count in enumerate(counts) if count]
+    """The different whole numbers in an array, in order. Of bytes only those where a run of equal ones begins are
+    counted, which is much quicker than sorting."""
+    if values.dtype == np.uint8 and values.size:
+        flat = values.reshape(-1)
+        begun = np.append(flat[1:][flat[1:] != flat[:-1]], flat[0])
+        return np.flatnonzero(np.bincount(begun, minlength=256)).tolist()
     return [int(v) for v in np.unique(values)]
 
 

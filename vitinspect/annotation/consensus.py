@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.annotation.coding import IGNORE
-from vitinspect.annotation.patterns import Mask, Patterns, box_of, coded, patterns_and_places, same_size
+from vitinspect.annotation.patterns import Box, Mask, Patterns, box_of, coded, patterns_and_runs, same_size
 from vitinspect.errors import DataError, ParameterError
 
 WAYS = ("majority", "union", "intersection", "staple")
@@ -75,7 +75,8 @@ def consensus(
     same_size(arrays, "one picture")
     if how == "staple":
         return _staple(arrays, region)
-    known = np.zeros(next(iter(arrays.values())).shape, dtype=np.int32)
+    # In bytes where they can hold twice the number of people.
+    known = np.zeros(next(iter(arrays.values())).shape, dtype=np.uint8 if len(arrays) < 128 else np.int32)
     marks = np.zeros_like(known)
     for array in arrays.values():
         known += array != IGNORE
@@ -129,62 +130,81 @@ def fit_staple(patterns: Patterns, *, tolerance: float = 1e-8, limit: int = 10_0
     if prior in (0.0, 1.0):
         return StapleFit(np.full(len(counts), prior), np.ones(people), np.ones(people), prior, 0)
     sensitive, specific = np.full(people, 0.99999), np.full(people, 0.99999)
+    marks, leaves = marked.astype(float), (known & ~marked).astype(float)
     iterations = 0
     moved = np.inf
     while moved >= tolerance and iterations < limit:
         iterations += 1
-        weights = _expectation(marked, known, sensitive, specific, prior)
-        inside, outside = counts * weights, counts * (1 - weights)
-        new_sensitive = _share(inside, marked, known)
-        new_specific = _share(outside, ~marked & known, known)
+        inside = counts * _expectation(marks, leaves, sensitive, specific, prior)
+        outside = counts - inside
+        new_sensitive = _share(inside @ marks, inside @ leaves)
+        new_specific = _share(outside @ leaves, outside @ marks)
         moved = max(float(np.abs(new_sensitive - sensitive).max()), float(np.abs(new_specific - specific).max()))
         sensitive, specific = new_sensitive, new_specific
-    weights = _expectation(marked, known, sensitive, specific, prior)
-    return StapleFit(weights, sensitive, specific, prior, iterations)
+    return StapleFit(_expectation(marks, leaves, sensitive, specific, prior), sensitive, specific, prior, iterations)
 
 
 def _expectation(
-    marked: NDArray[np.bool_],
-    known: NDArray[np.bool_],
+    marks: NDArray[np.float64],
+    leaves: NDArray[np.float64],
     sensitive: NDArray[np.float64],
     specific: NDArray[np.float64],
     prior: float,
 ) -> NDArray[np.float64]:
     """How likely each pattern is foreground. In logarithms: many people's products leave the range of numbers."""
-    with np.errstate(divide="ignore"):
-        real = np.where(marked, np.log(sensitive), np.log(1 - sensitive))
-        empty = np.where(marked, np.log(1 - specific), np.log(specific))
-        real_sum = np.log(prior) + np.where(known, real, 0.0).sum(1)
-        empty_sum = np.log(1 - prior) + np.where(known, empty, 0.0).sum(1)
-    top = np.maximum(real_sum, empty_sum)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        terms = np.log((sensitive, 1 - sensitive, 1 - specific, specific))
+        if np.isfinite(terms).all():
+            odds = np.log(prior / (1 - prior)) + marks @ (terms[0] - terms[2]) + leaves @ (terms[1] - terms[3])
+            return 1 / (1 + np.exp(-odds))
+        # Somebody is always right on one side: what they say is certain, not a number to add.
+        real = np.log(prior) + np.where(marks > 0, terms[0], np.where(leaves > 0, terms[1], 0.0)).sum(1)
+        empty = np.log(1 - prior) + np.where(marks > 0, terms[2], np.where(leaves > 0, terms[3], 0.0)).sum(1)
+    top = np.maximum(real, empty)
     # Impossible either way: somebody is sure of the opposite on both sides.
     certain = ~np.isfinite(top)
     top = np.where(certain, 0.0, top)
-    a, b = np.exp(real_sum - top), np.exp(empty_sum - top)
+    a, b = np.exp(real - top), np.exp(empty - top)
     return np.where(certain, prior, a / np.where(a + b > 0, a + b, 1.0))
 
 
-def _share(weights: NDArray[np.float64], chosen: NDArray[np.bool_], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """For each person the weighted share of the pixels that they know; 1 where there are none."""
-    of = (weights[:, None] * known).sum(0)
-    return np.where(of > 0, (weights[:, None] * chosen).sum(0) / np.where(of > 0, of, 1.0), 1.0)
+def _share(part: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each person the share of what they know; 1 where that is nothing."""
+    whole = part + rest
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 1.0)
 
 
 def _staple(arrays: Mapping[str, Mask], region: str) -> Consensus:
     masks: Sequence[Mask] = list(arrays.values())
     place = box_of(masks) if region == "box" else (slice(None), slice(None))
     inside = [mask[place] for mask in masks]
-    probabilities = np.zeros(masks[0].shape)
+    shape, people = masks[0].shape, len(masks)
     fit = None
     if inside[0].size:
-        patterns, which = patterns_and_places(inside)
+        patterns, runs = patterns_and_runs(inside)
         fit = fit_staple(patterns)
-        probabilities[place] = fit.probabilities[which]
-    known = np.logical_or.reduce([mask != IGNORE for mask in masks])
-    result = _as_consensus(probabilities >= 0.5, known, "staple")
-    result.probabilities = probabilities
-    people = len(masks)
-    result.sensitivities = dict(zip(arrays, (fit.sensitivities if fit else np.ones(people)).tolist(), strict=True))
-    result.specificities = dict(zip(arrays, (fit.specificities if fit else np.ones(people)).tolist(), strict=True))
-    result.iterations = fit.iterations if fit else 0
-    return result
+        probabilities = runs.painted(fit.probabilities, inside[0].shape)
+        result = runs.painted(_decided(fit.probabilities, np.asarray(patterns.known.any(1))), inside[0].shape)
+        if region == "box":
+            probabilities = _framed(probabilities, place, np.zeros(shape))
+            known = np.logical_or.reduce([mask != IGNORE for mask in masks])
+            result = _framed(result, place, _decided(np.zeros(shape), known))
+    else:
+        probabilities = np.zeros(shape)
+        result = _decided(probabilities, np.logical_or.reduce([mask != IGNORE for mask in masks]))
+    found = result.view(Consensus)
+    found.how = "staple"
+    found.probabilities = probabilities
+    found.sensitivities = dict(zip(arrays, (fit.sensitivities if fit else np.ones(people)).tolist(), strict=True))
+    found.specificities = dict(zip(arrays, (fit.specificities if fit else np.ones(people)).tolist(), strict=True))
+    found.iterations = fit.iterations if fit else 0
+    return found
+
+
+def _decided(probabilities: NDArray[np.float64], known: NDArray[np.bool_]) -> Mask:
+    return np.where(known, probabilities >= 0.5, IGNORE).astype(np.uint8)
+
+
+def _framed(inside: NDArray[Any], place: Box, frame: NDArray[Any]) -> NDArray[Any]:
+    frame[place] = inside
+    return frame

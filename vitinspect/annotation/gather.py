@@ -18,6 +18,8 @@ from vitinspect.annotation.masks import load
 from vitinspect.annotation.store import MASKS, REPEATS, SIDECAR, pictures_in, read_sidecar
 from vitinspect.errors import DataError
 
+IMAGES = "images"
+
 
 @dataclass
 class Gathered:
@@ -56,6 +58,8 @@ def gather(
             raise DataError(f"{folder} is no folder of masks.")
         drawn = folder / MASKS if (folder / MASKS).is_dir() else folder
         pictures = images or _pictures_beside(drawn)
+        if pictures is None:
+            _refuse_pictures(drawn, alone=len(folders) == 1)
         again = drawn.parent / REPEATS
         for root in (drawn, again) if drawn.name == MASKS and again.is_dir() else (drawn,):
             _gather_one(root, pictures, result, coding, everything)
@@ -65,11 +69,26 @@ def gather(
     return result
 
 
+def _refuse_pictures(folder: Path, *, alone: bool) -> None:
+    """A folder of pictures is not read as somebody's masks: without names of annotators the two cannot be told
+    apart."""
+    what = ""
+    if (folder / IMAGES).is_dir():
+        what = f"{folder} has pictures in {IMAGES}/, but no {MASKS}/ beside them."
+    elif alone and any(path.is_file() and is_mask_name(path.name) for path in folder.iterdir()):
+        what = f"{folder} has no {MASKS}/ and no folder for each annotator: its files may be pictures."
+    if what:
+        raise DataError(
+            f"{what} Expected are masks in {MASKS}/ANNOTATOR/NAME.png or {MASKS}/NAME_ANNOTATOR.png beside the "
+            "pictures, a folder of masks with --images, or one folder of masks for each of several annotators."
+        )
+
+
 def _pictures_beside(folder: Path) -> Path | None:
     """The pictures of ``DATA/masks``: in ``DATA/images``, or in ``DATA`` itself."""
     if folder.name != MASKS:
         return None
-    beside = folder.parent / "images"
+    beside = folder.parent / IMAGES
     if beside.is_dir():
         return beside
     return folder.parent if pictures_in(folder.parent) else None

@@ -1,32 +1,36 @@
 """Distances between the outlines of several masks of one picture, exact and without a distance transform of the whole.
 
-Of each outline a table says how far its nearest pixel in the same row is. The nearest pixel of all is then looked for
-row by row, away from the point, until no further row can hold a nearer one: the points of outlines are few, and people
-who drew the same object are near each other.
+For each outline a table says how far its nearest pixel in the same column is. The nearest pixel of all is then looked
+for column by column, away from the point, until no further column can hold a nearer one: the points of outlines are
+few, and people who drew the same object are near each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.annotation.coding import IGNORE
-from vitinspect.annotation.patterns import Mask, box_of
-from vitinspect.scores.masks import outline
+from vitinspect.annotation.patterns import Mask, box_of_any
+from vitinspect.scores.masks import outline, reach_across_ignored
 
 _FAR = 1 << 14
-"""Where a row has no outline; its square still fits 32 bits."""
+"""How far a column without an outline is, at least; pictures that are larger than this have a larger one."""
+_PERCENTILE = 0.95
+Points = tuple[NDArray[np.intp], NDArray[np.intp]]
+"""Rows and columns, in reading order."""
 
 
 @dataclass(frozen=True)
 class Distances:
     """Squared distances from each point of the first outline to the second, and back; sorted."""
 
-    there: NDArray[np.int64]
-    back: NDArray[np.int64]
+    there: NDArray[np.signedinteger]
+    back: NDArray[np.signedinteger]
     diagonal: float
     """Of the picture: what stands for the distance where only one of the masks has an outline."""
     equal: bool
@@ -36,20 +40,29 @@ class Distances:
     def comparable(self) -> bool:
         return bool(len(self.there) and len(self.back))
 
+    @cached_property
     def hd95(self) -> tuple[float, float]:
         """The 95th percentile of both directions together, and the larger of the two directed ones. 0 for masks
         without an outline, or equal ones; the picture's diagonal where only one has an outline."""
         if not self.comparable:
             return (0.0, 0.0) if self.equal else (self.diagonal, self.diagonal)
-        there, back = np.sqrt(self.there), np.sqrt(self.back)
-        directed = max(float(np.percentile(d, 95)) for d in (there, back))
-        return float(np.percentile(np.concatenate((there, back)), 95)), directed
+        return _percentile(np.sort(np.concatenate((self.there, self.back)))), max(
+            _percentile(self.there), _percentile(self.back)
+        )
 
     def within(self, tolerance: float) -> tuple[int, int, int, int]:
         """Points of the first outline within the tolerance of the second, their number, and the same back."""
         limit = tolerance * tolerance + 1e-9
         near = [int(np.searchsorted(d, limit, side="right")) for d in (self.there, self.back)]
         return near[0], len(self.there), near[1], len(self.back)
+
+
+def _percentile(squared: NDArray[np.signedinteger]) -> float:
+    """The 95th percentile of the roots of sorted squares, between two of them in proportion."""
+    place = _PERCENTILE * (len(squared) - 1)
+    low = int(place)
+    first, second = np.sqrt(squared[[low, min(low + 1, len(squared) - 1)]])
+    return float(first + (second - first) * (place - low))
 
 
 def surface_dice(within: tuple[int, int, int, int], equal: bool) -> float:
@@ -72,29 +85,38 @@ def pair_distances(masks: Sequence[Mask]) -> dict[tuple[int, int], Distances]:
     """Of all pairs of masks of one size."""
     size = masks[0].shape
     diagonal = float(np.hypot(*size))
-    down, across = box_of(masks)
-    if any((mask == IGNORE).any() for mask in masks):
-        # What counts for nothing may reach beyond the box, and decides where outlines run.
-        down, across = slice(0, size[0]), slice(0, size[1])
-    cut = [mask[down, across] for mask in masks]
-    result = {}
-    if not cut[0].size:
-        nothing = np.empty(0, dtype=np.int64)
-        return {(a, b): Distances(nothing, nothing, diagonal, True) for a, b in _pairs(len(masks))}
+    crop, ignoring = box_of_any(masks)
+    if ignoring:
+        return _pairs_with_ignored(
+            [mask[_with_margin(crop, size)] for mask in masks], reach_across_ignored(size), diagonal
+        )
+    cut = [mask[crop] for mask in masks]
+    squared = _all_squared([outline(mask == 1) for mask in cut])
+    return {
+        (a, b): Distances(squared[a, b], squared[b, a], diagonal, bool(np.array_equal(cut[a], cut[b])))
+        for a, b in _pairs(len(masks))
+    }
+
+
+def _with_margin(box: tuple[slice, slice], size: tuple[int, ...]) -> tuple[slice, slice]:
+    """One pixel more on each side, where there is one: the background beside what is ignored decides of it."""
+    down, across = (slice(max(0, s.start - 1), min(n, s.stop + 1)) for s, n in zip(box, size, strict=True))
+    return down, across
+
+
+def _pairs_with_ignored(cut: Sequence[Mask], reach: int, diagonal: float) -> dict[tuple[int, int], Distances]:
+    """A pair's outlines are those where both know the picture; they are the same for all where all ignore the same."""
     known = [mask != IGNORE for mask in cut]
-    if all(k.all() for k in known):
-        lines = [outline(mask == 1) for mask in cut]
-        points, tables = [np.argwhere(line) for line in lines], [_row_distances(line) for line in lines]
-        squared = _all_squared(points, tables)
-        for a, b in _pairs(len(masks)):
+    result = {}
+    if all(np.array_equal(known[0], other) for other in known[1:]):
+        squared = _all_squared([outline(mask == 1, known[0], reach) for mask in cut])
+        for a, b in _pairs(len(cut)):
             equal = bool(np.array_equal(cut[a], cut[b]))
             result[a, b] = Distances(squared[a, b], squared[b, a], diagonal, equal)
         return result
-    for a, b in _pairs(len(masks)):
+    for a, b in _pairs(len(cut)):
         both = known[a] & known[b]
-        pair = [outline(cut[k] == 1, both) for k in (a, b)]
-        points, tables = [np.argwhere(line) for line in pair], [_row_distances(line) for line in pair]
-        squared = _all_squared(points, tables)
+        squared = _all_squared([outline(cut[k] == 1, both, reach) for k in (a, b)])
         equal = not bool(((cut[a] == 1) ^ (cut[b] == 1))[both].any())
         result[a, b] = Distances(squared[0, 1], squared[1, 0], diagonal, equal)
     return result
@@ -104,44 +126,81 @@ def _pairs(count: int) -> list[tuple[int, int]]:
     return [(a, b) for a in range(count) for b in range(a + 1, count)]
 
 
-def _row_distances(line: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """(H, W): how far the nearest pixel of the outline in the same row is."""
-    columns = np.arange(line.shape[1], dtype=np.int32)
-    left = np.maximum.accumulate(np.where(line, columns, np.int32(-_FAR)), axis=1)
-    right = np.minimum.accumulate(np.where(line, columns, np.int32(2 * _FAR))[:, ::-1], axis=1)[:, ::-1]
-    return np.minimum(np.minimum(columns - left, right - columns), np.int32(_FAR)).astype(np.int32)
-
-
-def _all_squared(
-    points: Sequence[NDArray[np.int64]], tables: Sequence[NDArray[np.int32]]
-) -> dict[tuple[int, int], NDArray[np.int64]]:
-    """For each ordered pair the sorted squared distances from the points of the one to the other."""
-    result = {}
-    for target, table in enumerate(tables):
-        others = [k for k in range(len(tables)) if k != target]
-        if not len(points[target]):
-            result.update({(k, target): np.empty(0, dtype=np.int64) for k in others})
-            continue
-        found = _nearest_squared(np.concatenate([points[k] for k in others]), table)
-        ends = np.cumsum([len(points[k]) for k in others])
-        for k, part in zip(others, np.split(found, ends[:-1]), strict=True):
-            result[k, target] = np.sort(part)
+def _all_squared(lines: Sequence[NDArray[np.bool_]]) -> dict[tuple[int, int], NDArray[np.signedinteger]]:
+    """For each ordered pair of outlines the sorted squared distances from the points of the one to the other."""
+    width = max(1, lines[0].shape[1])
+    points = [np.divmod(np.flatnonzero(line), width) for line in lines]
+    number = len(lines)
+    nothing = np.empty(0, dtype=np.int64)
+    result = {(a, b): nothing for a in range(number) for b in range(number) if a != b}
+    pairs = [(a, b) for a, b in result if len(points[a][0]) and len(points[b][0])]
+    if not pairs:
+        return result
+    table = _column_distances(lines)
+    rows, columns = (np.concatenate([points[a][axis] for a, _ in pairs]) for axis in (0, 1))
+    sizes = [len(points[a][0]) for a, _ in pairs]
+    target = np.repeat([b for _, b in pairs], sizes)
+    beside = np.concatenate([_in_the_row(points[a], points[b], lines[0].shape) for a, b in pairs])
+    found = _nearest_squared(table, rows, columns, target, beside)
+    for pair, part in zip(pairs, np.split(found, np.cumsum(sizes)[:-1]), strict=True):
+        result[pair] = np.sort(part)
     return result
 
 
-def _nearest_squared(points: NDArray[np.int64], table: NDArray[np.int32]) -> NDArray[np.int64]:
-    rows, columns = points[:, 0], points[:, 1]
-    best = table[rows, columns].astype(np.int64) ** 2
-    active = np.flatnonzero(best > 0)
+def _column_distances(lines: Sequence[NDArray[np.bool_]]) -> NDArray[np.signedinteger]:
+    """(H, outlines, W): how far the nearest pixel of an outline in the same column is."""
+    stacked = np.stack(lines, axis=1)
+    height, _, width = stacked.shape
+    small = height + width < _FAR
+    far = _FAR if small else height + width
+    away = (~stacked).astype(np.int16 if small else np.int64)
+    table = np.empty_like(away)
+    np.multiply(away[0], far, out=table[0])
+    for row in range(1, height):
+        np.add(table[row - 1], 1, out=table[row])
+        np.multiply(table[row], away[row], out=table[row])
+    for row in range(height - 2, -1, -1):
+        np.minimum(table[row], table[row + 1] + 1, out=table[row])
+    return table
+
+
+def _in_the_row(points: Points, others: Points, size: tuple[int, int]) -> NDArray[np.intp]:
+    """For each point how far the nearest of the others in the same row is, or more than any can be."""
+    height, width = size
+    # Rows are further apart than any two points of the picture.
+    stride = 2 * width + height
+    keys, wanted = others[0] * stride + others[1], points[0] * stride + points[1]
+    place = np.searchsorted(keys, wanted)
+    right = keys[np.minimum(place, len(keys) - 1)] - wanted
+    left = wanted - keys[np.maximum(place - 1, 0)]
+    return np.minimum(np.abs(right), np.abs(left))
+
+
+def _nearest_squared(
+    table: NDArray[np.signedinteger],
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    target: NDArray[np.intp],
+    beside: NDArray[np.intp],
+) -> NDArray[np.signedinteger]:
+    """For each point the squared distance to the outline that is its target; none is further than ``beside``."""
+    _, number, width = table.shape
+    flat = table.reshape(-1)
+    starts = (rows * number + target) * width
+    # Squares of what small pictures hold fit 32 bits.
+    kind = np.int32 if table.dtype == np.int16 else np.int64
+    best = np.minimum(flat.take(starts + columns), beside).astype(kind) ** 2
+    active = np.flatnonzero(best > 1)
     step = 1
-    while len(active):
-        square = step * step
-        active = active[best[active] > square]
-        for sign in (-step, step):
-            there = rows[active] + sign
-            inside = (there >= 0) & (there < table.shape[0])
-            chosen = active[inside]
-            candidates = table[there[inside], columns[chosen]].astype(np.int64) ** 2 + square
-            best[chosen] = np.minimum(best[chosen], candidates)
+    while active.size:
+        start, column, squared = starts[active], columns[active], best[active]
+        for there in (np.minimum(column + step, width - 1), np.maximum(column - step, 0)):
+            # Beyond the picture's rim the last column stands for others: nearer than it says, so it can do no harm.
+            candidate = flat.take(start + there).astype(kind)
+            candidate *= candidate
+            candidate += step * step
+            np.minimum(squared, candidate, out=squared)
+        best[active] = squared
         step += 1
+        active = active[squared > step * step]
     return best

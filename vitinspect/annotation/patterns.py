@@ -18,7 +18,8 @@ from vitinspect.errors import DataError
 
 Mask = NDArray[np.uint8]
 """(H, W) of 0, 1, and 255 where the pixel counts for nothing."""
-_DENSE_UP_TO = 20
+Box = tuple[slice, slice]
+_DENSE_UP_TO = 16
 """Bits of a code up to which all codes are counted at once."""
 
 
@@ -37,6 +38,13 @@ class Patterns:
     def people(self) -> int:
         return int(self.marked.shape[1])
 
+    def within(self, area: int) -> Patterns:
+        """In a box of this area around everything that is marked or ignored: only the background is less."""
+        empty = ~self.marked.any(axis=1) & self.known.all(axis=1)
+        missing = int(self.counts.sum()) - area
+        counts = np.where(empty, self.counts - missing, self.counts)
+        return Patterns(self.marked[counts > 0], self.known[counts > 0], counts[counts > 0])
+
     def pair(self, a: int, b: int) -> tuple[int, int, int, int]:
         """True positives, false positives, false negatives and true negatives of ``a`` against ``b``, where both
         know."""
@@ -48,6 +56,26 @@ class Patterns:
             int(counts[~first & second].sum()),
             int(counts[~first & ~second].sum()),
         )
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Which pattern each pixel has, row after row: pieces of equal pixels, outside of ``crop`` none that is marked."""
+
+    crop: Box
+    which: NDArray[np.intp]
+    """For each piece within the crop the number of its pattern."""
+    lengths: NDArray[np.intp]
+    outside: int
+    """The pattern of all pixels outside of the crop; it counts where there are any."""
+
+    def painted(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """A picture of one value for each pattern."""
+        result = np.full(shape, values[self.outside], values.dtype)
+        down, across = self.crop
+        inside = np.repeat(values[self.which], self.lengths)
+        result[self.crop] = inside.reshape(down.stop - down.start, across.stop - across.start)
+        return result
 
 
 def joined(parts: Sequence[Patterns]) -> Patterns:
@@ -111,64 +139,97 @@ def same_size(masks: Mapping[str, Mask], image: str) -> tuple[int, int]:
 
 def patterns_of(masks: Sequence[Mask]) -> Patterns:
     """Count the combinations in these masks of one size."""
-    return _count(masks, places=False)[0]
+    return patterns_and_runs(masks)[0]
 
 
-def patterns_and_places(masks: Sequence[Mask]) -> tuple[Patterns, NDArray[np.intp]]:
-    """The patterns, and for each pixel which of them it has."""
-    patterns, places = _count(masks, places=True)
-    assert places is not None
-    return patterns, places
+def patterns_and_runs(masks: Sequence[Mask]) -> tuple[Patterns, Runs]:
+    """The patterns, and for each pixel which of them it has.
 
-
-def _count(masks: Sequence[Mask], *, places: bool) -> tuple[Patterns, NDArray[np.intp] | None]:
+    What nobody marks and nobody ignores is the same pattern everywhere, and is counted without being looked at; the
+    rest as pieces of rows, of which there are far fewer than pixels.
+    """
+    crop, ignoring = box_of_any(masks)
+    cut = [mask[crop] for mask in masks]
     people = len(masks)
-    ignoring = [bool((mask == IGNORE).any()) for mask in masks]
-    bits = people + sum(ignoring)
-    kind: Any = np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint64
-    code = _codes(masks, ignoring, kind)
+    ignored = [ignoring and bool((mask == IGNORE).any()) for mask in cut]
+    bits = people + sum(ignored)
+    code = _codes(cut, ignored, np.uint8 if bits <= 8 else np.uint16 if bits <= 16 else np.uint64).reshape(-1)
+    starts = np.flatnonzero(code[1:] != code[:-1]) + 1
+    starts = np.concatenate(([0], starts)) if code.size else starts
+    lengths = np.diff(starts, append=code.size)
+    values = code[starts]
+    outside = masks[0].size - code.size
     if bits <= _DENSE_UP_TO:
-        dense = np.bincount(code.reshape(-1), minlength=1)
+        dense = np.bincount(values, weights=lengths, minlength=1)
+        dense[0] += outside
         codes = np.flatnonzero(dense)
         counts = dense[codes]
         table = np.zeros(len(dense), dtype=np.intp)
         table[codes] = np.arange(len(codes))
-        which = table[code] if places else None
+        which, background = table[values], int(table[0])
     else:
-        codes, inverse, counts = np.unique(code, return_inverse=True, return_counts=True)
-        which = inverse.reshape(masks[0].shape)
+        codes, which = np.unique(np.append(values, 0), return_inverse=True)
+        counts = np.bincount(which, weights=np.append(lengths, outside))
+        which, background = which[:-1], int(which[-1])
     codes = codes.astype(np.uint64)
     marked = (codes[:, None] >> np.arange(people, dtype=np.uint64)) & np.uint64(1) == 1
     known = np.ones_like(marked)
     place = people
     for k in range(people):
-        if ignoring[k]:
+        if ignored[k]:
             known[:, k] = (codes >> np.uint64(place)) & np.uint64(1) == 0
             place += 1
-    return Patterns(marked, known, counts.astype(np.int64)), which
+    return Patterns(marked, known, counts.astype(np.int64)), Runs(crop, which, lengths, background)
 
 
-def _codes(masks: Sequence[Mask], ignoring: Sequence[bool], kind: Any) -> NDArray[Any]:
+def _codes(masks: Sequence[Mask], ignored: Sequence[bool], kind: Any) -> NDArray[Any]:
     """For each pixel a bit for everybody who marks it, and above them one for everybody who ignores it."""
     code = np.zeros(masks[0].shape, dtype=kind)
     place = len(masks)
     for k, mask in enumerate(masks):
-        code |= (mask == 1).astype(kind) << kind(k)
-        if ignoring[k]:
+        marks = mask == 1 if ignored[k] else mask
+        code |= marks.astype(kind) << kind(k)
+        if ignored[k]:
             code |= (mask == IGNORE).astype(kind) << kind(place)
             place += 1
     return code
 
 
-def box_of(masks: Sequence[Mask]) -> tuple[slice, slice]:
+def box_of(masks: Sequence[Mask]) -> Box:
     """The smallest box around everything that any of the masks marks; empty where none marks anything."""
-    rows = np.zeros(masks[0].shape[0], dtype=bool)
-    columns = np.zeros(masks[0].shape[1], dtype=bool)
-    for mask in masks:
-        real = mask == 1
-        rows |= real.any(axis=1)
-        columns |= real.any(axis=0)
-    if not rows.any():
+    crop, ignoring = box_of_any(masks)
+    if not ignoring:
+        return crop
+    down, across = _box_around(np.logical_or.reduce([mask[crop] == 1 for mask in masks]))
+    top, left = crop[0].start, crop[1].start
+    if down.stop == 0:
+        return down, across
+    return slice(top + down.start, top + down.stop), slice(left + across.start, left + across.stop)
+
+
+def box_of_any(masks: Sequence[Mask]) -> tuple[Box, bool]:
+    """The smallest box around everything that is not background to everybody, and whether anything is ignored."""
+    union = masks[0]
+    for number, mask in enumerate(masks[1:]):
+        union = np.bitwise_or(union, mask, out=union if number else None)
+    ignoring = bool(union.size and union.max() > 1)
+    return _box_around(union), ignoring
+
+
+def _box_around(marks: NDArray[Any]) -> Box:
+    """The smallest box around what is not zero; from nowhere to nowhere where all is."""
+    across = np.flatnonzero(np.bitwise_or.reduce(marks, axis=0))
+    if not across.size:
         return slice(0, 0), slice(0, 0)
-    down, across = np.flatnonzero(rows), np.flatnonzero(columns)
-    return slice(int(down[0]), int(down[-1]) + 1), slice(int(across[0]), int(across[-1]) + 1)
+    left, right = int(across[0]), int(across[-1]) + 1
+    down = np.flatnonzero(marks[:, left:right].any(axis=1))
+    return slice(int(down[0]), int(down[-1]) + 1), slice(left, right)
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The box around several boxes, of which empty ones count for nothing."""
+    there = [box for box in boxes if box[0].stop]
+    if not there:
+        return slice(0, 0), slice(0, 0)
+    down = slice(min(box[0].start for box in there), max(box[0].stop for box in there))
+    return down, slice(min(box[1].start for box in there), max(box[1].stop for box in there))

@@ -215,12 +215,17 @@ def _beside(mask: np.ndarray) -> np.ndarray:
     return padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
-def outline(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
-    """``boundary``, across narrow ignored bands: as far as ``boundary_f1`` is tolerant, and at least 3 pixels."""
+def reach_across_ignored(size: tuple[int, ...]) -> int:
+    """How many ignored pixels an outline goes over: as many as ``boundary_f1`` is tolerant, and at least 3."""
+    return max(3, round(BOUNDARY_TOLERANCE * float(np.hypot(size[0], size[1]))))
+
+
+def outline(mask: np.ndarray, valid: np.ndarray | None = None, reach: int | None = None) -> np.ndarray:
+    """``boundary``, across narrow ignored bands: as far as ``reach_across_ignored``, of the whole picture where the
+    mask is a part of one."""
     if valid is None or valid.all():
         return boundary(mask)
-    reach = max(3, round(BOUNDARY_TOLERANCE * float(np.hypot(*mask.shape))))
-    return boundary(*_grown(mask, valid, reach))
+    return boundary(*_grown(mask, valid, reach_across_ignored(mask.shape) if reach is None else reach))
 
 
 def _outline_distances(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
