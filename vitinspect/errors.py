@@ -31,6 +31,14 @@ class ModelError(VitInspectError):
     """A model source cannot be found, read or understood."""
 
 
+class HeadChoiceNeeded(ModelError):  # noqa: N818 - reads as a statement
+    """A file holds several heads, or one that may be read in several ways; ``choices`` are the names to choose from."""
+
+    def __init__(self, message: str, choices: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.choices = choices
+
+
 class UnsupportedModelError(ModelError):
     """The model was read, but it is not a Vision Transformer that vitinspect can look into."""
 

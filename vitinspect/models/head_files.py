@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from vitinspect.errors import ModelError
+from vitinspect.errors import HeadChoiceNeeded, ModelError
 from vitinspect.models.checkpoints import read_checkpoint
 from vitinspect.models.labels import plain_text
 from vitinspect.models.recipes import Recipe
@@ -109,7 +109,9 @@ def _choose(path: Path, many: Mapping[str, dict[str, torch.Tensor]], wanted: str
         listed = ", ".join(plain_text(name, 80) for name in list(many)[:40])
         more = f" and {len(many) - 40} more" if len(many) > 40 else ""
         missing = "" if wanted is None else f", but none named {plain_text(wanted, 80)!r}"
-        raise ModelError(f"{path} holds {len(many)} heads{missing}; name one with --head-name: {listed}{more}.")
+        raise HeadChoiceNeeded(
+            f"{path} holds {len(many)} heads{missing}; name one with --head-name: {listed}{more}.", tuple(many)
+        )
     told = None
     if match := _NAMED.search(wanted):
         blocks, mean = int(match[1]), match[2].casefold() == "true"
@@ -193,7 +195,8 @@ def _by_width(
         raise ModelError(
             f"{path} reads {times} x {width} numbers, for which no reading is known; known are {', '.join(READINGS)}."
         )
-    raise ModelError(
+    raise HeadChoiceNeeded(
         f"{path} reads {times} x {width} numbers, which may be {' or '.join(possible)}, and nothing in it tells which."
-        f" Name the reading with --head-name: {', '.join(possible)}."
+        f" Name the reading with --head-name: {', '.join(possible)}.",
+        tuple(possible),
     )

@@ -50,6 +50,8 @@ class Loaded:
     """The text tower and the scale of an image-text model."""
     notes: list[str] = field(default_factory=list)
     """What was recognised and done, for people: the layout, how positions were resampled."""
+    warnings: list[str] = field(default_factory=list)
+    """Those of the notes that throw doubt on the model's answers."""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def load_model(
         name=loaded.name,
         source=loaded.source,
     )
-    model.notes, model.text = loaded.notes, loaded.text
+    model.notes, model.warnings, model.text = loaded.notes, loaded.warnings, loaded.text
     if model.text is not None and model.text.tower is not None:
         model.text.tower.to(chosen)
     for note in loaded.notes:
@@ -113,6 +113,7 @@ def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
         if resized:
             _log.warning("%s", resized)
             loaded.notes.append(resized)
+            loaded.warnings.append(resized)
         _rename(loaded, path, None, list(record.classes))
         return
     found = head_files.read_head(path, name, int(module.embed_dim), content)
@@ -120,6 +121,7 @@ def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
     fits = f"{path.name}: {found.layout}. Its width fits {loaded.name}, but nothing in it proves that it belongs there."
     _log.warning("%s", fits)
     loaded.notes.append(f"Head: {fits}")
+    loaded.warnings.append(fits)
     _rename(loaded, path, name, None)
 
 

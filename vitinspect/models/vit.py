@@ -64,6 +64,8 @@ class ViT:
         """The text tower and the scale of an image-text model."""
         self.notes: list[str] = []
         """What was recognised while it was loaded, in sentences."""
+        self.warnings: list[str] = []
+        """Those that throw doubt on its answers."""
         self._casts: dict[torch.dtype, tuple[Any, ViT]] = {}
         self.family = family_of(module)
         self.blocks: list[nn.Module] = list(module.blocks)  # type: ignore[arg-type]
@@ -276,7 +278,7 @@ class ViT:
                     name=self.name,
                     source=self.source,
                 )
-                clone.text, clone.notes = self.text, self.notes
+                clone.text, clone.notes, clone.warnings = self.text, self.notes, self.warnings
                 self._casts[dtype] = cached = (state, clone)
             return cached[1]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
+from vitinspect.errors import HeadChoiceNeeded
+
 
 def open_picker(shown):
     field = shown.context.model
@@ -71,3 +73,50 @@ def test_the_head_is_chosen_from_a_dialog(shown, monkeypatch):
     picker._choose_head()
     assert picker.head.text() == "/heads/linear.pth"
     picker.hide()
+
+
+def test_a_file_of_many_heads_is_asked_about_and_the_answer_loads_it(shown, backend, settle, qtbot):
+    good, names = backend.models.loader, ("classifier_1_blocks", "classifier_4_blocks")
+
+    def loader(source, *, device):
+        if "--head-name" in source or "--head" not in source:
+            return good(source, device=device)
+        raise HeadChoiceNeeded("many.pth holds 2 heads; name one with --head-name.", names)
+
+    backend.models.loader = loader
+    before = backend.state.model
+    backend.state.set(model="b.pth --head many.pth")
+    picker = shown.context.model.picker
+    qtbot.waitUntil(picker.isVisible, timeout=20_000)
+    assert backend.state.model == before, "the model that works is still there"
+    assert picker.head.text() == "many.pth"
+    assert [picker.heads.itemData(i) for i in range(1, picker.heads.count())] == list(names)
+    picker.heads.setCurrentIndex(2)
+    picker.heads.activated.emit(2)
+    assert picker.head_name.text() == names[1]
+    picker.load.click()
+    assert backend.state.model == f"b.pth --head many.pth --head-name {names[1]}"
+    settle()
+    assert backend.results.head_choices == ()
+    assert picker.isHidden()
+
+
+def test_what_throws_doubt_on_a_model_is_said_as_long_as_it_is_there(shown, backend, settle):
+    good = backend.models.loader
+
+    def loader(source, *, device):
+        model = good(source, device=device)
+        model.notes = ["Head: x.pth. Nothing in it proves that it belongs."] if "--head" in source else []
+        model.warnings = [note.removeprefix("Head: ") for note in model.notes]
+        return model
+
+    backend.models.loader = loader
+    backend.state.set(model="b.pth --head x.pth")
+    settle()
+    assert "Nothing in it proves" in shown.message.newest
+    picker = open_picker(shown)
+    assert "Nothing in it proves" in picker.about.text()
+    picker.hide()
+    backend.state.set(model="demo")
+    settle()
+    assert shown.message.newest == ""

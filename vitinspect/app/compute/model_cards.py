@@ -67,7 +67,7 @@ def recall_card(source: str, precision: str) -> ModelCard | None:
         if found is None or found["stamp"] != model_stamp(source):
             return None
         values = dict(found["card"])
-        for name in ("labels", "grid", "patch_size", "input_size", "prefix_names"):
+        for name in ("labels", "grid", "patch_size", "input_size", "prefix_names", "notes", "warnings"):
             values[name] = tuple(values[name])
         values["precision"] = precision
         return ModelCard(**values)

@@ -116,4 +116,6 @@ def card_of(model: Any, source: str, precision: str) -> ModelCard:
         precision=precision,
         has_classifier=model.has_classifier,
         refusals=refusals,
+        notes=tuple(getattr(model, "notes", ())),
+        warnings=tuple(getattr(model, "warnings", ())),
     )

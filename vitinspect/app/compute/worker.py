@@ -38,13 +38,15 @@ class Problem:
     details: str
     expected: bool = False
     """Whether vitinspect raised it on purpose."""
+    choices: tuple[str, ...] = ()
+    """What a person may choose from to solve it."""
 
 
 def problem_of(error: BaseException, doing: str = "") -> Problem:
     """A problem in words. An error that nobody foresaw is called that."""
     details = "".join(traceback.format_exception(error))
     if isinstance(error, VitInspectError):
-        return Problem(str(error), details, True)
+        return Problem(str(error), details, True, tuple(getattr(error, "choices", ())))
     name = type(error).__name__
     if is_out_of_memory(error):
         what = f" while {doing}" if doing else ""

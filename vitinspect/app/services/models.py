@@ -114,6 +114,7 @@ class ModelService(QObject):
         if not self._after:
             self._failed = None
             self._problems.solved(CAUSE)
+            self._results.update(head_choices=(), head_choices_of="")
         changes: dict[str, Any] = {
             "recent_models": (card.source, *(s for s in state.recent_models if s != card.source))[:10]
         }
@@ -134,6 +135,7 @@ class ModelService(QObject):
         good, self._good = self._good, None
         if not self._after:
             self._failed = self._asked
+            self._results.update(head_choices_of=self._asked[0], head_choices=problem.choices)
         if self._after or good is None or good == self._asked:
             self._results.update(model_state=FAILED, model_error=self._after or problem.message, card=None)
         else:

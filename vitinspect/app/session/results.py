@@ -44,6 +44,10 @@ class ModelCard:
     has_classifier: bool
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Method id -> why it does not apply to this model."""
+    notes: tuple[str, ...] = ()
+    """What was recognised while it was loaded."""
+    warnings: tuple[str, ...] = ()
+    """What throws doubt on its answers."""
 
     def label(self, index: int) -> str:
         return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"
@@ -163,6 +167,10 @@ class Results(QObject):
         self.card: ModelCard | None = None
         self.model_state = NONE
         self.model_error = ""
+        self.head_choices: tuple[str, ...] = ()
+        """Names of heads, or ways to read one, of which the model that was asked for needs one."""
+        self.head_choices_of = ""
+        """The line of that model."""
         self.predicted_for: InputAddress | None = None
         """What the predictions, the probabilities and the place of the input belong to."""
         self.predictions: tuple[Prediction, ...] = ()

@@ -24,7 +24,7 @@ from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT
 from vitinspect.app.widgets import rows, tips
-from vitinspect.app.widgets.choice import Opener
+from vitinspect.app.widgets.choice import Choice, Opener
 from vitinspect.errors import VitInspectError
 
 WIDTH, MOST_RECENT = 440, 6
@@ -68,6 +68,11 @@ class ModelField(QWidget):
     def open(self) -> None:
         self.picker.open_at(self.button.mapToGlobal(QPoint(0, self.button.height() + 2)))
 
+    def ask_head(self) -> None:
+        """The model that was asked for needs a head's name: open the picker with what there is to choose from."""
+        self.open()
+        self.picker.ask_head(self._results.head_choices_of, self._results.head_choices)
+
     def show_details(self, shown: bool) -> None:
         if shown != self._details:
             self._details = shown
@@ -87,9 +92,10 @@ class ModelField(QWidget):
         failed = (
             f"Not loaded. {results.model_error} The model before it is still there.\n" if results.model_error else ""
         )
+        notes = "".join(f"\n{note}" for note in card.notes)
         return (
             f"{failed}{card.name}\n{card.parameters / 1e6:.1f} M parameters, {card.depth} blocks, {card.heads} heads, "
-            f"{rows_} × {columns} patches, {card.input_size[1]} × {card.input_size[0]} px, on {card.device}"
+            f"{rows_} × {columns} patches, {card.input_size[1]} × {card.input_size[0]} px, on {card.device}{notes}"
         )
 
     def _follow(self) -> None:
@@ -123,8 +129,12 @@ class ModelPicker(QFrame):
         self.arch = _field("Architecture", "for a checkpoint that does not tell it")
         self.head = _field("Head", "a file with a linear head")
         self.head_name = _field("Head name", "which head of that file, or class, mean, class+mean")
+        self.heads = Choice(name="Heads of the file", tip="The heads in that file, or the ways in which it may be read")
+        self.heads.chosen.connect(lambda name: self.head_name.setText(str(name)) if name else None)
+        self.heads.hide()
         self.image_size = _field("Input size", "the model's own; or 384, 384x512")
         self.load = rows.button("Load", self._load_typed, main=True)
+        self.about = rows.note()
         self.wrong = rows.note()
         self.wrong.setProperty("kind", "error")
         column = QVBoxLayout(self)
@@ -132,6 +142,7 @@ class ModelPicker(QFrame):
         column.setSpacing(0)
         column.addWidget(rows.heading("Recent"))
         column.addWidget(self.recent)
+        column.addWidget(self.about)
         column.addWidget(rows.heading("Load"))
         browse = rows.button("Browse…", self._choose_head, tip="Choose a file with a head")
         for label, *fields in (
@@ -140,9 +151,14 @@ class ModelPicker(QFrame):
             ("Architecture", self.arch),
             ("Head", self.head, browse),
             ("Head name", self.head_name),
+            ("", self.heads),
             ("Input size", self.image_size),
         ):
-            column.addWidget(rows.PropertyRow(str(label), *fields))
+            row = rows.PropertyRow(str(label), *fields)
+            column.addWidget(row)
+            if self.heads in fields:
+                self._heads_row = row
+        self._heads_row.hide()
         column.addWidget(self.wrong)
         foot = QHBoxLayout()
         foot.setContentsMargins(8, 6, 8, 0)
@@ -179,7 +195,26 @@ class ModelPicker(QFrame):
             self.recent.addItem(item)
         self.recent.setCurrentRow(0)
         self.recent.setFixedHeight(self.recent.count() * ROW_HEIGHT)
+        self._show_heads(())
+        card = self._results.card
+        notes = card.notes if card is not None and card.source == state.model else ()
+        self.about.setText("\n".join(notes))
+        self.about.setVisible(bool(notes))
         self.set_source(state.model)
+
+    def ask_head(self, line: str, choices: tuple[str, ...]) -> None:
+        """Show a model that needs one of these for its head."""
+        self.set_source(line)
+        self._show_heads(choices)
+        self._say("Which head is meant, or how is it read? The file does not tell.")
+        self.heads.setFocus()
+        self.adjustSize()
+
+    def _show_heads(self, choices: tuple[str, ...]) -> None:
+        self.heads.set_items([("", f"{len(choices)} to choose from"), *((name, name) for name in choices)])
+        self.heads.set_value("")
+        self.heads.setVisible(bool(choices))
+        self._heads_row.setVisible(bool(choices))
 
     def set_source(self, line: str) -> None:
         """Show a line in the fields."""

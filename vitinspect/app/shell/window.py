@@ -48,6 +48,7 @@ from vitinspect.app.shell.workspace import Workspace
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 from vitinspect.app.widgets import icons, tool_strip
 from vitinspect.app.widgets.focus import FocusRing
+from vitinspect.app.widgets.messages import Message
 
 _LAYOUT_VERSION = 2
 
@@ -373,6 +374,19 @@ class MainWindow(QMainWindow):
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & {"maps", "fused_maps", "file_maps", "shown_layers", "curves", "overlaps", "picture"}:
             self._follow_summary()
+        if "head_choices" in names and self.backend.results.head_choices:
+            self.context.model.ask_head()
+        if "card" in names:
+            self._follow_warnings()
+
+    def _follow_warnings(self) -> None:
+        """What throws doubt on the model's answers stands below the context bar as long as the model is there."""
+        card = self.backend.results.card
+        warnings = card.warnings if card is not None else ()
+        if warnings:
+            self.message.tell(Message("model", " ".join(warnings)))
+        else:
+            self.message.clear("model")
 
     def _follow_title(self) -> None:
         state = self.backend.state
