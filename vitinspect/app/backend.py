@@ -16,7 +16,7 @@ from vitinspect.app.listing import ImageList
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.services.activity import Activity
 from vitinspect.app.services.attention import AttentionService
-from vitinspect.app.services.batches import BatchService
+from vitinspect.app.services.batches import BatchService, ReportService
 from vitinspect.app.services.coordinator import Coordinator, Services
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.derived_maps import DerivedMaps
@@ -106,6 +106,9 @@ class Backend(QObject):
         self.masks.opened.connect(self.mask_layers.follow)
         self.probes = ProbeService(state, parent=self)
         self.batches = BatchService(results, worker, parent=self)
+        self.reports = ReportService(results, worker, parent=self)
+        self.reports.failed.connect(lambda problem: problems.report("report", problem))
+        self.reports.finished.connect(lambda path: problems.solved("report"))
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,

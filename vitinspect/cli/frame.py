@@ -39,6 +39,7 @@ VERBS = (
         "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
     ),
     Verb("export", "vitinspect.cli.export", "write layers of many pictures as files that a pattern names"),
+    Verb("report", "vitinspect.cli.report", "write one HTML file with the pictures of a folder or of a run"),
     Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
     Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
     Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),

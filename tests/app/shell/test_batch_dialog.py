@@ -158,3 +158,17 @@ def test_a_model_is_said_with_its_head_and_refused_where_there_is_no_place_for_i
     for line in ("random:vit_tiny_patch16_224", "vit_tiny_patch16_224 --image-size 384"):
         with pytest.raises(ParameterError):
             model_entry(line)
+
+
+def test_a_report_on_the_folder_is_written_from_the_menu(shown, backend, qtbot, tmp_path, monkeypatch):
+    from vitinspect.app.shell.menus import file
+
+    out = tmp_path / "report"
+    monkeypatch.setattr(file.QFileDialog, "getSaveFileName", lambda *a, **k: (str(out), ""))
+    backend.state.set(target=(1,))
+    with qtbot.waitSignal(backend.reports.finished, timeout=60_000):
+        shown.actions_["write_report"].trigger()
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<article") == 6
+    assert "explained: bee" not in text, "rollout is the same for every class"
+    assert "picture 4.png" in text

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 RANKS = {
     **{"load": 0, "probe": 1, "explain": 2, "attention": 3, "features": 4},
-    **{"network": 5, "scores": 6, "aggregate": 7, "batch": 9},
+    **{"network": 5, "scores": 6, "aggregate": 7, "batch": 9, "report": 10},
 }
 """Kinds of requests; lower goes first."""
 

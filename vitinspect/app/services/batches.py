@@ -1,8 +1,8 @@
-"""Batches of files in the worker's thread: begun, followed, stopped; what was stopped goes on where it was."""
+"""Work that takes long with the model: batches of files and reports. It gives way to whatever is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,14 @@ from vitinspect.progress import CancelToken, Progress
 if TYPE_CHECKING:
     from vitinspect.figures.batch import Batch, Outcome
 
-KIND = "batch"
 
+class LongWork(QObject):
+    """One piece of work of a kind at a time. Whatever else is asked of the model goes first; then it begins again."""
 
-class BatchService(QObject):
-    """One batch at a time. Whatever else is asked of the model goes first, and the batch goes on after it."""
-
+    kind = ""
     progressed = Signal(int, int)
     finished = Signal(object)
-    """The ``Outcome``."""
+    """What came out."""
     failed = Signal(object)
     """The ``Problem`` that ended it."""
     stopped = Signal()
@@ -43,16 +42,16 @@ class BatchService(QObject):
     def running(self) -> bool:
         return bool(self._request)
 
-    def begin(self, batch: Batch, pictures: Sequence[Path]) -> None:
-        """Write the files of the pictures with the model that is loaded."""
+    def _begin(self, work: Callable[[Any, CancelToken, Progress], Any], doing: str) -> None:
         card = self._results.card
         if card is None or self._results.model_state != READY:
             raise ModelError("The model is not loaded yet.")
-        work = partial(_work, batch=batch, pictures=tuple(pictures), fingerprint=card.fingerprint)
-        self._request = self._worker.submit(KIND, work, f"Exporting {len(pictures)} pictures")
+        self._request = self._worker.submit(
+            self.kind, partial(_with_model, fingerprint=card.fingerprint, work=work), doing
+        )
 
     def cancel(self) -> None:
-        self._worker.cancel(KIND)
+        self._worker.cancel(self.kind)
 
     @Slot(int, int, int)
     def _on_progress(self, request_id: int, done: int, total: int) -> None:
@@ -79,18 +78,49 @@ class BatchService(QObject):
             self.stopped.emit()
 
 
-def _work(
+class BatchService(LongWork):
+    """Files of many pictures; what was stopped goes on where it was."""
+
+    kind = "batch"
+
+    def begin(self, batch: Batch, pictures: Sequence[Path]) -> None:
+        """Write the files of the pictures with the model that is loaded. It ends with an ``Outcome``."""
+
+        def work(model: Any, cancel: CancelToken, progress: Progress) -> Outcome:
+            from vitinspect.figures.batch import run_batch
+
+            return run_batch(batch, pictures, lambda: model, progress, cancel)
+
+        self._begin(work, f"Exporting {len(pictures)} pictures")
+
+
+class ReportService(LongWork):
+    """A report on a folder as one HTML file."""
+
+    kind = "report"
+
+    def begin(self, folder: Path, asked: Mapping[str, Any], path: Path) -> None:
+        """``asked`` as ``evaluation.html_pictures.Asked`` has it. It ends with the path."""
+
+        def work(model: Any, cancel: CancelToken, progress: Progress) -> Path:
+            from vitinspect.evaluation.html_pictures import Asked, folder_report
+            from vitinspect.files import write_atomic
+
+            write_atomic(path, folder_report(folder, model, Asked(**asked), progress=progress, cancel=cancel))
+            return path
+
+        self._begin(work, "Writing the report")
+
+
+def _with_model(
     context: Context,
     hand_over: Any,
     cancel: CancelToken,
     progress: Progress,
     *,
-    batch: Batch,
-    pictures: tuple[Path, ...],
     fingerprint: str,
-) -> Outcome:
-    from vitinspect.figures.batch import run_batch
-
+    work: Callable[[Any, CancelToken, Progress], Any],
+) -> Any:
     if context.model is None or context.model.fingerprint != fingerprint:
-        raise Cancelled
-    return run_batch(batch, pictures, lambda: context.model, progress, cancel)
+        raise Cancelled  # another one was loaded meanwhile
+    return work(context.model, cancel, progress)

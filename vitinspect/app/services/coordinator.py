@@ -91,7 +91,7 @@ class Coordinator(QObject):
         """Stop what is computed. Loading goes on: without a model there is nothing to show."""
         self.services.curves.cancel()
         self.services.maps.cancel()
-        for kind in ("attention", "features", "probe", "network", "aggregate", "batch"):
+        for kind in ("attention", "features", "probe", "network", "aggregate", "batch", "report"):
             self.worker.cancel(kind)
 
     def retry(self) -> None:

@@ -1,41 +1,24 @@
 """Flags, stars and notes on pictures: kept in the person's data folder, never among the pictures.
 
-There is one JSON file for each folder of pictures, named by a digest of its path; it holds what a person said of the
-pictures there, by file name.
+``vitinspect.picture_notes`` has the form of the files.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from vitinspect import paths
 from vitinspect.errors import VitInspectError
-from vitinspect.names import restored, stored
-from vitinspect.regular_files import read_regular
+from vitinspect.names import stored
+from vitinspect.picture_notes import FORMAT, Note, notes_file, read_notes
 
 _log = logging.getLogger(__name__)
-FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Note:
-    """What a person said of a picture."""
-
-    flagged: bool = False
-    starred: bool = False
-    text: str = ""
-
-    @property
-    def is_empty(self) -> bool:
-        return self == Note()
 
 
 class PictureNotes(QObject):
@@ -71,8 +54,7 @@ class PictureNotes(QObject):
         self.changed.emit(picture)
 
     def file_for(self, folder: str) -> Path:
-        digest = hashlib.blake2b(os.fsencode(os.path.abspath(folder)), digest_size=12).hexdigest()
-        return (self._folder or paths.data_folder() / "notes") / f"{digest}.json"
+        return notes_file(folder, self._folder)
 
     def _notes(self, folder: str) -> dict[str, Note]:
         if folder not in self._known:
@@ -82,13 +64,8 @@ class PictureNotes(QObject):
     def _read(self, folder: str) -> dict[str, Note]:
         path = self.file_for(folder)
         try:
-            found = json.loads(read_regular(path))
-            if not isinstance(found, dict) or found.get("format") != FORMAT:
-                raise ValueError("it has another form")
-            return {restored(name): _note(value) for name, value in dict(found["pictures"]).items()}
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return read_notes(path)
+        except (OSError, ValueError) as error:
             self._unreadable.add(folder)
             self.trouble.emit(
                 f"The notes on the pictures in {folder} cannot be read ({error}); {path} is left as it is, and new "
@@ -111,10 +88,3 @@ class PictureNotes(QObject):
         except VitInspectError as error:
             _log.warning("Notes on %s were not written: %s", folder, error)
             self.trouble.emit(f"The note is kept in memory only: {error}")
-
-
-def _note(value: Any) -> Note:
-    if not isinstance(value, dict):
-        raise TypeError("a note is no object")
-    text = value.get("text", "")
-    return Note(value.get("flagged") is True, value.get("starred") is True, text if isinstance(text, str) else "")

@@ -157,6 +157,7 @@ class MainWindow(QMainWindow):
         backend.problems.raised.connect(self.message.show_problem)
         backend.problems.gone.connect(self.message.forget)
         self.figures = FigureOpener(self)
+        backend.reports.finished.connect(lambda path: self.status.say(f"Report: {path}"))
         self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
         self.message.action_wanted.connect(self.figures.act)
         backend.settings.changed.connect(self._setting_changed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
@@ -79,6 +80,39 @@ def export_batch(window: MainWindow) -> None:
     from vitinspect.app.shell.batch_dialog import open_batch
 
     open_batch(window)
+
+
+def write_report(window: MainWindow) -> None:
+    """Ask where to, and write a report on the open folder with the visible layers."""
+    from vitinspect.app.session.layer_cells import method_words, target_words, threshold_words
+    from vitinspect.errors import ParameterError
+
+    state, card = window.backend.state, window.backend.results.card
+    if not state.folder:
+        raise DataError("A report is one of a folder: open one.")
+    methods, threshold = [], "otsu"
+    for layer in state.layers:
+        try:
+            if layer.visible and layer.is_map:
+                methods.append(method_words(state.layers, layer))
+        except ParameterError:
+            continue  # a map from a file is one of one picture
+    if state.selected_layer is not None:
+        threshold = threshold_words(state.selected_layer)
+    if not methods:
+        raise DataError("A report needs a visible layer that a method makes.")
+    name = f"{os.path.basename(state.folder) or 'report'}-report.html"
+    path, _ = QFileDialog.getSaveFileName(window, "Write a report", name, "HTML (*.html)")
+    if path:
+        path = path if path.lower().endswith(".html") else path + ".html"
+        asked = {
+            "methods": ", ".join(methods),
+            "target": target_words(state.target, card.labels if card is not None else ()),
+            "threshold": threshold,
+            "mode": state.fit,
+            "precision": state.precision,
+        }
+        window.backend.reports.begin(Path(state.folder), asked, Path(path))
 
 
 def reload(window: MainWindow) -> None:
@@ -165,6 +199,14 @@ MENU = Menu(
             "Write the chosen layers of all pictures as files that a pattern names",
             ("Ctrl+Shift+E",),
             export_batch,
+            needs="picture",
+        ),
+        Action(
+            "write_report",
+            "Report on the folder…",
+            "Write one HTML file with all pictures of the folder, their maps, predictions, scores, masks and notes",
+            (),
+            write_report,
             needs="picture",
         ),
         SEPARATOR,
