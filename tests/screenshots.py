@@ -1,20 +1,23 @@
 """Pictures of the main states of the window, light and dark, small and large: ``python -m tests.screenshots [FOLDER]``.
 
-They are for looking at. Without a folder they are written to ``vitinspect-output/screenshots``.
+They are for looking at. Without a folder they are written to ``vitinspect-output/screenshots``; ``--help`` names the
+states and says how to take some of them.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-SIZES = ((1280, 800), (2560, 1440))
+SIZES = ((1280, 800), (1440, 900), (2560, 1440))
 THEMES = ("light", "dark")
+TWO_OBJECTS = "24-gem-leaf.png"
 FOUR = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
 
 
@@ -55,9 +58,9 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "what-if": (
             {
                 "methods": ("rollout",),
-                "tool": "brush",
             },
             lambda window: [
+                window.take_tool("what_if_brush"),
                 window.backend.what_if.brush((150, 200), (300, 260)),
                 window.backend.what_if.brush((300, 260), (320, 200)),
             ],
@@ -89,16 +92,50 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             {"methods": ("rollout",), "model": "no/such/model"},
             None,
         ),
+        "target": (
+            {"methods": ("lrp", "attnlrp"), "layout": "grid", "outline": True},
+            lambda window: [_open_picture(window, TWO_OBJECTS), _explain(window, "leaf")],
+        ),
+        "marks": (
+            {"methods": FOUR[:3], "layout": "grid"},
+            lambda window: [_mark(window, 0, "A"), _mark(window, 1, "B")],
+        ),
+        "refused": ({"methods": ("rollout",), "layout": "grid"}, _open_a_map_of_no_size),
+        "running": (
+            {"methods": ("rollout",), "layout": "grid"},
+            lambda window: [window.backend.state.add_map(m) for m in ("occlusion", "rise", "integrated_gradients")],
+        ),
+        "model-picker": ({"methods": ("rollout",)}, lambda window: window.context.model.open()),
+        "layer-menu": (
+            {"methods": FOUR[:2], "fusion": True},
+            lambda window: _popup(
+                window, window.layers_panel.menu(window.backend.state.layers[1].id), window.layers_panel, 60, 70
+            ),
+        ),
+        "picture-menu": (
+            {"methods": ("rollout",)},
+            lambda window: _popup(window, window.picture_menu(), window.canvas, 200, 200),
+        ),
+        "masks-nobody": ({"methods": ("rollout",), "workspace": "masks"}, None),
+        "masks": ({"methods": ("rollout",), "workspace": "masks"}, _draw),
+        "masks-blind": (
+            {"methods": ("rollout",), "workspace": "masks"},
+            lambda window: [window.backend.masks.set_blind(True), _draw(window)],
+        ),
+        "people": ({"methods": FOUR[:2], "fusion": True, "workspace": "people"}, None),
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
         "probe": ({"methods": ("rollout",)}, _train_a_head),
         "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
-        "model-picker": ({"methods": ("rollout",)}, lambda window: window.context.model.open()),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
         "export-batch": ({"methods": FOUR}, lambda window: window.actions_["export_batch"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
         "save": ({"methods": FOUR[:2], "layout": "grid"}, lambda window: window.actions_["save"].trigger()),
         "palette": ({"methods": ("rollout",)}, lambda window: window.actions_["palette"].trigger()),
     }
+
+
+_BEFORE_IT_ENDS = ("running",)
+"""States that are taken while something is still computed."""
 
 
 def _train_a_head(window: Any) -> None:
@@ -129,7 +166,55 @@ def _train_a_head(window: Any) -> None:
         time.sleep(0.05)
 
 
-def main(folder: Path, only: list[str]) -> None:
+def _open_picture(window: Any, name: str) -> None:
+    from vitinspect.app.screenshot import wait_until_settled
+
+    state = window.backend.state
+    state.set(image=str(Path(state.image).with_name(name)))
+    wait_until_settled(window.backend, 600)
+
+
+def _explain(window: Any, label: str) -> None:
+    window.backend.state.set(target=(window.backend.results.card.labels.index(label),))
+
+
+def _mark(window: Any, at: int, letter: str) -> None:
+    state = window.backend.state
+    state.edit_layer(state.layers[at].id, f"Mark as {letter}", mark=letter)
+
+
+def _open_a_map_of_no_size(window: Any) -> None:
+    import numpy as np
+
+    path = Path(tempfile.mkdtemp()) / "heat_leaf.npy"
+    np.save(path, np.random.default_rng(0).random((16, 16)))
+    window.open_paths([str(path)])
+
+
+def _popup(window: Any, menu: Any, part: Any, x: int, y: int) -> None:
+    from PySide6.QtCore import QPoint
+
+    menu.popup(part.mapToGlobal(QPoint(x, y)))
+
+
+def _draw(window: Any) -> None:
+    """A mask in the hand of somebody, with the strokes of the brush."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtTest import QTest
+
+    from vitinspect.app.screenshot import wait_until_settled
+
+    window.backend.masks.set_annotator("ben")
+    wait_until_settled(window.backend, 600)
+    view = window.workspace_view
+    left = Qt.MouseButton.LeftButton
+    for x in (150, 190, 230, 270):
+        spot = view.to_screen((x, 210)).toPoint()
+        QTest.mousePress(view, left, pos=spot)
+        QTest.mouseRelease(view, left, pos=spot)
+
+
+def take(folder: Path, names: Sequence[str], sizes: Sequence[tuple[int, int]], themes: Sequence[str]) -> None:
     from PySide6.QtWidgets import QDialog
 
     from vitinspect.app import main as app_main
@@ -140,35 +225,38 @@ def main(folder: Path, only: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     app = app_main.application()
     for name, (values, act) in states().items():
-        if only and name not in only:
+        if name not in names:
             continue
         backend, _ = app_main.make_backend(None, None, True)
         backend.remembers = False
         theme.apply(app, "light")
         window = MainWindow(backend)
         backend.state.set(**values)
-        window.resize(*SIZES[0])
+        window.resize(*sizes[0])
         window.show()
         backend.coordinator.start()
         wait_until_settled(backend, 600)
-        if act is not None:
-            act(window)
-            wait_until_settled(backend, 600)
-        dialogs = window.findChildren(QDialog)
-        for choice in THEMES:
-            theme.apply(app, choice)
-            window.refresh_theme()
-            for size in SIZES if not dialogs else SIZES[:1]:
-                window.resize(*size)
-                for _ in range(10):
-                    app.processEvents()
-                    time.sleep(0.02)
-                wait_until_settled(backend, 600)
+        for size in sizes:
+            window.resize(*size)
+            _let_events_run(app)
+            if act is not None and (size == sizes[0] or _popups(window)):
+                for popup in _popups(window):
+                    popup.close()
+                act(window)
+                if name not in _BEFORE_IT_ENDS:
+                    wait_until_settled(backend, 600)
+            dialogs = window.findChildren(QDialog)
+            for choice in themes:
+                theme.apply(app, choice)
+                window.refresh_theme()
+                _let_events_run(app)
                 path = folder / f"{name}-{choice}-{size[0]}x{size[1]}.png"
-                (dialogs[0] if dialogs else window).grab().toImage().save(str(path))
+                (dialogs[0].grab() if dialogs else _with_popups(window)).toImage().save(str(path))
                 print(path, flush=True)
-        for dialog in dialogs:
-            dialog.close()
+            if dialogs:
+                break
+        for part in (*window.findChildren(QDialog), *_popups(window)):
+            part.close()
         window.close()
         backend.close(20)
         window.deleteLater()
@@ -176,13 +264,81 @@ def main(folder: Path, only: list[str]) -> None:
         app.processEvents()
 
 
-if __name__ == "__main__":
+def _let_events_run(app: Any) -> None:
+    for _ in range(10):
+        app.processEvents()
+        time.sleep(0.02)
+
+
+def _popups(window: Any) -> list[Any]:
+    from PySide6.QtCore import Qt
+    from PySide6.QtWidgets import QApplication
+
+    return [
+        one
+        for one in QApplication.topLevelWidgets()
+        if one is not window and one.isVisible() and one.windowType() == Qt.WindowType.Popup
+    ]
+
+
+def _with_popups(window: Any) -> Any:
+    """The window with the menus that are open over it, which are windows of their own."""
+    from PySide6.QtGui import QPainter
+
+    picture = window.grab()
+    painter = QPainter(picture)
+    for popup in _popups(window):
+        painter.drawPixmap(window.mapFromGlobal(popup.pos()), popup.grab())
+    painter.end()
+    return picture
+
+
+def _arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    known = tuple(states())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.screenshots",
+        description="Writes a PNG of each main state of the window.",
+        epilog=f"States: {', '.join(known)}.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("vitinspect-output/screenshots"))
+    parser.add_argument("--only", metavar="STATE,...", type=_list_of(known), default=known, help="these states alone")
+    parser.add_argument(
+        "--sizes", metavar="WxH,...", type=_sizes, default=SIZES, help="1280x800, 1440x900 and 2560x1440 unless given"
+    )
+    parser.add_argument("--themes", metavar="THEME,...", type=_list_of(THEMES), default=THEMES, help="light, dark")
+    return parser.parse_args(given)
+
+
+def _list_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not one of {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _sizes(text: str) -> tuple[tuple[int, int], ...]:
+    try:
+        sizes = [tuple(int(side) for side in size.split("x")) for size in text.split(",")]
+        return tuple((width, height) for width, height in sizes)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text}: expected sizes such as 1280x800,2560x1440") from None
+
+
+def main() -> None:
+    arguments = _arguments()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    arguments = [a for a in sys.argv[1:] if not a.startswith("--only=")]
-    chosen = [name for a in sys.argv[1:] if a.startswith("--only=") for name in a.removeprefix("--only=").split(",")]
     with tempfile.TemporaryDirectory() as home:
         os.environ["VITINSPECT_HOME"] = home
-        main(Path(arguments[0] if arguments else "vitinspect-output/screenshots"), chosen)
+        take(arguments.folder, arguments.only, arguments.sizes, arguments.themes)
     # Qt takes its time to unload beside torch; there is nothing left to do.
     sys.stdout.flush()
     os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
