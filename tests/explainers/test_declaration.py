@@ -14,4 +14,4 @@ def test_no_two_methods_have_the_same_title_or_short_name() -> None:
 
 def test_the_two_grad_cams_say_what_they_weigh() -> None:
     assert methods()["gradcam"].title == "Grad-CAM (features)"
-    assert methods()["attention_gradcam"].title == "Grad-CAM (attention heads)"
+    assert methods()["attention_gradcam"].title == "Attention Grad-CAM"

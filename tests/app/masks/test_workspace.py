@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea, QWidget
 
 import vitinspect as vi
 from vitinspect.annotation.store import AnnotatorFolder
@@ -376,3 +377,19 @@ def test_the_options_of_a_tool_go_with_its_workspace(drawing, backend):
     assert not drawing.options.isVisible()
     backend.state.set(workspace="masks")
     assert drawing.options.isVisible()
+
+
+def test_nothing_in_the_right_panel_is_cut_where_others_have_drawn(drawing, backend, qtbot, pictures):
+    for name in ("generous", "someone with a long name"):
+        path = pictures / "masks" / name / "picture 4.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((60, 120), 255, np.uint8)).save(path)
+    backend.state.set(image=str(pictures / "picture 1.png"))
+    backend.state.set(image=str(pictures / "picture 4.png"))
+    qtbot.waitUntil(lambda: backend.masks.current is not None and len(backend.masks.current.others) == 2)
+    drawing.resize(1280, 800)
+    panel = drawing.properties.part("masks")
+    area = panel.findChild(QScrollArea)
+    rows = [part for part in area.widget().findChildren(QWidget) if part.parent() is area.widget()]
+    wanted = max(row.minimumSizeHint().width() for row in rows)
+    assert wanted <= area.viewport().width()

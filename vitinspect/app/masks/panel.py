@@ -23,6 +23,7 @@ from vitinspect.annotation.operations import COMBINATIONS, OPERATIONS
 from vitinspect.app import theme
 from vitinspect.app.masks.view import OTHERS, MaskView
 from vitinspect.app.services.masks import MaskService
+from vitinspect.app.widgets import swatches
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.fields import CheckBox, SliderField
 from vitinspect.app.widgets.numbers import percent, whole
@@ -127,9 +128,8 @@ class MaskPanel(QFrame):
         for number, name in enumerate(current.others):
             check = CheckBox(shown(name), tip="Show the outline of this mask")
             check.set_value(name not in self._view.hidden_others)
-            check.setStyleSheet(f"color: {OTHERS[number % len(OTHERS)]};")
             check.chosen.connect(partial(self._show_other, name))
-            self._inside.addWidget(_indented(check))
+            self._inside.addWidget(_indented(check, ColourBox(OTHERS[number % len(OTHERS)])))
 
     def _show_other(self, name: str, on: bool) -> None:
         (self._view.hidden_others.discard if on else self._view.hidden_others.add)(name)
@@ -179,7 +179,8 @@ class MaskPanel(QFrame):
             how = Choice([(o.id, o.title) for o in COMBINATIONS], name="Combine")
             whose = Choice([(name, shown(name)) for name in current.others], name="With the mask of")
             act = button("Apply", lambda: masks.operate(how.value, whose.value))
-            self._inside.addWidget(PropertyRow("Combine", how, whose, act, stretch=True))
+            self._inside.addWidget(PropertyRow("Combine", how))
+            self._inside.addWidget(PropertyRow("With", whose, act))
 
     def _add_facts(self) -> None:
         self._inside.addWidget(line())
@@ -293,10 +294,24 @@ class RecoveredRow(QWidget):
         rebuild()
 
 
-def _indented(part: QWidget) -> QWidget:
+class ColourBox(QWidget):
+    """In which colour a mask's outline is drawn."""
+
+    def __init__(self, colour: str) -> None:
+        super().__init__()
+        self._swatch = swatches.Swatch("mask", colour)
+        self.setFixedSize(swatches.SIZE)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        swatches.paint(QPainter(self), self.rect(), self._swatch)
+
+
+def _indented(*parts: QWidget) -> QWidget:
     holder = QWidget()
     layout = QHBoxLayout(holder)
     layout.setContentsMargins(8, 2, 8, 2)
-    layout.addWidget(part)
+    layout.setSpacing(8)
+    for part in parts:
+        layout.addWidget(part)
     layout.addStretch(1)
     return holder

@@ -18,6 +18,8 @@ from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
 HEIGHT = 48
 MOST = 5
 NARROW, NARROWER = 1360, 1200
+MODEL_WIDE, MODEL_NARROW = 196, 132
+"""The model's field, with and without its blocks and patches."""
 FITS = (("crop", "crop, as evaluated"), ("squash", "squash the whole"), ("pad", "pad the whole"))
 PRECISIONS = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float64", "float64"))
 
@@ -46,14 +48,15 @@ class ContextBar(QFrame):
         self.said = words("", "note")
         self.said.setTextFormat(Qt.TextFormat.RichText)
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._against_part = _captioned("Against", self.against, 108)
+        self._against_part = _captioned("Against", self.against, 104)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
         row.setSpacing(8)
-        row.addWidget(_captioned("Model", self.model, 196))
-        row.addWidget(_captioned("Runs on, precision, input", self.runs_on, 184))
+        self._model_part = _captioned("Model", self.model, MODEL_WIDE)
+        row.addWidget(self._model_part)
+        row.addWidget(_captioned("Runs on, precision, input", self.runs_on, 176))
         row.addWidget(upright_line())
-        row.addWidget(_captioned("Explain", self.explain, 140))
+        row.addWidget(_captioned("Explain", self.explain, 132))
         row.addWidget(self._against_part)
         row.addWidget(upright_line())
         predictions = QVBoxLayout()
@@ -192,8 +195,10 @@ class ContextBar(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self.bars.most = MOST if self.width() >= NARROW else MOST - 1
-        self.model.show_details(self.width() >= NARROW)
+        wide = self.width() >= NARROW
+        self.bars.most = MOST if wide else MOST - 1
+        self._model_part.setFixedWidth(MODEL_WIDE if wide else MODEL_NARROW)
+        self.model.show_details(wide)
         self._against_part.setVisible(self.width() >= NARROWER)
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -421,7 +421,7 @@ METHODS = (
     ),
     MethodInfo(
         id="attention_gradcam",
-        title="Grad-CAM (attention heads)",
+        title="Attention Grad-CAM",
         summary="The heads of the last block, weighted with the mean gradient of their attention to the patches. "
         "What ViTmiX calls GradCAM.",
         citation="Selvaraju et al., Grad-CAM, ICCV 2017, arXiv:1610.02391; on attention by Chefer, Gur & Wolf, "

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from vitinspect.app import theme
@@ -131,7 +131,7 @@ class MemberRow(QWidget):
         self.name = rows.words(member.name)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.slide = SliderField(0.0, 1.0, member.weight, name=f"Weight of {member.name}", width=44)
-        self.slide.slider.setFixedWidth(80)
+        self.slide.slider.setFixedWidth(48)
         self.remove = rows.icon_button("cancel", f"Take {member.name} out", tip="Take this map out", size=20)
         line = QHBoxLayout(self)
         line.setContentsMargins(32, 2, 4, 2)
@@ -140,11 +140,22 @@ class MemberRow(QWidget):
         line.addWidget(self.slide)
         line.addWidget(self.remove)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit_name()
+
+    def _fit_name(self) -> None:
+        """A name that is too long for one line has two smaller ones; none is cut."""
+        long = QFontMetrics(theme.font()).horizontalAdvance(self.name.text()) > self.name.width()
+        self.name.setFont(theme.font(SMALL_SIZE) if long else theme.font())
+        self.name.setWordWrap(long)
+
     def set_member(self, member: Member) -> None:
         self._number = member.number
         self.name.setText(member.name)
         self.name.setToolTip(tips.plain(member.name))
         self.slide.set_value(member.weight)
+        self._fit_name()
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
