@@ -9,9 +9,10 @@ from PySide6.QtGui import QImage, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app.multiplex import export
+from vitinspect.app.multiplex.charts import figure
 from vitinspect.app.multiplex.controls import round_arcs
 from vitinspect.app.shell.menus.layer import cancel
-from vitinspect.app.widgets.numbers import number
+from vitinspect.app.widgets.numbers import number, whole
 from vitinspect.graphs import FORMATS, layer_graph, multilayer_graph, read_graph
 
 
@@ -260,7 +261,7 @@ def test_measures_arrive_layer_by_layer_and_can_colour_the_nodes(panel, backend,
     qtbot.waitUntil(lambda: len(backend.networks.measures) == 2 and backend.networks.measuring is None, timeout=60_000)
     view = panel.measures_view
     assert view.table.rowCount() == 2
-    assert view.table.item(0, 1).text() == str(backend.networks.network.remaining(0, 0.5))
+    assert view.table.item(0, 1).text() == whole(backend.networks.network.remaining(0, 0.5))
     assert view.table.item(1, 9).text() == ""  # the last layer overlaps with no next one
     view.grab()
     backend.state.set(network_view="layer")
@@ -358,3 +359,25 @@ def test_a_window_that_opens_in_the_workspace_shows_the_network(shown, backend, 
     assert second.network_panel.isVisible()
     second.close()
     second.deleteLater()
+
+
+def test_arcs_are_plain_where_those_of_a_pinned_patch_are_told_from_them(panel, backend):
+    view = panel.layer_view
+    assert not view.plain
+    free = view.grab().toImage()
+    backend.state.set(pinned=(2, 2))
+    assert view.plain
+    assert view.grab().toImage() != free
+    assert "the strongest others" in [text for _, text in view._line_words()]
+    assert not panel.multiples_view.plain
+
+
+def test_the_method_becomes_a_layer_with_the_parameters_of_the_view(panel, backend):
+    backend.networks.set_parameter("min_cut", 0.25)
+    panel.add_layer()
+    added = backend.state.selected_layer
+    assert (added.method, added.parameters) == ("multiplex", {"min_cut": 0.25})
+
+
+def test_counts_and_measures_have_thin_spaces_and_three_digits():
+    assert [figure(v) for v in (36460, 0.81, 3, -0.5)] == ["36\u2009460", "0.810", "3", "−0.500"]

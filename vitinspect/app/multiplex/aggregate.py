@@ -15,10 +15,13 @@ from vitinspect.app.identity import Same
 from vitinspect.app.multiplex import geometry, painting
 from vitinspect.app.multiplex.model import Aggregate, cut_masks
 from vitinspect.app.multiplex.networks import Networks
-from vitinspect.app.theme.tokens import AXIS_SIZE
+from vitinspect.app.theme.tokens import AXIS_SIZE, SMALL_SIZE
 from vitinspect.app.widgets.colour_bar import paint_flat
+from vitinspect.app.widgets.numbers import number
 
 HEADER = 20
+WORDS = 32
+"""Room for two lines below the picture."""
 BAR = 30
 """Room for the colour bar below the picture."""
 LABELS = 52
@@ -169,9 +172,9 @@ class AggregateView(QWidget):
         card = self.networks.results.card
         target = card.target_text(found.target) if card is not None else ""
         if not self.networks.aggregate_is_current:
-            return f"Masks of the present ratio; their confidence in “{target}” is being computed"
-        within = f"the method's map ± {found.difference:.0e}"
-        return f"Map: mean “{target}” confidence of a patch's masks ({within})"
+            return f"Masks of the new token_ratio; their confidence in “{target}” is being computed"
+        within = number(found.difference, 1)
+        return f"Map: mean confidence in “{target}” of the masks that keep a patch (the method's map within {within})"
 
     def _selected_patch(self) -> int | None:
         network = self.networks.network
@@ -250,7 +253,7 @@ class AggregateView(QWidget):
         if placed is not None:
             left, top, right, bottom = placed.box
             aspect = ((right - left) / found.grid[1]) / max(1e-9, (bottom - top) / found.grid[0])
-        inner = (box.left(), box.top(), box.right(), box.bottom() - 18 - BAR)
+        inner = (box.left(), box.top(), box.right(), box.bottom() - WORDS - BAR)
         return geometry.flat(found.grid, inner, aspect, False)
 
     def _picture(self, painter: QPainter, found: Aggregate, box: QRectF) -> None:
@@ -278,8 +281,8 @@ class AggregateView(QWidget):
             painter.drawImage(area, painting.heat_image(found.weighted_sum, "turbo"))
             painter.setOpacity(1.0)
             heat = found.weighted_sum
-            text = "Σ mask × confidence ÷ masks that hold the patch"
-            bar = QRect(round(area.left()), round(area.bottom()) + 22, round(area.width()), BAR)
+            text = "Sum of mask × confidence, divided by the number of masks that keep the patch"
+            bar = QRect(round(area.left()), round(area.bottom()) + WORDS + 4, round(area.width()), BAR)
             paint_flat(painter, bar, "turbo", float(heat.min()), float(heat.max()))
         patch = self._selected_patch()
         if patch is not None and patch < rows * columns:
@@ -290,11 +293,11 @@ class AggregateView(QWidget):
             if self.chosen is not None:
                 text += f"; {where} is {'kept' if holding[self.chosen] else 'dropped'}"
             else:
-                text = f"{where}: in {int(holding.sum())} of 54 masks, whose mean confidence is {value:.3g}"
+                text = f"{where}: kept by {int(holding.sum())} of 54 masks, whose mean confidence is {number(value)}"
         painter.setPen(QColor(theme.current().canvas_text))
-        elided = QFontMetrics(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, int(box.width()) - 4)
+        painter.setFont(theme.font(SMALL_SIZE))
         painter.drawText(
-            QRectF(box.left(), area.bottom() + 2, box.width(), 16), int(Qt.AlignmentFlag.AlignHCenter), elided
+            QRectF(area.left(), area.bottom() + 3, area.width(), WORDS - 2), int(Qt.TextFlag.TextWordWrap), text
         )
 
     # --- mouse and keys ----------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ class NetworkView(QWidget):
             s.network_brightness,
             self.zoom,
             self.centre,
+            self.plain,
         )
 
     def refresh(self) -> None:
@@ -173,6 +174,15 @@ class NetworkView(QWidget):
         """That the network of another choice is still shown."""
         return "" if self.networks.is_current else "Reading …  "
 
+    tells_ties = False
+    """Whether the arcs of the pinned node are drawn over the others."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether arcs are grey, because those of the pinned node are to be told from them."""
+        network, node = self.networks.network, self.networks.selected
+        return self.tells_ties and network is not None and node is not None and node < network.nodes
+
     # --- parts -------------------------------------------------------------------------------------------------------
 
     def _drawn(self, network: Network, layer: int, most: int | None = None) -> Drawn:
@@ -205,13 +215,15 @@ class NetworkView(QWidget):
         xy = plane(places)
         nodes = self._nodes(network, layer, plane.cell)
         if budget:
-            image = painting.arcs_image(grid, places, drawn, plane.cell * self.devicePixelRatioF(), budget)
+            cell = plane.cell * self.devicePixelRatioF()
+            image = painting.arcs_image(grid, places, drawn, cell, budget, plain=self.plain)
             painting.draw_arcs_image(painter, image, plane, grid)
             if plane.cell > 12:
-                painting.draw_heads(painter, xy, drawn, nodes.radius, min(6.0, plane.cell / 4))
+                painting.draw_heads(painter, xy, drawn, nodes.radius, min(6.0, plane.cell / 4), plain=self.plain)
         else:
             loop = 0.22 * plane.cell
-            painting.draw_arcs(painter, xy, drawn, radius=nodes.radius, loop=loop, arrow=min(6.0, plane.cell / 4))
+            arrow = min(6.0, plane.cell / 4)
+            painting.draw_arcs(painter, xy, drawn, radius=nodes.radius, loop=loop, arrow=arrow, plain=self.plain)
         painting.draw_nodes(painter, xy, nodes, vector=not budget)
         return nodes
 
@@ -242,6 +254,16 @@ class NetworkView(QWidget):
         else:
             painting.draw_ring(painter, xy[node], 0.45 * plane.cell)
 
+    def _line_words(self) -> tuple[tuple[QColor, str], ...]:
+        """What the colours of the arcs mean."""
+        if self.plain:
+            return (
+                (painting.FROM, "patches that attend to the pinned one"),
+                (painting.TO, "patches that the pinned one attends to"),
+                (painting.PLAIN, "the strongest others"),
+            )
+        return ((painting.FROM, "begins at the patch that attends"), (painting.TO, "ends at the patch it attends to"))
+
     def _legend(
         self, painter: QPainter, nodes: painting.Nodes, left: float, top: float, width: float, several: bool = False
     ) -> None:
@@ -253,12 +275,14 @@ class NetworkView(QWidget):
         painter.setFont(font)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         middle = top + 9
-        painter.setPen(QPen(painting.FROM, 2))
-        painter.drawLine(QPointF(left, middle), QPointF(left + 13, middle))
-        painter.setPen(QPen(painting.TO, 2))
-        painter.drawLine(QPointF(left + 13, middle), QPointF(left + 26, middle))
-        painter.setPen(QColor(t.canvas_quiet))
-        painter.drawText(QPointF(left + 32, top + 13), "arcs run from blue to yellow")
+        metrics = QFontMetrics(font)
+        x = left
+        for colour, text in self._line_words():
+            painter.setPen(QPen(colour, 2))
+            painter.drawLine(QPointF(x, middle), QPointF(x + 20, middle))
+            painter.setPen(QColor(t.canvas_quiet))
+            painter.drawText(QPointF(x + 26, top + 13), text)
+            x += 26 + metrics.horizontalAdvance(text) + 18
         direction = "received" if self.state.network_direction == "in" else "given"
         words = "each block on its own scale, ringed: beyond it" if several else nodes.scale.words
         if nodes.communities:
@@ -269,7 +293,7 @@ class NetworkView(QWidget):
                 painter.fillRect(QRectF(left + i, top + 20, 1.5, 8), painting.node_colour(i * 31 // 47, False))
             text = f"attention {direction}: {words}"
             x = left + 56
-        metrics = QFontMetrics(font)
+        painter.setPen(QColor(t.canvas_quiet))
         painter.drawText(
             QPointF(x, top + 28), metrics.elidedText(text, Qt.TextElideMode.ElideRight, int(width - x + left))
         )

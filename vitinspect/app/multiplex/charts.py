@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.theme.tokens import AXIS_SIZE
+from vitinspect.app.widgets import numbers
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Line:
 
 
 def figure(value: float) -> str:
-    """A number in few figures; counts as they are."""
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value)}"
-    return f"{value:.3g}"
+    """A number in three digits; counts as they are."""
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
+        return numbers.whole(int(value))
+    return numbers.number(value)
 
 
 def draw_chart(
@@ -43,7 +44,7 @@ def draw_chart(
     painter.save()
     painter.setFont(small)
     painter.setPen(QColor(t.text))
-    top = box.top() + metrics.height() + 2
+    top = box.top() + metrics.height() + 8
     painter.drawText(
         QRectF(box.left(), box.top(), box.width(), metrics.height()),
         int(Qt.AlignmentFlag.AlignLeft),

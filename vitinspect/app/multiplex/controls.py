@@ -57,7 +57,7 @@ class Controls(QWidget):
         )
         self.direction.chosen.connect(lambda value: state.set(network_direction=value))
         self.colour = Choice(
-            [("centrality", "as the size"), ("communities", "communities (Louvain)")],
+            [("centrality", "same as size"), ("communities", "communities (Louvain)")],
             name="Colour",
             tip="What colours the nodes",
         )
@@ -98,7 +98,10 @@ class Controls(QWidget):
         )
         self._add(PropertyRow("starting_layer", self.first, tip="The first block that takes part"), SEVERAL)
         self._add(self.first_means, SEVERAL)
-        self.elsewhere = note("token_ratio and starting_layer belong to the method; the other views have them.")
+        self.elsewhere = note(
+            "starting_layer and token_ratio belong to the method Multiplex network; they appear in the views that use "
+            "them."
+        )
         self._add(self.elsewhere, ("layer",))
         self.show_view(state.network_view)
         self.follow()

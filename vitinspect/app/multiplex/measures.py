@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -23,6 +23,7 @@ from vitinspect.app import theme
 from vitinspect.app.multiplex.charts import Line, draw_chart, figure
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.panels.section import quiet, set_columns
+from vitinspect.app.theme.tokens import TABLE_ROW_HEIGHT
 
 COLUMNS = (
     # name in LayerMeasures, heading, what it is
@@ -33,8 +34,8 @@ COLUMNS = (
     ("largest_component", "Largest", "Nodes of the largest component"),
     ("mean_arc_length", "Arc length", "Weighted mean distance of the ends of arcs, in patches"),
     ("attention_entropy", "Entropy", "How evenly nodes spread their attention: 0 to one node, 1 over all"),
-    ("pagerank_concentration", "PageRank conc.", "Gini coefficient of PageRank: 0 evenly spread, 1 all on one node"),
-    ("overlap_with_next", "Overlap next", "Jaccard index of the arcs with those of the next layer"),
+    ("pagerank_concentration", "PageRank", "Gini coefficient of PageRank: 0 evenly spread, 1 all on one node"),
+    ("overlap_with_next", "Overlap", "Jaccard index of the arcs with those of the next block"),
     ("communities", "Communities", "Groups of nodes by the Louvain method"),
     ("modularity", "Modularity", "Of those communities"),
 )
@@ -58,8 +59,9 @@ class MeasuresView(QWidget):
         self.table = QTableWidget(0, len(COLUMNS) + 1)
         set_columns(self.table, [("Block", ""), *((heading, tip) for _, heading, tip in COLUMNS)])
         self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(20)
+        self.table.verticalHeader().setDefaultSectionSize(TABLE_ROW_HEIGHT)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -77,8 +79,8 @@ class MeasuresView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(top)
-        layout.addWidget(self.table, 3)
-        layout.addWidget(self.lines, 5)
+        layout.addWidget(self.table)
+        layout.addWidget(self.lines, 1)
         self.refresh()
 
     def _pressed(self) -> None:
@@ -104,10 +106,10 @@ class MeasuresView(QWidget):
         if running is not None:
             self.bar.setRange(0, running[1])
             self.bar.setValue(running[0])
-            self.about.setText(f"Measuring: {running[0]} of {running[1]} layers")
+            self.about.setText(f"Measuring: {running[0]} of {running[1]} blocks")
         elif found:
             self.about.setText(
-                f"Blocks {found[0].layer + 1} to {found[-1].layer + 1}, cut at {n.min_cut:g}, by networkx"
+                f"Blocks {found[0].layer + 1} to {found[-1].layer + 1}, min_cut {n.min_cut:g}, measured by networkx"
             )
         else:
             self.about.setText(n.error or "Not measured")
@@ -123,12 +125,26 @@ class MeasuresView(QWidget):
                     item = QTableWidgetItem(text)
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                     self.table.setItem(row, column, item)
+        self._fit_table()
         layers = [m.layer for m in found]
         if n.layer in layers:
             self.table.selectRow(layers.index(n.layer))
         else:
             self.table.clearSelection()
         self.lines.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit_table()
+
+    def _fit_table(self) -> None:
+        """As high as its rows, up to half of the view; as wide as the view where there is room for all columns."""
+        header, table = self.table.horizontalHeader(), self.table
+        wanted = sum(max(header.sectionSizeHint(i), table.sizeHintForColumn(i)) for i in range(header.count()))
+        modes = QHeaderView.ResizeMode
+        header.setSectionResizeMode(modes.Stretch if wanted < self.width() else modes.ResizeToContents)
+        rows = header.sizeHint().height() + TABLE_ROW_HEIGHT * max(1, table.rowCount()) + 10
+        table.setFixedHeight(min(rows, self.height() // 2))
 
     def render_to(self, painter: QPainter, width: int, height: int) -> None:
         painter.setFont(self.font())

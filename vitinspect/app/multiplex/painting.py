@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from vitinspect.app.geometry import Placed
     from vitinspect.app.pictures import Picture
 
-FROM, TO = (QColor(*(int(v) for v in colour)) for colour in (raster.FROM, raster.TO))
-"""An arc's colour where it begins and where it ends."""
+FROM, TO, PLAIN = (QColor(*(int(v) for v in colour)) for colour in (raster.FROM, raster.TO, raster.PLAIN))
+"""An arc's colour where it begins and where it ends; and of all of them where only those of one node are told apart."""
 LEVELS = 5
 CRISP = 400
 """Up to so many arcs have arrow heads."""
@@ -121,8 +121,10 @@ def draw_arcs(
     pieces: int | None = None,
     strength: float = 1.0,
     arrow: float = 5.0,
+    plain: bool = False,
 ) -> None:
     """The arcs, the weakest below: from blue where they begin to yellow where they end, with heads on a few."""
+    first, last = (PLAIN, PLAIN) if plain else (FROM, TO)
     count = len(drawn)
     if not count:
         return
@@ -142,23 +144,25 @@ def draw_arcs(
         width = 1.0 if count > CRISP else 1.0 + share
         for piece in range(pieces):
             at = (piece + 0.5) / pieces
-            colour = _between(FROM, TO, at)
+            colour = _between(first, last, at)
             colour.setAlphaF(alpha * (0.45 + 0.55 * at))
             pen = QPen(colour, width)
             pen.setCapStyle(Qt.PenCapStyle.FlatCap)
             painter.setPen(pen)
             draw_lines(painter, lines[piece, chosen])
         if count <= CRISP:
-            colour = QColor(TO)
+            colour = QColor(last)
             colour.setAlphaF(min(1.0, alpha * 1.2))
             painter.setPen(QPen(colour, width))
             draw_lines(painter, geometry.heads(lines[:, chosen], arrow).reshape(-1, 4))
 
 
-def arcs_image(grid: tuple[int, int], xy: np.ndarray, drawn: Drawn, cell: float, budget: float) -> QImage:
+def arcs_image(
+    grid: tuple[int, int], xy: np.ndarray, drawn: Drawn, cell: float, budget: float, *, plain: bool = False
+) -> QImage:
     """The arcs as an image over the grid and its margin; ``xy`` in patches, ``cell`` the size of a patch in pixels."""
     made = raster.draw(grid, xy, (drawn.source, drawn.target, drawn.weight), cell, budget)
-    pixels = raster.colours(made)
+    pixels = raster.colours(made, plain=plain)
     height, width = pixels.shape
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
@@ -176,14 +180,16 @@ def draw_arcs_image(painter: QPainter, image: QImage, plane: geometry.Plane, gri
     painter.restore()
 
 
-def draw_heads(painter: QPainter, xy: np.ndarray, drawn: Drawn, radius: np.ndarray, size: float) -> None:
+def draw_heads(
+    painter: QPainter, xy: np.ndarray, drawn: Drawn, radius: np.ndarray, size: float, *, plain: bool = False
+) -> None:
     """Arrow heads where there are few arcs."""
     if not 0 < len(drawn) <= CRISP:
         return
     apart = drawn.source != drawn.target
     lines = geometry.arcs(xy, drawn.source[apart], drawn.target[apart], 10, radius=radius)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-    painter.setPen(QPen(TO, 1.0))
+    painter.setPen(QPen(PLAIN if plain else TO, 1.0))
     draw_lines(painter, geometry.heads(lines, size).reshape(-1, 4))
 
 

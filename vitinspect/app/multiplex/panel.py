@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -26,7 +26,7 @@ from vitinspect.app.multiplex.inspector import Inspector
 from vitinspect.app.multiplex.measures import MeasuresView
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.multiplex.views import LayerView, MultiplesView, StackView
-from vitinspect.app.widgets.rows import heading
+from vitinspect.app.widgets.rows import button, heading
 
 _REDRAWS = frozenset(
     {
@@ -37,9 +37,9 @@ _REDRAWS = frozenset(
 
 
 class Properties(QWidget):
-    """The controls with a heading."""
+    """The controls with a heading, and what can be made of the network."""
 
-    def __init__(self, controls: Controls) -> None:
+    def __init__(self, controls: Controls, *ways_out: QWidget) -> None:
         super().__init__()
         self.setProperty("kind", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -48,6 +48,13 @@ class Properties(QWidget):
         layout.setSpacing(0)
         layout.addWidget(heading("Attention network"))
         layout.addWidget(controls)
+        row = QHBoxLayout()
+        row.setContentsMargins(8, 4, 8, 4)
+        row.setSpacing(8)
+        for way_out in ways_out:
+            row.addWidget(way_out)
+        row.addStretch(1)
+        layout.addLayout(row)
         layout.addStretch(1)
 
 
@@ -71,7 +78,15 @@ class NetworkPanel(QWidget):
         self.menu.addAction("This block as a graph…", partial(self.ask_graph, True))
         self.menu.addAction("All blocks as a graph…", partial(self.ask_graph, False))
         self.controls = Controls(networks)
-        self.properties = Properties(self.controls)
+        add = button(
+            "Add as layer",
+            self.add_layer,
+            icon="add",
+            tip="The map of the method Multiplex network, with these parameters",
+        )
+        save = button("Export graph", icon="export", tip="This block or all of them, for other programs")
+        save.clicked.connect(lambda: self.menu.popup(save.mapToGlobal(QPoint(0, save.height()))))
+        self.properties = Properties(self.controls, add, save)
         """For the panel at the right of the window."""
         self.layer_view, self.stack_view = LayerView(networks), StackView(networks)
         self.multiples_view, self.aggregate_view = MultiplesView(networks), AggregateView(networks)
@@ -183,6 +198,11 @@ class NetworkPanel(QWidget):
         network = self.networks.network
         if network is not None:
             self.state.set(network_layer=min(max(0, self.networks.layer + by), network.depth - 1))
+
+    def add_layer(self) -> None:
+        """The method's map as a layer of the picture."""
+        added = self.state.add_map("multiplex")
+        self.said.emit(f"Added as layer {self.state.number(added)}")
 
     # --- hovering ----------------------------------------------------------------------------------------------------
 

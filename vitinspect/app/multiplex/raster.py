@@ -24,6 +24,8 @@ _PER_SHAPE = 250
 """Places for each shape from which on shapes are worth a loop."""
 FROM, TO = np.array([64, 190, 226], np.float32), np.array([255, 196, 64], np.float32)
 """The colour of an arc where it begins and where it ends."""
+PLAIN = np.array([150, 164, 180], np.float32)
+"""The colour of all arcs where only those of one node are told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,13 +205,13 @@ def ink(weight: np.ndarray) -> np.ndarray:
     return exposure * (0.12 + 0.88 * np.sqrt(weight / weight[0]))
 
 
-def colours(raster: Raster) -> np.ndarray:
+def colours(raster: Raster, *, plain: bool = False) -> np.ndarray:
     """(height, width) numbers 0xAARRGGBB with the alpha multiplied in: what Qt paints fastest."""
     begins = np.minimum(raster.begins * _PER_UNIT, 255).astype(np.intp)
     ends = np.minimum(raster.ends * _PER_UNIT, 255).astype(np.intp)
     begins <<= 8
     begins |= ends
-    return _table()[begins]
+    return _table(plain)[begins]
 
 
 _PER_UNIT = 64
@@ -217,13 +219,16 @@ _PER_UNIT = 64
 
 
 @cache
-def _table() -> np.ndarray:
+def _table(plain: bool) -> np.ndarray:
     """The colour of each pair of densities: the exponential of each pixel would take longer than its arcs."""
     begins, ends = np.mgrid[0:256, 0:256].astype(np.float32) / _PER_UNIT
     both = begins + ends
     alpha = 1 - np.exp(-both)
     share = (ends / np.maximum(both, 1e-9))[..., None]
-    mixed = ((FROM + (TO - FROM) * share) * alpha[..., None]).astype(np.uint32)
+    first, last = (PLAIN, PLAIN) if plain else (FROM, TO)
+    if plain:
+        alpha = 0.5 * alpha
+    mixed = ((first + (last - first) * share) * alpha[..., None]).astype(np.uint32)
     high = (255 * alpha).astype(np.uint32)
     return ((high << 24) | (mixed[..., 0] << 16) | (mixed[..., 1] << 8) | mixed[..., 2]).ravel()
 

@@ -19,7 +19,7 @@ from vitinspect.app.multiplex.model import Network
 from vitinspect.app.multiplex.networks import Networks
 from vitinspect.app.theme.tokens import AXIS_SIZE, SMALL_SIZE
 from vitinspect.app.widgets.colour_bar import paint_flat
-from vitinspect.app.widgets.numbers import number
+from vitinspect.app.widgets.numbers import number, whole
 
 COLUMN = 260
 """Room beside the graph for the small picture and the legend."""
@@ -31,6 +31,7 @@ class LayerView(NetworkView):
     """One block over the picture, with the picture and what the colours mean beside it."""
 
     name = "layer"
+    tells_ties = True
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
@@ -114,10 +115,7 @@ class LayerView(NetworkView):
             painter.setPen(QColor(t.canvas_quiet))
             painter.drawText(QRectF(column.left(), y + 4, column.width(), 18), 0, f"Pinned: {network.name(pinned)}")
         y += 34
-        for colour, text in (
-            (painting.FROM, "from where an arc comes"),
-            (painting.TO, "to where it goes"),
-        ):
+        for colour, text in self._line_words():
             painter.setPen(QPen(colour, 2))
             painter.drawLine(QPointF(column.left(), y + 8), QPointF(column.left() + 20, y + 8))
             painter.setPen(QColor(t.canvas_text))
@@ -165,6 +163,7 @@ class StackView(NetworkView):
     """All layers from the first that takes part, as tilted planes; one node is followed through them."""
 
     name = "stack"
+    tells_ties = True
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
@@ -188,8 +187,8 @@ class StackView(NetworkView):
         first = self.networks.first_layer
         shares = [self._drawn(network, layer, self.each(network)).share for layer in range(first, network.depth)]
         return (
-            f"{self._waiting}Blocks {first + 1} to {network.depth}: the {self.each(network)} strongest arcs of each, "
-            f"{100 * min(shares):.1f} to {100 * max(shares):.1f} % of the weight"
+            f"{self._waiting}Blocks {first + 1} to {network.depth}: the {whole(self.each(network))} strongest arcs "
+            f"of each, {100 * min(shares):.1f} to {100 * max(shares):.1f} % of the weight"
         )
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
@@ -312,7 +311,7 @@ class MultiplesView(NetworkView):
         if network is None:
             return ""
         first, last = self.networks.first_layer + 1, network.depth
-        return f"{self._waiting}Blocks {first} to {last}: up to {self.each(network)} arcs of each"
+        return f"{self._waiting}Blocks {first} to {last}: up to {whole(self.each(network))} arcs of each"
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         t = theme.current()
@@ -323,9 +322,10 @@ class MultiplesView(NetworkView):
             drawn = self._drawn(network, layer, self.each(network))
             nodes = self._one(painter, network, layer, plane, drawn, self._dim, budget / len(boxes) if budget else 0)
             left, top, right, _ = box
-            text = f"Block {layer + 1}  ·  {len(drawn)} of {drawn.remaining} arcs  ·  {100 * drawn.share:.0f} %"
-            if right - left < 150:
-                text = f"Block {layer + 1}  ·  {100 * drawn.share:.0f} %"
+            share = f"{100 * drawn.share:.0f} % of the weight"
+            text = f"Block {layer + 1}: {whole(len(drawn))} of {whole(drawn.remaining)} arcs, {share}"
+            if right - left < 260:
+                text = f"Block {layer + 1}: {share}"
             current = layer == self.networks.layer
             header(painter, self.font(), text, QRectF(left + 2, top, right - left, 18), small=True)
             if current:

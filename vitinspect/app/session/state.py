@@ -150,7 +150,7 @@ class Values:
     """min, max, sum, or a head: "head 3"."""
     network_prefix: bool = False
     """Whether the tokens before the patches are nodes too."""
-    network_arcs: int = 1000
+    network_arcs: int = 300
     """How many of the strongest arcs are drawn."""
     network_brightness: float = 0.45
     """Of the picture below the network."""
