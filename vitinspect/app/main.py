@@ -70,7 +70,7 @@ def make_backend(
             state.set(folder=os.path.dirname(path), image=path)
     elif not state.folder or not os.path.isdir(state.folder):
         if state.folder:
-            problems.append(f"The folder of the last time, {state.folder}, is not there any more.")
+            problems.append(f"The folder opened last, {state.folder}, no longer exists.")
         state.set(folder=gallery(), image="")
     if state.image and not os.path.exists(state.image):
         state.set(image="")
@@ -121,7 +121,7 @@ def run(
         window.first_paint.connect(lambda: window.open_paths([backend.opens]))
     window.closed.connect(app.quit)
     if problems:
-        window.message.show_problem(Problem(" ".join(problems), "", True))
+        window.message.show_warning(Problem(" ".join(problems), "", True))
     ticks, _ = let_python_see_signals(app)
     window.show()
     code = app.exec()

@@ -41,7 +41,7 @@ def test_a_folder_that_is_not_there_replaces_nothing(bench, service, pictures, t
 
 def test_a_file_is_no_folder(bench, service, pictures):
     assert not service.open(str(pictures / "picture 1.png"))
-    assert "a file and no folder" in bench.problems.current["folder"].message
+    assert "a file, not a folder" in bench.problems.current["folder"].message
 
 
 def test_the_error_goes_with_the_next_good_folder(bench, service, pictures, tmp_path):

@@ -129,7 +129,7 @@ def test_a_click_on_a_part_opens_that_folder(crumbs, qtbot, heard) -> None:
 def test_recent_folders_are_in_the_menu(crumbs, heard) -> None:
     chosen = heard(crumbs.folder_chosen)
     menu = crumbs.recent_menu()
-    assert [action.text() for action in menu.actions()] == ["/a && b", "/c", "", "Type a folder"]
+    assert [action.text() for action in menu.actions()] == ["/a && b", "/c", "", "Enter a folder path"]
     menu.actions()[0].trigger()
     assert chosen == ["/a & b"]
 

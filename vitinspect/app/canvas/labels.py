@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPen
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.missing import Missing
+from vitinspect.app.session.layers import FUSED
 from vitinspect.app.session.results import FAILED, LOADING, ShownMap
 from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets import numbers, swatches
 from vitinspect.app.widgets.colour_bar import WIDTH, paint_flat, paint_upright
+from vitinspect.app.widgets.layer_delegate import mark_badge
 
 if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas
@@ -105,11 +107,11 @@ class Labels:
             painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), self._why_no_map())
         elif second is not None:
             half = picture.width() // 2
-            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), first, pane.number)
+            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), first, pane.number, "A")
             right = QRect(
                 line.left() + half + EDGE, line.top(), pane.box.right() - line.left() - half - 2 * EDGE, HEADER
             )
-            self._title(painter, right, second, pane.second_number)
+            self._title(painter, right, second, pane.second_number, "B")
             beside = QRect(picture.left() - BESIDE + EDGE, picture.top(), BESIDE, picture.height())
             self._upright(painter, beside, first)
             self._upright(painter, self._right_of(picture), second)
@@ -161,13 +163,13 @@ class Labels:
         if self._canvas.state.show == "image":
             return "Picture alone"
         if self._canvas.results.model_state == LOADING:
-            return "The model is being loaded; the picture can be looked at meanwhile"
+            return "The model is being loaded"
         if self._canvas.results.model_state == FAILED:
             return "The model could not be loaded: choose another one above"
         return ""
 
-    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing, number: int) -> None:
-        """Number, method, what differs from the defaults, and what it explains."""
+    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing, number: int, side: str = "") -> None:
+        """Number, method, what differs from the defaults, what it explains, and A or B."""
         t = theme.current()
         several = self._canvas.state.layout == "grid" and len(self._canvas.slots()) > 1
         selected = self._canvas.is_selected(shown)
@@ -179,17 +181,24 @@ class Labels:
         painter.setFont(theme.font(bold=selected or not several))
         metrics = painter.fontMetrics()
         centre = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
-        room = rect.right() - x
-        title = shown.title if metrics.horizontalAdvance(shown.title) <= room else shown.short
+        mark = side or self._mark(shown)
+        end = rect.right() - (BADGE + 4 if mark else 0)
+        room = end - x
+        details = self._details(shown)
+        small = QFontMetrics(theme.font(SMALL_SIZE))
+        # What a map explains is worth more than its long name.
+        target = sum(small.horizontalAdvance(words) + 18 for words, boxed in details if boxed)
+        fits = metrics.horizontalAdvance(shown.title) + target <= room
+        title = shown.title if fits else shown.short
         title = metrics.elidedText(title, Qt.TextElideMode.ElideRight, room)
         painter.setPen(QColor(t.canvas_text))
         painter.drawText(QRect(x, rect.top(), room, rect.height()), centre, title)
         x += metrics.horizontalAdvance(title) + 8
         painter.setFont(theme.font(SMALL_SIZE))
         metrics = painter.fontMetrics()
-        for words, boxed in self._details(shown):
+        for words, boxed in details:
             width = metrics.horizontalAdvance(words) + (10 if boxed else 0)
-            if x + width > rect.right():
+            if x + width > end:
                 break
             place = QRect(x, rect.top(), width, rect.height())
             if boxed:
@@ -203,6 +212,12 @@ class Labels:
                 painter.setPen(QColor(t.canvas_quiet))
                 painter.drawText(place, centre, words)
             x += width + 8
+        if mark:
+            mark_badge(painter, QRect(x, rect.center().y() - BADGE // 2 + 1, BADGE, BADGE), mark)
+
+    def _mark(self, shown: ShownMap | Missing) -> str:
+        layer = self._canvas.state.layer(shown.id)
+        return layer.mark if layer is not None else ""
 
     def _details(self, shown: ShownMap | Missing) -> list[tuple[str, bool]]:
         """(words, whether in a box): the parameters that differ, the target, and what is on its way."""
@@ -215,6 +230,9 @@ class Labels:
             parts.append((inside.replace("=", " ").replace(",", ", "), False))
         if results.kept is shown:
             parts.append((f"{shown.model}, kept", False))
+        layer = self._canvas.state.layer(shown.id)
+        if layer is not None and layer.kind == FUSED:
+            parts.append(("fused", False))
         parts.append((shown.target_text, True) if shown.target_text else ("same for every class", False))
         if shown.id in results.pending:
             parts.append(("computing …", False))

@@ -58,7 +58,7 @@ class Readout(QWidget):
             return text
         cell = placed.cell_at(x, y, card.grid)
         if cell is None:
-            return f"{text}, outside of what the model sees"
+            return f"{text}, outside the model's input"
         row, column = cell
         token = len(card.prefix_names) + row * card.grid[1] + column
         return f"{text}, patch row {row + 1} of {card.grid[0]}, column {column + 1} of {card.grid[1]}, token {token}"

@@ -33,7 +33,7 @@ class MaskContext(QFrame):
         self.annotator.setEditable(True)
         self.annotator.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.annotator.setAccessibleName("Annotator")
-        self.annotator.setToolTip("Who draws: the name of the folder that the masks go into")
+        self.annotator.setToolTip("Who draws; masks are written to the folder of this name")
         line = self.annotator.lineEdit()
         assert line is not None
         line.setPlaceholderText("your name")
@@ -45,13 +45,13 @@ class MaskContext(QFrame):
         self.label.chosen.connect(masks.set_label)
         self.blind = CheckBox(
             "maps and other masks are hidden",
-            tip="Draw without seeing what the model or another person thinks; each mask keeps whether it was so",
+            tip="Hide maps, predictions and other people's masks; each mask records whether it was drawn blind",
         )
         self.blind.chosen.connect(masks.set_blind)
         self.nothing = button(
             "Nothing here  0",
             self._nothing,
-            tip="Say that the picture has nothing to mark, which is not the same as not yet",
+            tip="Record that there is nothing to mark on this picture (0)",
         )
         self.ready = button("Done, next", self._done, tip="The mask is done; go to the next picture (Enter)", main=True)
         row = QHBoxLayout(self)

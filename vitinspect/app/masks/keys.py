@@ -9,13 +9,13 @@ from vitinspect.app.widgets.rows import words
 
 KEYS = (
     ("[  ]  Alt + wheel", "size of the brush"),
-    ("X, right button", "draw becomes erase"),
+    ("X, right button", "swap draw and erase"),
     ("Shift + drag", "a straight line; from the end of the last stroke"),
     ("1 to 9", "label; 9 is ignore"),
     ("0", "nothing here"),
     ("Space + drag, wheel", "move and zoom the picture"),
     ("Ctrl+Z, Ctrl+Shift+Z", "undo and redo, stroke by stroke"),
-    ("Esc", "take back the stroke in hand"),
+    ("Esc", "cancel the current stroke"),
 )
 
 

@@ -86,7 +86,9 @@ class MaskPanel(QFrame):
         for found in self._masks.recovered:
             self._inside.addWidget(RecoveredRow(self._masks, found, self.rebuild))
         if self._masks.document is None:
-            self._inside.addWidget(note("Choose a picture, and say who draws. Masks go into masks/NAME beside it."))
+            self._inside.addWidget(
+                note("Choose a picture and enter the annotator's name. Masks are written to masks/NAME beside it.")
+            )
             self._inside.addStretch(1)
             return
         self._add_labels()
@@ -112,7 +114,7 @@ class MaskPanel(QFrame):
         self._inside.addWidget(_indented(add))
 
     def _ask_label(self) -> None:
-        name, taken = QInputDialog.getText(self, "Add a label", "What is drawn:")
+        name, taken = QInputDialog.getText(self, "Add a label", "Name of the label:")
         if taken and name.strip():
             self._masks.add_label(name.strip())
 
@@ -123,7 +125,7 @@ class MaskPanel(QFrame):
             self._inside.addWidget(note("Maps, predictions and the masks of others are hidden by blind mode."))
             return
         if current is None or not current.others:
-            self._inside.addWidget(note("Nobody else has drawn on this picture."))
+            self._inside.addWidget(note("Nobody else has drawn a mask of this picture."))
             return
         for number, name in enumerate(current.others):
             check = CheckBox(shown(name), tip="Show the outline of this mask")
@@ -171,7 +173,7 @@ class MaskPanel(QFrame):
             start = button(
                 "Fill from the map",
                 masks.start_from_map,
-                tip="What the selected map has above its threshold; the mask keeps that it began with a map",
+                tip="Start from what the selected map has above its threshold; the mask records that it did",
             )
             self._inside.addWidget(_indented(start))
         current = masks.current
@@ -185,7 +187,7 @@ class MaskPanel(QFrame):
     def _add_facts(self) -> None:
         self._inside.addWidget(line())
         self._inside.addWidget(heading("This mask"))
-        for name in ("State", "Started from", "Drawn blind", "Time", "Area", "Strokes", "Written"):
+        for name in ("State", "Started from", "Drawn blind", "Time", "Area", "Written"):
             value = words("", "")
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             value.setWordWrap(True)
@@ -210,14 +212,13 @@ class MaskPanel(QFrame):
         minutes, seconds = divmod(round(document.seconds_spent()), 60)
         written = "not yet"
         if one.written_at:
-            written = f"{max(round(time.time() - one.written_at), 0)} s ago" if not one.dirty else "since then changed"
+            written = f"{max(round(time.time() - one.written_at), 0)} s ago" if not one.dirty else "changed since"
         texts = {
-            "State": STATUS_WORDS[document.status] + (", second time" if masks.repeated and not masks.blind else ""),
+            "State": STATUS_WORDS[document.status] + (", repeated" if masks.repeated and not masks.blind else ""),
             "Started from": origin.started_from,
             "Drawn blind": "yes" if origin.blind else "no",
             "Time": f"{minutes} min {seconds} s" if minutes else f"{seconds} s",
             "Area": f"{whole(sum(n for v, n in areas.items() if v != 255))} of {whole(total)} px",
-            "Strokes": f"{document.history.steps} to undo",
             "Written": written,
         }
         for name, text in texts.items():
@@ -235,7 +236,7 @@ class LabelRow(QWidget):
         self.taken = False
         self.setFixedHeight(28)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self._name = words(shown(name) + ("  counts for nothing" if value == 255 else ""))
+        self._name = words(shown(name) + ("  not scored" if value == 255 else ""))
         self._share = words("", "quiet")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(8, 0, 8, 0)
@@ -280,7 +281,7 @@ class RecoveredRow(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 4)
         layout.addWidget(
-            words(f"{found.title}: {found.steps} strokes were not written when the window ended.", "warning", wrap=True)
+            words(f"{found.title}: {found.steps} strokes were not saved when the window closed.", "warning", wrap=True)
         )
         row = QHBoxLayout()
         for text, act in (("Restore", masks.restore), ("Discard", masks.discard)):

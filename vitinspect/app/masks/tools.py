@@ -246,7 +246,7 @@ class _Outline(MaskTool):
 
 class MaskLasso(_Outline):
     id, title, icon, key = "mask-lasso", "Lasso", "lasso", "L"
-    tip = "Drag around what belongs to the mask; the right button takes it away"
+    tip = "Drag around what belongs to the mask; the right button removes it"
     word = "lasso"
 
     def press(self, view: MaskView, point: Point, modifiers: Any, swap: bool) -> None:  # type: ignore[override]
@@ -263,7 +263,7 @@ class MaskLasso(_Outline):
 
 class MaskPolygon(_Outline):
     id, title, icon, key = "mask-polygon", "Polygon", "polygon", "P"
-    tip = "Click its corners; Backspace takes one back, Enter or a double click closes it"
+    tip = "Click its corners; Backspace removes the last one, Enter or a double click closes it"
     word = "polygon"
     follows_cursor = True
 
@@ -292,7 +292,7 @@ class MaskPolygon(_Outline):
 
 class MaskRectangle(_Outline):
     id, title, icon, key = "mask-rectangle", "Rectangle", "rectangle", "R"
-    tip = "Drag from corner to corner; the right button takes it away"
+    tip = "Drag from corner to corner; the right button removes it"
 
     def press(self, view: MaskView, point: Point, modifiers: Any, swap: bool) -> None:  # type: ignore[override]
         self.points, self._value = [point, point], self.value(swap)
@@ -323,7 +323,7 @@ class MaskRectangle(_Outline):
 
 class MaskFill(MaskTool):
     id, title, icon, key = "mask-fill", "Fill by colour", "fill", "G"
-    tip = "Click fills what has a similar colour and hangs together; drag sideways to change the tolerance"
+    tip = "Click fills what has a similar colour and is connected; drag sideways to change the tolerance"
 
     def __init__(self, masks: MaskService, work: Brushwork) -> None:
         super().__init__(masks, work)

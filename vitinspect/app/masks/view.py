@@ -142,7 +142,10 @@ class MaskView(QWidget):
         part = QRectF(dirty.x() * ratio, dirty.y() * ratio, dirty.width() * ratio, dirty.height() * ratio)
         painter.drawImage(QRectF(dirty), base, part)
         if self.masks.document is None:
-            self._say(painter, "Say who draws, above" if not self.masks.annotator else "This mask cannot be opened")
+            self._say(
+                painter,
+                "Enter the annotator's name above" if not self.masks.annotator else "This mask cannot be opened",
+            )
             return
         self._paint_mask(painter, dirty)
         if self.tool is not None:

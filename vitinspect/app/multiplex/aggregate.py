@@ -96,8 +96,9 @@ class AggregateView(QWidget):
     def picture_box(self, width: float, height: float) -> QRectF:
         """The picture with the map or a mask: below the table where the view is high, else at its right."""
         if width > 1.25 * height:
-            side = min(height - HEADER, width * 0.36)
-            return QRectF(width - side - 4, HEADER, side, height - HEADER - 4)
+            # What the table leaves; its cells are limited by the height.
+            side = min(height - HEADER, width - LABELS - 9 * self.cell_size(width, height)[0] - 16)
+            return QRectF(width - side - 8, HEADER, side, height - HEADER - 4)
         table = self.cell_size(width, height)[1] * 6 + HEADER + 14
         return QRectF(4, table + 4, width - 8, max(40.0, height - table - 8))
 

@@ -70,7 +70,7 @@ class Controls(QWidget):
         )
         self.brightness.changed.connect(lambda value: state.set(network_brightness=value))
         self.ratio = SliderField(
-            0, 1, 0.5, name="token_ratio", tip="The share of patches that each of the 54 masks drops"
+            0, 1, 0.5, name="token_ratio", tip="The share of patches that each of the 54 masks removes"
         )
         self.ratio.changed.connect(lambda value: networks.set_parameter("token_ratio", round(value, 3)))
         self.first = SliderField(0, 11, 0, whole=True, name="starting_layer", tip="The first block that takes part")
@@ -94,7 +94,7 @@ class Controls(QWidget):
         self._add(PropertyRow("Brightness", self.brightness), ARCS)
         self._add(heading("Method"), SEVERAL)
         self._add(
-            PropertyRow("token_ratio", self.ratio, tip="The share of patches that each mask drops"), ("aggregate",)
+            PropertyRow("token_ratio", self.ratio, tip="The share of patches that each mask removes"), ("aggregate",)
         )
         self._add(PropertyRow("starting_layer", self.first, tip="The first block that takes part"), SEVERAL)
         self._add(self.first_means, SEVERAL)

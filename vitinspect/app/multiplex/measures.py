@@ -27,7 +27,7 @@ from vitinspect.app.theme.tokens import TABLE_ROW_HEIGHT
 
 COLUMNS = (
     # name in LayerMeasures, heading, what it is
-    ("arcs", "Arcs", "Arcs that the cut leaves"),
+    ("arcs", "Arcs", "Arcs left after min_cut"),
     ("density", "Density", "Arcs over possible arcs"),
     ("reciprocity", "Reciprocity", "Share of arcs whose reverse is there too"),
     ("components", "Components", "Weakly connected components"),
@@ -60,7 +60,7 @@ class MeasuresView(QWidget):
         set_columns(self.table, [("Block", ""), *((heading, tip) for _, heading, tip in COLUMNS)])
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(TABLE_ROW_HEIGHT)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -140,9 +140,10 @@ class MeasuresView(QWidget):
     def _fit_table(self) -> None:
         """As high as its rows, up to half of the view; as wide as the view where there is room for all columns."""
         header, table = self.table.horizontalHeader(), self.table
-        wanted = sum(max(header.sectionSizeHint(i), table.sizeHintForColumn(i)) for i in range(header.count()))
-        modes = QHeaderView.ResizeMode
-        header.setSectionResizeMode(modes.Stretch if wanted < self.width() else modes.ResizeToContents)
+        wanted = [max(header.sectionSizeHint(i), table.sizeHintForColumn(i)) for i in range(header.count())]
+        more = max(0, (self.width() - sum(wanted)) // len(wanted))
+        for column, width in enumerate(wanted):
+            header.resizeSection(column, width + more)
         rows = header.sizeHint().height() + TABLE_ROW_HEIGHT * max(1, table.rowCount()) + 10
         table.setFixedHeight(min(rows, self.height() // 2))
 
@@ -166,7 +167,11 @@ class MeasureLines(QWidget):
         return QSize(420, 300)
 
     def boxes(self, width: float, height: float) -> list[QRectF]:
-        columns = max(1, min(len(COLUMNS), round(width / 140)))
+        # As many columns as make the charts neither flat nor narrow.
+        def shape(columns: int) -> float:
+            return abs(math.log(width / columns / max(1.0, height / math.ceil(len(COLUMNS) / columns)) / 1.2))
+
+        columns = min(range(1, len(COLUMNS) + 1), key=shape)
         rows = math.ceil(len(COLUMNS) / columns)
         wide, high = width / columns, height / rows
         return [QRectF(i % columns * wide, i // columns * high, wide, high) for i in range(len(COLUMNS))]

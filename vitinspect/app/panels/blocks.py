@@ -30,6 +30,8 @@ class BlocksPanel(QWidget):
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.grid.setProperty("kind", "panel")
+        self.grid.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         scroll.setWidget(self.grid)
         self.large = LargeMap()
         self.figures = quiet()
@@ -96,10 +98,10 @@ class BlocksPanel(QWidget):
             self.figures.setText("")
             return
         blocks, heads = found.values.shape[:2]
-        self.about.setText(
-            f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads. "
-            "Pin a patch (P) to see the attention of its token."
-        )
+        said = f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads."
+        if found.token < len(card.prefix_names):
+            said += " Pin a patch (P) to see the attention of its token."
+        self.about.setText(said)
         self.grid.show_maps([[self.image(found.values[b, h]) for h in range(heads)] for b in range(blocks)])
         block, head = min(self.chosen[0], blocks - 1), min(self.chosen[1], heads - 1)
         values = found.values[block, head]
@@ -108,8 +110,9 @@ class BlocksPanel(QWidget):
         low, high = format_value(float(values.min())), format_value(float(values.max()))
         text = f"Block {block + 1}, head {head + 1}\n{low} to {high}"
         if card.prefix_names:
-            text += f"\n{100 * float(found.prefix[block, head]):.0f} % goes to {', '.join(card.prefix_names[:2])}"
-            text += " …" if len(card.prefix_names) > 2 else ""
+            several = f"the {len(card.prefix_names)} tokens before the patches"
+            where = f"the {card.prefix_names[0]} token" if len(card.prefix_names) == 1 else several
+            text += f"\n{100 * float(found.prefix[block, head]):.0f} % goes to {where}"
         self.figures.setText(text)
 
     @staticmethod

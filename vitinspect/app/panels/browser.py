@@ -186,13 +186,13 @@ class Browser(QFrame):
         if self._facts.draws:
             counts = Counter(self._facts.statuses(self._listing.path_at(row) for row in range(self._shown_rows())))
             statuses = tuple((status, f"{text} {counts[status]}") for status, text in self._facts.STATUSES)
-            return [Chip("status", "all", "Only pictures whose mask is at this point", statuses)]
+            return [Chip("status", "all", "Only pictures whose mask has this status", statuses)]
         scored = self._results.run is not None and self._state.sort == "score"
         counts = Counter(self._results.known_classes.values())
         classes = tuple((label, f"{label} ({count} so far)") for label, count in sorted(counts.items()))
         return [
             Chip("mask", "has mask", "Only pictures with a mask beside them"),
-            Chip("class", "predicted", "Only pictures that were predicted as a class; of those looked at", classes),
+            Chip("class", "predicted", "Only pictures predicted as this class, among those opened so far", classes),
             Chip("flagged", "flagged", "Only pictures that you flagged"),
             *([Chip("score", "score", "Only pictures whose score lies in a range", self._ranges)] if scored else []),
         ]
@@ -236,7 +236,7 @@ class Browser(QFrame):
         state, menu = self._state, QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction("Open folder…", self.wants_folder.emit)
-        menu.addAction("Type a folder…", self.type_folder)
+        menu.addAction("Enter a folder path…", self.type_folder)
         menu.addSeparator()
         group = QActionGroup(menu)
         for value, text in SORTS:

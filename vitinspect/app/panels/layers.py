@@ -119,7 +119,7 @@ class LayersPanel(QFrame):
             self._state.edit_layer(layer_id, "Hide" if layer.visible else "Show", visible=not layer.visible)
 
     def mark(self, layer_id: str, letter: str) -> None:
-        self._state.edit_layer(layer_id, f"Mark as {letter}" if letter else "Take the mark away", mark=letter)
+        self._state.edit_layer(layer_id, f"Mark as {letter}" if letter else "Remove the mark", mark=letter)
 
     def remove(self, layer_id: str) -> None:
         """Without this layer; the next one is selected."""
@@ -304,7 +304,7 @@ class LayersPanel(QFrame):
             method_rows(size, measured=measured, refusals=refusals, shown=present),
             (*presets.built_in(), *self._own),
             of,
-            others=[OtherLayer(FUSED, "Fused map", "One more layer of all maps that are shown")],
+            others=[OtherLayer(FUSED, "Fused map", "A new layer that fuses all shown maps")],
             model_name=card.name if card is not None else "",
         )
 

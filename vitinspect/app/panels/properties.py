@@ -278,7 +278,7 @@ class PropertiesPanel(QWidget):
     def _drop_member(self, member: str) -> None:
         layer = self.layer
         if layer is not None:
-            self._state.edit("Take a map out", layering.drop_member(self._state.layers, layer.id, member))
+            self._state.edit("Remove a member", layering.drop_member(self._state.layers, layer.id, member))
 
     def _set_fusion(self, name: str, value: str) -> None:
         if name == "mode":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from vitinspect.app.panels import layer_facts as facts
@@ -25,6 +25,9 @@ COLUMNS = (
     ScoreColumn("average_precision", "AP", "Average precision of the values against the truth, without a threshold"),
     ScoreColumn("boundary_f1", "Boundary F1", "Of the mask's outline against the outline of the truth"),
 )
+TABLE = 640
+"""What the table needs, with names of two or three words."""
+LEAST_CHART, MOST_CHART = 140, 480
 FILLS = (("mean", "mean colour"), ("blur", "blur"), ("black", "black"))
 _FOLLOWS = frozenset(
     {"maps", "fused", "fused_maps", "file_maps", "shown_layers", "curves", "overlaps", "truth", "mask_error", "scoring"}
@@ -41,12 +44,12 @@ class ScoresPanel(QWidget):
         self.table = ScoreTable()
         self.deletion = CurveChart("Deletion", x_label="% removed")
         self.insertion = CurveChart("Insertion", x_label="% shown")
-        self.fill = Choice(FILLS, name="Removed pixels become", tip="What stands where pixels are removed")
+        self.fill = Choice(FILLS, name="Removed pixels become", tip="What replaces removed pixels")
         self.fill.setFixedWidth(110)
         self.steps = NumberField(2, 1000, state.score_steps, whole=True, name="Steps", tip="Points of each curve")
         self.steps.setFixedWidth(52)
         self.compute = rows.button(
-            "Compute", service.compute, tip="Remove and show the picture step by step in the order of each map"
+            "Compute", service.compute, tip="Remove and reveal pixels step by step, in the order of each map"
         )
         self.about = rows.note()
         self.about.setContentsMargins(8, 0, 8, 0)
@@ -70,7 +73,7 @@ class ScoresPanel(QWidget):
         line.addLayout(left, 1)
         line.addWidget(rows.upright_line())
         for chart in (self.deletion, self.insertion):
-            chart.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+            chart.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
             line.addWidget(chart)
         self.fill.chosen.connect(lambda value: state.set(score_fill=value))
         self.steps.changed.connect(lambda value: state.set(score_steps=int(value)))
@@ -79,6 +82,12 @@ class ScoresPanel(QWidget):
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         self.follow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        """The curves get the room that the table does not need."""
+        super().resizeEvent(event)
+        for chart in (self.deletion, self.insertion):
+            chart.setFixedWidth(min(MOST_CHART, max(LEAST_CHART, (self.width() - TABLE) // 2)))
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -147,7 +156,7 @@ class ScoresPanel(QWidget):
                 return "No map yet: add a layer."
             if results.pending:
                 return "The maps are being computed."
-            return "There is no map of the layers." if results.refusals else ""
+            return "None of the layers has a map." if results.refusals else ""
         if results.mask_error:
             return results.mask_error
         return str(results.truth.rule) if results.truth is not None else ""

@@ -99,7 +99,7 @@ class PeoplePanel(QFrame):
         self.progress.setFixedHeight(4)
         self.done = words("", "quiet")
         self.begin = button("Start", people.start, icon="play", tip="Evaluate this folder with the layers on screen")
-        self.halt = button("Stop", people.stop, icon="stop", tip="Stop after the picture in hand; it can be resumed")
+        self.halt = button("Stop", people.stop, icon="stop", tip="Stop after the current picture; it can be resumed")
         self.rank = button("Rank fusions", people.rank, tip="Which combination of these methods fits the masks best")
         self.copy = button("Copy as command", self._copy, icon="copy", tip="The command line that does the same")
         self.left_out = note("")

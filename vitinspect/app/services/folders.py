@@ -66,7 +66,7 @@ class FolderService(QObject):
         folder = os.path.abspath(folder)
         if not os.path.isdir(folder):
             there = os.path.exists(folder)
-            self._report(f"{folder} is {'a file and no folder' if there else 'not there'}.")
+            self._report(f"{folder} is {'a file, not a folder' if there else 'not there'}.")
             return False
         self._state.set(folder=folder, image=image, files=(), **_UNFILTERED)
         return True
@@ -183,7 +183,7 @@ class FolderService(QObject):
 
     @Slot(str)
     def _on_vanished(self, path: str) -> None:
-        self._report(f"The folder {path} is not there any more. What was decoded stays; open another folder.")
+        self._report(f"The folder {path} no longer exists. Pictures already read are still shown; open another folder.")
 
 
 def _between(low: float, score: float | None, high: float) -> bool:

@@ -90,11 +90,11 @@ class SavedSession(QObject):
         try:
             found = read(self._file())
         except DataError as error:
-            return [f"What was shown the last time cannot be brought back. {error}"]
+            return [f"The last session cannot be restored. {error}"]
         version = found.get("version", 1)
         if version not in (1, VERSION):
             return [
-                "What was shown the last time was saved by a newer version of vitinspect and is not brought back; "
+                "The last session was saved by a newer version of vitinspect and is not restored; "
                 "starting with the defaults."
             ]
         layout = found.get("layout")

@@ -95,6 +95,10 @@ class BottomTabs(QFrame):
         self.bar.setCurrentIndex(ids.index(tab_id))
         self.bar.blockSignals(False)
         self.is_open = is_open
+        if self.bar.property("collapsed") is not (not is_open):
+            self.bar.setProperty("collapsed", not is_open)
+            self.bar.style().unpolish(self.bar)
+            self.bar.style().polish(self.bar)
         self.stack.setVisible(is_open)
         if is_open:
             self.stack.setCurrentWidget(self.tab(tab_id))

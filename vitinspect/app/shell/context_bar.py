@@ -20,7 +20,11 @@ MOST = 5
 NARROW, NARROWER = 1360, 1200
 MODEL_WIDE, MODEL_NARROW = 196, 132
 """The model's field, with and without its blocks and patches."""
-FITS = (("crop", "crop, as evaluated"), ("squash", "squash the whole"), ("pad", "pad the whole"))
+FITS = (
+    ("crop", "crop, as evaluated"),
+    ("squash", "squash: whole picture, stretched"),
+    ("pad", "pad: whole picture, with margins"),
+)
 PRECISIONS = (("float32", "float32"), ("bfloat16", "bfloat16"), ("float64", "float64"))
 
 
@@ -248,7 +252,10 @@ class RunsOn(QWidget):
         known = dict.fromkeys(("auto", "cpu", *self._results.devices, state.device))
         found = self._results.devices
         self.device.set_items(
-            [(d, "automatic" if d == "auto" else d if d == "cpu" or d in found else f"{d} (not here)") for d in known]
+            [
+                (d, "automatic" if d == "auto" else d if d == "cpu" or d in found else f"{d} (not available)")
+                for d in known
+            ]
         )
         self.device.set_value(state.device)
         self.precision.set_value(state.precision)

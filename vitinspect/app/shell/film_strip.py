@@ -15,7 +15,7 @@ from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.picture_list import PictureList
 from vitinspect.app.widgets.rows import icon_button, words
 
-HEIGHT = 72
+HEIGHT, LEFT = 72, 140
 
 
 class FilmStrip(QFrame):
@@ -40,6 +40,7 @@ class FilmStrip(QFrame):
         back = icon_button("chevron-left", "Earlier pictures", lambda: self.strip.page(-1))
         on = icon_button("chevron-right", "Later pictures", lambda: self.strip.page(1))
         as_list = icon_button("chevron-up", "Show the pictures as a list", self.wants_list.emit)
+        self._steps = (back, on)
         about = QVBoxLayout()
         about.setContentsMargins(0, 12, 0, 8)
         about.setSpacing(2)
@@ -47,7 +48,7 @@ class FilmStrip(QFrame):
         about.addWidget(self.count)
         about.addStretch(1)
         left = QWidget()
-        left.setFixedWidth(112)
+        left.setFixedWidth(LEFT)
         left.setLayout(about)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 0, 8, 0)
@@ -67,9 +68,15 @@ class FilmStrip(QFrame):
     def follow(self) -> None:
         if self.isHidden():
             return
-        name = os.path.basename(self._state.folder.rstrip(os.sep)) or self._state.folder
+        parts = [part for part in self._state.folder.split(os.sep) if part]
         metrics = self.folder.fontMetrics()
-        self.folder.setText(metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, 108))
+        shown = next(
+            (text for text in (" › ".join(parts[-n:]) for n in (2, 1)) if metrics.horizontalAdvance(text) <= LEFT - 4),
+            metrics.elidedText(parts[-1] if parts else self._state.folder, Qt.TextElideMode.ElideMiddle, LEFT - 4),
+        )
+        self.folder.setText(shown)
+        for step in self._steps:
+            step.setVisible(self._listing.rowCount() > 0)
         self.folder.setToolTip(tips.plain(self._state.folder))
         self.count.setText(count_of(self._listing))
         row = self._listing.row_of(self._state.image)

@@ -26,11 +26,14 @@ class MessageBar(Messages):
         return self.messages[0].text if self.messages else ""
 
     @Slot(object)
-    def show_problem(self, problem: Problem) -> None:
+    def show_problem(self, problem: Problem, kind: str = ERROR) -> None:
+        """Something that was asked for could not be done."""
         _log.warning("Shown: %s", problem.message)
-        # What a person can do something about is a warning; what broke in the program is an error.
-        kind = WARNING if problem.expected else ERROR
         self.tell(Message(problem.message, problem.message, kind, details=problem.details))
+
+    def show_warning(self, problem: Problem) -> None:
+        """Something to know; nothing has failed."""
+        self.show_problem(problem, WARNING)
 
     @Slot(object)
     def forget(self, problem: Problem) -> None:

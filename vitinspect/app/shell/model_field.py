@@ -90,7 +90,7 @@ class ModelField(QWidget):
             return ""
         rows_, columns = card.grid
         failed = (
-            f"Not loaded. {results.model_error} The model before it is still there.\n" if results.model_error else ""
+            f"Not loaded. {results.model_error} The previous model is still in use.\n" if results.model_error else ""
         )
         notes = "".join(f"\n{note}" for note in card.notes)
         return (
@@ -126,7 +126,7 @@ class ModelPicker(QFrame):
         self.source = _field("Source", "a timm name, hf-hub:OWNER/NAME, a folder or a checkpoint")
         self.random = QCheckBox("Untrained weights")
         self.random.setToolTip("For checks: the architecture with random weights; nothing is downloaded")
-        self.arch = _field("Architecture", "for a checkpoint that does not tell it")
+        self.arch = _field("Architecture", "for a checkpoint that does not name it")
         self.head = _field("Head", "a file with a linear head")
         self.head_name = _field("Head name", "which head of that file, or class, mean, class+mean")
         self.heads = Choice(name="Heads of the file", tip="The heads in that file, or the ways in which it may be read")

@@ -297,7 +297,7 @@ def _read(path: str, folders: list[Path], cancel: CancelToken) -> Opening:
     name = os.path.basename(path)
     found = find(Path(path))
     if found is None:
-        raise DataError(f"{name} carries no recipe of vitinspect: what it shows cannot be brought back.")
+        raise DataError(f"{name} carries no recipe of vitinspect: its view cannot be restored.")
     recipe = check_recipe(found, name)
     view = view_of(recipe)
     if not view.images:

@@ -37,7 +37,7 @@ def open_map(window: MainWindow, path: str) -> None:
 
     state = window.backend.state
     if not state.image:
-        window.message.show_problem(Problem("A map lies over a picture: open the picture first.", "", True))
+        window.message.show_warning(Problem("A map lies over a picture: open the picture first.", "", True))
         return
     path = os.path.abspath(path)
     layer = state.add_file(path, state.image)

@@ -10,6 +10,9 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScroll
 from vitinspect.app.shell.keys import show_keys
 from vitinspect.app.shell.menus.record import Action, Menu
 
+COLUMN_OF = {"File": 0, "Edit": 0, "Layer": 1, "View": 2}
+"""Which column a menu stands in; the others stand in the last."""
+
 
 class ShortcutSheet(QDialog):
     """All shortcuts, menu by menu."""
@@ -20,9 +23,9 @@ class ShortcutSheet(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         columns = QHBoxLayout()
         columns.setSpacing(32)
-        left, right = QGridLayout(), QGridLayout()
+        grids = [QGridLayout() for _ in range(4)]
         for menu in menus:
-            grid = left if menu.name in ("File", "Edit", "Layer") else right
+            grid = grids[COLUMN_OF.get(menu.name, 3)]
             chosen = [entry for entry in menu.entries if isinstance(entry, Action) and (entry.keys or entry.soft)]
             _add_block(grid, menu.name, [(show_keys(record), record.text.rstrip("…")) for record in chosen])
         mouse = [
@@ -34,8 +37,8 @@ class ShortcutSheet(QDialog):
             (["[", "]"], "Narrower and wider brush"),
             (["hold H"], "Hide the heat map"),
         ]
-        _add_block(left, "On the picture", mouse)
-        for grid in (left, right):
+        _add_block(grids[0], "On the picture", mouse)
+        for grid in grids:
             grid.setHorizontalSpacing(16)
             grid.setVerticalSpacing(4)
             grid.setRowStretch(grid.rowCount(), 1)
@@ -48,7 +51,7 @@ class ShortcutSheet(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(scroll)
-        self.resize(760, 600)
+        self.resize(1160, 560)
 
 
 def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:

@@ -25,7 +25,7 @@ class StatusBar(QStatusBar):
         state: State,
         results: Results,
         readout: Readout,
-        scale: Callable[[], float],
+        scale: Callable[[], float | None],
         cancel: Callable[[], object],
         parent: QWidget | None = None,
     ) -> None:
@@ -52,6 +52,7 @@ class StatusBar(QStatusBar):
         self._lateness = Lateness(self)
         self._lateness.became_late.connect(self._follow)
         results.changed.connect(self._changed)
+        state.changed.connect(lambda names: self._follow() if "workspace" in names else None)
         self._follow()
 
     def say(self, text: str) -> None:
@@ -59,7 +60,8 @@ class StatusBar(QStatusBar):
         self.showMessage(text, 6000)
 
     def follow_zoom(self) -> None:
-        self.zoom.setText(f"{100 * self._scale():.0f} %" if self._results.picture is not None else "")
+        scale = self._scale() if self._results.picture is not None else None
+        self.zoom.setText(f"{100 * scale:.0f} %" if scale is not None else "")
 
     @Slot(object)
     def _changed(self, names: frozenset[str]) -> None:
@@ -83,6 +85,7 @@ class StatusBar(QStatusBar):
             cancelled = len(results.stopped - {"prediction"})
             if cancelled:
                 text += f", {cancelled} cancelled"
-            self.doing.setText(text)
+            # How many maps there are says nothing where none is shown.
+            self.doing.setText(text if self._state.workspace == "inspect" else "")
             return
         self.work.set_work(progress.text, done=progress.done, total=progress.total)

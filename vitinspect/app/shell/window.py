@@ -114,9 +114,7 @@ class MainWindow(QMainWindow):
         press["add"], press["quick"] = self.layers_panel.open_picker, self.layers_panel.add_quick_look
         self.empty = EmptyCanvas(self.canvas, state, results, backend.listing, press)
         self.readout = Readout(self.canvas, results)
-        self.status = StatusBar(
-            state, results, self.readout, lambda: self.canvas.scale, self.actions_["cancel"].trigger
-        )
+        self.status = StatusBar(state, results, self.readout, self._scale, self.actions_["cancel"].trigger)
         self.setStatusBar(self.status)
         self._views: dict[str, QWidget] = {}
         self._bottoms: dict[str, BottomTabs] = {}
@@ -253,6 +251,7 @@ class MainWindow(QMainWindow):
         self.frame.bottoms.setCurrentWidget(self._bottoms[shown.id])
         self._follow_bottom()
         self._show_tools(shown)
+        self.status.follow_zoom()
         if shown.shown is not None:
             shown.shown(self)
         if not first or self._views[shown.id] is not self.canvas:
@@ -276,6 +275,10 @@ class MainWindow(QMainWindow):
                 menu.addAction(self.actions_[action_id])
             menu.addSeparator()
         return menu
+
+    def _scale(self) -> float | None:
+        """Screen pixels for one of the picture; None where the view does not show the picture itself."""
+        return getattr(self.workspace_view, "scale", None) if self._views else None
 
     def view_of(self, what: str, *arguments: Any) -> None:
         """Call the view's way to zoom, where it has one."""
@@ -540,7 +543,7 @@ class MainWindow(QMainWindow):
         elif pictures:
             self.backend.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
         elif paths:
-            self.message.show_problem(Problem(f"{paths[0]} is neither a folder nor a picture nor a map.", "", True))
+            self.message.show_problem(Problem(f"{paths[0]} is not a folder, picture or map.", "", True))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         # It disappears at once; what still runs ends behind it.

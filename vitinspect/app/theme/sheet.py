@@ -7,7 +7,7 @@ from vitinspect.app.theme.tokens import SMALL_SIZE, TABLE_ROW_HEIGHT, Theme
 
 def style_sheet(t: Theme) -> str:
     """Looks of Qt's own controls. A property ``kind`` on a widget picks one of the looks named below."""
-    return _controls(t) + _lists(t) + _frames(t) + _old_parts(t)
+    return _controls(t) + _lists(t) + _frames(t)
 
 
 def _controls(t: Theme) -> str:
@@ -100,16 +100,11 @@ def _frames(t: Theme) -> str:
     QTabBar::tab {{ padding: 0 12px; min-height: 24px; background: transparent; color: {t.quiet};
         border: 0; border-top: 2px solid transparent; border-bottom: 2px solid transparent; }}
     QTabBar::tab:selected {{ color: {t.text}; font-weight: bold; border-bottom-color: {t.accent}; }}
+    QTabBar[collapsed="true"]::tab:selected {{ color: {t.quiet}; font-weight: normal;
+        border-bottom-color: transparent; }}
     QTabBar::tab:hover:!selected {{ background: {t.hover}; }}
     QTabWidget::pane {{ border: 0; border-top: 1px solid {t.line}; }}
     *[kind="panel"] {{ background: {t.panel}; }}
     *[kind="popup"] {{ background: {t.panel}; border: 1px solid {t.border}; border-radius: 4px; }}
     *[kind="separator"] {{ background: {t.line}; border: 0; }}
-    """
-
-
-def _old_parts(t: Theme) -> str:
-    return f"""
-    #message {{ background: {t.warning_ground}; color: {t.on_warning}; border-bottom: 1px solid {t.line}; }}
-    #message QLabel {{ color: {t.on_warning}; background: transparent; }}
     """

@@ -96,7 +96,7 @@ class Breadcrumb(QWidget):
         """The recent folders, the last one first."""
         menu = self._menu([(path, path) for path in self._recent], "No other folder was opened yet")
         menu.addSeparator()
-        menu.addAction("Type a folder", self.edit_wanted.emit)
+        menu.addAction("Enter a folder path", self.edit_wanted.emit)
         return menu
 
     def parents_menu(self) -> QMenu:

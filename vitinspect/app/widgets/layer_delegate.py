@@ -19,7 +19,7 @@ LINE = 16
 SMALL_LINE = 14
 NAME = 80
 """Where names begin."""
-STATE = 70
+STATE = 52
 """Reserved for the state of a map, so that nothing moves when it changes."""
 NOTE = 46
 """The least that is reserved for the share of a mask."""
@@ -117,7 +117,7 @@ def state_text(row: LayerRow) -> str:
     if row.note:
         return row.note
     if row.state == CACHED:
-        return "from cache"
+        return "cached"
     return numbers.seconds(row.seconds) if row.seconds is not None else ""
 
 
@@ -223,7 +223,7 @@ class LayerDelegate(QStyledItemDelegate):
         text = state_text(row)
         if row.state == RUNNING:
             middle = places.state.center().y() + 1
-            bar = QRect(places.state.left(), middle - 2, 38, 4)
+            bar = QRect(places.state.left(), middle - 2, 20, 4)
             paint_progress(painter, bar, row.progress)
         painter.drawText(places.state.adjusted(-8, 0, 0, 0), right, text)
 

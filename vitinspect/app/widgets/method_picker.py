@@ -87,7 +87,7 @@ class MethodPicker(QFrame):
         self.name_field.setPlaceholderText("Name of the preset")
         self.name_field.setMaximumWidth(180)
         self.name_field.hide()
-        self.save = rows.button("Save as preset", self._ask_name, tip="Keep what is checked under a name")
+        self.save = rows.button("Save as preset", self._ask_name, tip="Save the checked methods under a name")
         self.cancel = rows.button("Cancel", self.close_picker, tip="Close without adding (Esc)")
         self.add = rows.button("Add layers", self._add, main=True, tip="Add what is checked (Enter)")
         self._build()

@@ -47,10 +47,10 @@ class PredictionBar:
 
     @property
     def tip(self) -> str:
-        change = "" if self.after is None else f"\nWith what was painted: {numbers.percent(self.after, 2)}"
+        change = "" if self.after is None else f"\nWith the painted region removed: {numbers.percent(self.after, 2)}"
         return (
             f"{self.label}: {numbers.percent(self.probability, 2)}{change}\n"
-            "Click to explain it; Ctrl+click to take it as what is argued against"
+            "Click to explain it; Ctrl+click to explain against it"
         )
 
 

@@ -56,7 +56,7 @@ class WhatIf(QObject):
         """The whole picture again."""
         before = self._results.painted
         self._service.paint_out(None)
-        self._add("Reset what if", before)
+        self._add("Reset what-if", before)
 
     @property
     def has_outline(self) -> bool:

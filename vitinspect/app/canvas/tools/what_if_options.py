@@ -29,7 +29,7 @@ class WhatIfOptions(QWidget):
         )
         self.size_field.setFixedWidth(150)
         self.size_field.changed.connect(lambda value: state.set(brush_size=round(value)))
-        self.fill = Choice(FILLS, name="Fill", tip="What stands in for the removed pixels")
+        self.fill = Choice(FILLS, name="Fill", tip="What replaces the removed pixels")
         self.fill.setFixedWidth(120)
         self.fill.set_value(state.brush_fill)
         self.fill.chosen.connect(lambda value: state.set(brush_fill=value))
@@ -40,8 +40,12 @@ class WhatIfOptions(QWidget):
             layout.addWidget(part)
         for text, tip, call in (
             ("Hide inside", "Remove what is inside the outline of the selected map", lambda: what_if.hide(inside=True)),
-            ("Hide outside", "Remove all that is outside of the outline", lambda: what_if.hide(inside=False)),
-            ("Reset", "The whole picture again", what_if.reset),
+            (
+                "Hide outside",
+                "Remove what is outside the outline of the selected map",
+                lambda: what_if.hide(inside=False),
+            ),
+            ("Reset", "Restore the whole picture", what_if.reset),
         ):
             layout.addWidget(button(text, call, tip=tip))
         layout.addStretch(1)

@@ -41,7 +41,7 @@ MENU = Menu(
         Action(
             "redo",
             "Redo",
-            "Do again what was undone",
+            "Redo what was undone",
             ("Ctrl+Shift+Z", "Ctrl+Y"),
             redo,
             needs="redo",

@@ -141,7 +141,7 @@ def open_settings(window: MainWindow) -> None:
 def clear_caches(window: MainWindow) -> None:
     window.backend.coordinator.clear_caches()
     window.backend.thumbnails.forget()
-    window.status.say("The caches are empty")
+    window.status.say("Caches cleared")
 
 
 def train_head(window: MainWindow) -> None:
@@ -170,7 +170,7 @@ MENU = Menu(
         Action(
             "open_figure",
             "Open figure…",
-            "Bring back the view that made a figure: PDF, SVG, PNG, TIFF or JPEG with a recipe",
+            "Restore the view that made a figure: PDF, SVG, PNG, TIFF or JPEG with a recipe",
             (),
             lambda window: window.figures.ask(),
         ),

@@ -73,7 +73,7 @@ MENU = Menu(
         Action(
             "next_region",
             "Next region",
-            "Move the keys to the next part of the window",
+            "Move the keyboard focus to the next part of the window",
             ("F6",),
             lambda w: w.next_region(),
         ),

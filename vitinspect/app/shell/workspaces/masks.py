@@ -81,8 +81,8 @@ def _ask(window: MainWindow, one: Any) -> None:
 
     box = QMessageBox(window)
     box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setWindowTitle("The mask was changed by somebody else")
-    box.setText(f"{shown(one.folder.mask_path(one.image))} is not as it was when it was opened here.")
+    box.setWindowTitle("The mask was changed elsewhere")
+    box.setText(f"{shown(one.folder.mask_path(one.image))} was changed since it was opened here.")
     choices: dict[Any, str] = {
         box.addButton("Keep mine", QMessageBox.ButtonRole.DestructiveRole): "mine",
         box.addButton("Take theirs", QMessageBox.ButtonRole.DestructiveRole): "theirs",
@@ -96,7 +96,7 @@ def _ask(window: MainWindow, one: Any) -> None:
 WORKSPACE = Workspace(
     id="masks",
     title="Masks",
-    tip="Draw by hand what is to be seen on a picture",
+    tip="Draw masks by hand",
     view=_view,
     properties=_properties,
     context=_context,

@@ -45,7 +45,7 @@ class DisplayForm(QWidget):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.colours = ColourMapChoice(("auto", *colormap_names()), tip="The colours of the map")
-        self.range = Choice(ranges, name="Range", tip="Which values stand at the ends of the colour bar")
+        self.range = Choice(ranges, name="Range", tip="Which values the ends of the colour bar have")
         for shared in ("layers", "pictures"):
             if shared in dict(ranges):
                 self.range.set_short(shared, shared)

@@ -49,7 +49,7 @@ class ThresholdForm(QWidget):
         self._mode = "otsu"
         self.mode = Choice(THRESHOLDS, name="Level", tip="How the level is found")
         self.mode.set_short("fixed", "Fixed")
-        self.number = NumberField(name="Level", tip="The value of the map above which it counts")
+        self.number = NumberField(name="Level", tip="The value above which the map is part of the mask")
         self.number.setFixedWidth(NUMBER_WIDTH)
         self.histogram = Histogram()
         self.share = rows.words(kind="note")
@@ -87,7 +87,9 @@ class ThresholdForm(QWidget):
         self._mode = values.mode
         self.mode.set_value(values.mode)
         own = OWN_NUMBER.get(values.mode)
-        low, high, tip = own if own is not None else (-1e300, 1e300, "The value of the map above which it counts")
+        low, high, tip = (
+            own if own is not None else (-1e300, 1e300, "The value above which the map is part of the mask")
+        )
         self.number.set_range(low, high)
         self.number.set_value(values.value if own is not None else (values.level or 0.0))
         self.number.setToolTip(tip)
