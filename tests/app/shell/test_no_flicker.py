@@ -28,21 +28,21 @@ class PaintedWith(QObject):
 
 
 @pytest.fixture
-def between_two(shown, desk, settle, qtbot) -> Any:
+def between_two(shown, backend, settle, qtbot) -> Any:
     """The window on the second picture, with the first one's maps in memory."""
-    desk.state.set(methods=("rollout", "attention_gradcam"), layout="grid")
+    backend.state.set(methods=("rollout", "attention_gradcam"), layout="grid")
     settle()
     shown.actions_["next"].trigger()
-    qtbot.waitUntil(lambda: desk.results.picture_path == desk.state.image)
+    qtbot.waitUntil(lambda: backend.results.picture_path == backend.state.image)
     settle()
     return shown
 
 
-def test_a_picture_whose_maps_are_in_memory_is_never_seen_without_them(between_two, desk, settle, qtbot) -> None:
-    watch = [PaintedWith(part, desk.results) for part in (between_two.canvas, between_two.context.bars)]
+def test_a_picture_whose_maps_are_in_memory_is_never_seen_without_them(between_two, backend, settle, qtbot) -> None:
+    watch = [PaintedWith(part, backend.results) for part in (between_two.canvas, between_two.context.bars)]
     between_two.actions_["previous"].trigger()
-    path = desk.state.image
-    qtbot.waitUntil(lambda: desk.results.picture_path == path and len(desk.results.maps) == 2)
+    path = backend.state.image
+    qtbot.waitUntil(lambda: backend.results.picture_path == path and len(backend.results.maps) == 2)
     settle()
     for part in watch:
         of_it = [seen[1:] for seen in part.seen if seen[0] == path]
@@ -50,44 +50,44 @@ def test_a_picture_whose_maps_are_in_memory_is_never_seen_without_them(between_t
         assert all(maps == 2 and predictions for maps, predictions in of_it)
 
 
-def test_predictions_on_their_way_keep_their_places(between_two, desk, qtbot) -> None:
+def test_predictions_on_their_way_keep_their_places(between_two, backend, qtbot) -> None:
     bars, said = between_two.context.bars, between_two.context.said
     before = [bars.bar_rect(at) for at in range(bars.count())]
-    known = {name: getattr(desk.results, name) for name in ("predictions", "probabilities", "target")}
-    desk.results.update(predictions=(), probabilities=None, target=())
+    known = {name: getattr(backend.results, name) for name in ("predictions", "probabilities", "target")}
+    backend.results.update(predictions=(), probabilities=None, target=())
     assert said.text() == "Predicted"
     assert bars._awaited == before
     qtbot.waitUntil(lambda: said.text() == "No prediction yet")
     assert bars._awaited == []
-    desk.results.update(**known)
+    backend.results.update(**known)
     assert said.text().startswith("Predicted <b>")
 
 
-def test_the_scores_keep_their_rows_while_maps_are_on_their_way(between_two, desk) -> None:
-    desk.state.set(plots=True, plot="scores")
+def test_the_scores_keep_their_rows_while_maps_are_on_their_way(between_two, backend) -> None:
+    backend.state.set(plots=True, plot="scores")
     table = between_two.bottom.tab("scores").table
-    maps = desk.results.maps
+    maps = backend.results.maps
     names = [row.name for row in table.scores.rows]
-    desk.results.update(maps={}, pending=frozenset(maps))
+    backend.results.update(maps={}, pending=frozenset(maps))
     assert [row.name for row in table.scores.rows] == names
     assert not table.scores.rows[0].values
 
 
-def test_work_that_takes_a_moment_is_not_announced(between_two, desk, qtbot) -> None:
+def test_work_that_takes_a_moment_is_not_announced(between_two, backend, qtbot) -> None:
     status = between_two.status
-    desk.results.update(progress=Progress("Computing LRP", 1, 4))
+    backend.results.update(progress=Progress("Computing LRP", 1, 4))
     assert not status.work.isVisible()
-    desk.results.update(progress=None)
+    backend.results.update(progress=None)
     qtbot.wait(round(1500 * PATIENCE))
     assert not status.work.isVisible()
-    desk.results.update(progress=Progress("Computing LRP", 1, 4))
+    backend.results.update(progress=Progress("Computing LRP", 1, 4))
     qtbot.waitUntil(status.work.isVisible)
     assert status.work.name.text() == "Computing LRP"
 
 
-def test_a_row_says_that_its_map_waits_only_after_a_moment(between_two, desk, qtbot) -> None:
+def test_a_row_says_that_its_map_waits_only_after_a_moment(between_two, backend, qtbot) -> None:
     model = between_two.layers_panel.list.layers
-    desk.results.update(pending=frozenset({"rollout"}))
+    backend.results.update(pending=frozenset({"rollout"}))
     states = lambda: {row.id: row.state for row in model.rows}  # noqa: E731
     assert states()["rollout"] == "ready"
     qtbot.waitUntil(lambda: states()["rollout"] == "waiting")

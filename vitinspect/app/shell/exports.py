@@ -71,13 +71,13 @@ def _bounded(width: int, height: int) -> str:
 
 
 def _open_picture(window: MainWindow) -> None:
-    if window.desk.results.picture is None:
+    if window.backend.results.picture is None:
         raise DataError("There is no picture.")
 
 
 def selected_map(window: MainWindow) -> tuple[Layer, ShownMap]:
     """The map of the selected layer; where a mask is selected, the first map that is shown."""
-    state, results = window.desk.state, window.desk.results
+    state, results = window.backend.state, window.backend.results
     chosen = state.selected_layer
     layer = chosen if chosen is not None and chosen.is_map else None
     if layer is None:
@@ -91,7 +91,7 @@ def selected_map(window: MainWindow) -> tuple[Layer, ShownMap]:
 
 
 def _called(window: MainWindow, layer: Layer) -> str:
-    state = window.desk.state
+    state = window.backend.state
     number = state.number(layer.id)
     return f"{number} {name_of(state.layers, layer)}" if number and layer.is_map else name_of(state.layers, layer)
 
@@ -149,7 +149,7 @@ def _raw_map_about(window: MainWindow, how: How) -> str:
 
 def _cut(window: MainWindow) -> tuple[Layer, ShownMap, Any]:
     layer, shown = selected_map(window)
-    cut = window.desk.results.cuts.get(shown.id)
+    cut = window.backend.results.cuts.get(shown.id)
     if cut is None:
         raise DataError("There is no mask to save: the selected layer has no level.")
     return layer, shown, cut
@@ -160,8 +160,8 @@ def _mask(window: MainWindow, how: How) -> bytes:
     import numpy as np
     from PIL import Image
 
-    chosen = window.desk.state.selected_layer
-    drawn = window.desk.results.masks.get(chosen.id) if chosen is not None and not chosen.is_map else None
+    chosen = window.backend.state.selected_layer
+    drawn = window.backend.results.masks.get(chosen.id) if chosen is not None and not chosen.is_map else None
     if drawn is not None:
         mask = np.where(drawn.values == 1, 255, 0).astype(np.uint8)
     else:
@@ -183,8 +183,8 @@ def _mask(window: MainWindow, how: How) -> bytes:
 def _mask_about(window: MainWindow, how: How) -> str:
     from vitinspect.app.widgets import numbers
 
-    chosen = window.desk.state.selected_layer
-    drawn = window.desk.results.masks.get(chosen.id) if chosen is not None and not chosen.is_map else None
+    chosen = window.backend.state.selected_layer
+    drawn = window.backend.results.masks.get(chosen.id) if chosen is not None and not chosen.is_map else None
     if chosen is not None and drawn is not None:
         return f"{_called(window, chosen)}: {numbers.percent(drawn.share)} of the picture"
     layer, _, cut = _cut(window)
@@ -196,7 +196,7 @@ def _mask_about(window: MainWindow, how: How) -> str:
 
 def _scores(window: MainWindow, how: How) -> bytes:
     """With the picture, the model and the target in each row, so that the numbers can be told apart later."""
-    results = window.desk.results
+    results = window.backend.results
     card = results.card
     about = {
         "picture": os.path.basename(results.picture_path),
@@ -225,7 +225,7 @@ def _scores_about(window: MainWindow, how: How) -> str:
 
 
 def _measured(window: MainWindow) -> Any:
-    networks = window.desk.networks
+    networks = window.backend.networks
     if not networks.measures:
         raise DataError("Nothing was measured yet: open the view Measures of the network.")
     if networks.measuring is not None:
@@ -238,13 +238,13 @@ def _measures(window: MainWindow, how: How) -> bytes:
     from vitinspect.app.widgets.score_table import csv_lines
     from vitinspect.names import csv_cell
 
-    desk = window.desk
-    card = desk.results.card
+    backend = window.backend
+    card = backend.results.card
     same = [
-        csv_cell(os.path.basename(desk.results.picture_path)),
+        csv_cell(os.path.basename(backend.results.picture_path)),
         csv_cell(card.name if card is not None else ""),
-        desk.state.network_operator,
-        repr(desk.networks.min_cut),
+        backend.state.network_operator,
+        repr(backend.networks.min_cut),
     ]
     lines = [["picture", "model", "heads", "min_cut", "block", *(name for name, *_ in COLUMNS)]]
     for measured in _measured(window):
@@ -254,7 +254,7 @@ def _measures(window: MainWindow, how: How) -> bytes:
 
 
 def _measures_about(window: MainWindow, how: How) -> str:
-    return f"{len(_measured(window))} blocks, min_cut {window.desk.networks.min_cut:g}"
+    return f"{len(_measured(window))} blocks, min_cut {window.backend.networks.min_cut:g}"
 
 
 EXPORTS: tuple[Export, ...] = (
@@ -275,7 +275,7 @@ def in_words() -> str:
 
 def file_name(window: MainWindow, export: Export) -> str:
     """What the file is called as long as nobody says otherwise."""
-    stem = os.path.splitext(os.path.basename(window.desk.state.image))[0] or "vitinspect"
+    stem = os.path.splitext(os.path.basename(window.backend.state.image))[0] or "vitinspect"
     return f"{stem}_{export.stem}{export.ending}"
 
 

@@ -34,7 +34,7 @@ class SaveDialog(QDialog):
         self.setWindowTitle("Save")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._window = window
-        state = window.desk.state
+        state = window.backend.state
         known = {export.id for export in EXPORTS}
         self.what = Choice([(e.id, f"{e.title} ({e.words})") for e in EXPORTS], name="What", tip="What is saved")
         self.what.set_value(state.save_what if state.save_what in known else EXPORTS[0].id)
@@ -69,7 +69,7 @@ class SaveDialog(QDialog):
         self.scale.chosen.connect(lambda value: state.set(save_scale=value))
         self.ground.chosen.connect(lambda value: state.set(save_ground=value))
         state.changed.connect(self._follow)
-        window.desk.results.changed.connect(self._follow)
+        window.backend.results.changed.connect(self._follow)
         self._follow()
         self.what.setFocus()
 
