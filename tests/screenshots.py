@@ -88,6 +88,15 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             },
             None,
         ),
+        "compare": (
+            {
+                "methods": FOUR,
+                "selected": "lrp",
+                "workspace": "compare",
+                "slot_b": {"model": "demo --image-size 336"},
+            },
+            lambda window: _open_picture(window, "22-shell-butterfly.jpg"),
+        ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,

@@ -27,13 +27,15 @@ from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.mask_layers import MaskLayers
 from vitinspect.app.services.masks import MaskService
-from vitinspect.app.services.models import ModelService
+from vitinspect.app.services.models import LoadedCards, ModelService
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.services.picture_notes import PictureNotes
 from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.probes import ProbeService
+from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.services.shared_ranges import SharedRanges
+from vitinspect.app.services.two_maps import TwoMaps
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
@@ -76,8 +78,18 @@ class Backend(QObject):
         self.pictures = PictureService(
             state, results, self.listing, pool, self.settings["picture_memory"] * _MB, parent=self
         )
+        cards = LoadedCards()
         self.models = ModelService(
-            state, results, pool, worker, problems, loader=loader, remember=use_disk, parent=self
+            state,
+            results,
+            pool,
+            worker,
+            problems,
+            loader=loader,
+            remember=use_disk,
+            beside=lambda: self.second.holds,
+            cards=cards,
+            parent=self,
         )
         self.maps = MapService(
             state,
@@ -90,10 +102,15 @@ class Backend(QObject):
             use_disk=use_disk,
             parent=self,
         )
+        self.second = SecondSlot(
+            state, results, pool, worker, problems, self.maps, cards, loader=loader, use_disk=use_disk, parent=self
+        )
+        """Slot B."""
         self.map_files = MapFileService(state, results, pool, parent=self)
         self.derived = DerivedMaps(state, results, parent=self)
         self.shared_ranges = SharedRanges(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
+        self.two_maps = TwoMaps(state, results, self.second, pool, parent=self)
         self.curves = CurveService(state, results, worker, problems, parent=self)
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)
         self.attention = AttentionService(state, results, worker, problems, parent=self)
@@ -115,6 +132,7 @@ class Backend(QObject):
             self.pictures,
             self.models,
             self.maps,
+            self.second,
             self.map_files,
             self.overlaps,
             self.curves,
@@ -146,6 +164,7 @@ class Backend(QObject):
             self.pictures.cache.bound(most)
         elif setting == "map_disk":
             self.maps.bound_disk(most)
+            self.second.maps.disk_bytes = most
         else:
             self.thumbnails.most_bytes = most
             self.thumbnails.prune()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,7 @@ from tests.app.services.conftest import PLACED
 from tests.app.services.test_derived_maps import CROP, shown
 from vitinspect.app.compute.addresses import CurvesAddress
 from vitinspect.app.compute.curves import Curves, CurvesWork
-from vitinspect.app.compute.worker import Problem
+from vitinspect.app.compute.worker import Context, Problem
 from vitinspect.app.services.curves import CurveService
 from vitinspect.errors import Cancelled
 from vitinspect.progress import CancelToken
@@ -71,7 +69,8 @@ def test_interrupted_curves_go_on_where_they_were(tiny):
         for i, name in enumerate(("rollout", "legrad"))
     }
     work = CurvesWork(where, pixels, maps)
-    context = SimpleNamespace(model=tiny, prepared=None)
+    context = Context()
+    context.models["tiny", "cpu"] = tiny
     parts, seen = [], []
 
     def stop_in_the_third(part, whole):

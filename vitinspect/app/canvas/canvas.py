@@ -23,10 +23,10 @@ from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, room_for_pic
 from vitinspect.app.canvas.missing import Missing, missing_maps
 from vitinspect.app.canvas.pane_painting import PanePainter
 from vitinspect.app.canvas.tools.tool import Spot, Tool
-from vitinspect.app.geometry import View, fit, tiles
+from vitinspect.app.geometry import Placed, View, fit, tiles
 from vitinspect.app.ranges import range_of
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.results import Results, ShownMap, ShownMask
+from vitinspect.app.session.results import ModelCard, Results, ShownMap, ShownMask
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.lateness import Lateness
@@ -61,7 +61,7 @@ class Canvas(QWidget):
         self.setAccessibleName("Picture and heat maps")
         self._kept_composer: painting.Composer | None = None
         self._panes: list[Pane] = []
-        self._labels = Labels(self)
+        self._labels = self._make_labels()
         self._painter = PanePainter(self)
         self.lateness = Lateness(self)
         """Which maps have been on their way for so long that their panes say so."""
@@ -91,6 +91,16 @@ class Canvas(QWidget):
         """Whether it is the map that the properties and the tools are about."""
         chosen = self._active_slot()
         return slot is not None and chosen is not None and slot.id == chosen.id
+
+    shows_what_if = True
+    """Whether what was painted out is shown over the picture."""
+
+    def _make_labels(self) -> Labels:
+        return Labels(self)
+
+    def input_of(self, pane: Pane) -> tuple[Placed | None, ModelCard | None]:
+        """Where the input of the pane's model lies on the picture, and what that model is."""
+        return self.results.placed, self.results.card
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(640, 520)
@@ -223,6 +233,14 @@ class Canvas(QWidget):
         """The place of its layer in the list; 0 for a map that was kept."""
         own = isinstance(slot, Missing) or slot is self.results.all_maps.get(slot.id)
         return self.state.number(slot.id) if own else 0
+
+    def name_of(self, shown: ShownMap) -> str:
+        """In the status bar: the number of its layer, else its short name."""
+        return str(self.number(shown) or shown.short)
+
+    def place_words(self, x: float, y: float) -> str | None:
+        """Where a point lies for several models at once; None where there is one."""
+        return None
 
     def picture_rect(self, pane: Pane) -> QRect:
         """What is seen of the picture in a pane, on the canvas."""

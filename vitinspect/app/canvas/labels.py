@@ -44,6 +44,8 @@ class Pane:
     """What stands for its map where that is not there."""
     second_missing: Missing | None = None
     """The same for the second one."""
+    slot: str = ""
+    """A or B, where two slots are compared; it stands in the place of the number."""
 
     @property
     def is_split(self) -> bool:

@@ -24,6 +24,8 @@ EDGE = QColor(0, 0, 0, 190)
 FRAME = QColor(255, 255, 255, 210)
 SMALL_PANE = 420
 """Panes with a shorter side are small."""
+GREY = 110
+"""How much of the ground's colour lies over a grey picture, of 255."""
 SHADE = (0xA8000000, 0x00000000)
 """What lies below a threshold and above it, as ARGB: darkened, and as it is."""
 MASK = (0x00000000, 0xB035D0BA)
@@ -44,21 +46,22 @@ class Look:
     ground: str = "#2a2d31"
     ends: tuple[float, float] | None = None
     """The raw values at the ends of the colours; None for those of the map."""
+    grey: bool = False
+    """The picture below is grey and dark: a map of two colours is told from the picture's own."""
 
 
 class Composer:
     """Paints panes of one size, and keeps what can be used again."""
 
     def __init__(self) -> None:
-        self._base_key: Any = None
-        self._base: QImage | None = None
+        self._bases: dict[bool, tuple[Any, QImage]] = {}
         self._heats: dict[ShownMap, dict[Any, QImage]] = {}
         self._above: dict[ShownMap, tuple[Any, QImage]] = {}
         self._lines: dict[ShownMap, tuple[Any, list[QLineF]]] = {}
         self._region: Any = None
 
     def clear(self) -> None:
-        self._base_key = self._base = None
+        self._bases.clear()
         self._heats.clear()
         self._above.clear()
         self._lines.clear()
@@ -74,8 +77,9 @@ class Composer:
     def base(self, picture: Picture, view: View, pane: tuple[int, int], ratio: float, look: Look) -> QImage:
         """The picture as this view shows it, in a pane of ``pane`` (width, height) logical pixels."""
         key = (picture, view, pane, ratio, look.ground, look.show == "heat")
-        if key == self._base_key and self._base is not None:
-            return self._base
+        kept = self._bases.get(look.grey)
+        if kept is not None and kept[0] == key:
+            return kept[1]
         ground = QColor(look.ground)
         image = QImage(max(1, round(pane[0] * ratio)), max(1, round(pane[1] * ratio)), image_format(ground))
         image.setDevicePixelRatio(ratio)
@@ -84,7 +88,9 @@ class Composer:
             painter = QPainter(image)
             paint_picture(painter, picture, view, pane, ratio)
             painter.end()
-        self._base_key, self._base = key, image
+            if look.grey:
+                image = greyed(image, look.ground)
+        self._bases[look.grey] = (key, image)
         return image
 
     # --- the map -----------------------------------------------------------------------------------------------
@@ -271,6 +277,18 @@ def image_format(ground: QColor) -> QImage.Format:
     """What an image on that ground needs."""
     opaque = ground.alpha() == 255
     return QImage.Format.Format_RGB32 if opaque else QImage.Format.Format_ARGB32_Premultiplied
+
+
+def greyed(image: QImage, ground: str) -> QImage:
+    """Without its colours, and darker by the ground's colour."""
+    grey = image.convertToFormat(QImage.Format.Format_Grayscale8).convertToFormat(QImage.Format.Format_RGB32)
+    grey.setDevicePixelRatio(image.devicePixelRatio())
+    painter = QPainter(grey)
+    shade = QColor(ground)
+    shade.setAlpha(GREY)
+    painter.fillRect(grey.rect(), shade)
+    painter.end()
+    return grey
 
 
 def indexed(levels: np.ndarray) -> QImage:

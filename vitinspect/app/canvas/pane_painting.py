@@ -82,7 +82,8 @@ class PanePainter:
         canvas = self._canvas
         from vitinspect.app.canvas import painting
 
-        picture, placed = canvas.results.picture, canvas.results.placed
+        picture = canvas.results.picture
+        placed, card = canvas.input_of(pane)
         assert picture is not None
         painter.save()
         painter.setClipRect(pane.picture)
@@ -92,7 +93,6 @@ class PanePainter:
         if placed is not None and canvas.state.frame and not placed.sees_all and not canvas.hidden:
             box = painting.to_pane(placed.visible, canvas.view, pane.size, picture.size)
             painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
-        card = canvas.results.card
         if placed is not None and card is not None:
             if (
                 len(canvas.state.pinned) == 2
@@ -104,7 +104,7 @@ class PanePainter:
                 painting.draw_box(
                     painter, painting.to_pane(cell, canvas.view, pane.size, picture.size), painting.ACCENT, 2
                 )
-            if canvas.results.painted is not None:
+            if canvas.results.painted is not None and canvas.shows_what_if:
                 canvas.composer.paint_region(painter, canvas.results, placed, canvas.view, pane.size)
             if canvas.cursor_at is not None:
                 self._paint_cursor(painter, pane, placed)
@@ -123,7 +123,8 @@ class PanePainter:
         canvas = self._canvas
         from vitinspect.app.canvas import painting
 
-        picture, card = canvas.results.picture, canvas.results.card
+        picture = canvas.results.picture
+        _, card = canvas.input_of(pane)
         assert picture is not None
         assert card is not None
         assert canvas.cursor_at is not None

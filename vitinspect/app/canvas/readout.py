@@ -26,10 +26,21 @@ class Readout(QWidget):
         self._canvas, self._results = canvas, results
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        canvas.hovered.connect(lambda at: self.update())
-        # Whatever changes what the canvas shows is painted there first: the next map, the layout, the zoom.
-        canvas.painted.connect(self.update)
+        self._followed: set[Canvas] = set()
+        self.follow(canvas)
         results.changed.connect(lambda names: self.update())
+        # In a workspace without a canvas, what would be shown changes and nothing is painted.
+        canvas.state.changed.connect(lambda names: self.update())
+
+    def follow(self, canvas: Canvas) -> None:
+        """Say from now on what is under the cursor of this canvas."""
+        self._canvas = canvas
+        if canvas not in self._followed:
+            self._followed.add(canvas)
+            canvas.hovered.connect(lambda at: self.update())
+            # Whatever changes what the canvas shows is painted there first: the next map, the layout, the zoom.
+            canvas.painted.connect(self.update)
+        self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(400, HEIGHT)
@@ -54,6 +65,9 @@ class Readout(QWidget):
             return ""
         x, y = self._at
         text = f"x {int(x)}, y {int(y)}"
+        own = self._canvas.place_words(x, y)
+        if own is not None:
+            return f"{text}; {own}" if own else text
         if card is None or placed is None:
             return text
         cell = placed.cell_at(x, y, card.grid)
@@ -72,8 +86,7 @@ class Readout(QWidget):
             value = value_at(shown, *self._at)
             if value is not None:
                 text = f"{format_value(value, signed=shown.signed)} ({shown.heat.percentile(value):.0f} %)"
-                number = self._canvas.number(shown)
-                found.append((str(number) if number else shown.short, text))
+                found.append((self._canvas.name_of(shown), text))
         return found
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802

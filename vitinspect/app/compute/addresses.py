@@ -108,7 +108,48 @@ class FusedAddress:
         return "\n\n".join(("fused", self.mode, self.normalisation, *parts))
 
 
-MapAddress = Address | FusedAddress
+@dataclass(frozen=True)
+class DifferenceAddress:
+    """The difference of two maps: that of slot B less that of slot A."""
+
+    first: MapAddress
+    second: MapAddress
+
+    @property
+    def input(self) -> InputAddress:
+        return self.first.input
+
+    @property
+    def content(self) -> str:
+        return self.first.content
+
+    @property
+    def model(self) -> str:
+        return self.first.model
+
+    @property
+    def precision(self) -> str:
+        return self.first.precision
+
+    @property
+    def fit(self) -> str:
+        return self.first.fit
+
+    @property
+    def target(self) -> Target:
+        return ()
+
+    @property
+    def method(self) -> str:
+        """Both in one line, for captions and files."""
+        return f"{self.second.method} less {self.first.method}"
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(("difference", self.first.text, self.second.text))
+
+
+MapAddress = Address | FusedAddress | DifferenceAddress
 
 
 @dataclass(frozen=True)

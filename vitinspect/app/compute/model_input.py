@@ -16,16 +16,25 @@ FILLS = {"mean": "mean", "blur": "blur", "black": "true_black"}
 
 
 def model_for(context: Context, address: InputAddress) -> Any:
-    """The model that the request is about. Another one was loaded meanwhile: then nobody waits for the answer."""
-    if context.model is None or context.model.fingerprint != address.model:
-        raise Cancelled
-    return context.model
+    """The model that the request is about."""
+    return model_of(context, address.model)
+
+
+def model_of(context: Context, fingerprint: str) -> Any:
+    """The model of this fingerprint. If it is loaded no more, nobody waits for the answer."""
+    for model in context.models.values():
+        if model.fingerprint == fingerprint:
+            return model
+    raise Cancelled
 
 
 def prepared(context: Context, pixels: np.ndarray, address: InputAddress) -> Any:
     """The picture as the model gets it, kept for the next request: a large one takes longer than the model."""
     model = model_for(context, address)
     key = (address.content, address.model, address.fit)
-    if context.prepared is None or context.prepared[0] != key:
-        context.prepared = (key, model.preprocess(pixels, address.fit))
-    return context.prepared[1]
+    if key not in context.prepared:
+        made = model.preprocess(pixels, address.fit)
+        while len(context.prepared) > 1:  # one for each slot
+            context.prepared.pop(next(iter(context.prepared)))
+        context.prepared[key] = made
+    return context.prepared[key]

@@ -17,6 +17,8 @@ from vitinspect.progress import CancelToken
 Loader = Callable[..., Any]
 HandOver = Callable[[Any], None]
 Report = Callable[[int, int], None]
+Asked = tuple[str, str]
+"""Source and device of a model."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,27 @@ def load(
     device: str,
     precision: str,
     loader: Loader | None = None,
+    beside: Asked | None = None,
 ) -> ModelCard:
-    """Load a model, keep it in the thread, and tell what it is. One that cannot be loaded leaves the one before."""
+    """Load a model, keep it in the thread, and tell what it is. One that cannot be loaded leaves the one before.
+
+    ``beside``: what the other slot holds, which stays. All others go, so that there are never more than two.
+    """
     from vitinspect.app import torchload
 
     torchload.import_torch(progress, cancel)
-    if context.source != (source, device):
+    asked = (source, device)
+    if asked not in context.models:
         cancel.check()
-        model = _loaded(context, loader or load_from_sources, source, device)
+        model = _loaded(context, loader or load_from_sources, asked, beside)
         # The card first: a model that does not answer for itself does not take the place of one that does.
         card = card_of(model, source, precision)
-        context.model, context.source, context.prepared = model, (source, device), None
+        context.models[asked] = model
+        context.prepared.clear()
     else:
-        card = card_of(context.model, source, precision)
+        card = card_of(context.models[asked], source, precision)
+    for other in [key for key in context.models if key not in (asked, beside)]:
+        del context.models[other]
     if not context.named:
         from vitinspect.models.sources import list_devices, list_models
 
@@ -68,21 +78,24 @@ def load(
     return card
 
 
-def _loaded(context: Context, loader: Loader, source: str, device: str) -> Any:
+def _loaded(context: Context, loader: Loader, asked: Asked, beside: Asked | None) -> Any:
+    source, device = asked
     try:
         return loader(source, device=device)
     except Exception as error:
-        if context.model is None or not _lacks_memory(error):
+        replaced = [key for key in context.models if key != beside]
+        if not replaced or not _lacks_memory(error):
             raise
     # Two large models do not fit: the one before makes room, and comes back if that does not help.
-    before = context.source
-    context.model = context.source = context.prepared = None
+    for key in replaced:
+        del context.models[key]
+    context.prepared.clear()
     gc.collect()
     try:
         return loader(source, device=device)
     except Exception:
-        context.model = loader(before[0], device=before[1])
-        context.source = before
+        for key in replaced:
+            context.models[key] = loader(key[0], device=key[1])
         raise
 
 

@@ -45,10 +45,11 @@ DECODE = Lane("decode", 0, 16)
 LIST = Lane("list", 1, 8)
 LOOKUP = Lane("lookup", 2, 64)
 OVERLAP = Lane("overlap", 3, 1)
-THUMBNAIL = Lane("thumbnail", 4, 400)
-AHEAD = Lane("ahead", 5, 8)
-CHORES = Lane("chores", 6, 200)
-LANES = (DECODE, LIST, LOOKUP, OVERLAP, THUMBNAIL, AHEAD, CHORES)
+COMPARE = Lane("compare", 4, 1)
+THUMBNAIL = Lane("thumbnail", 5, 400)
+AHEAD = Lane("ahead", 6, 8)
+CHORES = Lane("chores", 7, 200)
+LANES = (DECODE, LIST, LOOKUP, OVERLAP, COMPARE, THUMBNAIL, AHEAD, CHORES)
 
 
 class Background(QObject):

@@ -23,11 +23,13 @@ from vitinspect.progress import CancelToken
 
 _log = logging.getLogger(__name__)
 
-RANKS = {
-    **{"load": 0, "probe": 1, "explain": 2, "attention": 3, "features": 4},
-    **{"network": 5, "scores": 6, "aggregate": 7, "batch": 9, "report": 10},
-}
-"""Kinds of requests; lower goes first."""
+KINDS = (
+    *("load", "load_b", "probe", "explain", "explain_b", "attention", "features"),
+    *("network", "scores", "aggregate", "training", "folder", "batch", "report"),
+)
+"""Kinds of requests, in the order in which they go; those of slot B end in _b."""
+RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+"""Lower goes first."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,14 @@ class Request:
 
 
 class Context:
-    """What the thread keeps between requests: the model."""
+    """What the thread keeps between requests: one model for each slot that is in use, and no more."""
 
     def __init__(self) -> None:
-        self.model: Any = None
-        self.source: Any = None
+        self.models: dict[tuple[str, str], Any] = {}
+        """Source and device of each model that is loaded; two slots with the same share it."""
         self.named = False
-        self.prepared: Any = None
-        """The last picture as the model gets it, with what it was made from."""
+        self.prepared: dict[Any, Any] = {}
+        """The last pictures as the models get them, by what they were made from."""
         self.tokens: Any = None
         """Address of an input and the tokens of all blocks, for the next view of the same features."""
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from vitinspect.app.compute.model_input import model_of
 from vitinspect.app.compute.worker import Context, Problem, Worker
 from vitinspect.app.session.results import READY, Results
-from vitinspect.errors import Cancelled, ModelError
+from vitinspect.errors import ModelError
 from vitinspect.progress import CancelToken, Progress
 
 if TYPE_CHECKING:
@@ -121,6 +122,4 @@ def _with_model(
     fingerprint: str,
     work: Callable[[Any, CancelToken, Progress], Any],
 ) -> Any:
-    if context.model is None or context.model.fingerprint != fingerprint:
-        raise Cancelled  # another one was loaded meanwhile
-    return work(context.model, cancel, progress)
+    return work(model_of(context, fingerprint), cancel, progress)

@@ -22,6 +22,7 @@ from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.models import ModelService
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.pictures import PictureService
+from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.state import State
 from vitinspect.app.thumbnails import folder as thumbnail_folder
@@ -36,6 +37,7 @@ class Services:
     pictures: PictureService
     models: ModelService
     maps: MapService
+    second: SecondSlot
     map_files: MapFileService
     overlaps: OverlapService
     curves: CurveService
@@ -57,18 +59,26 @@ class Coordinator(QObject):
     def start(self) -> None:
         """Begin: read the folder, decode the picture, load the model. After the first paint."""
         services = self.services
-        for service in (services.run, services.folders, services.pictures, services.models, services.maps):
+        for service in (
+            services.run,
+            services.folders,
+            services.pictures,
+            services.models,
+            services.maps,
+            services.second,
+        ):
             service.start()
         self.pool.submit(CHORES, Job(_load_arithmetic))
 
     def close(self) -> None:
         self.services.maps.close()
+        self.services.second.close()
         self.services.folders.close()
 
     @property
     def is_due(self) -> bool:
         """Whether something is to be looked at as soon as the window is at rest."""
-        return self.services.maps.is_due
+        return self.services.maps.is_due or self.services.second.maps.is_due
 
     @property
     def pictures(self) -> PictureCache:
@@ -91,6 +101,7 @@ class Coordinator(QObject):
         """Stop what is computed. Loading goes on: without a model there is nothing to show."""
         self.services.curves.cancel()
         self.services.maps.cancel()
+        self.services.second.maps.cancel()
         for kind in ("attention", "features", "probe", "network", "aggregate", "batch", "report"):
             self.worker.cancel(kind)
 
@@ -101,6 +112,8 @@ class Coordinator(QObject):
         if services.pictures.failed:
             services.pictures.reload()
         services.maps.retry()
+        services.second.models.retry()
+        services.second.maps.retry()
         services.map_files.reload()
         services.attention.retry()
         services.features.retry()
@@ -115,6 +128,7 @@ class Coordinator(QObject):
     def clear_caches(self) -> None:
         """In memory and on disk."""
         self.services.maps.clear()
+        self.services.second.maps.clear()
         self.services.pictures.cache.clear()
 
         def work(cancel: Any) -> None:

@@ -69,7 +69,7 @@ class DerivedMaps(QObject):
     def _state_changed(self, names: frozenset[str]) -> None:
         if "layers" in names:
             self._follow()
-        elif names & {"plots", "plot"}:
+        elif names & {"plots", "plot", "compare_tab", "workspace"}:
             self._rest.start()
 
     @Slot(object)
@@ -191,7 +191,9 @@ class DerivedMaps(QObject):
 
         maps = {key: m for key, m in self.results.all_maps.items() if key not in self.results.fused_maps}
         inputs = {shown.address.input for shown in maps.values()}
-        wanted = self.state.fusion or (self.state.plots and self.state.plot == "agreement")
+        state = self.state
+        tab = state.compare_tab if state.workspace == "compare" else state.plot
+        wanted = state.fusion or (state.plots and tab == "agreement")
         found: list[Agreement] = []
         if wanted and len(maps) > 1 and len(inputs) == 1 and set(maps) <= set(self.results.cuts):
             arrays = {key: shown.values for key, shown in maps.items()}

@@ -37,7 +37,10 @@ Wish = tuple[InputAddress, str, Target]
 
 
 class MapService(QObject):
-    """Writes the predictions, ``placed``, ``target``, ``maps``, ``kept``, ``pending``, ``refusals`` and ``stopped``."""
+    """The maps of one slot.
+
+    Writes the predictions, ``placed``, ``target``, ``maps``, ``kept``, ``pending``, ``refusals`` and ``stopped``.
+    """
 
     _picture_came = Signal()
 
@@ -52,12 +55,18 @@ class MapService(QObject):
         memory_bytes: int,
         disk_bytes: int,
         use_disk: bool = True,
+        slot: str = "",
+        memory: map_cache.MemoryCache | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._state, self._results, self._pool, self._worker = state, results, pool, worker
         self._problems = problems
-        self.memory = map_cache.MemoryCache(memory_bytes)
+        self._kind, self._cause = (f"explain_{slot}", f"{CAUSE}_{slot}") if slot else ("explain", CAUSE)
+        self.memory = memory if memory is not None else map_cache.MemoryCache(memory_bytes)
+        """Shared by both slots: what one of them has, the other need not compute."""
+        self._asked_for: set[int] = set()
+        """Ids of the requests that were made here, whose answers are kept on disk."""
         self._disk_allowed, self.disk_bytes = use_disk, disk_bytes
         self._looked_for: set[str] = set()
         """Keys that were looked for on disk."""
@@ -187,7 +196,7 @@ class MapService(QObject):
         self._soon.stop()
         found = self._input()
         if found is None:
-            self._worker.cancel("explain")
+            self._worker.cancel(self._kind)
             return
         where, card = found
         state = self._state
@@ -207,7 +216,7 @@ class MapService(QObject):
         if self._look_on_disk(where, missing, target, needs_prediction):
             return  # comes back here with what was found
         if not waits:
-            self._worker.cancel("explain")
+            self._worker.cancel(self._kind)
             self._request = None
             return
         if self._results.model_state != READY:
@@ -219,8 +228,9 @@ class MapService(QObject):
         assert picture is not None
         self._request = request
         self._request_id = self._worker.submit(
-            "explain", partial(explaining.explain, request=request, pixels=picture.pixels), _doing(missing)
+            self._kind, partial(explaining.explain, request=request, pixels=picture.pixels), _doing(missing)
         )
+        self._asked_for.add(self._request_id)
 
     def _wish(self, where: InputAddress, method: Method | str) -> Wish:
         if isinstance(method, str):
@@ -360,7 +370,7 @@ class MapService(QObject):
             self._note_time(part)
         if isinstance(part, Mapped | Predicted):
             self.memory.put(part)
-            if self.uses_disk:
+            if self.uses_disk and request_id in self._asked_for:
                 self._pool.submit(CHORES, Job(lambda cancel: map_cache.write(part)))
         elif isinstance(part, Refused):
             self._refuse(part)
@@ -372,6 +382,9 @@ class MapService(QObject):
                 # Kept while it is shown, also where the memory has no room for two.
                 self._in_use[part.address.text] = part
             self._show(*found)
+            if request_id != self._request_id and self._started:
+                # The other slot asked for the same: what waited for this, as maps do for a prediction, can go on.
+                self._soon.start()
 
     def _expect(self, kept: list[Mapped]) -> None:
         """What maps of the disk took, for the methods that were not computed since."""
@@ -400,7 +413,7 @@ class MapService(QObject):
             return
         for wish in self._wishes(request):
             self._refused[wish] = problem.message
-        self._problems.report(CAUSE, problem)
+        self._problems.report(self._cause, problem)
         self.refresh()
 
     def _wishes(self, request: MapsRequest) -> list[Wish]:
@@ -413,6 +426,7 @@ class MapService(QObject):
 
     @Slot(int)
     def _on_ended(self, request_id: int) -> None:
+        self._asked_for.discard(request_id)
         if request_id == self._request_id and not self._worker.knows(request_id):
             self._request, self._request_id = None, 0
             found = self._input()
@@ -438,13 +452,13 @@ class MapService(QObject):
             self._results.update(pending=frozenset())
             self._show(where, card)
         self._request = None
-        self._worker.cancel("explain")
+        self._worker.cancel(self._kind)
 
     def retry(self) -> None:
         """Compute again what failed or was stopped."""
         self._refused.clear()
         self._stopped.clear()
-        self._problems.solved(CAUSE)
+        self._problems.solved(self._cause)
         self.refresh()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,10 +19,31 @@ from vitinspect.app.session.state import State
 from vitinspect.errors import VitInspectError
 
 CAUSE = "model"
+_CARDS = 4
+
+
+class LoadedCards:
+    """What is known of the models that were loaded last, in either slot, so that exchanging them waits for nothing."""
+
+    def __init__(self) -> None:
+        self._cards: dict[tuple[str, str], ModelCard] = {}
+
+    def note(self, source: str, device: str, card: ModelCard) -> None:
+        self._cards.pop((source, device), None)
+        self._cards[source, device] = card
+        while len(self._cards) > _CARDS:
+            self._cards.pop(next(iter(self._cards)))
+
+    def recall(self, source: str, device: str, precision: str) -> ModelCard | None:
+        found = self._cards.get((source, device))
+        return None if found is None else replace(found, precision=precision)
 
 
 class ModelService(QObject):
-    """Writes ``card``, ``model_state``, ``model_error``, ``model_names`` and ``devices``."""
+    """The model of one slot. Writes ``card``, ``model_state``, ``model_error``, ``model_names`` and ``devices``.
+
+    ``beside`` says which model the other slot holds, which is to stay loaded.
+    """
 
     def __init__(
         self,
@@ -33,11 +55,16 @@ class ModelService(QObject):
         *,
         loader: model_loading.Loader | None = None,
         remember: bool = True,
+        slot: str = "",
+        beside: Callable[[], tuple[str, str] | None] = lambda: None,
+        cards: LoadedCards | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._state, self._results, self._pool, self._worker = state, results, pool, worker
         self._problems = problems
+        self._kind, self._cause = (f"load_{slot}", f"{CAUSE}_{slot}") if slot else ("load", CAUSE)
+        self._beside, self._cards = beside, cards or LoadedCards()
         self.loader = loader
         self._remember = remember and loader is None
         self._started = False
@@ -59,6 +86,11 @@ class ModelService(QObject):
         self._started = True
         self.load()
 
+    @property
+    def started(self) -> bool:
+        """Whether a model was asked for."""
+        return self._started
+
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if not self._started:
@@ -74,18 +106,21 @@ class ModelService(QObject):
         Until it is ready, the one before stays on screen.
         """
         state = self._state
-        known = model_cards.recall_card(state.model, state.precision) if self._remember else None
+        known = self._cards.recall(state.model, state.device, state.precision)
+        if known is None and self._remember:
+            known = model_cards.recall_card(state.model, state.precision)
         self._results.update(model_state=LOADING, model_error=after, card=known or self._results.card)
         self._after = after
         self._asked = (state.model, state.device)
         self._request = self._worker.submit(
-            "load",
+            self._kind,
             partial(
                 model_loading.load,
                 source=state.model,
                 device=state.device,
                 precision=state.precision,
                 loader=self.loader,
+                beside=self._beside(),
             ),
             f"Loading {short_source(state.model)}",
         )
@@ -113,7 +148,7 @@ class ModelService(QObject):
         self._good = self._asked
         if not self._after:
             self._failed = None
-            self._problems.solved(CAUSE)
+            self._problems.solved(self._cause)
             self._results.update(head_choices=(), head_choices_of="")
         changes: dict[str, Any] = {
             "recent_models": (card.source, *(s for s in state.recent_models if s != card.source))[:10]
@@ -123,6 +158,7 @@ class ModelService(QObject):
         state.set(**changes)
         if card.precision != state.precision:
             card = replace(card, precision=state.precision)
+        self._cards.note(*self._asked, card)
         self._results.update(card=card, model_state=READY)
         if self._remember:
             self._pool.submit(CHORES, Job(lambda cancel: model_cards.remember_card(card)))
@@ -144,7 +180,7 @@ class ModelService(QObject):
             self._state.set(model=good[0], device=good[1])
             self._started = True
             self.load(after=problem.message)
-        self._problems.report(CAUSE, problem)
+        self._problems.report(self._cause, problem)
 
 
 def short_source(source: str) -> str:

@@ -86,7 +86,7 @@ class OverlapService(QObject):
         self._asked = request
         values = {key: results.all_maps[key].values for key, _, _ in request.cuts}
         self._pool.clear(OVERLAP)
-        self._pool.submit(OVERLAP, Job(partial(_overlaps, request, values), partial(self._done, request)))
+        self._pool.submit(OVERLAP, Job(partial(overlaps_of, request, values), partial(self._done, request)))
 
     def _request(self, truth: TruthChoice | None) -> OverlapRequest | None:
         results = self._results
@@ -117,7 +117,7 @@ class OverlapService(QObject):
         self._results.update(overlaps={}, mask_error=message)
 
 
-def _overlaps(request: OverlapRequest, values: Mapping[str, np.ndarray], cancel: Any) -> dict[str, Any]:
+def overlaps_of(request: OverlapRequest, values: Mapping[str, np.ndarray], cancel: Any) -> dict[str, Any]:
     """Compare each map and its cut with the mask, on the model's input; padding around the picture is left out."""
     import numpy as np
 

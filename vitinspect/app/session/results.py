@@ -202,6 +202,12 @@ class Results(QObject):
         self.mask_problems: dict[str, str] = {}
         """Layer id -> why the mask cannot be shown."""
         self.overlaps: dict[str, Any] = {}
+        self.difference: ShownMap | None = None
+        """Of the maps that are compared: that of slot B less that of slot A, each scaled by itself."""
+        self.compared: Any = None
+        """How far the two maps agree: a ``Compared``."""
+        self.truth_overlaps: dict[str, Any] = {}
+        """"A" and "B" -> how well the map of that slot fits the truth."""
         self.painted: Any = None
         """Over the model's input, what was painted out; None for nothing."""
         self.probed: Any = None

@@ -19,6 +19,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from vitinspect.app.session import layers as layering
+from vitinspect.app.session.compared import exchanged
 from vitinspect.app.session.edits import Edit, Edits
 from vitinspect.app.session.in_step import NAMED, in_step, look_of
 from vitinspect.app.session.layer_files import restore as restore_layers
@@ -157,6 +158,16 @@ class Values:
     network_direction: str = "in"
     network_colour: str = "centrality"
 
+    # compare
+    compare_view: str = "difference"
+    """A, B and their difference, A and B, or swiped over each other."""
+    compare_range: str = "own"
+    """Whether the colour bars of A and B have ranges of their own or a shared one."""
+    compare_tab: str = "compare-folder"
+    """Which tab below is open."""
+    checkpoints: str = ""
+    """The folder of the checkpoints of a training run, one of which is slot B."""
+
     # window
     workspace: str = "inspect"
     """Id of the workspace that is shown."""
@@ -194,6 +205,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "score_fill": BRUSHES,
     "feature_view": FEATURE_VIEWS,
     "network_view": NETWORK_VIEWS,
+    "compare_view": ("difference", "side", "swipe"),
+    "compare_range": ("own", "shared"),
     "network_direction": ("in", "out"),
     "network_colour": ("centrality", "communities"),
     "threshold_mode": THRESHOLDS,
@@ -337,9 +350,10 @@ class State(QObject):
         return Slot(v.model, v.device, v.precision, v.fit, v.target)
 
     def exchange_slots(self) -> None:
-        """A becomes B, and B becomes A where it is not empty."""
+        """A becomes B, and B becomes A where it is not empty; so do the layers that are compared."""
         first, second = self.slot_a, self._values.slot_b
-        self.set(slot_b=first, **({} if second is None else second.__dict__))
+        layers = exchanged(self._values.layers, self._values.selected)
+        self.set(slot_b=first, layers=layers, **({} if second is None else second.__dict__))
 
     # --- methods -------------------------------------------------------------------------------------------------
 

@@ -52,6 +52,12 @@ class ContextBar(QFrame):
         self.said = words("", "note")
         self.said.setTextFormat(Qt.TextFormat.RichText)
         self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._lay_out()
+        self._connect()
+        self._follow_labels()
+        self._follow_target()
+
+    def _lay_out(self) -> None:
         self._against_part = _captioned("Against", self.against, 104)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
@@ -72,6 +78,9 @@ class ContextBar(QFrame):
         predictions.addWidget(self.bars)
         predictions.addStretch(1)
         row.addLayout(predictions, 1)
+
+    def _connect(self) -> None:
+        state, results = self._state, self._results
         self.explain.chosen.connect(lambda index: self._retarget())
         self.explain.cleared.connect(self._explain_predicted)
         self.against.chosen.connect(lambda index: self._retarget())
@@ -86,8 +95,6 @@ class ContextBar(QFrame):
         self.model.wants_training.connect(self.wants_training)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
-        self._follow_labels()
-        self._follow_target()
 
     # --- the target ----------------------------------------------------------------------------------------------
 

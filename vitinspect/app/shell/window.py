@@ -68,6 +68,7 @@ class MainWindow(QMainWindow):
     figures: FigureOpener
     batch_dialog: Any = None
     """The dialog that exports many pictures, made when it is first asked for."""
+    readout: Readout
 
     def __init__(self, backend: Backend) -> None:
         super().__init__()
@@ -367,7 +368,7 @@ class MainWindow(QMainWindow):
             self._follow_title()
         if "workspace" in names:
             self._show_workspace()
-        elif names & {"plots", "plot"}:
+        elif names & {"plots", "plot", "compare_tab"}:
             self._follow_bottom()
         if names & {"layers", "selected"}:
             self._follow_summary()
@@ -414,7 +415,9 @@ class MainWindow(QMainWindow):
 
     def refresh_theme(self) -> None:
         """Paint anew what keeps pictures in the theme's colours."""
-        self.canvas.refresh_theme()
+        for view in {self.canvas, *self._views.values()}:
+            if isinstance(view, Canvas):
+                view.refresh_theme()
         parts: list[Any] = [w for bottom in self._bottoms.values() for w in bottom.made]
         for part in (*parts, self._network_panel):
             if hasattr(part, "refresh_theme"):

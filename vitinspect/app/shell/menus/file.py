@@ -16,6 +16,7 @@ from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
+    from vitinspect.app.session.state import State
     from vitinspect.app.shell.window import MainWindow
 
 
@@ -41,18 +42,19 @@ def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], obje
     return [(os.path.basename(f) or f, f, opener(f)) for f in state.recent_folders if f != state.folder]
 
 
-def open_checkpoint(window: MainWindow) -> None:
+def open_checkpoint(window: MainWindow, state: State | None = None) -> None:
+    """Ask for a checkpoint, and load it; ``state`` is that of the slot it is for."""
     path, _ = QFileDialog.getOpenFileName(
         window, "Open a checkpoint", "", "Checkpoints (*.safetensors *.pth *.pt *.bin);;All files (*)"
     )
     if path:
-        window.backend.state.set(model=path, target=())
+        (state or window.backend.state).set(model=path, target=())
 
 
-def open_model_folder(window: MainWindow) -> None:
+def open_model_folder(window: MainWindow, state: State | None = None) -> None:
     folder = QFileDialog.getExistingDirectory(window, "Open a folder of timm or transformers with a model")
     if folder:
-        window.backend.state.set(model=folder, target=())
+        (state or window.backend.state).set(model=folder, target=())
 
 
 def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:

@@ -55,8 +55,11 @@ def retry(window: MainWindow) -> None:
 
 
 def exchange_marks(window: MainWindow) -> None:
-    """A becomes B and B becomes A."""
+    """A becomes B and B becomes A: the marks of layers, and in Compare the slots with what is compared in them."""
     state = window.backend.state
+    if state.workspace == "compare":
+        state.exchange_slots()
+        return
     layers = state.layers
     new = {layer.id: {"A": "B", "B": "A"}[layer.mark] for layer in layers if layer.mark}
     for layer_id in new:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from vitinspect.app.shell.workspace import Workspace
-from vitinspect.app.shell.workspaces import inspect_, masks, network, people
+from vitinspect.app.shell.workspaces import compare, inspect_, masks, network, people
 
-WORKSPACES: tuple[Workspace, ...] = (inspect_.WORKSPACE, network.WORKSPACE, masks.WORKSPACE, people.WORKSPACE)
+WORKSPACES: tuple[Workspace, ...] = (
+    inspect_.WORKSPACE,
+    network.WORKSPACE,
+    masks.WORKSPACE,
+    people.WORKSPACE,
+    compare.WORKSPACE,
+)
 
 
 def workspace(workspace_id: str) -> Workspace:
