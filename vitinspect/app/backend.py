@@ -52,6 +52,8 @@ _MB = 1 << 20
 class Backend(QObject):
     """What a window works with."""
 
+    listing: ImageList
+
     def __init__(self, *, loader: Any = None, use_disk: bool = True, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.settings = Settings(parent=self)

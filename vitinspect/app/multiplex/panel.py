@@ -65,6 +65,9 @@ class NetworkPanel(QWidget):
     """Row and column of the patch under the cursor, or None."""
     said = Signal(str)
     """Something for the status bar."""
+    menu: QMenu
+    properties: Properties
+    inspector: Inspector
 
     def __init__(self, networks: Networks, background: Background, parent: QWidget | None = None) -> None:
         super().__init__(parent)
