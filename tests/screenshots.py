@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -18,6 +19,8 @@ from typing import Any
 SIZES = ((1280, 800), (1440, 900), (2560, 1440))
 THEMES = ("light", "dark")
 TWO_OBJECTS = "24-gem-leaf.png"
+COPY = "a copy of the gallery"
+"""Stands for the folder of pictures where masks are drawn: the bundled ones stay as they are."""
 FOUR = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
 
 
@@ -125,10 +128,10 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             {"methods": ("rollout",)},
             lambda window: _popup(window, window.picture_menu(), window.canvas, 200, 200),
         ),
-        "masks-nobody": ({"methods": ("rollout",), "workspace": "masks"}, None),
-        "masks": ({"methods": ("rollout",), "workspace": "masks"}, _draw),
+        "masks-nobody": ({"methods": ("rollout",), "workspace": "masks", "folder": COPY}, None),
+        "masks": ({"methods": ("rollout",), "workspace": "masks", "folder": COPY}, _draw),
         "masks-blind": (
-            {"methods": ("rollout",), "workspace": "masks"},
+            {"methods": ("rollout",), "workspace": "masks", "folder": COPY},
             lambda window: [window.backend.masks.set_blind(True), _draw(window)],
         ),
         "people": ({"methods": FOUR[:2], "fusion": True, "workspace": "people"}, None),
@@ -240,6 +243,8 @@ def take(folder: Path, names: Sequence[str], sizes: Sequence[tuple[int, int]], t
         backend.remembers = False
         theme.apply(app, "light")
         window = MainWindow(backend)
+        if values.get("folder") == COPY:
+            values = {**values, "folder": _copied_gallery()}
         backend.state.set(**values)
         window.resize(*sizes[0])
         window.show()
@@ -271,6 +276,15 @@ def take(folder: Path, names: Sequence[str], sizes: Sequence[tuple[int, int]], t
         window.deleteLater()
         backend.deleteLater()
         app.processEvents()
+
+
+def _copied_gallery() -> str:
+    from vitinspect.resources import gallery_folder
+
+    copy = Path(os.environ["VITINSPECT_HOME"]) / "gallery"
+    if not copy.is_dir():
+        shutil.copytree(gallery_folder(), copy)
+    return str(copy / "images")
 
 
 def _let_events_run(app: Any) -> None:
