@@ -13,9 +13,12 @@ from typing import Any
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from vitinspect import paths
 from vitinspect.app import logs, theme
 from vitinspect.app.backend import Backend
 from vitinspect.app.compute.worker import Problem
+from vitinspect.app.session.running import RunningMark
+from vitinspect.app.session.session_file import ENDING
 from vitinspect.app.shell.window import MainWindow
 from vitinspect.app.widgets.icons import window_icon
 from vitinspect.errors import VitInspectError
@@ -59,7 +62,7 @@ def make_backend(
     if folder and os.path.isfile(folder):
         from vitinspect.figures.metadata import is_figure
 
-        if is_figure(Path(folder)):
+        if folder.casefold().endswith(ENDING) or is_figure(Path(folder)):
             backend.opens, folder = os.path.abspath(folder), None
     if folder:
         path = os.path.abspath(folder)
@@ -109,7 +112,10 @@ def run(
     """Open the window until it is closed, and end the process with the exit code; without ``leave`` return it."""
     app = application()
     handler = logs.start()
-    backend, problems = make_backend(folder, model, fresh, device=device, loader=loader)
+    mark = RunningMark(paths.config_folder(), paths.config_folder() / "window.json")
+    unclean = mark.begin() and not fresh
+    # What made the window end may be in what it showed: it comes back when the person says so.
+    backend, problems = make_backend(folder, model, fresh or unclean, device=device, loader=loader)
     theme.apply(app, backend.settings["theme"])
     window = MainWindow(backend)
     hooks = logs.Hooks(window.message.show_problem)
@@ -120,6 +126,8 @@ def run(
     if backend.opens:
         window.first_paint.connect(lambda: window.open_paths([backend.opens]))
     window.closed.connect(app.quit)
+    if unclean:
+        window.sessions.offer(mark.kept)
     if problems:
         window.message.show_warning(Problem(" ".join(problems), "", True))
     ticks, _ = let_python_see_signals(app)
@@ -127,6 +135,7 @@ def run(
     code = app.exec()
     ticks.stop()
     clean = backend.close(STUCK)
+    mark.end()
     hooks.remove()
     logs.stop(handler)
     if leave or not clean:

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="FOLDER",
-        help="pictures to show, or a figure whose view to bring back; without one, those of the last time, or the "
-        "bundled gallery",
+        help="pictures to show, a session, or a figure whose view to bring back; without one, those of the last time, "
+        "or the bundled gallery",
     )
     parser.add_argument("--fresh", action="store_true", help="start as if for the first time")
     add_model_options(parser)

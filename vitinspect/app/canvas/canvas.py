@@ -308,6 +308,10 @@ class Canvas(QWidget):
             pane = self._pane_size()
             self._set_view(self.view.zoomed(factor, pane[0] / 2, pane[1] / 2, pane, self.results.picture.size))
 
+    def show_view(self, view: View) -> None:
+        """This part of the picture, at this size."""
+        self._set_view(view)
+
     def _set_view(self, view: View) -> None:
         if view != self.view:
             self.view = view

@@ -32,6 +32,7 @@ from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.session.history import History, Step
+from vitinspect.app.session.session_file import ENDING
 from vitinspect.app.shell import opening_maps
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
@@ -42,6 +43,7 @@ from vitinspect.app.shell.frame import Frame
 from vitinspect.app.shell.menus.file import sort_by_run
 from vitinspect.app.shell.message import MessageBar
 from vitinspect.app.shell.opening_figures import FigureOpener
+from vitinspect.app.shell.sessions import Sessions
 from vitinspect.app.shell.status import StatusBar
 from vitinspect.app.shell.top_row import TopRow
 from vitinspect.app.shell.workspace import Workspace
@@ -66,6 +68,7 @@ class MainWindow(QMainWindow):
     frame: Frame
     layers_panel: LayersPanel
     figures: FigureOpener
+    sessions: Sessions
     batch_dialog: Any = None
     """The dialog that exports many pictures, made when it is first asked for."""
     readout: Readout
@@ -156,6 +159,7 @@ class MainWindow(QMainWindow):
         backend.problems.raised.connect(self.message.show_problem)
         backend.problems.gone.connect(self.message.forget)
         self.figures = FigureOpener(self)
+        self.sessions = Sessions(self)
         backend.reports.finished.connect(lambda path: self.status.say(f"Report: {path}"))
         self.message.action_wanted.connect(lambda cause: opening_maps.act(self, cause))
         self.message.action_wanted.connect(self.figures.act)
@@ -523,7 +527,7 @@ class MainWindow(QMainWindow):
         self.open_paths(paths)
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a figure brings its view back; a map becomes a layer of the picture; a picture is shown in
+        """A folder is shown; a session or a figure brings its view back; a map becomes a layer; a picture is shown in
         its folder; several pictures are shown alone."""
         from vitinspect.figures.metadata import is_figure
         from vitinspect.images import is_image_name
@@ -533,6 +537,9 @@ class MainWindow(QMainWindow):
             if os.path.isdir(path):
                 self.backend.folders.open(path)
                 return
+        if len(paths) == 1 and paths[0].casefold().endswith(ENDING):
+            self.sessions.open(paths[0])
+            return
         if len(paths) == 1 and is_figure(Path(paths[0])):
             self.figures.open(paths[0])
             return

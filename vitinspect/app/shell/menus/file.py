@@ -170,6 +170,20 @@ MENU = Menu(
         ),
         SEPARATOR,
         Action(
+            "open_session",
+            "Open session…",
+            "Go on with a session that was saved: folder, models, layers, view and notes",
+            (),
+            lambda window: window.sessions.ask_to_open(),
+        ),
+        Action(
+            "save_session",
+            "Save session…",
+            "Keep folder, models, layers, view and notes in a file",
+            (),
+            lambda window: window.sessions.ask_to_save(),
+        ),
+        Action(
             "open_figure",
             "Open figure…",
             "Restore the view that made a figure: PDF, SVG, PNG, TIFF or JPEG with a recipe",

@@ -1,0 +1,114 @@
+"""Sessions in the window: saved, opened by menu, drop and command line, and brought back after a crash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from vitinspect.app.geometry import View
+from vitinspect.app.main import make_backend
+from vitinspect.app.shell import sessions
+from vitinspect.app.shell.sessions import BEFORE, FILE, FOLDER, MODEL
+
+
+def told(window, cause):
+    return next((m.text for m in window.message.messages if m.cause == cause), "")
+
+
+def test_a_session_is_saved_and_opened_again(shown, backend, settle, pictures, tmp_path, monkeypatch):
+    state, path = backend.state, tmp_path / "mine"
+    state.set(image=str(pictures / "picture 3.png"), target=(2,), fit="pad")
+    state.add_map("attention_gradient")
+    state.edit_layer(state.selected, opacity=0.3)
+    backend.notes.set(str(pictures / "picture 2.png"), flagged=True, text="look")
+    shown.canvas.show_view(View(3.0, 0.4, 0.6))
+    monkeypatch.setattr(sessions.QFileDialog, "getSaveFileName", lambda *a, **k: (str(path), ""))
+    shown.actions_["save_session"].trigger()
+    layers, saved = state.layers, tmp_path / "mine.vitinspect"
+    assert saved.is_file()
+    state.set(image=str(pictures / "picture 1.png"), target=(), fit="crop", layers=(layers[0],))
+    backend.notes.set(str(pictures / "picture 2.png"), flagged=False, text="")
+    settle()
+    shown.open_paths([str(saved)])
+    settle()
+    assert state.image == str(pictures / "picture 3.png")
+    assert (state.target, state.fit, state.layers) == ((2,), "pad", layers)
+    assert backend.notes.of(str(pictures / "picture 2.png")).text == "look"
+    assert not shown.message.messages
+    state.undo()
+    assert len(state.layers) == 1, "the layers come in one step"
+
+
+def test_a_session_without_its_folder_asks_for_it(shown, backend, settle, pictures, tmp_path, monkeypatch):
+    backend.state.set(image=str(pictures / "picture 2.png"))
+    (tmp_path / "one").mkdir()
+    shown.sessions.save(str(tmp_path / "one" / "s.vitinspect"))
+    shutil.move(pictures, tmp_path / "gone")
+    backend.state.set(folder=str(tmp_path), image="")
+    settle()
+    shown.sessions.open(str(tmp_path / "one" / "s.vitinspect"))
+    assert "not there any more" in told(shown, FOLDER)
+    monkeypatch.setattr(sessions.QFileDialog, "getExistingDirectory", lambda *a, **k: str(tmp_path / "gone"))
+    shown.message.lines[FOLDER].action.click()
+    settle()
+    assert backend.state.image == str(tmp_path / "gone" / "picture 2.png")
+
+
+def test_a_strangers_session_loads_no_model_unasked(shown, backend, settle, pictures, tmp_path):
+    path = tmp_path / "s.vitinspect"
+    shown.sessions.save(str(path))
+    document = json.loads(path.read_text())
+    document["state"]["model"] = "hf-hub:somebody/something"
+    document["state"]["slot_b"] = {"model": "hf-hub:somebody/other", "target": []}
+    path.write_text(json.dumps(document))
+    shown.sessions.open(str(path))
+    settle()
+    assert backend.state.model == "demo"
+    assert backend.state.slot_b is None
+    assert "hf-hub:somebody/something" in told(shown, MODEL)
+    shown.message.lines[MODEL].action.click()
+    settle()
+    assert backend.state.model == "hf-hub:somebody/something"
+
+
+def test_a_damaged_session_changes_nothing(shown, backend, tmp_path):
+    before = backend.state.to_json()
+    (tmp_path / "s.vitinspect").write_text("{")
+    shown.open_paths([str(tmp_path / "s.vitinspect")])
+    assert "damaged" in told(shown, FILE)
+    assert backend.state.to_json() == before
+
+
+def test_a_note_of_a_session_is_written_for_no_picture_outside_of_the_folder(shown, backend, pictures, tmp_path):
+    path = tmp_path / "s.vitinspect"
+    shown.sessions.save(str(path))
+    document = json.loads(path.read_text())
+    document["notes"] = {"../other/a.png": {"text": "x"}, "/etc/b.png": {"text": "y"}, "picture 1.png": {"text": "z"}}
+    path.write_text(json.dumps(document))
+    shown.sessions.open(str(path))
+    assert backend.notes.of(str(pictures / "picture 1.png")).text == "z"
+    assert backend.notes.of(str(pictures.parent / "other" / "a.png")).text == ""
+    assert backend.notes.of("/etc/b.png").text == ""
+
+
+def test_a_session_on_the_command_line_is_opened(home, loader, tmp_path, qapp):
+    path = tmp_path / "s.VITINSPECT"
+    path.write_text("{}")
+    made, _ = make_backend(str(path), None, True, loader=loader)
+    try:
+        assert made.opens == str(path)
+    finally:
+        assert made.close(10)
+        made.deleteLater()
+
+
+def test_what_was_shown_before_a_crash_is_brought_back_when_the_person_says_so(shown, backend, settle, tmp_path):
+    kept = tmp_path / "window.before.json"
+    before = json.loads(backend.state.to_json())
+    kept.write_text(json.dumps({"version": 2, "state": {**before, "fit": "squash", "opacity": 0.2}}))
+    shown.sessions.offer(kept)
+    assert backend.state.fit == "crop"
+    assert "did not end properly" in told(shown, BEFORE)
+    shown.message.lines[BEFORE].action.click()
+    assert backend.state.fit == "squash"
+    assert not told(shown, BEFORE)
