@@ -138,6 +138,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
         "probe": ({"methods": ("rollout",)}, _train_a_head),
         "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
+        "texts": ({"methods": ("legrad",)}, _use_texts),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
         "export-batch": ({"methods": FOUR}, lambda window: window.actions_["export_batch"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
@@ -224,6 +225,29 @@ def _draw(window: Any) -> None:
         spot = view.to_screen((x, 210)).toPoint()
         QTest.mousePress(view, left, pos=spot)
         QTest.mouseRelease(view, left, pos=spot)
+
+
+def _use_texts(window: Any) -> None:
+    """A small random CLIP with three texts."""
+    import json
+
+    from tests.models.test_image_text import clip
+    from vitinspect.app.screenshot import wait_until_settled
+
+    home = Path(os.environ["VITINSPECT_HOME"])
+    clip().save_pretrained(home / "clip")
+    texts = ("a butterfly", "a flower on grass", "a fish under water")
+    ids = {f"a photo of {text}": [5 + i, 7, 49, 0] for i, text in enumerate(texts)}
+    (home / "ids.json").write_text(json.dumps(ids))
+    window.backend.state.set(model=str(home / "clip"))
+    wait_until_settled(window.backend, 600)
+    field = window.context.texts
+    field.open()
+    field.texts.setPlainText("\n".join(texts))
+    field.templates.setPlainText("a photo of {}")
+    field.token_ids.setText(str(home / "ids.json"))
+    field.use.click()
+    wait_until_settled(window.backend, 600)
 
 
 def take(folder: Path, names: Sequence[str], sizes: Sequence[tuple[int, int]], themes: Sequence[str]) -> None:

@@ -304,7 +304,7 @@ class _Call:
         def choose(logits: torch.Tensor) -> list[TargetLike] | None:
             if not specific and not model.has_classifier and all(target is None for target in wanted):
                 return None
-            predicted = logits.argmax(-1).tolist()
+            predicted = model.predicted(logits)
             targets = [resolve(target, model, predicted[i]) for i, target in enumerate(wanted)]
             return [target for target in targets if target is not None]
 

@@ -69,7 +69,26 @@ def resolve(target: Any, model: ViT, predicted: int | None = None) -> TargetLike
                 f"{model.name} has no classifier, so there is no predicted class to explain. Give a target: "
                 "a text embedding, or the index of an output unit; or choose methods that follow no target."
             )
-        return predicted
+        if predicted is None or getattr(model, "text_vectors", None) is None:
+            return predicted
+        target = predicted
+    vectors = getattr(model, "text_vectors", None)
+    if vectors is not None and not isinstance(target, TextEmbedding):
+        return _as_text(_definite(target, model), model, vectors)
+    return _definite(target, model)
+
+
+def _as_text(target: TargetLike, model: ViT, vectors: np.ndarray) -> TextEmbedding:
+    """The embedding of a text that is a class; for a contrast of two what the picture says to their difference."""
+    if isinstance(target, TextEmbedding):
+        return target
+    if isinstance(target, Contrast):
+        words = f"{model.labels[target.a]} - {model.labels[target.b]}"
+        return TextEmbedding(vectors[target.a] - vectors[target.b], words)
+    return TextEmbedding(vectors[target], model.labels[target])
+
+
+def _definite(target: Any, model: ViT) -> TargetLike:
     if isinstance(target, TextEmbedding | Contrast):
         if isinstance(target, Contrast):
             return Contrast(_index(target.a, model), _index(target.b, model))
@@ -90,9 +109,10 @@ def _index(value: Any, model: ViT) -> int:
             "The target must be a class index (a whole number), a class name, a Contrast of two classes or a "
             f"TextEmbedding, not {reprlib.repr(value)}."
         )
-    if not 0 <= index < model.outputs:
+    count = model.outputs if getattr(model, "text_vectors", None) is None else model.num_classes
+    if not 0 <= index < count:
         raise TargetError(
-            f"The target {reprlib.repr(index)} is not a class: {model.name} has classes 0 to {model.outputs - 1}."
+            f"The target {reprlib.repr(index)} is not a class: {model.name} has classes 0 to {count - 1}."
         )
     return index
 

@@ -287,6 +287,15 @@ class ViT:
         with in_evaluation_state(self.module), torch.no_grad():
             return self.module(inputs.to(self.device, self.dtype))
 
+    def answers(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, K) each: the logits of the classes for a batch, and their probabilities."""
+        logits = self.logits(inputs).double()
+        return logits, logits.softmax(-1)
+
+    def predicted(self, outputs: torch.Tensor) -> list[int]:
+        """The class that each row of the module's outputs answers."""
+        return outputs.argmax(-1).tolist()
+
     def features(self, inputs: torch.Tensor, recipe: str | Recipe = "class") -> torch.Tensor:
         """What a head of this recipe reads, for a batch (B, 3, H, W), without gradients.
 
@@ -315,9 +324,8 @@ class ViT:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
         with own_modes():
             inputs, _ = as_batch(self, [image], mode=mode)
-        logits = self.logits(inputs)[0].double().cpu()
-        probabilities = logits.softmax(-1)
-        best = probabilities.topk(min(top, self.outputs)).indices.tolist()
+        logits, probabilities = (found[0].cpu() for found in self.answers(inputs))
+        best = logits.topk(min(top, len(logits))).indices.tolist()
         return [Prediction(i, self.labels[i], float(probabilities[i]), float(logits[i])) for i in best]
 
     # --- methods ---------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def faithfulness(
     named: Mapping[str, Any] = {"": maps} if single else maps
     x, _ = as_batch(model, [image], mode=mode)
     x = x.to(model.device, model.dtype)
-    wanted = resolve(target, model, int(model.logits(x)[0].argmax()))
+    wanted = resolve(target, model, model.predicted(model.logits(x))[0])
     assert wanted is not None
     plan = _Plan(model, x, wanted, steps, percentages, fill, unit, seed)
     results = {name: Faithfulness(shares=plan.shares) for name in named}
@@ -313,7 +313,7 @@ def sanity(
     chosen = make_method(method)
     x, _ = as_batch(model, [image], mode=mode)
     x = x.to(model.device)
-    wanted = resolve(target, model, int(model.logits(x)[0].argmax()))
+    wanted = resolve(target, model, model.predicted(model.logits(x))[0])
     original = explain(model, x, [chosen], wanted)[chosen.key].values
     reference = np.abs(original) if chosen.info.signed else original
     module = copy.deepcopy(model.module)

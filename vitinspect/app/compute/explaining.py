@@ -170,9 +170,7 @@ def predict(model: Any, prepared: Any, address: InputAddress) -> Predicted:
     """What the model says of the picture, and where its input lies on it."""
     import numpy as np
 
-    logits = model.logits(prepared.tensor[None])[0].double().cpu()
-    probabilities = logits.softmax(-1).numpy().copy()
-    scores = logits.numpy().copy()
+    scores, probabilities = (found[0].cpu().numpy().copy() for found in model.answers(prepared.tensor[None]))
     best = np.argsort(-scores, kind="stable")[: TOP if model.has_classifier else 0]
     rows = tuple(Prediction(int(i), model.labels[i], float(probabilities[i]), float(scores[i])) for i in best)
     return Predicted(address, rows, probabilities, Placed.of(prepared.placement))

@@ -28,7 +28,8 @@ def model_stamp(source: str) -> str:
         places = [resources.demo_model_folder()]
     else:
         asked = ModelSource.parse(source)
-        places = [Path(part) for part in (asked.source, asked.head) if part]
+        files_ = (asked.source, asked.head, asked.text_embeddings, asked.token_ids)
+        places = [Path(part) for part in files_ if part]
     files: list[Path] = []
     for place in places:
         if place.is_dir():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from vitinspect.app.compute.model_input import model_of
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.worker import Context
 from vitinspect.app.session.results import ModelCard
-from vitinspect.errors import VitInspectError
+from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.explainers.registry import methods
 from vitinspect.progress import CancelToken
 
@@ -36,7 +38,34 @@ def load_from_sources(source: str, device: str) -> Any:
     from vitinspect.models.sources import load_model
 
     asked = ModelSource.parse(source)
-    return load_model(asked.source, device=device, **asked.wishes)
+    return with_asked_texts(load_model(asked.source, device=device, **asked.wishes), asked)
+
+
+def with_asked_texts(model: Any, asked: ModelSource) -> Any:
+    """The model with the texts as its classes that are asked for, if any are."""
+    from vitinspect.models.with_texts import with_texts, without_texts
+    from vitinspect.probing.texts import PLAIN, embed_texts, read_texts, read_token_ids
+
+    model = without_texts(model)
+    if asked.text_embeddings:
+        return with_texts(model, read_texts(Path(asked.text_embeddings), model))
+    if not asked.text:
+        return model
+    ids = read_token_ids(Path(asked.token_ids)) if asked.token_ids else None
+    return with_texts(model, embed_texts(model, asked.text, asked.template or PLAIN, token_ids=ids))
+
+
+def save_texts(
+    context: Context, hand_over: HandOver, cancel: CancelToken, progress: Report, *, model: str, path: str
+) -> str:
+    """Write the embeddings of the model's texts to a file, with which the text tower is not needed again."""
+    from vitinspect.files import write_atomic
+
+    found = model_of(context, model)
+    if not hasattr(found, "texts"):
+        raise Cancelled
+    write_atomic(Path(path), found.texts.npz())
+    return path
 
 
 def load(
@@ -61,7 +90,9 @@ def load(
     asked = (source, device)
     if asked not in context.models:
         cancel.check()
-        model = _loaded(context, loader or load_from_sources, asked, beside)
+        model = _with_other_texts(context, asked) if loader is None else None
+        if model is None:
+            model = _loaded(context, loader or load_from_sources, asked, beside)
         # The card first: a model that does not answer for itself does not take the place of one that does.
         card = card_of(model, source, precision)
         context.models[asked] = model
@@ -76,6 +107,17 @@ def load(
         context.named = True
         hand_over(Names(tuple(list_models("")), tuple(list_devices())))
     return card
+
+
+def _with_other_texts(context: Context, asked: Asked) -> Any:
+    """A model that is there with other texts, where nothing else differs; None where there is none."""
+    line = ModelSource.parse(asked[0])
+    for (source, device), model in context.models.items():
+        there = ModelSource.parse(source)
+        same = device == asked[1] and line.without_texts == there.without_texts
+        if same and (line.has_texts or there.has_texts):
+            return with_asked_texts(model, line)
+    return None
 
 
 def _loaded(context: Context, loader: Loader, asked: Asked, beside: Asked | None) -> Any:
@@ -105,10 +147,11 @@ def _lacks_memory(error: BaseException) -> bool:
 
 def card_of(model: Any, source: str, precision: str) -> ModelCard:
     """What the window needs to know of a model."""
+    plain = getattr(model, "plain", model)  # a method asks for outputs that it can follow, and texts are such
     refusals: dict[str, str] = {}
     for info in (*methods(), *methods().views):
         try:
-            reason = model.why_not(info.id)
+            reason = plain.why_not(info.id)
         except VitInspectError as error:
             reason = str(error)
         if reason:
@@ -129,6 +172,7 @@ def card_of(model: Any, source: str, precision: str) -> ModelCard:
         precision=precision,
         has_classifier=model.has_classifier,
         refusals=refusals,
+        takes_texts=getattr(model, "text", None) is not None,
         notes=tuple(getattr(model, "notes", ())),
         warnings=tuple(getattr(model, "warnings", ())),
     )

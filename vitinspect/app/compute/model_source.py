@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from vitinspect.errors import ModelError
 
 UNTRAINED = "random:"
-_OPTION = re.compile(r"\s--(?:arch|head|head-name|image-size)(?=[\s=]|$)")
+_OPTION = re.compile(r"\s--(?:arch|head|head-name|image-size|text|template|text-embeddings|token-ids)(?=[\s=]|$)")
+_SEVERAL = ("text", "template")
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,21 @@ class ModelSource:
     head_name: str = ""
     image_size: str = ""
     """As ``384`` or ``384x512``; empty for the model's own."""
+    text: tuple[str, ...] = ()
+    """Texts that are the classes of an image-text model."""
+    template: tuple[str, ...] = ()
+    """What stands around each of them, with ``{}`` in its place."""
+    text_embeddings: str = ""
+    """A file of saved embeddings, instead of texts."""
+    token_ids: str = ""
+    """A JSON file from prompts to token ids, instead of a tokenizer."""
 
     @classmethod
     def parse(cls, line: str) -> ModelSource:
         """Read a line; a source may have blanks in it, as folders do."""
         found = _OPTION.search(line)
         source, options = (line[: found.start()], line[found.start() :]) if found else (line, "")
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         try:
             words = [part for word in shlex.split(options) for part in _halves(word)]
         except ValueError as error:
@@ -44,7 +53,10 @@ class ModelSource:
         for name, value in zip(words[::2], [*words[1::2], ""], strict=False):
             if name not in known or not value or value.startswith("--"):
                 raise ModelError(f"{name} is no option of a model, or has no value; there are {', '.join(known)}.")
-            values[known[name]] = value
+            if known[name] in _SEVERAL:
+                values[known[name]] = (*values.get(known[name], ()), value)
+            else:
+                values[known[name]] = value
         source = source.strip()
         return cls(source.removeprefix(UNTRAINED), source.startswith(UNTRAINED), **values)
 
@@ -52,11 +64,20 @@ class ModelSource:
     def line(self) -> str:
         """The line again: the same for the same model."""
         parts = [(UNTRAINED if self.random else "") + self.source]
-        for name in ("arch", "head", "head_name", "image_size"):
+        for name in ("arch", "head", "head_name", "image_size", "text", "template", "text_embeddings", "token_ids"):
             value = getattr(self, name)
-            if value:
-                parts += ["--" + name.replace("_", "-"), shlex.quote(value)]
+            for one in value if name in _SEVERAL else filter(None, [value]):
+                parts += ["--" + name.replace("_", "-"), shlex.quote(one)]
         return " ".join(parts)
+
+    @property
+    def without_texts(self) -> ModelSource:
+        """The model itself."""
+        return replace(self, text=(), template=(), text_embeddings="", token_ids="")
+
+    @property
+    def has_texts(self) -> bool:
+        return bool(self.text or self.text_embeddings)
 
     @property
     def short(self) -> str:

@@ -53,5 +53,7 @@ def without_region(
     cancel.check()
     instead = fill_image(tensor, FILLS[address.fill], model.preprocessing)
     painted = torch.where(torch.from_numpy(mask)[None, None], instead, tensor)
-    logits = model.at_precision(address.input.precision).logits(painted)[0].double().cpu()
-    return WithoutRegion(address, logits.softmax(-1).numpy().copy(), to_pixels(painted[0], model.preprocessing), mask)
+    _, probabilities = model.at_precision(address.input.precision).answers(painted)
+    return WithoutRegion(
+        address, probabilities[0].cpu().numpy().copy(), to_pixels(painted[0], model.preprocessing), mask
+    )

@@ -24,7 +24,7 @@ from vitinspect.progress import CancelToken
 _log = logging.getLogger(__name__)
 
 KINDS = (
-    *("load", "load_b", "probe", "explain", "explain_b", "attention", "features"),
+    *("load", "load_b", "texts", "probe", "explain", "explain_b", "attention", "features"),
     *("network", "scores", "aggregate", "training", "folder", "batch", "report"),
 )
 """Kinds of requests, in the order in which they go; those of slot B end in _b."""

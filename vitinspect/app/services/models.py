@@ -69,6 +69,7 @@ class ModelService(QObject):
         self._remember = remember and loader is None
         self._started = False
         self._request = 0
+        self._texts_request = 0
         self._asked = ("", "")
         """Source and device of what is being loaded."""
         self._after = ""
@@ -125,6 +126,13 @@ class ModelService(QObject):
             f"Loading {short_source(state.model)}",
         )
 
+    def save_texts(self, path: str) -> None:
+        """Write the embeddings of the texts that are the model's classes."""
+        card = self._results.card
+        if card is not None:
+            work = partial(model_loading.save_texts, model=card.fingerprint, path=path)
+            self._texts_request = self._worker.submit("texts", work, "Saving the embeddings of the texts")
+
     def retry(self) -> None:
         """Load again what could not be loaded."""
         failed, self._failed = self._failed, None
@@ -165,6 +173,8 @@ class ModelService(QObject):
 
     @Slot(int, object)
     def _on_failed(self, request_id: int, problem: Problem) -> None:
+        if request_id == self._texts_request:
+            self._problems.report("texts", problem)
         if request_id != self._request:
             return
         self._request = 0

@@ -48,6 +48,8 @@ class ModelCard:
     """What was recognised while it was loaded."""
     warnings: tuple[str, ...] = ()
     """What throws doubt on its answers."""
+    takes_texts: bool = False
+    """Whether texts can be its classes."""
 
     def label(self, index: int) -> str:
         return self.labels[index] if 0 <= index < len(self.labels) else f"class {index}"

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWi
 from vitinspect.app.session.results import FAILED, LOADING, READY, Results
 from vitinspect.app.session.state import State
 from vitinspect.app.shell.model_field import ModelField
+from vitinspect.app.shell.text_field import TextField
 from vitinspect.app.widgets.choice import Choice, Opener
 from vitinspect.app.widgets.class_field import ClassField
 from vitinspect.app.widgets.lateness import Lateness
@@ -34,6 +35,8 @@ class ContextBar(QFrame):
     wants_model_file = Signal()
     wants_model_folder = Signal()
     wants_training = Signal()
+    wants_texts_saved = Signal(str)
+    """The file that the embeddings of the texts are written to."""
     done = Signal()
     """Something was typed and taken: the keys belong to the picture again."""
 
@@ -46,6 +49,7 @@ class ContextBar(QFrame):
         self._lateness.became_late.connect(self._follow_bars)
         self.model = ModelField(state, results)
         self.runs_on = RunsOn(state, results)
+        self.texts = TextField(state, results)
         self.explain = ClassField(name="Explain", empty="predicted")
         self.against = ClassField(name="Against", empty="nothing")
         self.bars = PredictionBars(MOST)
@@ -66,6 +70,8 @@ class ContextBar(QFrame):
         row.addWidget(self._model_part)
         row.addWidget(_captioned("Runs on, precision, input", self.runs_on, 176))
         row.addWidget(upright_line())
+        self._texts_part = _captioned("Texts", self.texts, 116)
+        row.addWidget(self._texts_part)
         row.addWidget(_captioned("Explain", self.explain, 132))
         row.addWidget(self._against_part)
         row.addWidget(upright_line())
@@ -88,6 +94,8 @@ class ContextBar(QFrame):
         for field in (self.explain, self.against):
             field.chosen.connect(lambda index: self.done.emit())
         self.model.loaded.connect(self.done)
+        self.texts.used.connect(self.done)
+        self.texts.wants_saved.connect(self.wants_texts_saved)
         self.bars.explain_wanted.connect(self.explain_class)
         self.bars.against_wanted.connect(self.take_against)
         self.model.wants_file.connect(self.wants_model_file)
@@ -125,7 +133,8 @@ class ContextBar(QFrame):
 
     def _follow_labels(self) -> None:
         card = self._results.card
-        labels = card.labels if card is not None else ()
+        labels = card.labels if card is not None and (card.has_classifier or not card.takes_texts) else ()
+        self._texts_part.setVisible(card is not None and card.takes_texts)
         self.explain.set_classes(labels)
         self.against.set_classes(labels)
 
@@ -180,7 +189,7 @@ class ContextBar(QFrame):
         if results.model_state == FAILED:
             return "There is no model"
         if card is not None and not card.has_classifier:
-            return "This model has no classifier"
+            return "No texts yet" if card.takes_texts else "This model has no classifier"
         if not results.predictions or card is None:
             awaited = self._awaited()
             return "Predicted" if awaited and awaited[0] not in self._lateness else "No prediction yet"

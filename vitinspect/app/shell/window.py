@@ -141,6 +141,7 @@ class MainWindow(QMainWindow):
             part.connect(self.canvas.setFocus)
         self.context.wants_model_file.connect(self.actions_["open_checkpoint"].trigger)
         self.context.wants_model_folder.connect(self.actions_["open_model_folder"].trigger)
+        self.context.wants_texts_saved.connect(self.backend.models.save_texts)
         self.context.wants_training.connect(self.actions_["train_head"].trigger)
         self.film.chosen.connect(lambda path: state.set(image=path))
         self.film.wants_list.connect(lambda: self.frame.show_as_list(True))
