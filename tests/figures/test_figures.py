@@ -12,12 +12,14 @@ from PIL import Image
 
 from vitinspect.cli import main
 from vitinspect.figures import metadata
+from vitinspect.figures.cell_drawing import cell_picture
 from vitinspect.figures.cells import Sources, finish_cells, members
 from vitinspect.figures.contours import chains, isoline
-from vitinspect.figures.layout import cell_picture, compose_with_boxes, shared_ranges
+from vitinspect.figures.layout import lay_out
 from vitinspect.figures.names import default_colormap
 from vitinspect.figures.overlay import overlay
 from vitinspect.figures.preflight import check
+from vitinspect.figures.ranges import shared_ranges
 from vitinspect.figures.recipes import compare, make_recipe
 from vitinspect.figures.scene import ColourBar, Picture, Text
 from vitinspect.figures.specification import from_dict
@@ -153,8 +155,8 @@ def composed(folder: Path, **changes):  # type: ignore[no-untyped-def]
         }
     )
     cells = finish_cells(spec, Sources(folder))
-    scene, boxes = compose_with_boxes(spec, cells)
-    return spec, cells, scene, boxes
+    page = lay_out(spec, cells)
+    return spec, cells, page.scene, page.cells
 
 
 def test_cells_stand_in_a_grid_within_the_page(folder: Path) -> None:
@@ -178,7 +180,7 @@ def test_ranges_are_shared_as_asked(folder: Path) -> None:
         expected = {"cell": 3, "row": 2, "column": 2, "figure": 1}[how]
         assert len({(r.low, r.high) for r in ranges.values()}) == expected, (how, count)
         bars = [e for e in scene.elements if isinstance(e, ColourBar)]
-        assert len(bars) == {"cell": 4, "row": 4, "column": 2, "figure": 1}[how]
+        assert len(bars) == {"cell": 4, "row": 2, "column": 2, "figure": 1}[how]
 
 
 def test_a_cell_has_the_pixels_of_the_overlay(folder: Path) -> None:

@@ -22,6 +22,7 @@ from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.features import FeatureService
+from vitinspect.app.services.figures import FigureService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
@@ -128,6 +129,7 @@ class Backend(QObject):
         self.reports = ReportService(results, worker, parent=self)
         self.reports.failed.connect(lambda problem: problems.report("report", problem))
         self.reports.finished.connect(lambda path: problems.solved("report"))
+        self.figures = FigureService(state, results, pool, worker, problems, self.maps, loader=loader, parent=self)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(
             self.folders,
@@ -142,6 +144,7 @@ class Backend(QObject):
             self.attention,
             self.features,
             self.run,
+            self.figures,
         )
         self.coordinator = Coordinator(state, services, pool, worker, parent=self)
         self.settings.changed.connect(self._bound)
@@ -205,6 +208,7 @@ class Backend(QObject):
         self.masks.close()
         self.people.close()
         self.probes.close()
+        self.figures.close()
         end = time.monotonic() + timeout
         self.saved.close()
         self.coordinator.close()

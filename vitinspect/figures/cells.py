@@ -49,6 +49,14 @@ class FinishedCell:
     references: tuple[str, ...] = ()
     """The citations of its methods."""
     truth: NDArray[np.bool_] | None = None
+    overlap: tuple[float, float] | None = None
+    """IoU and F1 with the truth, where they were computed on a larger picture than this one."""
+    finer: float = 1.0
+    """How many pixels across the picture has for each one of ``pixels``."""
+    waiting: bool = False
+    """Its map is on its way: of a page on a screen."""
+    problem: str = ""
+    """Why there is nothing to show: of a page on a screen."""
 
 
 @dataclass
@@ -96,12 +104,15 @@ def finish_cells(
     groups: dict[tuple[str, str, str, str, str, str], list[str]] = {}
     for where, cell in cells.items():
         check(cancel)
+        if cell.show == "empty":
+            finished[where] = FinishedCell(cell, nothing(), "")
+            continue
         if not cell.image:
             raise ParameterError(f"Cell {where} names no picture.")
         if cell.image not in opened:
             opened[cell.image] = np.asarray(open_image(sources.path(cell.image)))
         pixels = opened[cell.image]
-        truth = _truth(cell, sources, (pixels.shape[0], pixels.shape[1]))
+        truth = truth_of(cell, cell.image, (pixels.shape[0], pixels.shape[1]), path=sources.path)
         finished[where] = FinishedCell(cell, pixels, digest(pixels), truth=truth)
         if cell.has_map:
             key = (cell.model, cell.arch, cell.image, cell.target, cell.fit, cell.precision)
@@ -117,6 +128,11 @@ def finish_cells(
             if progress is not None:
                 progress(done, total)
     return finished
+
+
+def nothing(height: int = 1, width: int = 1) -> NDArray[np.uint8]:
+    """Stands for a picture of a size where there is none."""
+    return np.broadcast_to(np.uint8(255), (height, width, 3))
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:
@@ -170,7 +186,7 @@ def _with_map(finished: FinishedCell, model: ViT, found: tuple[Any, dict[str, At
         values=np.asarray(attribution.values, np.float32),
         placement=explanation.placement,
         signed=bool(attribution.signed),
-        method_title=cell.label or _title(chosen, mode),
+        method_title=title(chosen, mode),
         target_words=_words(attribution.target, model),
         model_name=model.name,
         fingerprint=model.fingerprint,
@@ -178,12 +194,13 @@ def _with_map(finished: FinishedCell, model: ViT, found: tuple[Any, dict[str, At
     )
 
 
-def _title(methods: list[Method], mode: str) -> str:
+def title(methods: list[Method], mode: str) -> str:
+    """What stands above a column of a method, or of several that are fused."""
     from vitinspect.fusion import short_names
 
     names = short_names(methods)
-    title = " + ".join(names[method.key] for method in methods)
-    return title if mode in ("", "geometric") else f"{title} [{mode}]"
+    words = " + ".join(names[method.key] for method in methods)
+    return words if mode in ("", "geometric") else f"{words} [{mode}]"
 
 
 def _words(target: Any, model: ViT) -> str:
@@ -194,12 +211,25 @@ def _words(target: Any, model: ViT) -> str:
     return str(getattr(target, "text", "") or "")
 
 
-def _truth(cell: Cell, sources: Sources, size: tuple[int, int]) -> NDArray[np.bool_] | None:
+def truth_path(cell: Cell, picture: Path) -> str:
+    """The path of a cell's mask; ``{folder}`` and ``{stem}`` in it are those of its picture."""
+    return cell.truth.replace("{folder}", str(picture.parent)).replace("{stem}", picture.stem)
+
+
+def truth_of(
+    cell: Cell,
+    picture: str,
+    size: tuple[int, int],
+    known: Mapping[str, Any] | None = None,
+    path: Callable[[str], Path] = Path,
+) -> NDArray[np.bool_] | None:
+    """The mask of a cell on the pixels of its picture. ``known`` holds masks that were read before, by their paths."""
     if not cell.truth:
         return None
-    labels = open_mask(sources.path(cell.truth))
+    name = truth_path(cell, Path(picture))
+    labels = known[name] if known is not None and name in known else open_mask(path(name))
     if labels.shape != size:
         raise DataError(
-            f"The mask {cell.truth} is {labels.shape[1]} × {labels.shape[0]} pixels, its picture {size[1]} × {size[0]}."
+            f"The mask {name} is {labels.shape[1]} × {labels.shape[0]} pixels, its picture {size[1]} × {size[0]}."
         )
     return (labels != 0) & (labels != 255) if labels.max(initial=0) not in (1, 255) else labels != 0

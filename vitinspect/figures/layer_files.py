@@ -17,8 +17,9 @@ from vitinspect.errors import ParameterError
 from vitinspect.figures import metadata
 from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.exporting import format_of
-from vitinspect.figures.layout import colours_of, compose, shared_ranges
+from vitinspect.figures.layout import compose
 from vitinspect.figures.overlay import ValueRange, levels, place, rgba_table
+from vitinspect.figures.ranges import colours_of, shared_ranges
 from vitinspect.figures.recipes import make_recipe
 from vitinspect.figures.specification import FigureSpec, from_dict
 from vitinspect.files import npz_bytes

@@ -53,6 +53,11 @@ VENUES: tuple[Venue, ...] = (
 )
 
 
+def venues() -> tuple[Venue, ...]:
+    """The table, in which a person's own file takes the place of entries or adds some."""
+    return VENUES
+
+
 def venue_width(text: str) -> str:
     """``cvpr`` or ``cvpr:2`` (two columns) as a length."""
     name, _, column = text.casefold().partition(":")

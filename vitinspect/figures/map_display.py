@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vitinspect.errors import DataError, ImageError, ParameterError, VitInspectError
+from vitinspect.figures.cell_drawing import cell_picture
 from vitinspect.figures.cells import FinishedCell, digest
-from vitinspect.figures.layout import cell_picture, colours_of, compose, shared_ranges
+from vitinspect.figures.layout import compose
 from vitinspect.figures.overlay import draw_box, format_value, sees_all
+from vitinspect.figures.ranges import colours_of, shared_ranges
 from vitinspect.figures.specification import FigureSpec, from_dict, place
 from vitinspect.images import open_image
 from vitinspect.maps import AttributionMap, values_of

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vitinspect.figures.cells import FinishedCell
-from vitinspect.figures.layout import colours_of
 from vitinspect.figures.lengths import millimetres
+from vitinspect.figures.ranges import colours_of
 from vitinspect.figures.scene import Scene
 
 SMALLEST_TEXT = 5.0

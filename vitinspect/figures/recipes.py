@@ -54,6 +54,8 @@ def make_recipe(
     maps: dict[str, dict[str, Any]] = {}
     for where, finished in cells.items():
         cell = finished.cell
+        if not cell.image or not cell.has_picture:
+            continue
         height, width = finished.pixels.shape[:2]
         images[cell.image] = {"content": finished.content, "size": [width, height]}
         if folder is not None and not anonymous:

@@ -31,11 +31,13 @@ class Picture:
     box: Box
     sharp: bool = False
     """Whether its pixels are to be seen as squares, in every viewer."""
+    finer: float = 1.0
+    """How many pixels across the picture has for each one here, where a smaller one stands for it on a screen."""
 
     @property
     def dpi(self) -> float:
         """Pixels to the inch in the size that it has on the page."""
-        return min(self.pixels.shape[1] / self.box[2], self.pixels.shape[0] / self.box[3]) * 72
+        return min(self.pixels.shape[1] / self.box[2], self.pixels.shape[0] / self.box[3]) * 72 * self.finer
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from vitinspect.figures.names import colormap_names
 VERSION = 1
 MOST_CELLS = 1000
 LARGEST_TEXT = 4_000_000
-SHOWS = ("overlay", "map", "picture")
+SHOWS = ("overlay", "map", "picture", "empty")
 RANGES = ("cell", "row", "column", "figure")
 BACKGROUNDS: dict[str, tuple[int, int, int] | None] = {
     "white": (255, 255, 255),
@@ -69,7 +69,12 @@ class Cell:
 
     @property
     def has_map(self) -> bool:
-        return self.show != "picture" and bool(self.method)
+        return self.show in ("overlay", "map") and bool(self.method)
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether a picture stands in it, alone or with a map over it."""
+        return self.show in ("overlay", "map", "picture")
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,9 @@ class FigureSpec:
     scores: bool = False
     """Overlap with the truth under each cell that has one."""
     title: str = ""
+    rows_from: str = ""
+    """What the window makes the rows from, such as pictures; nothing else reads it."""
+    columns_from: str = ""
 
     def cell(self, row: int, column: int) -> Cell:
         merged: dict[str, Any] = {}

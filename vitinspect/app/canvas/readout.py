@@ -24,6 +24,8 @@ class Readout(QWidget):
     def __init__(self, canvas: Canvas, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._canvas, self._results = canvas, results
+        self.instead: list[tuple[str, bool]] | None = None
+        """What a workspace without the canvas says here: its parts, each with whether it is quiet."""
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._followed: set[Canvas] = set()
@@ -92,6 +94,11 @@ class Readout(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         t = theme.current()
         painter = QPainter(self)
+        if self.instead is not None:
+            left = 8
+            for text, quiet in self.instead:
+                left = self._draw(painter, left, text, False, t.quiet if quiet else t.text) + BETWEEN
+            return
         name, size = self.picture_text()
         parts = [(name, True, t.text), (size, False, t.quiet), (self.place_text(), False, t.text)]
         left = 8

@@ -16,6 +16,7 @@ from vitinspect.app.services.attention import AttentionService
 from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.features import FeatureService
+from vitinspect.app.services.figures import FigureService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
 from vitinspect.app.services.maps import MapService
@@ -45,6 +46,7 @@ class Services:
     attention: AttentionService
     features: FeatureService
     run: EvaluationRunService
+    figures: FigureService
 
 
 class Coordinator(QObject):
@@ -78,7 +80,7 @@ class Coordinator(QObject):
     @property
     def is_due(self) -> bool:
         """Whether something is to be looked at as soon as the window is at rest."""
-        return self.services.maps.is_due or self.services.second.maps.is_due
+        return self.services.maps.is_due or self.services.second.maps.is_due or self.services.figures.is_due
 
     @property
     def pictures(self) -> PictureCache:
@@ -102,6 +104,7 @@ class Coordinator(QObject):
         self.services.curves.cancel()
         self.services.maps.cancel()
         self.services.second.maps.cancel()
+        self.services.figures.cancel()
         for kind in ("attention", "features", "probe", "network", "aggregate", "batch", "report"):
             self.worker.cancel(kind)
 
@@ -118,6 +121,7 @@ class Coordinator(QObject):
         services.attention.retry()
         services.features.retry()
         services.what_if.retry()
+        services.figures.retry()
 
     def reload_picture(self) -> None:
         """The files may have changed on disk."""

@@ -168,6 +168,10 @@ class Values:
     checkpoints: str = ""
     """The folder of the checkpoints of a training run, one of which is slot B."""
 
+    # figure
+    figure: Mapping[str, Any] = field(default_factory=dict)
+    """The specification of the figure that is composed; empty for none."""
+
     # window
     workspace: str = "inspect"
     """Id of the workspace that is shown."""
@@ -539,6 +543,12 @@ def _all_plain(value: Any) -> bool:
     return isinstance(value, list) and not any(isinstance(one, Layer) for one in value)
 
 
+def _figure(value: Any) -> dict[str, Any]:
+    from vitinspect.figures.specification import from_dict
+
+    return from_dict(value).to_dict() if value else {}
+
+
 def _weights(value: Any) -> dict[str, float]:
     result = {str(key): float(weight) for key, weight in dict(value).items()}
     if any(not 0.0 <= weight <= 1.0 for weight in result.values()):
@@ -552,6 +562,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "methods": _method_ids,
     "parameters": _parameters,
     "weights": _weights,
+    "figure": _figure,
     "target": _indices(2),
     "pinned": _indices(2),
     "feature_patch": _indices(2),

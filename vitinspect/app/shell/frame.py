@@ -39,6 +39,7 @@ class Frame(QWidget):
         self.as_list: bool | None = None
         """Whether the pictures are a list: None for as the width has it."""
         self.narrow: bool | None = None
+        self._keeps_left = False
         self._left_width, self._right_width, self._bottom_height = LEFT, 0, 0
         self.views, self.bottoms = QStackedWidget(), QStackedWidget()
         self.views.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -98,8 +99,16 @@ class Frame(QWidget):
         self.left_wanted, self.as_list = True, as_list
         self.arrange()
 
+    def keep_left(self, on: bool) -> None:
+        """Whether what stands at the left is no list of pictures, which no film strip replaces."""
+        if on != self._keeps_left:
+            self._keeps_left = on
+            self.arrange()
+
     @property
     def lists_pictures(self) -> bool:
+        if self._keeps_left:
+            return True
         return not self.narrow if self.as_list is None else self.as_list
 
     def arrange(self) -> None:

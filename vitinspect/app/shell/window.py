@@ -100,7 +100,9 @@ class MainWindow(QMainWindow):
         self.strip = tool_strip.ToolStrip()
         self.options = tool_strip.ToolOptions()
         self.properties = _Stack()
-        self.frame = Frame(self.browser, self.strip, self.options, self.properties, self.film)
+        self.lefts = _Stack(0)
+        self.lefts.put("", self.browser)
+        self.frame = Frame(self.lefts, self.strip, self.options, self.properties, self.film)
         self.contexts: dict[str, QWidget] = {}
         """The bars above the workspaces that have one of their own."""
         self._context_place = _column(self.context, grows=self.context)
@@ -242,6 +244,9 @@ class MainWindow(QMainWindow):
             self._views[shown.id] = shown.view(self)
             self.frame.views.addWidget(self._views[shown.id])
             self.properties.put(shown.id, shown.properties(self))
+            if shown.left is not None:
+                self.lefts.put(shown.id, shown.left(self))
+                self._give_keys_to_the_picture(self.lefts.part(shown.id))
             bottom = BottomTabs(shown.tabs, lambda tab: self._make_tab(tab.make(self)))
             bottom.opened.connect(self._open_tab)
             bottom.collapsed.connect(lambda: self.backend.state.set(plots=False))
@@ -251,6 +256,9 @@ class MainWindow(QMainWindow):
                 self._give_keys_to_the_picture(self._views[shown.id])
                 self._give_keys_to_the_picture(self.properties.part(shown.id))
         self._show_context(shown)
+        self.lefts.show_part(shown.id if shown.left is not None else "")
+        self.frame.keep_left(shown.left is not None)
+        self.readout.instead = None
         self.top.show_workspace(shown)
         self.frame.views.setCurrentWidget(self._views[shown.id])
         self.properties.show_part(shown.id)
@@ -284,7 +292,8 @@ class MainWindow(QMainWindow):
 
     def _scale(self) -> float | None:
         """Screen pixels for one of the picture; None where the view does not show the picture itself."""
-        return getattr(self.workspace_view, "scale", None) if self._views else None
+        view = self._views.get(self.workspace.id)
+        return getattr(view, "percent", getattr(view, "scale", None))  # a page has its size on paper
 
     def view_of(self, what: str, *arguments: Any) -> None:
         """Call the view's way to zoom, where it has one."""
@@ -580,11 +589,11 @@ class MainWindow(QMainWindow):
 
 
 class _Stack(QWidget):
-    """The right panel: one part for each workspace."""
+    """A side of the window: one part for each workspace."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = 300) -> None:
         super().__init__()
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(least)
         self._parts: dict[str, QWidget] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)

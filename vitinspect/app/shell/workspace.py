@@ -69,6 +69,8 @@ class Workspace:
     buttons: tuple[ViewButton, ...] = ()
     context: Make | None = None
     """The bar above it; None for that of the model and its predictions."""
+    left: Make | None = None
+    """What stands at the left; None for the pictures of the folder."""
     hidden: Callable[[MainWindow], object] | None = None
     """Called whenever another one is shown instead."""
     shown: Callable[[MainWindow], object] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vitinspect.app.shell.workspace import Workspace
-from vitinspect.app.shell.workspaces import compare, inspect_, masks, network, people
+from vitinspect.app.shell.workspaces import compare, figure, inspect_, masks, network, people
 
 WORKSPACES: tuple[Workspace, ...] = (
     inspect_.WORKSPACE,
@@ -11,6 +11,7 @@ WORKSPACES: tuple[Workspace, ...] = (
     masks.WORKSPACE,
     people.WORKSPACE,
     compare.WORKSPACE,
+    figure.WORKSPACE,
 )
 
 

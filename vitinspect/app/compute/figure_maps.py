@@ -1,0 +1,132 @@
+"""The maps of a figure's cells, in the worker's thread: many pictures, classes and models, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from vitinspect.app.compute.addresses import InputAddress, Target
+from vitinspect.app.compute.explaining import HandOver, MapsRequest, Report, explain
+from vitinspect.app.compute.worker import Context, problem_of
+from vitinspect.errors import Cancelled
+from vitinspect.explainers.registry import Method
+from vitinspect.progress import CancelToken
+
+Loader = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One picture, model and class, as a cell names them."""
+
+    path: str
+    content: str
+    """The hash of the picture's file."""
+    model: str
+    """The model's line, as the window writes it."""
+    fit: str
+    precision: str
+    target: str
+    """In words; empty for the predicted class."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The maps that one call of the engine gives."""
+
+    ask: Ask
+    methods: tuple[Method, ...]
+
+    @property
+    def key(self) -> tuple[Ask, tuple[str, ...]]:
+        """Equal for groups that ask for the same."""
+        return self.ask, tuple(method.key for method in self.methods)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a cell needs to know of a model."""
+
+    line: str
+    fingerprint: str
+    name: str
+    labels: tuple[str, ...]
+
+    def target_words(self, target: Target) -> str:
+        return " − ".join(self.labels[i] if i < len(self.labels) else f"class {i}" for i in target)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a class in words means for a model: what is asked of the engine, () for the predicted one."""
+
+    line: str
+    text: str
+    asked: Target
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why there is no map for what was asked."""
+
+    ask: Ask
+    message: str
+
+
+class FigureWork:
+    """It keeps what it has done: when something more urgent interrupts it and it is begun again, it goes on."""
+
+    def __init__(self, groups: list[Group], device: str, loader: Loader) -> None:
+        # Models one after the other, so that each is loaded once.
+        self._groups = sorted(groups, key=lambda one: one.ask.model)
+        self._device, self._loader = device, loader
+        self._done: set[object] = set()
+
+    def __call__(self, context: Context, hand_over: HandOver, cancel: CancelToken, progress: Report) -> None:
+        other: Context | None = None
+        for number, group in enumerate(self._groups):
+            cancel.check()
+            if group.key in self._done:
+                continue
+
+            def within(done: int, total: int, number: int = number) -> None:
+                progress(number * 1000 + round(1000 * done / max(1, total)), len(self._groups) * 1000)
+
+            within(0, 1)
+            try:
+                other = self._context(context, other, group.ask.model)
+                self._explain(other, hand_over, cancel, within, group)
+            except Cancelled:
+                raise
+            except Exception as error:
+                hand_over(Failed(group.ask, problem_of(error, "computing a cell").message))
+            self._done.add(group.key)
+
+    def _context(self, context: Context, other: Context | None, line: str) -> Context:
+        """One of its own with the model: one of the window's, that of the group before, or one that is loaded now."""
+        key = (line, self._device)
+        if other is not None and key in other.models:
+            return other
+        made = Context()
+        made.models[key] = context.models.get(key) or self._loader(line, device=self._device)
+        return made
+
+    def _explain(
+        self, context: Context, hand_over: HandOver, cancel: CancelToken, progress: Report, group: Group
+    ) -> None:
+        import numpy as np
+
+        from vitinspect.explainers.targets import resolve
+        from vitinspect.images import open_image
+
+        ask = group.ask
+        model = context.models[ask.model, self._device]
+        hand_over(ModelFacts(ask.model, model.fingerprint, model.name, tuple(model.labels)))
+        found = resolve(ask.target, model) if ask.target else None
+        asked: Target = () if found is None else tuple(found) if isinstance(found, tuple) else (int(found),)  # type: ignore[arg-type]
+        hand_over(Resolved(ask.model, ask.target, asked))
+        where = InputAddress(ask.content, model.fingerprint, ask.precision, ask.fit)
+        request = MapsRequest(where, group.methods, asked)
+        pixels = np.asarray(open_image(ask.path))
+        explain(context, hand_over, cancel, progress, request=request, pixels=pixels)

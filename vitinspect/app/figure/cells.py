@@ -1,0 +1,143 @@
+"""From a cell and what is known of it to a finished cell that can be laid out. In a thread; no Qt.
+
+The screen shows pictures as large as it needs them; a file gets them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from vitinspect.app.compute.explaining import Mapped
+from vitinspect.app.geometry import Placed
+from vitinspect.figures.cells import FinishedCell, digest, members, nothing, title, truth_of
+from vitinspect.figures.specification import Cell, FigureSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SMALLEST, LARGEST, ALL = 40_000, 1_500_000, 60_000_000
+"""Pixels of a picture on the screen: at least, at most, and of all cells together."""
+
+
+@dataclass(frozen=True, eq=False)
+class FigurePicture:
+    """A picture as the page shows it."""
+
+    path: str
+    content: str
+    """The hash of the file's bytes."""
+    pixels: np.ndarray
+    size: tuple[int, int]
+    """(height, width) of the file's picture."""
+    digest: str
+    """Of the pixels of the file's picture, as recipes have it."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is for a cell: all of it, or why not."""
+
+    cell: Cell
+    size: tuple[int, int] = (1, 1)
+    picture: FigurePicture | None = None
+    maps: tuple[Mapped, ...] = ()
+    placed: Placed | None = None
+    target_words: str = ""
+    model_name: str = ""
+    fingerprint: str = ""
+    waiting: bool = False
+    problem: str = ""
+    scores: bool = False
+    """Whether the page has scores."""
+
+
+def most_pixels(spec: FigureSpec) -> int:
+    """How many pixels of each picture the screen needs."""
+    count = max(1, len(spec.rows) * len(spec.columns))
+    return max(SMALLEST, min(LARGEST, ALL // count))
+
+
+def read(path: str, most: int) -> FigurePicture:
+    """A picture, at most so large; an ``ImageError`` names what is wrong with it."""
+    import numpy as np
+
+    from vitinspect.app.pictures import decode
+
+    found = decode(path)
+    pixels = found.pixels
+    return FigurePicture(path, found.content, reduced(np.asarray(pixels), most), found.size, digest(pixels))
+
+
+def reduced(pixels: np.ndarray, most: int) -> np.ndarray:
+    """No larger than so many pixels."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = pixels.shape[:2]
+    share = (most / (height * width)) ** 0.5
+    if share >= 1:
+        return pixels
+    size = (max(1, round(width * share)), max(1, round(height * share)))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, Image.Resampling.LANCZOS))
+
+
+def finish(known: Known, picture: FigurePicture | None = None, truths: Mapping[str, Any] | None = None) -> FinishedCell:
+    """The cell; with ``picture`` in the place of the one on the screen."""
+    cell, shown = known.cell, picture or known.picture
+    name = _title(cell)
+    if shown is None or known.problem:
+        pixels = nothing(*known.size)
+        waiting = known.waiting and not known.problem
+        return FinishedCell(cell, pixels, "", method_title=name, waiting=waiting, problem=known.problem)
+    finer = shown.size[1] / shown.pixels.shape[1]
+    done = FinishedCell(cell, shown.pixels, shown.digest, method_title=name, finer=finer, waiting=known.waiting)
+    truth = truth_of(cell, shown.path, shown.size, truths)
+    if truth is not None:
+        done = replace(done, truth=truth)
+    if known.waiting or not known.maps or known.placed is None:
+        return done
+    return _with_map(done, known, shown)
+
+
+def _title(cell: Cell) -> str:
+    return title(*members(cell.method)) if cell.has_map else ""
+
+
+def _with_map(done: FinishedCell, known: Known, shown: FigurePicture) -> FinishedCell:
+    import numpy as np
+
+    from vitinspect.figures.cell_drawing import overlap
+    from vitinspect.fusion import fuse
+    from vitinspect.maps import AttributionMap
+    from vitinspect.models.placement import Placement
+
+    chosen, mode = members(known.cell.method)
+    maps = [AttributionMap(one.values, one.method, signed=one.signed) for one in known.maps]
+    if mode:
+        fused = fuse(maps, mode, list(known.cell.weights) or None, normalisation=known.cell.normalisation)
+    else:
+        fused = maps[0]
+    placed = known.placed
+    assert placed is not None
+    whole = Placement(placed.input_size, shown.size, placed.box)
+    made = replace(
+        done,
+        values=np.asarray(fused.values, np.float32),
+        placement=whole,
+        signed=bool(fused.signed),
+        target_words=known.target_words,
+        model_name=known.model_name,
+        fingerprint=known.fingerprint,
+        references=tuple(dict.fromkeys(method.info.citation for method in chosen)),
+    )
+    if known.scores and made.truth is not None:
+        made = replace(made, overlap=overlap(made))
+    height, width = shown.pixels.shape[:2]
+    if (height, width) != shown.size:
+        down, across = height / shown.size[0], width / shown.size[1]
+        left, top, right, bottom = placed.box
+        small = (left * across, top * down, right * across, bottom * down)
+        made = replace(made, placement=Placement(placed.input_size, (height, width), small))
+    return made

@@ -1,0 +1,342 @@
+"""From what the window shows to a figure: layers as cells, and rows and columns made of pictures, layers, classes, ...
+
+Plain functions over the state, without Qt. What comes out is a specification as ``vitinspect figure`` takes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from vitinspect.app.compute.model_source import ModelSource
+from vitinspect.app.session import layers as layering
+from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers
+from vitinspect.errors import ParameterError, VitInspectError
+from vitinspect.figures.specification import FigureSpec, from_dict
+
+Entry = dict[str, Any]
+
+AXES: dict[str, str] = {
+    "pictures": "pictures",
+    "layers": "layers",
+    "targets": "classes",
+    "models": "models",
+    "thresholds": "thresholds",
+    "fusions": "ways of fusing",
+    "annotators": "annotators",
+    "free": "free cells",
+}
+"""What rows and columns can be made of."""
+THRESHOLDS = (("otsu", "Otsu"), ("mean", "mean"), ("top_fraction=0.2", "top 20 %"), ("fixed=0.5", "half of the range"))
+FREE = 3
+"""How many rows or columns of free cells there are at first."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What of the window a figure can be made of."""
+
+    layers: Layers
+    selected: str
+    image: str
+    model: str
+    fit: str = "crop"
+    precision: str = "float32"
+    target: str = ""
+    """The class that is explained, in words; empty for the one that is predicted."""
+    predicted: tuple[str, ...] = ()
+    """The classes of the present picture, the most probable first."""
+    models: tuple[str, ...] = ()
+    """Sources of models that were used, the present one first."""
+    annotators: Mapping[str, str] = field(default_factory=dict)
+    """Who drew on the present picture, and the path of the mask, with ``{stem}`` and ``{folder}`` where it follows the
+    picture."""
+
+
+def model_entry(line: str) -> Entry:
+    """How a specification names a model of the window."""
+    try:
+        asked = ModelSource.parse(line)
+    except VitInspectError:
+        return {"model": line}
+    if asked.random or asked.image_size:
+        return {"model": line}
+    source = f"{asked.source} with the head {asked.head}" if asked.head else asked.source
+    if asked.head and asked.head_name:
+        source += f" ({asked.head_name})"
+    return {"model": source, **({"arch": asked.arch} if asked.arch else {})}
+
+
+def layer_entry(layers: Layers, layer: Layer) -> Entry:
+    """A layer as a cell shows it; ``ParameterError`` for one that a figure cannot hold."""
+    entry: Entry = {}
+    if layer.kind == MAP:
+        entry["method"] = layer.as_method().key
+    elif layer.kind == FUSED:
+        entry |= _fused(layers, layer)
+    else:
+        raise ParameterError(f"{layering.title_in(layers, layer)} is no map that a figure computes.")
+    if layer.name:
+        entry["label"] = layer.name
+    look: Entry = {
+        "colours": layer.colormap,
+        "opacity": layer.opacity,
+        "by_value": layer.opacity_mode == "growing",
+        "patches": not layer.smooth,
+    }
+    plain: Entry = {"colours": "auto", "opacity": 0.9, "by_value": True, "patches": False}
+    entry |= {name: value for name, value in look.items() if value != plain[name]}
+    if layer.range_mode == "typed" and layer.low < layer.high:
+        entry["range"] = [layer.low, layer.high]
+    if layer.shown_as:
+        entry["threshold"] = threshold_words(layer)
+    return entry
+
+
+def threshold_words(layer: Layer) -> str:
+    """The threshold of a layer as a specification says it."""
+    from vitinspect.app.services.derived_maps import CUTS
+
+    parameter = CUTS[layer.threshold_mode][0]
+    return f"{layer.threshold_mode}={layer.threshold_value:g}" if parameter else layer.threshold_mode
+
+
+def _fused(layers: Layers, layer: Layer) -> Entry:
+    members = [(layering.find(layers, member.layer), member.weight) for member in layer.members if member.weight > 0]
+    if len(members) < 2 or any(one is None or one.kind != MAP for one, _ in members):
+        raise ParameterError(f"{layering.title_in(layers, layer)} does not fuse two maps of methods.")
+    keys = [one.as_method().key for one, _ in members if one is not None]
+    weights = [weight for _, weight in members]
+    entry: Entry = {"method": f"{' + '.join(keys)} [{layer.fusion_mode}]"}
+    if len(set(weights)) > 1:
+        entry["weights"] = weights
+    if layer.normalisation != "minmax":
+        entry["normalisation"] = layer.normalisation
+    return entry
+
+
+def usable(layers: Layers) -> list[tuple[Layer, Entry]]:
+    """The visible layers that a figure can hold, as its cells."""
+    found = []
+    for layer in layers:
+        if layer.visible:
+            try:
+                found.append((layer, layer_entry(layers, layer)))
+            except ParameterError:
+                continue
+    return found
+
+
+# --- rows and columns ---------------------------------------------------------------------------------------------
+
+
+def axis(kind: str, shown: Shown, pictures: Sequence[str], count: int = FREE) -> list[Entry]:
+    """The entries of the rows or columns of a kind."""
+    if kind == "pictures":
+        return [{"image": path} for path in pictures or ((shown.image,) if shown.image else ())]
+    if kind == "layers":
+        return [{"show": "picture"}, *(entry for _, entry in usable(shown.layers))]
+    if kind == "targets":
+        return [{"target": name, "label": name} for name in shown.predicted[:3]]
+    if kind == "models":
+        return [{**model_entry(line), "label": short_model(line)} for line in shown.models[:4]]
+    if kind == "thresholds":
+        return [{"threshold": words, "label": title} for words, title in THRESHOLDS]
+    if kind == "fusions":
+        return _fusions(shown)
+    if kind == "annotators":
+        return [
+            {"show": "picture", "truth": path, "label": who, "method": ""} for who, path in shown.annotators.items()
+        ]
+    return [{"show": "empty"} for _ in range(count)]
+
+
+def _fusions(shown: Shown) -> list[Entry]:
+    """The visible maps of methods, fused in each way."""
+    keys = [layer.as_method().key for layer in shown.layers if layer.visible and layer.kind == MAP]
+    if len(keys) < 2:
+        return []
+    return [{"method": f"{' + '.join(keys)} [{mode}]", "label": mode} for mode in layering.FUSIONS]
+
+
+def short_model(line: str) -> str:
+    try:
+        return ModelSource.parse(line).short
+    except VitInspectError:
+        return line
+
+
+def defaults(shown: Shown, rows: str, columns: str, pictures: Sequence[str]) -> Entry:
+    """What holds for all cells: the model, and what neither rows nor columns say."""
+    entry: Entry = {}
+    if shown.fit != "crop":
+        entry["fit"] = shown.fit
+    if shown.precision != "float32":
+        entry["precision"] = shown.precision
+    kinds = {rows, columns}
+    if "models" not in kinds:
+        entry |= {k: v for k, v in model_entry(shown.model).items() if (k, v) != ("model", "demo")}
+    if "pictures" not in kinds:
+        first = next(iter(pictures), shown.image)
+        if first:
+            entry["image"] = first
+    if shown.target and "targets" not in kinds:
+        entry["target"] = shown.target
+    if not kinds & {"layers", "fusions", "free", "annotators"}:
+        chosen = [(layer, one) for layer, one in usable(shown.layers)]
+        mine = next((one for layer, one in chosen if layer.id == shown.selected), chosen[0][1] if chosen else {})
+        entry |= {name: value for name, value in mine.items() if name != "label"}
+    return entry
+
+
+def compose(
+    shown: Shown, rows: str, columns: str, pictures: Sequence[str], page: Mapping[str, Any] | None = None
+) -> FigureSpec:
+    """A figure of what the window shows. ``page`` has the values of the page: width, font size, spacing, ..."""
+    return from_dict(
+        {
+            **(page or {}),
+            "rows": axis(rows, shown, pictures) or [{}],
+            "columns": axis(columns, shown, pictures) or [{}],
+            "defaults": defaults(shown, rows, columns, pictures),
+            "rows_from": rows,
+            "columns_from": columns,
+        }
+    )
+
+
+def page_of(spec: FigureSpec) -> Entry:
+    """The values of the page, without what stands on it."""
+    return {
+        name: value
+        for name, value in spec.to_dict().items()
+        if name not in ("rows", "columns", "cells", "defaults", "rows_from", "columns_from", "title")
+    }
+
+
+def pictures_of(spec: FigureSpec) -> list[str]:
+    """The pictures that a figure shows, each once, in their order."""
+    found: list[str] = []
+    for row in range(len(spec.rows)):
+        for column in range(len(spec.columns)):
+            image = spec.cell(row, column).image
+            if image and image not in found:
+                found.append(image)
+    return found
+
+
+# --- edits --------------------------------------------------------------------------------------------------------
+
+
+def changed(spec: FigureSpec, scope: str, row: int, column: int, values: Mapping[str, Any]) -> FigureSpec:
+    """With other values in a cell, its row, its column or all cells. A value of None takes the entry away, and what
+    the wider scope says counts."""
+    from vitinspect.figures.specification import place
+
+    where = place(row, column)
+    if scope == "cell":
+        cells = {**spec.cells, where: _put(spec.cells.get(where, {}), values)}
+        return _checked(replace(spec, cells={key: value for key, value in cells.items() if value}))
+    # What single cells of the row or column say otherwise goes: it would hide the change.
+    inside = {
+        "row": [place(row, c) for c in range(len(spec.columns))],
+        "column": [place(r, column) for r in range(len(spec.rows))],
+        "all": [place(r, c) for r in range(len(spec.rows)) for c in range(len(spec.columns))],
+    }[scope]
+    cells = {
+        key: {name: value for name, value in one.items() if key not in inside or name not in values}
+        for key, one in spec.cells.items()
+    }
+    rows, columns, common = list(spec.rows), list(spec.columns), dict(spec.defaults)
+    if scope == "row":
+        rows[row] = _put(rows[row], values)
+        # A column counts more than a row: where it says the same thing, the cell itself must.
+        for c, other in enumerate(columns):
+            hidden = {name: value for name, value in values.items() if name in other}
+            cells[place(row, c)] = _put(cells.get(place(row, c), {}), hidden)
+    elif scope == "column":
+        columns[column] = _put(columns[column], values)
+    else:
+        rows = [_put(one, dict.fromkeys(values)) for one in rows]
+        columns = [_put(one, dict.fromkeys(values)) for one in columns]
+        common = _put(common, values)
+    kept = {key: value for key, value in cells.items() if value}
+    return _checked(replace(spec, rows=tuple(rows), columns=tuple(columns), cells=kept, defaults=common))
+
+
+_LOOK: Entry = {
+    "weights": [],
+    "normalisation": "minmax",
+    "colours": "auto",
+    "opacity": 0.9,
+    "by_value": True,
+    "patches": False,
+    "range": [],
+    "threshold": "",
+}
+"""What belongs to a layer, as a cell has it where nothing else is said."""
+
+
+def dropped(spec: FigureSpec, row: int, column: int, values: Mapping[str, Any], image: str) -> FigureSpec:
+    """With a layer, a picture or something else in a cell: a picture keeps the map that is there, a layer the picture.
+
+    ``image`` is for a cell that has none.
+    """
+    from vitinspect.figures.specification import place
+
+    there = spec.cell(row, column)
+    changes: Entry = {name: value for name, value in values.items() if name != "label"}
+    around = {**spec.defaults, **spec.rows[row], **spec.columns[column]}
+    if "method" in changes:
+        for name, plain in _LOOK.items():
+            changes.setdefault(name, plain if name in around else None)
+    if "image" in changes and there.show == "empty":
+        changes["show"] = "picture"
+    if not there.image and "image" not in changes and changes.get("show") in ("overlay", "picture") and image:
+        changes["image"] = image
+    changes = {
+        name: None
+        if name in around and around[name] == value and name not in spec.cells.get(place(row, column), {})
+        else value
+        for name, value in changes.items()
+    }
+    return changed(spec, "cell", row, column, changes)
+
+
+def labelled(spec: FigureSpec, by: str, index: int, text: str) -> FigureSpec:
+    """With another label of a row or a column; the empty one is none."""
+    if by == "row":
+        rows = [{**one, "label": text} if i == index else one for i, one in enumerate(spec.rows)]
+        return replace(spec, rows=tuple(rows))
+    columns = [{**one, "label": text} if i == index else one for i, one in enumerate(spec.columns)]
+    return replace(spec, columns=tuple(columns))
+
+
+def resized(spec: FigureSpec, by: str, step: int) -> FigureSpec:
+    """With one more row or column of free cells, or one less."""
+    from vitinspect.figures.specification import place
+
+    entries = spec.rows if by == "row" else spec.columns
+    more = (*entries, {"show": "empty"}) if step > 0 else entries[:-1]
+    if not more:
+        raise ParameterError(f"A figure has at least one {by}.")
+    made = replace(spec, rows=more) if by == "row" else replace(spec, columns=more)
+    there = {place(r, c) for r in range(len(made.rows)) for c in range(len(made.columns))}
+    return _checked(replace(made, cells={key: one for key, one in made.cells.items() if key in there}))
+
+
+def _put(entry: Mapping[str, Any], values: Mapping[str, Any]) -> Entry:
+    merged = {**entry, **values}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def _checked(spec: FigureSpec) -> FigureSpec:
+    """The same, or a ``ParameterError``."""
+    return from_dict(spec.to_dict())
+
+
+def file_words(path: str) -> str:
+    """A picture's name without its ending."""
+    return os.path.splitext(os.path.basename(path))[0]

@@ -1,0 +1,575 @@
+"""The figure of the Figure workspace: what it shows, the page as it looks now, what is on its way, and its file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from vitinspect.app.compute.explaining import Mapped, Predicted, Refused
+from vitinspect.app.compute.figure_maps import Failed, FigureWork, Group, ModelFacts, Resolved
+from vitinspect.app.compute.model_loading import Loader, load_from_sources
+from vitinspect.app.compute.thread_pool import CHORES, LOOKUP, Background, Job
+from vitinspect.app.compute.worker import Problem, Worker, problem_of
+from vitinspect.app.figure import entries
+from vitinspect.app.figure.entries import Shown
+from vitinspect.app.services.figure_cells import FigureCells
+from vitinspect.app.services.maps import MapService
+from vitinspect.app.session.history import Step
+from vitinspect.app.session.problems import Problems
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
+from vitinspect.errors import Cancelled, VitInspectError
+from vitinspect.figures.specification import FigureSpec, from_dict
+
+if TYPE_CHECKING:
+    from vitinspect.app.figure.cells import Known
+    from vitinspect.app.figure.pages import MadePage
+
+_log = logging.getLogger(__name__)
+CAUSE = "figure"
+WITH, ANONYMOUS, WITHOUT = "inside", "anonymous", "none"
+"""What a file carries of how it was made."""
+_PAGE_WAIT = 60
+"""Milliseconds in which several changes become one page."""
+_SIZE_WAIT = 700
+
+
+@dataclass(frozen=True)
+class Working:
+    """A file that is being written."""
+
+    path: str
+    done: int = 0
+    total: int = 0
+
+
+class FigureService(QObject):
+    """The one who changes the figure of the state, and makes its page."""
+
+    changed = Signal()
+    """The figure is another one, or another cell is selected."""
+    page_made = Signal()
+    """``page`` is a newer one."""
+    told = Signal()
+    """What is on its way, what is being written, or what a file would be like is something else."""
+    step_done = Signal(object)
+    """A ``Step`` for the window's history."""
+    saved = Signal(str)
+    """The path of a figure that was written."""
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        pool: Background,
+        worker: Worker,
+        problems: Problems,
+        maps: MapService,
+        *,
+        loader: Loader | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._pool, self._worker = state, results, pool, worker
+        self._problems = problems
+        self._loader = loader or load_from_sources
+        self.cells = FigureCells(state, results, maps)
+        self.active = False
+        self.page: MadePage | None = None
+        self.selected = "a1"
+        """The place of the selected cell."""
+        self.format = "pdf"
+        self.recipe = WITH
+        self.colour_blind = ""
+        """How the page is shown: as it is, or as with a kind of colour blindness."""
+        self.working: Working | None = None
+        self.file_size: int | None = None
+        """Of the file as it would be written now; None as long as that is not known."""
+        self.stopped = False
+        """Whether the person cancelled what was being computed."""
+        self._spec: FigureSpec | None = None
+        self._spec_of: Any = None
+        self._merge = ""
+        self._request = 0
+        self._asked: frozenset[object] = frozenset()
+        self._making: Job | None = None
+        self._again = False
+        self._reading: Job | None = None
+        self._writing: Job | None = None
+        self._measuring: Job | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_PAGE_WAIT)
+        self._soon.timeout.connect(self._look)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_SIZE_WAIT)
+        self._rest.timeout.connect(self._measure)
+        state.changed.connect(self._state_changed)
+        results.changed.connect(self._results_changed)
+        worker.part.connect(self._on_part)
+        worker.failed.connect(self._on_failed)
+        worker.ended.connect(self._on_ended)
+
+    def close(self) -> None:
+        self._soon.stop()
+        self._rest.stop()
+        for job in (self._making, self._reading, self._writing, self._measuring):
+            if job is not None:
+                job.cancel.cancel()
+
+    def activate(self, on: bool) -> None:
+        """Make the page while the workspace is shown; a figure that is empty begins with what the window shows."""
+        self.active = on
+        if not on:
+            self._soon.stop()
+            self._rest.stop()
+            self._worker.cancel("figure")
+            return
+        if not self._state.figure and self._state.image:
+            self._put(self.from_window("pictures", "layers"))
+        self._soon.start()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something of the page is still to be made."""
+        return self._soon.isActive() or self._making is not None or self._reading is not None
+
+    # --- the figure ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._state.figure
+
+    @property
+    def spec(self) -> FigureSpec:
+        """The figure of the state."""
+        given = self._state.figure
+        if self._spec is None or self._spec_of is not given:
+            self._spec_of = given
+            self._spec = from_dict(given) if given else from_dict({"rows": [{"show": "empty"}]})
+        return self._spec
+
+    def shown(self) -> Shown:
+        """What of the window a figure can be made of."""
+        state, results = self._state, self._results
+        card = results.card
+        predicted = tuple(one.label for one in results.predictions)
+        if card is not None and results.target:
+            explained = card.target_text(results.target)
+            predicted = tuple(dict.fromkeys((explained, *predicted)))
+        target = card.target_text(state.target).replace(" − ", " - ") if card is not None and state.target else ""
+        return Shown(
+            state.layers,
+            state.selected,
+            state.image,
+            state.model,
+            state.fit,
+            state.precision,
+            target,
+            predicted,
+            tuple(dict.fromkeys((state.model, *state.recent_models))),
+            self._annotators(),
+        )
+
+    def _annotators(self) -> dict[str, str]:
+        """Who drew on the present picture, with the paths of the masks: as patterns, where they follow the picture."""
+        found: dict[str, str] = {}
+        image = Path(self._state.image)
+        for mask in self._results.masks.values():
+            path = getattr(mask.mask, "path", None)
+            layer = self._state.layer(mask.id)
+            if path is None or layer is None or layer.kind not in ("annotator", "truth"):
+                continue
+            pattern = Path(path)
+            text = str(pattern)
+            if pattern.stem == image.stem:
+                text = str(pattern.with_name("{stem}" + pattern.suffix))
+                if pattern.is_relative_to(image.parent):
+                    text = text.replace(str(image.parent), "{folder}", 1)
+            found.setdefault(layer.group or layer.title, text)
+        return found
+
+    def from_window(self, rows: str, columns: str, pictures: list[str] | None = None) -> FigureSpec:
+        """A figure of what the window shows, on the page that there is."""
+        page = entries.page_of(self.spec) if self._state.figure else {}
+        chosen = pictures if pictures is not None else self.pictures
+        return entries.compose(self.shown(), rows, columns, chosen, page)
+
+    @property
+    def pictures(self) -> list[str]:
+        """The pictures of the figure."""
+        return entries.pictures_of(self.spec) if self._state.figure else []
+
+    def edit(self, text: str, spec: FigureSpec, merge: str = "") -> None:
+        """Another figure, as one step that can be undone. Steps with the same ``merge`` in a row are one."""
+        before = self.spec if self._state.figure else None
+        if before == spec:
+            return
+        self._put(spec)
+        if merge and merge == self._merge:
+            return
+        self._merge = merge
+        old = before.to_dict() if before is not None else {}
+        after = self  # the step looks at what the figure is when it is undone
+        kept: dict[str, Any] = {}
+
+        def undo() -> None:
+            kept["new"] = after._state.figure
+            after._merge = ""
+            after._state.set(figure=old)
+
+        def redo() -> None:
+            after._merge = ""
+            after._state.set(figure=kept["new"])
+
+        self.step_done.emit(Step(text, undo, redo, CAUSE))
+
+    def rest(self) -> None:
+        """The next edit is a step of its own."""
+        self._merge = ""
+
+    def try_edit(self, text: str, make: Callable[[], FigureSpec], merge: str = "") -> str:
+        """Edit with what ``make`` gives; why it cannot be, where it cannot."""
+        try:
+            self.edit(text, make(), merge)
+        except VitInspectError as error:
+            self._problems.report(CAUSE, Problem(str(error), "", True))
+            return str(error)
+        self._problems.solved(CAUSE)
+        return ""
+
+    def change_page(self, text: str, values: dict[str, Any], merge: str = "") -> str:
+        """Other values of the page."""
+        return self.try_edit(text, lambda: from_dict({**self.spec.to_dict(), **values}), merge)
+
+    def change_cells(self, text: str, scope: str, values: dict[str, Any], where: str = "", merge: str = "") -> str:
+        """Other values of a cell, its row, its column or all."""
+        row, column = self.place_of(where or self.selected)
+        return self.try_edit(text, lambda: entries.changed(self.spec, scope, row, column, values), merge)
+
+    def label(self, by: str, index: int, text: str) -> str:
+        """Another label of a row or a column."""
+        return self.try_edit(f"Label of a {by}", lambda: entries.labelled(self.spec, by, index, text))
+
+    def drop(self, title: str, values: dict[str, Any], where: str) -> str:
+        """Put a layer, a picture or something else into a cell."""
+        row, column = self.place_of(where)
+        make = partial(entries.dropped, self.spec, row, column, values, self._state.image)
+        return self.try_edit(f"{title} into {where}", make)
+
+    def make_of(self, rows: str, columns: str, pictures: list[str] | None = None) -> str:
+        """Make rows and columns anew of what the window shows."""
+        return self.try_edit("Rows and columns", lambda: self.from_window(rows, columns, pictures))
+
+    def add(self, by: str, step: int) -> str:
+        """One more row or column of free cells, or one less."""
+        words = f"{'Add' if step > 0 else 'Remove'} a {by}"
+        return self.try_edit(words, lambda: entries.resized(self.spec, by, step))
+
+    def _put(self, spec: FigureSpec) -> None:
+        self._state.set(figure=spec.to_dict())
+
+    def select(self, where: str) -> None:
+        if where != self.selected:
+            self.selected = where
+            self._merge = ""
+            self.changed.emit()
+
+    def place_of(self, where: str) -> tuple[int, int]:
+        """Row and column of a cell; of the first one where there is none of that name."""
+        from vitinspect.figures.specification import place
+
+        spec = self.spec
+        for row in range(len(spec.rows)):
+            for column in range(len(spec.columns)):
+                if place(row, column) == where:
+                    return row, column
+        return 0, 0
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if "figure" in names:
+            if self.place_of(self.selected) == (0, 0):
+                self.selected = "a1"
+            self.stopped = False
+            self.changed.emit()
+        if self.active and names & {"figure", "model", "device"}:
+            self._soon.start()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if not self.active:
+            return
+        if names & {"card", "model_state"}:
+            self._soon.start()
+        if not self._state.figure and names & {"picture", "card"}:
+            self.activate(True)
+
+    def retry(self) -> None:
+        """Compute what was cancelled or failed, and read the pictures again."""
+        self.stopped = False
+        self.cells.forget_failures()
+        if self.active:
+            self._soon.start()
+
+    def cancel(self) -> None:
+        """Stop what is computed; what is there stays."""
+        if self._worker.knows(self._request):
+            self.stopped = True
+        self._worker.cancel("figure")
+        self.told.emit()
+
+    @property
+    def waiting(self) -> int:
+        """How many cells are not there yet."""
+        return self.page.waiting if self.page is not None else 0
+
+    @Slot()
+    def _look(self) -> None:
+        """Read and compute what is missing, and make the page of what there is."""
+        if not self.active or self.is_empty:
+            self.page = None
+            self.page_made.emit()
+            return
+        spec = self.spec
+        missing = self.cells.missing_pictures(spec)
+        if missing and self._reading is None:
+            self._read(missing)
+        known, groups, keys = self.cells.known(spec)
+        if keys:
+            self._look_on_disk(keys)
+        elif groups and not self.stopped and self._reading is None:
+            self._compute(groups)
+        elif not groups:
+            self._worker.cancel("figure")
+            self._asked = frozenset()
+        self._make(spec, known)
+
+    def _read(self, paths: list[tuple[str, int]]) -> None:
+        from vitinspect.app.figure.cells import read
+
+        def work(cancel: Any) -> None:
+            for path, _ in paths:
+                cancel.check()
+                self._pool.post(partial(self.cells.put_size, path, _size_of(path)))
+            for number, (path, most) in enumerate(paths):
+                cancel.check()
+                try:
+                    found: Any = read(path, most)
+                except (VitInspectError, OSError, MemoryError) as error:
+                    found = str(error)
+                self._pool.post(partial(self._arrived, path, most, found, number % 4 == 3))
+
+        def done(result: Any, error: BaseException | None) -> None:
+            self._reading = None
+            if error is not None and not isinstance(error, Cancelled):
+                self._problems.report(CAUSE, problem_of(error, "reading the pictures of the figure"))
+            if self.active:
+                self._soon.start()
+
+        self._reading = self._pool.submit(CHORES, Job(work, done, dropped=self._not_read))
+
+    def _not_read(self) -> None:
+        self._reading = None
+
+    def _arrived(self, path: str, most: int, found: Any, show: bool) -> None:
+        self.cells.put_picture(path, most, found)
+        if show and self.active:
+            self._soon.start()
+
+    def _look_on_disk(self, keys: list[str]) -> None:
+        from vitinspect.app.compute import map_cache
+
+        def work(cancel: Any) -> list[Any]:
+            return [value for value in map(map_cache.read, keys) if value is not None]
+
+        def done(found: Any, error: BaseException | None) -> None:
+            for value in found or ():
+                self.cells.put(value)
+            if self.active:
+                self._soon.start()
+
+        self._pool.submit(LOOKUP, Job(work, done))
+
+    def _compute(self, groups: list[Group]) -> None:
+        if self._results.model_state != READY:
+            return  # comes back when the model is there
+        asked = frozenset(group.key for group in groups)
+        if asked <= self._asked and self._worker.knows(self._request):
+            return
+        self._asked = asked
+        count = sum(len(group.methods) for group in groups)
+        words = f"Computing {count} map{'s' if count != 1 else ''} of the figure"
+        self._request = self._worker.submit("figure", FigureWork(groups, self._state.device, self._loader), words)
+        self.told.emit()
+
+    @Slot(int, object)
+    def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, Mapped | Predicted | Refused | ModelFacts | Resolved | Failed):
+            wanted = self.cells.put(part)
+            if request_id == self._request and self.cells.uses_disk and isinstance(part, Mapped | Predicted):
+                self._pool.submit(CHORES, Job(partial(_keep, part)))
+            if wanted and self.active and not self._soon.isActive():
+                self._soon.start()
+
+    @Slot(int, object)
+    def _on_failed(self, request_id: int, problem: Problem) -> None:
+        if request_id == self._request:
+            self._problems.report(CAUSE, problem)
+
+    @Slot(int)
+    def _on_ended(self, request_id: int) -> None:
+        if request_id == self._request and not self._worker.knows(request_id):
+            self._asked = frozenset()
+            if self.active:
+                self._soon.start()
+            self.told.emit()
+
+    # --- the page ------------------------------------------------------------------------------------------------
+
+    def _make(self, spec: FigureSpec, known: dict[str, Known]) -> None:
+        """Lay the page out in a thread; one page at a time, and the newest after it."""
+        from vitinspect.app.figure.pages import make_page
+
+        if self._making is not None:
+            self._again = True
+            return
+        self._again = False
+
+        def done(made: Any, error: BaseException | None) -> None:
+            self._making = None
+            if error is None:
+                self.page = made
+                if self._problems.current.get("figure page") is not None:
+                    self._problems.solved("figure page")
+                self.page_made.emit()
+                self.file_size = None
+                self._rest.start()
+            elif not isinstance(error, Cancelled):
+                self._problems.report("figure page", problem_of(error, "laying out the figure"))
+            if self._again and self.active:
+                self._soon.start()
+
+        kept, blind = self.cells.kept, self.colour_blind
+        self._making = self._pool.submit(LOOKUP, Job(partial(make_page, spec, known, kept, blind), done, self._dropped))
+
+    def _dropped(self) -> None:
+        self._making = None
+
+    def show_as(self, colour_blind: str) -> None:
+        """Show the page as somebody with a kind of colour blindness sees it; empty: as it is."""
+        self.colour_blind = colour_blind
+        self._soon.start()
+
+    # --- its file ------------------------------------------------------------------------------------------------
+
+    def set_export(self, **values: str) -> None:
+        """``format`` and ``recipe`` of the file."""
+        for name, value in values.items():
+            setattr(self, name, value)
+        self.file_size = None
+        self.told.emit()
+        self._rest.start()
+
+    @Slot()
+    def _measure(self) -> None:
+        """How large the file would be, by writing it to memory."""
+        from vitinspect.app.figure.pages import measure
+
+        page = self.page
+        if page is None or page.waiting or self._measuring is not None or not self.active:
+            return
+        kind = self.format
+
+        def done(size: Any, error: BaseException | None) -> None:
+            self._measuring = None
+            if error is None and page is self.page and kind == self.format:
+                self.file_size = size
+                self.told.emit()
+            elif page is not self.page or kind != self.format:
+                self._rest.start()
+
+        def dropped() -> None:
+            self._measuring = None
+
+        self._measuring = self._pool.submit(CHORES, Job(partial(measure, page, kind, self.spec.dpi), done, dropped))
+
+    @property
+    def why_not(self) -> str:
+        """Why no file can be written now; empty where one can."""
+        if self.is_empty or self.page is None:
+            return "There is no figure yet."
+        if self.page.problems:
+            where, sentence = next(iter(self.page.problems.items()))
+            return f"Cell {where}: {sentence}"
+        if self.page.waiting:
+            count = self.page.waiting
+            return f"{count} cell{'s are' if count != 1 else ' is'} still on the way."
+        return ""
+
+    def export(self, path: str) -> None:
+        """Write the figure, with the pictures as they are, in a thread."""
+        from vitinspect.app.figure.pages import write
+
+        if self.working is not None or self.why_not:
+            return
+        known, _, _ = self.cells.known(self.spec)
+        self.working = Working(path)
+        self.told.emit()
+
+        def progress(done: int, total: int) -> None:
+            self._pool.post(lambda: self._written(replace(self.working or Working(path), done=done, total=total)))
+
+        def done(result: Any, error: BaseException | None) -> None:
+            self._writing, self.working = None, None
+            self.told.emit()
+            if error is None:
+                self._problems.solved("figure file")
+                self.saved.emit(path)
+            elif not isinstance(error, Cancelled):
+                self._problems.report("figure file", problem_of(error, f"writing {path}"))
+
+        self._writing = self._pool.submit(
+            LOOKUP, Job(partial(write, self.spec, known, path, self.recipe, progress), done, self._stopped_writing)
+        )
+
+    def _written(self, working: Working) -> None:
+        if self.working is not None:
+            self.working = working
+            self.told.emit()
+
+    def cancel_export(self) -> None:
+        if self._writing is not None:
+            self._writing.cancel.cancel()
+            self._stopped_writing()
+
+    def _stopped_writing(self) -> None:
+        self._writing, self.working = None, None
+        self.told.emit()
+
+
+def _keep(part: Mapped | Predicted, cancel: Any) -> None:
+    from vitinspect.app.compute import map_cache
+
+    map_cache.write(part)
+
+
+def _size_of(path: str) -> tuple[int, int] | None:
+    """(height, width) from the head of a file."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except Exception:  # opening it says what is wrong
+        return None
