@@ -168,7 +168,13 @@ def mask(attribution: AttributionMap, how: str) -> NDArray[np.bool_]:
 
 
 def _cells(
-    maps: Sequence[AttributionMap], look: dict[str, Any], *, with_picture: bool, width: str = "88mm", dpi: int = 300
+    maps: Sequence[AttributionMap],
+    look: dict[str, Any],
+    *,
+    with_picture: bool,
+    width: str = "88mm",
+    dpi: int = 300,
+    labels: Sequence[str] = (),
 ) -> tuple[FigureSpec, dict[str, FinishedCell]]:
     """A specification and its finished cells: the picture, and the maps beside it, four in a row at most."""
     unknown = [name for name in look if name not in LOOKS]
@@ -185,8 +191,8 @@ def _cells(
     shared = {"image": image, "model": origin.model_source, "fit": origin.mode, "precision": origin.precision, **look}
     shared = {name: list(value) if isinstance(value, tuple) else value for name, value in shared.items()}
     entries: list[tuple[dict[str, Any], AttributionMap | None]] = [({"show": "picture"}, None)] if with_picture else []
-    for one in maps:
-        entry = {"method": one.key or one.method, "label": title_of(one)}
+    for number, one in enumerate(maps):
+        entry = {"method": one.key or one.method, "label": labels[number] if labels else title_of(one)}
         if one.method == "fused":
             entry.update({name: one.params[name] for name in ("weights", "normalisation") if name in one.params})
         if isinstance(one.target, int | np.integer | tuple):
@@ -263,6 +269,15 @@ def save(shown_thing: Any, path: Any, *, width: str, dpi: int, anonymous: bool, 
     spec, cells, scene = figure(shown_thing, width=width, dpi=dpi, **look)
     told = make_recipe(spec, cells, scene, anonymous=anonymous, folder=Path()) if recipe else None
     return write_result(out, kind.write(scene, spec.dpi, told))
+
+
+def example_of_two_targets(maps: Sequence[AttributionMap]) -> bytes:
+    """A PNG for the documentation: the picture, and one method's maps of two classes, which stand above them."""
+    from vitinspect.figures.write_raster import encode, render
+
+    words = [target_words(one.target, origin_of(one).labels) or "any class" for one in maps]
+    spec, cells = _cells(maps, {}, with_picture=True, width="132mm", labels=words)
+    return encode(render(compose(spec, cells), SCREEN_DPI), "png", SCREEN_DPI)
 
 
 # --- on screen ------------------------------------------------------------------------------------------------------
