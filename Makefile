@@ -1,11 +1,14 @@
 # Everything these need, they set up by themselves in .venv: see scripts/set_up.py.
 PYTHON ?= python3
 
-.PHONY: run test test-fast lint install mutants
+.PHONY: run test test-fast lint install mutants docs coverage
 
 # The window on the bundled gallery; where there is no display, the same job off screen.
 run:
 	@$(PYTHON) scripts/bootstrap.py run $(ARGS)
+
+# `make run CPU=1` on a machine without a GPU: the set-up leaves out NVIDIA's libraries, some 3 GB.
+export CPU
 
 # The whole test suite; `make test ARGS="tests/models -x"` for a part of it.
 test:
@@ -27,3 +30,11 @@ mutants:
 # Only the set-up: afterwards .venv/bin/vitinspect is there.
 install:
 	@$(PYTHON) scripts/bootstrap.py install
+
+# The documentation as a site in vitinspect-output/site; `make docs ARGS="--pictures none"` is faster.
+docs:
+	@$(PYTHON) scripts/bootstrap.py docs $(ARGS)
+
+# Which lines the tests do not reach; `make coverage ARGS=tests/scores` for a part of them.
+coverage:
+	@$(PYTHON) scripts/bootstrap.py coverage $(ARGS)

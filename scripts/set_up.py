@@ -245,9 +245,37 @@ def apt_install(packages: list[str]) -> str | None:
 # --- pip ----------------------------------------------------------------------------------------------------
 
 
+def wants_cpu_only() -> bool:
+    """``make run CPU=1``: torch without NVIDIA's libraries."""
+    return os.environ.get("CPU", "").strip() not in ("", "0", "no", "false")
+
+
+def cpu_commands(python: Path, target: str) -> list[list[str]]:
+    """pip takes torch from one index, whose build for Linux brings NVIDIA's libraries along; uv knows where torch's own
+    builds for processors are."""
+    return [
+        [str(python), "-m", "pip", "install", "-q", "uv"],
+        [str(python), "-m", "uv", "pip", "install", "--python", str(python), "--torch-backend", "cpu", "-e", target],
+    ]
+
+
+def install_cpu_only(environment: Path, target: str) -> None:
+    say("Installing the dependencies for the processor alone (CPU=1): about 400 MB to download.")
+    for command in cpu_commands(python_of(environment), target):
+        done = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise SetUpError(
+                "The set-up without NVIDIA's libraries did not work (the words above say why). It needs a network that "
+                "reaches PyTorch's own builds; without CPU=1 the standard ones are taken."
+            )
+
+
 def install(environment: Path, extras: set[str]) -> None:
     """``pip install -e`` with what pip says about it made readable."""
     target = str(ROOT) + (f"[{','.join(sorted(extras))}]" if extras else "")
+    if wants_cpu_only() and not succeeds([str(python_of(environment)), "-c", "import torch"]):
+        install_cpu_only(environment, target)
+        return
     command = [str(python_of(environment)), "-m", "pip", "install", "--editable", target]
     announce(environment)
     variables = clean_environment()
@@ -403,12 +431,15 @@ def fast_tests() -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="bootstrap.py", description="Set up vitinspect in .venv and start it.")
-    parser.add_argument("command", choices=["run", "test", "test-fast", "lint", "install", "mutants"])
+    parser.add_argument(
+        "command", choices=["run", "test", "test-fast", "lint", "install", "mutants", "docs", "coverage"]
+    )
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to what is started")
     chosen = parser.parse_args(arguments)
-    developing = chosen.command in ("test", "test-fast", "lint", "mutants")
+    developing = chosen.command in ("test", "test-fast", "lint", "mutants", "docs", "coverage")
+    testing = chosen.command in ("test", "mutants", "coverage")
     try:
-        python = str(provide({"test"} if developing else set(), testing=chosen.command in ("test", "mutants")))
+        python = str(provide({"test"} if developing else set(), testing=testing))
     except SetUpError as error:
         print(f"vitinspect: {error}", file=sys.stderr)
         return 1
@@ -423,6 +454,14 @@ def main(arguments: Sequence[str]) -> int:
         start([python, "-m", "pytest", *parallel(chosen.rest), *fast_tests(), *chosen.rest])
     if chosen.command == "mutants":
         start([python, "-m", "scripts.mutants", *chosen.rest])
+    if chosen.command == "docs":
+        start([python, "scripts/docs_site.py", *chosen.rest])
+    if chosen.command == "coverage":
+        # Slower than the tests alone, since each line is counted: a number to look at, and no bar to jump over.
+        counted = [python, "-m", "coverage", "run", "--source=vitinspect", "-m", "pytest", "-q", *chosen.rest]
+        code = subprocess.run(counted, cwd=ROOT, env=clean_environment()).returncode
+        start([python, "-m", "coverage", "report", "--skip-covered", "--sort=cover"]) if code == 0 else None
+        return code
     if chosen.command == "lint":
         for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
             say(f"$ {' '.join(check)}")

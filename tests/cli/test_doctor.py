@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitinspect.cli import doctor
+from vitinspect.cli import doctor, main
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = dict.fromkeys(doctor.PACKAGES, "99.0")
@@ -101,3 +101,17 @@ def test_an_nvidia_gpu_that_torch_cannot_use_is_explained(monkeypatch: pytest.Mo
     hidden = doctor.unused_gpu(["NVIDIA H100"], "2.9", "13.0")
     assert hidden is not None
     assert "CUDA_VISIBLE_DEVICES hides it" in hidden
+
+
+def test_the_report_is_text_to_be_copied_without_the_home_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("VITINSPECT_HOME", str(tmp_path / "own"))
+    assert main(["doctor", "--report"]) in (0, 1)
+    text = capsys.readouterr().out
+    assert text.startswith("```\n")
+    assert text.rstrip().endswith("```")
+    assert str(tmp_path) not in text
+    assert "~/own" in text
+    assert "plug-ins" in text

@@ -355,3 +355,37 @@ def test_each_command_of_the_makefile_goes_through_the_set_up(checkout: Path, ta
     plain = {name: value for name, value in plain.items() if not name.startswith("MAKE")}
     done = subprocess.run(["make", "-n", target], cwd=checkout, capture_output=True, text=True, check=True, env=plain)
     assert done.stdout.strip() == f"python3 scripts/bootstrap.py {target}"
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("1", True), ("", False), ("0", False), ("yes", True)])
+def test_a_machine_without_a_gpu_is_spared_its_libraries_when_the_user_says_so(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, wanted: bool
+) -> None:
+    monkeypatch.setenv("CPU", given)
+    monkeypatch.setattr(set_up, "succeeds", lambda command: False)
+    started: list[list[str]] = []
+
+    def run(command: list[str], **more: Any) -> Any:
+        started.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(set_up.subprocess, "run", run)
+    monkeypatch.setattr(set_up, "run_and_condense", lambda command, variables: started.append(command) or 0)
+    monkeypatch.setattr(set_up, "announce", lambda environment: None)
+    set_up.install(tmp_path, {"test"})
+    last = started[-1]
+    assert ("--torch-backend" in last) is wanted
+    assert any(word.endswith("[test]") for word in last)
+
+
+def test_a_network_without_torchs_own_builds_is_said_in_a_sentence(
+    set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failed = subprocess.CompletedProcess([], 1)
+    monkeypatch.setattr(set_up.subprocess, "run", lambda command, **more: failed)
+    with pytest.raises(set_up.SetUpError, match="without CPU=1 the standard ones are taken"):
+        set_up.install_cpu_only(tmp_path, "here")
+
+
+def test_the_makefile_hands_the_wish_on(checkout: Path) -> None:
+    assert "\nexport CPU\n" in (checkout / "Makefile").read_text("utf-8")

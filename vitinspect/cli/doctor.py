@@ -34,7 +34,9 @@ BROKEN_PYSIDE = ("6.11.0", "6.11.1", "6.12.0")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There is nothing to choose."""
+    parser.add_argument(
+        "--report", action="store_true", help="print it as text for a bug report, without the names of your folders"
+    )
 
 
 class Examination:
@@ -54,8 +56,11 @@ class Examination:
 
 def run(arguments: argparse.Namespace) -> int:
     examination = Examination()
-    for look in (program, packages, torch_and_device, qt, folders, resources):
+    for look in (program, packages, torch_and_device, qt, folders, resources, plug_ins):
         look(examination)
+    if arguments.report:
+        print(report(examination))
+        return 1 if examination.problems else 0
     print("\n".join(table(examination.rows)))
     print()
     if not examination.problems:
@@ -64,6 +69,35 @@ def run(arguments: argparse.Namespace) -> int:
     for sentence in examination.problems:
         print(f"! {sentence}")
     return 1
+
+
+def report(examination: Examination) -> str:
+    """Markdown to be copied: the home folder is ``~``, and the user's name stands nowhere."""
+    lines = [
+        "```",
+        *table(examination.rows),
+        "",
+        *(f"! {one}" for one in examination.problems or ["Nothing is wrong."]),
+    ]
+    if not examination.problems:
+        lines[-1] = "Nothing is wrong."
+    text = "\n".join([*lines, "```"])
+    home = os.path.expanduser("~")
+    if len(home) > 1:
+        text = text.replace(home, "~")
+    return text
+
+
+def plug_ins(examination: Examination) -> None:
+    """Those that were named or are installed, and those that are left out."""
+    from vitinspect.explainers.registry import methods
+    from vitinspect.plugins import plugins
+
+    brought = sorted({info.plugin for info in methods() if info.plugin})
+    plugins.model_names()
+    examination.note("plug-ins", ", ".join(brought) or "none")
+    for broken in plugins.broken:
+        examination.wrong(str(broken))
 
 
 def program(examination: Examination) -> None:

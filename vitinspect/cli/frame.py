@@ -31,35 +31,72 @@ class Verb:
     summary: str
 
 
-VERBS = (
-    Verb("explain", "vitinspect.cli.explain", "write heat maps of pictures: overlays and raw values"),
-    Verb("predict", "vitinspect.cli.predict", "print the most probable classes of pictures"),
-    Verb("evaluate", "vitinspect.cli.evaluate", "score methods on a folder of pictures, with or without masks"),
-    Verb(
-        "table", "vitinspect.cli.table", "put runs of evaluate into one table for a paper: LaTeX, Markdown, HTML, CSV"
+GROUPS = (
+    (
+        "Maps of pictures",
+        (
+            Verb("explain", "vitinspect.cli.explain", "write heat maps of pictures: overlays and raw values"),
+            Verb("predict", "vitinspect.cli.predict", "print the most probable classes of pictures"),
+            Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
+        ),
     ),
-    Verb("export", "vitinspect.cli.export", "write layers of many pictures as files that a pattern names"),
-    Verb("report", "vitinspect.cli.report", "write one HTML file with the pictures of a folder or of a run"),
-    Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
-    Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
-    Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
-    Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
-    Verb("agree", "vitinspect.cli.agree", "see how well people's masks agree, and make one mask out of them"),
-    Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
-    Verb(
-        "rank",
-        "vitinspect.cli.rank",
-        "find the fusion that fits people's masks best, and what that is worth",
+    (
+        "Scores",
+        (
+            Verb("evaluate", "vitinspect.cli.evaluate", "score methods on a folder of pictures, with or without masks"),
+            Verb(
+                "table",
+                "vitinspect.cli.table",
+                "put runs into one table for a paper: LaTeX, Markdown, HTML, CSV",
+            ),
+            Verb("rank", "vitinspect.cli.rank", "find the fusion that fits people's masks best, and its worth"),
+        ),
     ),
-    Verb("probe", "vitinspect.cli.probe", "train a linear head on a backbone with your pictures"),
-    Verb("graph", "vitinspect.cli.graph", "write the attention network of a picture as a graph file"),
-    Verb("models", "vitinspect.cli.models", "search the models that can be named"),
-    Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),
-    Verb("gallery", "vitinspect.cli.gallery", "generate scenes of the bundled world with exact masks"),
-    Verb("accuracy", "vitinspect.cli.accuracy", "measure the bundled model on fresh scenes"),
-    Verb("demo", "vitinspect.cli.demo", "show the bundled gallery, in a window or off screen"),
-    Verb("doctor", "vitinspect.cli.doctor", "look for what is wrong with this installation"),
+    (
+        "Masks of people",
+        (
+            Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
+            Verb("agree", "vitinspect.cli.agree", "see how well people's masks agree, and make one mask out of them"),
+            Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
+        ),
+    ),
+    (
+        "Figures and files",
+        (
+            Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
+            Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
+            Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
+            Verb("export", "vitinspect.cli.export", "write layers of many pictures as files that a pattern names"),
+            Verb("report", "vitinspect.cli.report", "write one HTML file with the pictures of a folder or of a run"),
+        ),
+    ),
+    (
+        "Models and methods",
+        (
+            Verb("models", "vitinspect.cli.models", "search the models that can be named"),
+            Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),
+            Verb("probe", "vitinspect.cli.probe", "train a linear head on a backbone with your pictures"),
+        ),
+    ),
+    (
+        "The bundled world",
+        (
+            Verb("demo", "vitinspect.cli.demo", "show the bundled gallery, in a window or off screen"),
+            Verb("gallery", "vitinspect.cli.gallery", "generate scenes of the bundled world with exact masks"),
+            Verb("accuracy", "vitinspect.cli.accuracy", "measure the bundled model on fresh scenes"),
+        ),
+    ),
+    (
+        "This installation",
+        (
+            Verb("doctor", "vitinspect.cli.doctor", "look for what is wrong with this installation"),
+            Verb("desktop", "vitinspect.cli.desktop", "put vitinspect into the menu of a Linux desktop"),
+            Verb("completion", "vitinspect.cli.completion", "print what completes commands in bash, zsh or fish"),
+        ),
+    ),
 )
+"""The verbs by what somebody wants to do, in the order in which help shows them."""
+VERBS = tuple(verb for _, verbs in GROUPS for verb in verbs)
 WINDOW = Verb("", "vitinspect.cli.window", "open the window")
 
 
@@ -154,13 +191,20 @@ def dispatch(arguments: Sequence[str]) -> int:
     first = next((i for i, word in enumerate(arguments) if not word.startswith("-")), None)
     leading = list(arguments[:first])
     if first is not None and arguments[first] in names and set(leading) <= {"--debug"}:
-        verb = names[arguments[first]]
-        rest = [*leading, *arguments[first + 1 :]]
-        parser = Parser(prog=f"vitinspect {verb.name}", description=verb.summary[0].upper() + verb.summary[1:])
+        verb, rest = names[arguments[first]], [*leading, *arguments[first + 1 :]]
     else:
         verb, rest = WINDOW, list(arguments)
         if first is not None:
             refuse_misspelt_verb(arguments[first], list(names))
+    parser = parser_of(verb)
+    return int(importlib.import_module(verb.module).run(parser.parse_args(rest)))
+
+
+def parser_of(verb: Verb) -> Parser:
+    """The parser of a command, or of the window."""
+    if verb.name:
+        parser = Parser(prog=f"vitinspect {verb.name}", description=verb.summary[0].upper() + verb.summary[1:])
+    else:
         parser = Parser(
             prog="vitinspect",
             usage="vitinspect [FOLDER] [options]\n       vitinspect COMMAND [options]",
@@ -169,13 +213,12 @@ def dispatch(arguments: Sequence[str]) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.add_argument("--version", action="version", version=f"vitinspect {__version__}")
-    module = importlib.import_module(verb.module)
-    module.add_arguments(parser)
+    importlib.import_module(verb.module).add_arguments(parser)
     parser.add_argument(
         "--plugin", metavar="FILE", help="add the methods and models of a file of Python; it may be given several times"
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return int(module.run(parser.parse_args(rest)))
+    return parser
 
 
 def with_plugins(arguments: Sequence[str]) -> list[str]:
@@ -212,7 +255,8 @@ def refuse_misspelt_verb(word: str, names: list[str]) -> None:
 
 def overview() -> str:
     width = max(len(verb.name) for verb in VERBS)
-    lines = ["commands:"]
-    lines += [f"  {verb.name:<{width}}  {verb.summary}" for verb in VERBS]
-    lines += ["", "`vitinspect COMMAND --help` shows the options of a command."]
+    lines: list[str] = []
+    for title, verbs in GROUPS:
+        lines += [f"{title}:", *(f"  {verb.name:<{width}}  {verb.summary}" for verb in verbs), ""]
+    lines += ["`vitinspect COMMAND --help` shows the options of a command."]
     return "\n".join(lines)

@@ -1,0 +1,125 @@
+"""The menu entry and the icon of a Linux desktop, for one user. Standard library only.
+
+What is written is listed in ``FILES`` and nothing else is touched; ``remove`` takes away only what ``install`` wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from vitinspect.errors import DataError
+from vitinspect.resources import resources_folder
+
+ENTRY, ICON = "applications/vitinspect.desktop", "icons/hicolor/scalable/apps/vitinspect.svg"
+FILES = (ENTRY, ICON)
+"""Below the folder for data of programs, see ``data_home``."""
+MARK = "X-Vitinspect=1"
+"""Stands in the entry, by which it is known as ours."""
+_TYPES = ("inode/directory", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp", "image/gif")
+
+
+def data_home(variables: Mapping[str, str] = os.environ) -> Path:
+    """Where the desktop looks for what one user installed."""
+    given = variables.get("XDG_DATA_HOME", "")
+    # The specification says that a relative path is to be ignored.
+    return (
+        Path(given) if given and os.path.isabs(given) else Path(variables.get("HOME") or Path.home()) / ".local/share"
+    )
+
+
+def program() -> list[str]:
+    """How this vitinspect is started: its own script where there is one beside the Python, else the module."""
+    script = Path(sys.executable).with_name("vitinspect")
+    return [str(script)] if script.is_file() else [sys.executable, "-m", "vitinspect"]
+
+
+def quoted(word: str) -> str:
+    """A word of a command as the entry's ``Exec`` has it: the specification's quotes, and ``%`` doubled."""
+    plain = word.replace("%", "%%")
+    if plain and not set(plain) & set(" \t\n\"'\\><~|&;$*?#()`"):
+        return plain
+    for sign in ("\\", '"', "`", "$"):
+        plain = plain.replace(sign, "\\" + sign)
+    return f'"{plain}"'.replace("\\", "\\\\")
+
+
+def entry(command: list[str]) -> str:
+    return "\n".join(
+        (
+            "[Desktop Entry]",
+            "Type=Application",
+            "Version=1.5",
+            "Name=vitinspect",
+            "GenericName=Inspector of Vision Transformers",
+            "Comment=See where a Vision Transformer looks, and whether that can be trusted",
+            f"Exec={' '.join(map(quoted, command))} %f",
+            "Icon=vitinspect",
+            "Terminal=false",
+            "Categories=Science;Graphics;",
+            "Keywords=attention;saliency;heat map;explainability;",
+            f"MimeType={';'.join(_TYPES)};",
+            "StartupWMClass=vitinspect",
+            MARK,
+            "",
+        )
+    )
+
+
+def install(command: list[str] | None = None, home: Path | None = None) -> list[Path]:
+    """Write the entry and the icon; their paths."""
+    home = home or data_home()
+    target = home / ENTRY
+    if target.exists() and not is_ours(target):
+        raise DataError(f"{target} is there already and was not written by vitinspect; it is left alone.")
+    contents = {
+        ENTRY: entry(command or program()).encode("utf-8", "surrogateescape"),
+        ICON: (resources_folder() / "icons" / "vitinspect.svg").read_bytes(),
+    }
+    written = []
+    for name, data in contents.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        written.append(path)
+    refresh(home)
+    return written
+
+
+def remove(home: Path | None = None) -> list[Path]:
+    """Take away what ``install`` wrote; the paths that are gone."""
+    home = home or data_home()
+    target = home / ENTRY
+    if not target.exists():
+        return []
+    if not is_ours(target):
+        raise DataError(f"{target} was not written by vitinspect; it is left alone.")
+    gone = []
+    for name in FILES:
+        path = home / name
+        if path.is_file():
+            path.unlink()
+            gone.append(path)
+    refresh(home)
+    return gone
+
+
+def is_ours(path: Path) -> bool:
+    try:
+        return MARK in path.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+
+
+def refresh(home: Path) -> None:
+    """Tell the desktop, where it has the programs for that; without them it looks by itself at the next login."""
+    for command in (
+        ["update-desktop-database", "-q", str(home / "applications")],
+        ["gtk-update-icon-cache", "-q", "-t", "-f", str(home / "icons" / "hicolor")],
+    ):
+        if shutil.which(command[0]):
+            subprocess.run(command, capture_output=True, check=False)
