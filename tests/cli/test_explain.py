@@ -325,3 +325,16 @@ def test_several_targets_have_files_of_their_own(here: Path, scenes: list[Path],
         assert read_metadata(path)["target"]["index"] == index
     assert main([*command, "--target", str(best[1]), "--target", model.labels[best[2]], "--out", "named"]) == 0
     assert len([name for name in names(here / "named") if name.endswith("npz")]) == 2 + 1
+
+
+def test_a_large_picture_is_explained_in_tiles(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    Image.fromarray(rng.integers(0, 256, (300, 460, 3), dtype=np.uint8)).save(tmp_path / "wide.png")
+    command = ["explain", tmp_path / "wide.png", "--methods", "gradcam", "--tiles", "--out", tmp_path / "out"]
+    assert main([str(word) for word in command]) == 0
+    said = capsys.readouterr().err
+    assert "6 tiles of 224 x 224 pixels" in said
+    with np.load(tmp_path / "out" / "wide.gradcam.npz") as found:
+        assert found["values"].shape == (300 // 16, 460 // 16)
+    with Image.open(tmp_path / "out" / "wide.gradcam.png") as painted:
+        assert painted.size == (460, 300)

@@ -106,6 +106,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "reciprocam and occlusion, may be lost (default: float32)",
     )
     add_mode_option(parser)
+    tiles = parser.add_argument_group("pictures much larger than the model's input")
+    tiles.add_argument(
+        "--tiles",
+        action="store_true",
+        help="explain the picture in overlapping tiles at full size, all for one target, and merge the maps; memory "
+        "holds the picture and a few tiles",
+    )
+    tiles.add_argument(
+        "--tile-scale",
+        type=above_zero,
+        default=1.0,
+        metavar="X",
+        help="pixels of the input for each of the picture; 0.5 halves the picture first (default: 1)",
+    )
+    tiles.add_argument(
+        "--tile-overlap", type=fraction, default=0.25, metavar="0..1", help="share of a tile's side (default: 0.25)"
+    )
     add_text_options(parser, contrasts=True)
     add_model_options(parser)
     look = parser.add_argument_group("how the overlay looks")
@@ -220,6 +237,17 @@ def check_methods(model: ViT, methods: Sequence[Method]) -> None:
             raise MethodNotApplicable(method.key, reason)
 
 
+def above_zero(text: str) -> float:
+    """A type for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return value
+
+
 class progress_over:  # noqa: N801 - used like a function
     """Progress in pictures where there are many, and in percent where there is one."""
 
@@ -254,6 +282,21 @@ def explain_one(
 ) -> Explanation:
     from vitinspect.explainers.engine import explain
 
+    if arguments.tiles:
+        from vitinspect.cli.frame import complain
+        from vitinspect.explainers.tiled import explain_tiled
+
+        return explain_tiled(
+            model,
+            picture,
+            methods,
+            target,
+            arguments.precision,
+            scale=arguments.tile_scale,
+            overlap=arguments.tile_overlap,
+            progress=lambda done, total: progress.within(position, done, total),
+            told=complain,
+        )
     return explain(
         model,
         picture,

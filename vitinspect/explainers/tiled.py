@@ -1,0 +1,223 @@
+"""Maps of pictures much larger than the model's input: in overlapping tiles at full size, merged into one map.
+
+Every tile explains the same target. Maps are merged on a grid of patches over the whole picture, each tile weighted by
+a window that falls off towards its edges, so that no seams show. In memory are the picture, so many tiles as a batch
+has, and two numbers for each patch and method; nothing grows with the number of tiles but the grid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitinspect.errors import ImageError, ParameterError
+from vitinspect.explainers.engine import Explanation, choose_methods, explain_batch
+from vitinspect.models.placement import Placement
+from vitinspect.models.preprocess import prepare
+from vitinspect.progress import CancelToken, Progress, check
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from vitinspect.models.vit import ViT
+
+OVERLAP = 0.25
+BATCH = 4
+MOST_TILES = 20_000
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Where tiles lie on a picture: on a grid of patches, at a scale."""
+
+    picture: tuple[int, int]
+    """(height, width) of the picture."""
+    grid: tuple[int, int]
+    """Rows and columns of patches over the picture."""
+    tile: tuple[int, int]
+    """Rows and columns of patches of a tile."""
+    cell: tuple[float, float]
+    """Height and width of a patch in pixels of the picture."""
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    """The first row and column of patches of each tile."""
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((row, column) for row in self.rows for column in self.columns)
+
+    @property
+    def start(self) -> tuple[float, float]:
+        """Top and left of the grid: what is less than a patch is left out evenly at both sides."""
+        top, left = (
+            float(math.floor(max(0.0, side - n * cell) / 2))
+            for side, n, cell in zip(self.picture, self.grid, self.cell, strict=True)
+        )
+        return top, left
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of a tile on the picture."""
+        top, left = (s + at * c for s, at, c in zip(self.start, (row, column), self.cell, strict=True))
+        return left, top, left + self.tile[1] * self.cell[1], top + self.tile[0] * self.cell[0]
+
+    @property
+    def words(self) -> str:
+        """What was done, for people."""
+        height, width = (round(n * cell) for n, cell in zip(self.tile, self.cell, strict=True))
+        return (
+            f"{len(self)} tiles of {width} x {height} pixels of the picture, {self.grid[0]} x {self.grid[1]} patches in"
+            " all"
+        )
+
+
+def tiling(
+    picture: tuple[int, int], input_size: tuple[int, int], patch: tuple[int, int], scale: float, overlap: float
+) -> Tiling:
+    """The tiles of a picture of this height and width. ``scale`` is the pixels of the input for each of the picture; it
+    is raised where the picture is smaller than a tile."""
+    if not (math.isfinite(scale) and scale > 0):
+        raise ParameterError(f"The scale of tiles must be above 0, not {scale!r}.")
+    if not 0 <= overlap <= 0.9:
+        raise ParameterError(f"The overlap of tiles must lie between 0 and 0.9, not {overlap!r}.")
+    scale = max(scale, *(n / side for n, side in zip(input_size, picture, strict=True)))
+    cell = (patch[0] / scale, patch[1] / scale)
+    tile = (input_size[0] // patch[0], input_size[1] // patch[1])
+    # The smallest excess over a whole number is a rounding of the division.
+    grid = tuple(max(t, math.floor(side / c + 1e-9)) for t, side, c in zip(tile, picture, cell, strict=True))
+    starts = tuple(_starts(n, t, overlap) for n, t in zip(grid, tile, strict=True))
+    made = Tiling(picture, (grid[0], grid[1]), tile, cell, *starts)
+    if len(made) > MOST_TILES:
+        raise ParameterError(
+            f"{len(made)} tiles are more than {MOST_TILES}: take a smaller scale or a smaller overlap."
+        )
+    return made
+
+
+def _starts(cells: int, tile: int, overlap: float) -> tuple[int, ...]:
+    """Evenly over the axis, with at least this overlap, the last one at the end."""
+    if cells <= tile:
+        return (0,)
+    step = max(1, math.floor(tile * (1 - overlap)))
+    count = math.ceil((cells - tile) / step) + 1
+    return tuple(round(i * (cells - tile) / (count - 1)) for i in range(count))
+
+
+def window(tile: tuple[int, int]) -> np.ndarray:
+    """(rows, columns): how much each patch of a tile counts; it falls linearly from the middle to the edges."""
+    down, across = (np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) for n in tile)
+    return np.outer(down, across)
+
+
+def explain_tiled(
+    model: ViT,
+    image: Any,
+    methods: Any,
+    target: Any = None,
+    precision: str = "float32",
+    *,
+    scale: float = 1.0,
+    overlap: float = OVERLAP,
+    batch: int = BATCH,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
+    told: Callable[[str], None] | None = None,
+) -> Explanation:
+    """Explain a large picture in tiles, and merge the maps into one over the whole picture.
+
+    ``scale`` 1 shows the model the picture's own pixels; 0.5 halves them first. Tiles overlap by at least ``overlap``
+    of their side. ``target`` is the same for all; without one it is what the model predicts for the whole picture, made
+    small. Maps of pixels are averaged over patches. A method whose map has a sum of its own, such as a rollout, is
+    comparable within a tile only. ``told`` gets a sentence on the tiles before they are computed.
+    """
+    picture = _opened(image)
+    if batch < 1:
+        raise ParameterError(f"A batch has 1 tile or more, not {batch}.")
+    chosen = choose_methods(methods)
+    lay = tiling((picture.height, picture.width), model.input_size, model.patch_size, scale, overlap)
+    if told is not None:
+        told(f"{lay.words}; {min(batch, len(lay))} at a time.")
+    whole = prepare(picture, model.preprocessing, "squash").tensor
+    outputs = model.logits(whole[None])
+    if target is None and model.has_classifier:
+        target = model.predicted(outputs)[0]
+    weights = window(lay.tile)
+    total = np.zeros(lay.grid)
+    sums = {method.key: np.zeros(lay.grid) for method in chosen}
+    first: Explanation | None = None
+    places = list(lay)
+    for start in range(0, len(places), batch):
+        check(cancel)
+        part = places[start : start + batch]
+        tensors = [_tile(picture, lay.box(*place), model) for place in part]
+        found = explain_batch(model, tensors, chosen, [target] * len(part), precision, cancel=cancel)
+        for (row, column), one in zip(part, found, strict=True):
+            first = first or one
+            where = (slice(row, row + lay.tile[0]), slice(column, column + lay.tile[1]))
+            total[where] += weights
+            for key, attribution in one.items():
+                sums[key][where] += weights * _on_patches(attribution.values, lay.tile)
+        if progress is not None:
+            progress(start + len(part), len(places))
+    assert first is not None
+    size = (lay.grid[0] * model.patch_size[0], lay.grid[1] * model.patch_size[1])
+    top, left = lay.start
+    box = (left, top, left + lay.grid[1] * lay.cell[1], top + lay.grid[0] * lay.cell[0])
+    maps = {}
+    for key, summed in sums.items():
+        like = first.maps[key]
+        maps[key] = replace(like, values=(summed / total).astype(like.values.dtype), resolution="patch", origin=None)
+    return replace(
+        first,
+        maps=maps,
+        logits=outputs[0].float().cpu().numpy(),
+        placement=Placement(size, lay.picture, box),
+    )
+
+
+def _opened(image: Any) -> Image.Image:
+    from PIL import Image as Pillow
+
+    from vitinspect.images import open_image
+
+    if isinstance(image, Pillow.Image):
+        return image if image.mode == "RGB" else image.convert("RGB")
+    array = np.asarray(image) if hasattr(image, "__array__") else None
+    if array is not None:
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+            raise ImageError("Tiles are cut from a picture: a path, a PIL image or an HxWx3 uint8 array.")
+        return Pillow.fromarray(np.ascontiguousarray(array))
+    return open_image(image)
+
+
+def _tile(picture: Image.Image, box: tuple[float, float, float, float], model: ViT) -> Any:
+    """A part of the picture as the model wants it. At scale 1 on whole pixels nothing is resampled."""
+    from PIL import Image as Pillow
+
+    height, width = model.input_size
+    left, top, right, bottom = (round(edge) for edge in box)
+    if (right - left, bottom - top) == (width, height):
+        part = picture.crop((left, top, right, bottom))
+    else:
+        part = picture.resize((width, height), Pillow.Resampling.BICUBIC, box=_inside(box, picture))
+    return prepare(part, model.preprocessing, "squash").tensor
+
+
+def _inside(box: tuple[float, float, float, float], picture: Image.Image) -> tuple[float, float, float, float]:
+    left, top, right, bottom = box
+    return max(left, 0.0), max(top, 0.0), min(right, float(picture.width)), min(bottom, float(picture.height))
+
+
+def _on_patches(values: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    """A map on the tile's patches; one of pixels is averaged over each."""
+    if values.shape == tile:
+        return values
+    rows, columns = tile
+    height, width = values.shape[0] // rows, values.shape[1] // columns
+    cut = values[: rows * height, : columns * width]
+    return cut.reshape(rows, height, columns, width).mean((1, 3))
