@@ -4,8 +4,11 @@ Loading a shared library holds Python's lock for as long as the system needs to 
 during which no window could paint. The libraries are therefore opened before, by a call that gives the lock away;
 ``import torch`` then finds them in memory.
 
-The system opens one library at a time. An import in another thread that wants one of its own would wait for torch's
-with Python's lock in its hand; what the other threads need at the start is therefore imported before.
+The system opens one library at a time, and whoever needs its list of libraries meanwhile waits, with Python's lock in
+its hand. Two things do. An import in another thread may want a library of its own: what the other threads need at the
+start is therefore imported before. And numpy asks, at an operation on a large intermediate result, whose code called
+it, to see whether it may write into that result; it remembers the answers for each thread, so that each thread asks
+once before (``know_callers``). The largest libraries are opened one after the other.
 """
 
 from __future__ import annotations
@@ -23,17 +26,31 @@ from pathlib import Path
 from vitinspect.progress import CancelToken
 
 # As torch itself links them, so that each finds what it needs already open.
-_LIBRARIES = {
-    "torch": ("lib/libc10.so", "lib/libtorch_cpu.so", "lib/libtorch.so", "lib/libtorch_python.so"),
-    "triton": ("_C/libtriton.so",),
-}
+_LIBRARIES = (
+    ("torch", "lib/libc10.so"),
+    ("torch", "lib/libtorch_cpu.so"),
+    ("nvidia", "*/lib/libnvJitLink.so.*"),
+    ("nvidia", "*/lib/libcublasLt.so.*"),
+    ("torch", "lib/libtorch_cuda.so"),
+    ("torch", "lib/libtorch.so"),
+    ("torch", "lib/libtorch_python.so"),
+    ("triton", "_C/libtriton.so"),
+)
 _RTLD_NOW = 2
 _BEFORE = ("numpy", "PIL.Image", "PIL.ImageDraw", "PIL.ImageFont", "PIL.ImageCms", "vitinspect.images")
 """What pictures and thumbnails are made with."""
 _MODULES = ("torch", "timm", "vitinspect.models.sources", "vitinspect.explainers.engine")
 
 
-def import_torch(progress: Callable[[int, int], None] | None = None, cancel: CancelToken | None = None) -> None:
+Everywhere = Callable[[Callable[[], None]], None]
+"""Calls a function in each thread that computes with numpy."""
+
+
+def import_torch(
+    progress: Callable[[int, int], None] | None = None,
+    cancel: CancelToken | None = None,
+    everywhere: Everywhere | None = None,
+) -> None:
     """``import torch`` and timm; a second call costs nothing."""
     if "vitinspect.explainers.engine" in sys.modules:
         return
@@ -41,6 +58,8 @@ def import_torch(progress: Callable[[int, int], None] | None = None, cancel: Can
         for name in _BEFORE:
             importlib.import_module(name)
         sys.modules["PIL.Image"].init()  # the plug-ins of all formats
+        if everywhere is not None:
+            everywhere(know_callers)
         _open_libraries(cancel)
     with _no_collecting():
         for name in _MODULES:
@@ -64,13 +83,32 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
+def know_callers() -> None:
+    """Let numpy find out, in this thread, who calls its operations, while nothing keeps it waiting."""
+    import numpy as np
+
+    large = np.ones(1 << 16)  # half a megabyte; below a quarter, numpy does not ask
+    whole = np.ones(1 << 16, np.int64)
+    # An intermediate result on the left, and on the right, of each operation.
+    (large + large) + large, (large + large) - large, (large + large) * large, (large + large) / large
+    large + (large + large), large * (large + large), large - (large + large), large / (large + large)
+    (large + large) // large, (large + large) % large, (large + large) ** 2, -(large + large), abs(large + large)
+    (
+        (whole + whole) & whole,
+        (whole + whole) | whole,
+        (whole + whole) ^ whole,
+        (whole + whole) << 1,
+        (whole + whole) >> 1,
+    )
+
+
 def _open_libraries(cancel: CancelToken | None) -> None:
-    paths = []
-    for package, libraries in _LIBRARIES.items():
+    paths: list[Path] = []
+    for package, pattern in _LIBRARIES:
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.submodule_search_locations:
             folder = Path(next(iter(spec.submodule_search_locations)))
-            paths += [folder / library for library in libraries]
+            paths += sorted(folder.glob(pattern))
     with contextlib.suppress(OSError, AttributeError):
         # A function called through ctypes runs without Python's lock; ctypes.CDLL itself does not.
         dlopen = ctypes.CDLL(None).dlopen
@@ -78,5 +116,4 @@ def _open_libraries(cancel: CancelToken | None) -> None:
         for path in paths:
             if cancel is not None:
                 cancel.check()
-            if path.exists():
-                dlopen(os.fsencode(path), _RTLD_NOW)
+            dlopen(os.fsencode(path), _RTLD_NOW)

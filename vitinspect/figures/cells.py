@@ -24,7 +24,7 @@ from vitinspect.progress import CancelToken, Progress, check
 
 if TYPE_CHECKING:
     from vitinspect.explainers.registry import Method
-    from vitinspect.models.preprocess import Placement
+    from vitinspect.models.placement import Placement
     from vitinspect.models.vit import ViT
 
 

@@ -12,6 +12,7 @@ from vitinspect.app.compute.model_input import model_of
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.worker import Context
 from vitinspect.app.session.results import ModelCard
+from vitinspect.app.torchload import Everywhere
 from vitinspect.errors import Cancelled, VitInspectError
 from vitinspect.explainers.registry import methods
 from vitinspect.progress import CancelToken
@@ -79,6 +80,7 @@ def load(
     precision: str,
     loader: Loader | None = None,
     beside: Asked | None = None,
+    everywhere: Everywhere | None = None,
 ) -> ModelCard:
     """Load a model, keep it in the thread, and tell what it is. One that cannot be loaded leaves the one before.
 
@@ -86,7 +88,7 @@ def load(
     """
     from vitinspect.app import torchload
 
-    torchload.import_torch(progress, cancel)
+    torchload.import_torch(progress, cancel, everywhere)
     asked = (source, device)
     if asked not in context.models:
         cancel.check()

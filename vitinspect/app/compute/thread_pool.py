@@ -63,6 +63,8 @@ class Background(QObject):
         self._waiting: dict[Lane, deque[Job]] = {lane: deque() for lane in LANES}
         self._running: set[int] = set()
         self._tokens: dict[int, CancelToken] = {}
+        self._everywhere: dict[int, list[Callable[[], None]]] = {}
+        """Thread -> what it is to do before its next job."""
         self._condition = threading.Condition()
         self._stopping = False
         self._finished.connect(self._deliver)
@@ -105,6 +107,26 @@ class Background(QObject):
         if not self._stopping:
             self._posted.emit(call)
 
+    def in_every_thread(self, call: Callable[[], None], timeout: float) -> None:
+        """From another thread: have ``call`` called once in each thread of the pool and in its owner's, and wait until
+        that was done or the time is over."""
+        left = threading.Semaphore(0)
+
+        def called() -> None:
+            try:
+                call()
+            finally:
+                left.release()
+
+        with self._condition:
+            for thread in self._threads:
+                self._everywhere.setdefault(thread.ident or 0, []).append(called)
+            self._condition.notify_all()
+        self.post(called)
+        end = time.monotonic() + timeout
+        for _ in range(len(self._threads) + 1):
+            left.acquire(timeout=max(0.0, end - time.monotonic()))
+
     @property
     def idle(self) -> bool:
         with self._condition:
@@ -131,10 +153,16 @@ class Background(QObject):
         while True:
             with self._condition:
                 self._running.discard(me)
-                while not self._stopping and not any(self._waiting.values()):
+                while not self._stopping and not any(self._waiting.values()) and me not in self._everywhere:
                     self._condition.wait()
                 if self._stopping:
                     return
+                calls = self._everywhere.pop(me, [])
+            for call in calls:
+                call()
+            with self._condition:
+                if self._stopping or not any(self._waiting.values()):
+                    continue
                 job = next(self._waiting[lane] for lane in LANES if self._waiting[lane]).pop()
                 self._running.add(me)
                 self._tokens[me] = job.cancel

@@ -404,7 +404,7 @@ class MaskService(QObject):
         import numpy as np
 
         from vitinspect.figures.overlay import place
-        from vitinspect.models.preprocess import Placement
+        from vitinspect.models.placement import Placement
 
         active = self._results.active_map(self._state.active)
         cut = self._results.cuts.get(active.id) if active is not None else None

@@ -122,6 +122,7 @@ class ModelService(QObject):
                 precision=state.precision,
                 loader=self.loader,
                 beside=self._beside(),
+                everywhere=partial(self._pool.in_every_thread, timeout=2.0),
             ),
             f"Loading {short_source(state.model)}",
         )

@@ -73,7 +73,8 @@ class OverlapService(QObject):
 
     def _follow(self) -> None:
         results, truth = self._results, self._truth()
-        results.update(truth=truth)
+        if truth != results.truth:
+            results.update(truth=truth)
         request = self._request(truth)
         if request is None:
             self._asked = None
@@ -123,7 +124,7 @@ def overlaps_of(request: OverlapRequest, values: Mapping[str, np.ndarray], cance
 
     from vitinspect.evaluation.mask_codings import IGNORED
     from vitinspect.maps import resize
-    from vitinspect.models.preprocess import Placement
+    from vitinspect.models.placement import Placement
     from vitinspect.scores.masks import overlap
 
     placed = request.placed
