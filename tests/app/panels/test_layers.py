@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QToolTip
+from PySide6.QtWidgets import QApplication, QToolTip
 
 from vitinspect import presets
 from vitinspect.app.panels.layer_facts import detail_of, name_of, rows_of
@@ -31,6 +31,7 @@ def several(shown, backend, settle):
 
 
 def rows(panel) -> list:
+    QApplication.processEvents()  # what results changed is followed before the next painting
     return list(panel.list.layers.rows)
 
 

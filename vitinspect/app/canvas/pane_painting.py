@@ -29,9 +29,11 @@ class PanePainter:
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
         self._composed: dict[int, tuple[object, QImage]] = {}
+        self._masks: tuple[object, QImage] | None = None
 
     def clear(self) -> None:
         self._composed.clear()
+        self._masks = None
 
     def keep_first(self, count: int) -> None:
         """Forget the panes behind the first ones."""
@@ -66,10 +68,26 @@ class PanePainter:
                 painter.setClipRect(clip)
                 self._paint_map(painter, shown, pane)
                 painter.restore()
-        canvas.paint_masks(painter, canvas.view, pane.size)
+        if masks:
+            painter.drawImage(0, 0, self._outlines(masks, pane.size, ratio))
         painter.end()
         self._composed[number] = (key, image)
         return image
+
+    def _outlines(self, masks: tuple[object, ...], size: tuple[int, int], ratio: float) -> QImage:
+        """The outlines of the masks, which all panes of a grid share."""
+        canvas = self._canvas
+        key = (masks, size, ratio, canvas.view)
+        if self._masks is None or self._masks[0] != key:
+            wide, high = (max(1, round(side * ratio)) for side in size)
+            image = QImage(wide, high, QImage.Format.Format_ARGB32_Premultiplied)
+            image.setDevicePixelRatio(ratio)
+            image.fill(Qt.GlobalColor.transparent)
+            painter = QPainter(image)
+            canvas.paint_masks(painter, canvas.view, size)
+            painter.end()
+            self._masks = (key, image)
+        return self._masks[1]
 
     def _paint_map(self, painter: QPainter, shown: ShownMap, pane: Pane) -> None:
         canvas = self._canvas

@@ -26,6 +26,7 @@ from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import MethodRow, method_rows
 from vitinspect.app.widgets.method_rows import rows_of as preset_rows
 from vitinspect.app.widgets.properties.choices import CONSENSUS_WAYS
+from vitinspect.app.widgets.soon import Soon
 from vitinspect.errors import DataError
 from vitinspect.explainers.costs import ModelSize
 from vitinspect.explainers.registry import make_method
@@ -48,6 +49,7 @@ class LayersPanel(QFrame):
         self._own: tuple[Preset, ...] | None = None
         self._picker: MethodPicker | None = None
         self._lateness = Lateness(self)
+        self._soon = Soon(self.follow, self)
         self.list = LayerList()
         self.list.setMinimumHeight(FEWEST_ROWS * ROW_HEIGHT)
         self.properties = PropertiesPanel(state, results)
@@ -98,9 +100,10 @@ class LayersPanel(QFrame):
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & _ROWS:
-            self.follow()
+            self._soon.ask()
 
     def follow(self) -> None:
+        self._soon.done()
         chosen = self._state.selected_layer
         self._lateness.follow(self._results.pending)
         rows = facts.rows_of(self._state, self._results, self._lateness.__contains__)

@@ -26,6 +26,7 @@ from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.properties.mask import MaskForm
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
+from vitinspect.app.widgets.soon import Soon
 from vitinspect.explainers.registry import methods
 
 BINS = 76
@@ -38,6 +39,7 @@ class PropertiesPanel(QWidget):
         super().__init__(parent)
         self._state, self._results = state, results
         self._counts: tuple[Any, list[float]] | None = None
+        self._soon = Soon(self.follow, self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.head = _Head()
         self.about = rows.icon_button("info", "About this method", self._tell_help)
@@ -108,7 +110,7 @@ class PropertiesPanel(QWidget):
             "mask_problems",
             "truth",
         }:
-            self.follow()
+            self._soon.ask()
 
     @property
     def layer(self) -> Layer | None:
@@ -116,6 +118,7 @@ class PropertiesPanel(QWidget):
 
     def follow(self) -> None:
         """Show the selected layer as it is."""
+        self._soon.done()
         layer = self.layer
         is_map = layer is not None and layer.is_map
         of_method = layer is not None and layer.kind == MAP
