@@ -25,6 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods", default="rollout", metavar="LIST", help='layers, as "rollout, lrp + rollout [geometric]"'
     )
     parser.add_argument("--target", metavar="CLASS", default="", help="a class by name or index; the predicted one")
+    parser.add_argument("--weights", metavar="LIST", help="of the members of a fusion, as 1,0.5")
+    parser.add_argument(
+        "--normalise", choices=("none", "minmax", "percentile", "rank"), default="minmax", help="before fusing (minmax)"
+    )
     parser.add_argument(
         "--files",
         default="overlay.png",
@@ -58,11 +62,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument("--opacity", type=float, default=0.9, metavar="SHARE")
     look.add_argument("--uniform", action="store_true", help="the same opacity everywhere, not by the value")
     look.add_argument("--patches", action="store_true", help="exact patches instead of a smooth map")
+    look.add_argument(
+        "--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="raw values at the ends of the colours"
+    )
     look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: an outline, and the mask")
     look.add_argument("--precision", choices=("float32", "float64", "bfloat16"), default="float32")
     add_mode_option(parser)
     add_recipe_options(parser)
     add_model_options(parser)
+
+
+def named_model(arguments: argparse.Namespace) -> str:
+    """The model with its head, as a recipe names it."""
+    from vitinspect.errors import ParameterError
+
+    if (arguments.random or arguments.image_size) and not arguments.no_recipe:
+        option = "--random" if arguments.random else "--image-size"
+        raise ParameterError(f"A recipe has no place for {option}, and could not be replayed; add --no-recipe.")
+    name = str(arguments.model or "demo")
+    if arguments.head:
+        name += f" with the head {arguments.head}" + (f" ({arguments.head_name})" if arguments.head_name else "")
+    return name
+
+
+def weights_of(text: str) -> list[float]:
+    """``1,0.5`` as numbers."""
+    from vitinspect.errors import ParameterError
+
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise ParameterError(f"--weights takes numbers with commas between them, as 1,0.5; not {text!r}.") from None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -82,8 +112,11 @@ def run(arguments: argparse.Namespace) -> int:
         "by_value": not arguments.uniform,
         "patches": arguments.patches,
         "threshold": arguments.threshold,
-        "model": arguments.model or "demo",
+        "model": named_model(arguments),
+        "normalisation": arguments.normalise,
         **({"arch": arguments.arch} if arguments.arch else {}),
+        **({"range": arguments.range} if arguments.range else {}),
+        **({"weights": weights_of(arguments.weights)} if arguments.weights else {}),
     }
     batch = Batch(
         tuple({**look, "method": one.key} for one in parse_maps(arguments.methods)),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vitinspect.app.compute.model_source import ModelSource
-from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, find, title_in
+from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, Member, find, title_in
 from vitinspect.errors import ParameterError
 from vitinspect.thresholds import OPTION_OF
 
@@ -43,7 +43,7 @@ def layer_entry(layers: Layers, layer: Layer) -> dict[str, Any]:
         "patches": not layer.smooth,
     }
     if layer.kind == FUSED:
-        entry["weights"] = [member.weight for member in _members(layers, layer)]
+        entry["weights"] = [member.weight for member in members_of(layer)]
         entry["normalisation"] = layer.normalisation
     if layer.range_mode == "typed" and layer.low < layer.high:
         entry["range"] = [layer.low, layer.high]
@@ -62,16 +62,17 @@ def method_words(layers: Layers, layer: Layer) -> str:
     """``lrp(start_layer=1) + rollout [geometric]``."""
     if layer.kind == MAP:
         return layer.as_method().key
-    keys = [one.as_method().key for one in _fused_maps(layers, layer)]
+    keys = [one.as_method().key for one in fused_maps(layers, layer)]
     return f"{' + '.join(keys)} [{layer.fusion_mode}]"
 
 
-def _members(layers: Layers, layer: Layer) -> list[Any]:
+def members_of(layer: Layer) -> list[Member]:
+    """Of a fused map, those that take part."""
     return [member for member in layer.members if member.weight > 0]
 
 
-def _fused_maps(layers: Layers, layer: Layer) -> list[Layer]:
-    found = [find(layers, member.layer) for member in _members(layers, layer)] if layer.kind == FUSED else []
+def fused_maps(layers: Layers, layer: Layer) -> list[Layer]:
+    found = [find(layers, member.layer) for member in members_of(layer)] if layer.kind == FUSED else []
     maps = [one for one in found if one is not None and one.kind == MAP]
     if len(maps) < 2 or len(maps) != len(found):
         raise ParameterError(f"{title_in(layers, layer)} is not made by methods alone, and cannot be computed anew.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
+from vitinspect.app.shell.copying import copy_command, copy_python
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 
 if TYPE_CHECKING:
@@ -48,5 +49,21 @@ MENU = Menu(
         ),
         SEPARATOR,
         Action("copy_view", "Copy view", "Copy what the workspace shows", ("Ctrl+C",), copy_view, needs="picture"),
+        Action(
+            "copy_command",
+            "Copy as command",
+            "Copy the command lines that make the visible layers, or the figure",
+            (),
+            copy_command,
+            needs="picture",
+        ),
+        Action(
+            "copy_python",
+            "Copy as Python",
+            "Copy a script that computes the visible layers, or writes the figure",
+            (),
+            copy_python,
+            needs="picture",
+        ),
     ),
 )

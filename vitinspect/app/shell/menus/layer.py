@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vitinspect.app.session.layers import change
 from vitinspect.app.shell import opening_maps
+from vitinspect.app.shell.copying import copy_layer_command, copy_layer_python
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 from vitinspect.app.shell.menus.view import show_tab
 
@@ -101,6 +102,22 @@ MENU = Menu(
             "Open a map that another tool wrote as a layer: .npy, .npz, float TIFF, grey PNG",
             (),
             opening_maps.ask,
+            needs="picture",
+        ),
+        Action(
+            "copy_layer_command",
+            "Copy layer as command",
+            "Copy the command line that makes the selected layer",
+            (),
+            copy_layer_command,
+            needs="picture",
+        ),
+        Action(
+            "copy_layer_python",
+            "Copy layer as Python",
+            "Copy a script that computes the selected layer",
+            (),
+            copy_layer_python,
             needs="picture",
         ),
         Action(
