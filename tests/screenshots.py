@@ -100,6 +100,9 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             },
             lambda window: _open_picture(window, "22-shell-butterfly.jpg"),
         ),
+        "people-before": ({"methods": FOUR[:3], "fusion": True}, _open_people),
+        "people": ({"methods": FOUR[:3], "fusion": True}, _evaluate_people),
+        "people-ranking": ({"methods": FOUR[:3], "fusion": True}, _rank_fusions),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,
@@ -134,7 +137,6 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             {"methods": ("rollout",), "workspace": "masks", "folder": COPY},
             lambda window: [window.backend.masks.set_blind(True), _draw(window)],
         ),
-        "people": ({"methods": FOUR[:2], "fusion": True, "workspace": "people"}, None),
         "empty": ({"folder": "", "image": "", "methods": ()}, None),
         "probe": ({"methods": ("rollout",)}, _train_a_head),
         "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
@@ -149,6 +151,59 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
 
 _BEFORE_IT_ENDS = ("running",)
 """States that are taken while something is still computed."""
+
+
+def _open_people(window: Any) -> None:
+    """Pictures of the gallery with masks of five people, who draw the objects' masks each a little differently."""
+    import numpy as np
+    from PIL import Image
+
+    from vitinspect.annotation.regions import grow
+    from vitinspect.resources import resources_folder
+
+    gallery, data = resources_folder() / "gallery", Path(os.environ["VITINSPECT_HOME"]) / "study"
+    rng = np.random.default_rng(3)
+    for path in sorted((gallery / "images").iterdir()):
+        own = gallery / "masks" / f"{path.stem}.png"
+        if not own.is_file() or (data / "images" / path.name).exists():
+            continue
+        (data / "images").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, data / "images" / path.name)
+        with Image.open(own) as drawn:
+            mask = np.asarray(drawn.convert("L")) > 0
+        for number, who in enumerate(("AK", "BL", "CM", "DR", "EV")):
+            if rng.random() < 0.05:
+                continue
+            (data / "masks" / who).mkdir(parents=True, exist_ok=True)
+            shifted = np.roll(grow(mask, int(rng.integers(-3, 4)) + number - 1), tuple(rng.integers(-4, 5, 2)), (0, 1))
+            Image.fromarray(shifted).save(data / "masks" / who / own.name)
+    window.backend.state.set(folder=str(data / "images"), workspace="people", selected="fused")
+    _wait(lambda: window.backend.people.found is not None)
+
+
+def _evaluate_people(window: Any) -> None:
+    _open_people(window)
+    people = window.backend.people
+    _wait(lambda: people.settings() is not None)
+    people.start()
+    _wait(lambda: not people.process.running)
+    _wait(lambda: people.found is not None and people.found.among is not None and people._asked is None)
+    window.backend.state.set(image=str(people.found.among.pictures[5].path))
+    _wait(lambda: people.detail is not None)
+
+
+def _rank_fusions(window: Any) -> None:
+    _evaluate_people(window)
+    window.backend.people.rank()
+    _wait(lambda: window.backend.people.ranking.found is not None)
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    from PySide6.QtWidgets import QApplication
+
+    while not condition():
+        QApplication.processEvents()
+        time.sleep(0.05)
 
 
 def _train_a_head(window: Any) -> None:

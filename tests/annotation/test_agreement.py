@@ -7,6 +7,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 from scipy.spatial.distance import cdist
 from sklearn import metrics
@@ -278,3 +279,12 @@ def test_masks_that_do_not_fit_get_a_sentence():
         vi.agreement({"a": {"p": LEFT.astype(np.uint8) * 3}})
     with pytest.raises(vi.DataError, match="no masks"):
         vi.agreement({})
+
+
+def test_masks_that_pillow_opened_with_one_bit_a_pixel_are_foreground_not_ignored():
+    """Their booleans are bytes of 0 and 255 in memory."""
+    opened = np.array(Image.fromarray(LEFT))
+    assert opened.view(np.uint8).max() == 255
+    own = vi.agreement({"a": {"p": opened}, "b": {"p": LEFT}}).to_dict()["pairs"][0]["per_image"]["p"]["frame"]
+    assert (own["dice"], own["pixels"]) == (1.0, LEFT.size)
+    np.testing.assert_array_equal(vi.consensus({"a": opened, "b": opened}), LEFT.astype(np.uint8))

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -159,13 +160,7 @@ class Agreement:
 
     def disagreement_map(self, image: str) -> NDArray[np.float64]:
         """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two know it."""
-        masks = [self.masks[who][image] for who in self.pictures[image].people]
-        patterns, runs = patterns_and_runs(masks)
-        known = patterns.known.sum(1)
-        marks = (patterns.marked & patterns.known).sum(1)
-        pairs = known * (known - 1) / 2
-        share = np.divide(marks * (known - marks), pairs, out=np.zeros(len(marks)), where=pairs > 0)
-        return runs.painted(share, masks[0].shape)
+        return disagreement([self.masks[who][image] for who in self.pictures[image].people])
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
         """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs that
@@ -184,6 +179,10 @@ class Agreement:
 
     def pairs(self) -> list[dict[str, Any]]:
         """For each pair of people that share a picture: per picture, the mean over pictures, and pooled."""
+        return self._pairs
+
+    @cached_property
+    def _pairs(self) -> list[dict[str, Any]]:
         result = []
         for first, second in itertools.combinations(self.annotators, 2):
             shared = {name: p.pairs[first, second] for name, p in self.pictures.items() if (first, second) in p.pairs}
@@ -296,6 +295,16 @@ def agreement(masks: Mapping[str, Mapping[str, Any]], tolerance: float | str = 2
         pictures = dict(zip(images, pool.map(work, images), strict=True))
     said = str(tolerance).strip() if wanted[1] else wanted[0]
     return Agreement(tuple(masks), pictures, said, _spread(pictures), first)
+
+
+def disagreement(masks: Sequence[Mask]) -> NDArray[np.float64]:
+    """For each pixel the share of pairs of these masks that differ; 0 where fewer than two people know it."""
+    patterns, runs = patterns_and_runs(masks)
+    known = patterns.known.sum(1)
+    marks = (patterns.marked & patterns.known).sum(1)
+    pairs = known * (known - 1) / 2
+    share = np.divide(marks * (known - marks), pairs, out=np.zeros(len(marks)), where=pairs > 0)
+    return runs.painted(share, masks[0].shape)
 
 
 def _several(mask: Any) -> list[tuple[int, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vitinspect.annotation.ceiling import counted
 from vitinspect.figures.colormaps import colormap
 from vitinspect.files import slug
 from vitinspect.names import csv_cell, markdown, shown
@@ -63,8 +64,9 @@ def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
     lines = [
         "# Agreement among annotators",
         "",
-        f"{people} annotators, {pictures} pictures, {drawn} masks. Outlines are compared with a tolerance of "
-        f"{tolerance}; the people's own spread (the median of the 95 % distance of their outlines) is "
+        f"{counted(people, 'annotator')}, {counted(pictures, 'picture')}, {counted(drawn, 'mask')}. Outlines are "
+        f"compared with a tolerance of {tolerance}; the people's own spread (the median of the 95 % distance of "
+        "their outlines) is "
         f"{agreement.spread:.2f} pixels.",
         "",
         *(f"- {markdown(note)}" for note in agreement.notes),

@@ -155,17 +155,17 @@ class Ceiling:
                 f"nor whether {name} does as well."
             )
         difference = self.differences[place]
-        counted = f"{_counted(self.count, 'picture')}, {_counted(len(self.annotators), 'annotator')}"
+        of = f"{counted(self.count, 'picture')}, {counted(len(self.annotators), 'annotator')}"
         value = signed(difference.value)
         if self.count < FEWEST_PICTURES:
             return (
-                f"{name} differs from people's agreement with each other by {value} ({counted}); these are too few "
+                f"{name} differs from people's agreement with each other by {value} ({of}); these are too few "
                 "pictures to say more."
             )
         interval = f"interval {signed(difference.low)} to {signed(difference.high)}"
         if not self.interval_of_annotators:
             interval += " over pictures alone"
-        numbers = f"difference {value}, {interval}; {counted}."
+        numbers = f"difference {value}, {interval}; {of}."
         if difference.high < 0:
             return f"{name} agrees with people less than people with each other: {numbers}"
         if difference.low > 0:
@@ -323,7 +323,7 @@ def signed(value: float) -> str:
     return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "\N{MINUS SIGN}")
 
 
-def _counted(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 

@@ -93,7 +93,8 @@ def coded(masks: Mapping[Any, Any]) -> dict[Any, Mask]:
     if any(array.dtype != bool and array.size and array.max() > 1 for array in arrays.values()):
         white = not any((array == 1).any() for array in arrays.values())
         arrays = {key: _with_ignore(key, array, white) for key, array in arrays.items()}
-    return {key: array.view(np.uint8) if array.dtype == bool else array for key, array in arrays.items()}
+    # Converted, not viewed: the booleans of a picture of one bit are bytes of 0 and 255.
+    return {key: array.astype(np.uint8, copy=False) for key, array in arrays.items()}
 
 
 def _checked(key: Any, mask: Any) -> NDArray[Any]:

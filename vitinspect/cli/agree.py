@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.annotation.agreement import agreement
+    from vitinspect.annotation.ceiling import counted
     from vitinspect.annotation.gather import gather
     from vitinspect.cli.frame import complain
     from vitinspect.names import shown
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         written, said = write_maps(found.masks, arguments.maps, arguments.consensus or "majority", arguments.out)
         files += written
     people, pictures = len(result.annotators), len(result.pictures)
-    print(f"{people} annotators, {pictures} pictures.")
+    print(f"{counted(people, 'annotator')}, {counted(pictures, 'picture')}.")
     for name, values in (("Fleiss' kappa", result.fleiss), ("Krippendorff's alpha", result.alpha)):
         print(f"{name}: {values['frame']:.3f} in the frame, {values['box']:.3f} in the box around the union")
     for sentence in said:

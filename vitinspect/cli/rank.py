@@ -14,7 +14,7 @@ from vitinspect.names import shown
 if TYPE_CHECKING:
     from vitinspect.evaluation.items import Dataset
     from vitinspect.evaluation.plan import Plan
-    from vitinspect.evaluation.ranking import Cutting, Ranking
+    from vitinspect.evaluation.ranking import Ranking
 
 EPILOG = """\
 The maps of each method are computed once and kept in the run folder; all combinations are scored from them. The number
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from vitinspect.evaluation.ranking import as_json, candidates, rank, sentences, table_of
+    from vitinspect.evaluation.ranking import as_json, candidates, cuttings_of, rank, sentences, table_of
     from vitinspect.evaluation.table_formats import written
     from vitinspect.explainers.registry import make_method
     from vitinspect.output import OutputFolder
@@ -157,14 +157,6 @@ def _computed(arguments: argparse.Namespace) -> tuple[Path, Plan, Dataset]:
             save=("maps",),
         )  # fmt: skip
     return folder, plan, dataset
-
-
-def cuttings_of(text: str) -> Sequence[Cutting]:
-    """``otsu,fixed=0.5`` as modes with their numbers."""
-    from vitinspect.thresholds import parse_threshold
-
-    read = (parse_threshold(part) for part in text.split(",") if part.strip())
-    return [(mode, tuple(options.items())) for mode, options in read]
 
 
 def modes_of(text: str) -> Sequence[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vitinspect.annotation.agreement import disagreement
 from vitinspect.annotation.consensus import consensus
 from vitinspect.errors import DataError
 from vitinspect.evaluation.among_people import Masks, SavedMaps, cut, fused_map
-from vitinspect.evaluation.ranking import Candidate, Ranking, candidates, rank
+from vitinspect.evaluation.ranking import Candidate, Cutting, Ranking, candidates, rank
 from vitinspect.evaluation.runner import open_plan_dataset
 from vitinspect.evaluation.store import FILE, Store
 from vitinspect.explainers.registry import make_method
@@ -35,11 +36,26 @@ def differences_of(
     picture = np.asarray(saved.dataset.open_picture(item).convert("RGB"))
     about = read_metadata(next(iter(files.values())))
     placement = Placement(size, picture.shape[:2], tuple(about["box"]))
-    return Differences(placement.mask_to_input(picture), differences(cut(candidate, values), truth))
+    return Differences(
+        placement.mask_to_input(picture),
+        differences(cut(candidate, values), truth),
+        disagreement(list(truths.values())),
+    )
 
 
-def ranking_of(folder: Path, keys: Sequence[str], cancel: CancelToken | None = None) -> Ranking:
+def ranking_of(
+    folder: Path,
+    keys: Sequence[str],
+    *,
+    score: str = "iou",
+    cuttings: Sequence[Cutting] = (("otsu", ()),),
+    modes: Sequence[str] = ("geometric",),
+    weighted: bool = False,
+    normalisation: str = "minmax",
+    cancel: CancelToken | None = None,
+) -> Ranking:
     """All combinations of up to three of these methods on the pictures of a run with masks."""
     with Store(folder / FILE) as store:
         dataset = open_plan_dataset(store.plan)
-    return rank(folder, dataset, candidates([make_method(key) for key in keys]), cancel=cancel)
+    chosen = candidates([make_method(key) for key in keys], modes=modes, cuttings=cuttings, weighted=weighted)
+    return rank(folder, dataset, chosen, score=score, normalisation=normalisation, cancel=cancel)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vitinspect.annotation.ceiling import Ceiling
+from vitinspect.annotation.ceiling import Ceiling, counted
 from vitinspect.annotation.ceiling_figure import ceiling_figure, points_of
 from vitinspect.evaluation.among_people import STATISTICS, AmongPeople
 from vitinspect.evaluation.plots import curve_chart
@@ -73,8 +73,8 @@ def _text(found: AmongPeople, ceiling: Ceiling) -> str:
     lines = [
         "# Maps among the people",
         "",
-        f"{len(found.pictures)} pictures, {len(found.annotators)} annotators, {len(found.maps)} maps. People and maps "
-        "are compared on the pixels that the model saw.",
+        f"{counted(len(found.pictures), 'picture')}, {counted(len(found.annotators), 'annotator')}, "
+        f"{counted(len(found.maps), 'map')}. People and maps are compared on the pixels that the model saw.",
         "",
     ]
     if found.waiting:

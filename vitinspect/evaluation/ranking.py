@@ -32,7 +32,7 @@ from vitinspect.progress import CancelToken, Progress
 from vitinspect.scores import choosing
 from vitinspect.scores.masks import average_precision, ratio
 from vitinspect.scores.statistics import Mean
-from vitinspect.thresholds import threshold
+from vitinspect.thresholds import parse_threshold, threshold
 
 SCORES = {
     "iou": Column("iou", "IoU (%)", percent=True),
@@ -91,6 +91,14 @@ def candidates(
     if len(found) < 2:
         raise ParameterError("There is nothing to rank: name two methods at least.")
     return found
+
+
+def cuttings_of(text: str) -> list[Cutting]:
+    """``otsu,fixed=0.5`` as modes with their numbers."""
+    read = [parse_threshold(part) for part in text.split(",") if part.strip()]
+    if not read:
+        raise ParameterError("A ranking needs a threshold, such as otsu or fixed=0.5.")
+    return [(mode, tuple(options.items())) for mode, options in read]
 
 
 def _weights(way: int) -> list[tuple[float, ...]]:

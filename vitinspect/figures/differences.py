@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vitinspect.figures.colormaps import colormap
+
 HIT, MISS, FALSE_ALARM = 1, 2, 3
 """0 where neither marks anything, or where it is not known."""
 COLOURS = {HIT: (0x4F, 0xA3, 0xE0), MISS: (0xF2, 0xD5, 0x44), FALSE_ALARM: (0xC8, 0x45, 0x2B)}
 _PERIOD, _STRIPE = 7, 2
 _OPACITY = 0.72
+DISAGREEMENT_TOP = 2 / 3
+"""The share of pairs that differ where three people, or four, are divided as evenly as they can be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +25,24 @@ class Differences:
 
     picture: NDArray[np.uint8]
     kinds: NDArray[np.uint8]
+    disagreement: NDArray[np.float64] | None = None
+    """For each pixel the share of pairs of people that differ."""
 
     def painted(self, scale: int = 1) -> NDArray[np.uint8]:
         """(H, W, 3), each pixel ``scale`` times as large; the stripes keep their width."""
         large = np.repeat(np.repeat(self.picture, scale, 0), scale, 1)
         kinds = np.repeat(np.repeat(self.kinds, scale, 0), scale, 1)
         return paint(large, kinds)
+
+    def disagreement_painted(self, scale: int = 1) -> NDArray[np.uint8]:
+        """The picture under where people differ: not at all to as evenly as three can, and more."""
+        if self.disagreement is None:
+            return self.picture
+        share = np.clip(self.disagreement / DISAGREEMENT_TOP, 0, 1)[..., None]
+        colours = colormap("inferno")[(share[..., 0] * 255).round().astype(np.uint8)]
+        opacity = 0.9 * share**0.5
+        painted = (self.picture * (1 - opacity) + colours * opacity).round().astype(np.uint8)
+        return np.repeat(np.repeat(painted, scale, 0), scale, 1)
 
 
 def differences(mask: NDArray[np.bool_], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:

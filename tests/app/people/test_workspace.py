@@ -179,24 +179,113 @@ def test_another_threshold_is_compared_anew(evaluated, backend, qtbot):
     assert evaluated.contexts["people"].cutting.value == "top_fraction"
 
 
-def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, backend, qtbot):
+def ranked(desk, qtbot):
+    """The ranking, when it is there."""
+    qtbot.waitUntil(lambda: desk.people.ranking.found is not None and not desk.people.ranking.running, timeout=20_000)
+    return desk.people.ranking.found
+
+
+def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, desk, qtbot):
     panel = panel_of(evaluated)
     assert panel.rank.isEnabled()
     panel.rank.click()
-    qtbot.waitUntil(lambda: backend.people.ranking is not None, timeout=20_000)
+    found = ranked(desk, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
-    assert backend.state.plots
+    assert desk.state.plots
     assert "A best of many is also a best by chance" in tab.said.text()
-    winner = backend.people.ranking.candidates[backend.people.ranking.winner]
-    if winner.ways > 1:
-        fused = backend.state.selected_layer
-        backend.state.edit("remove", layering.remove(backend.state.layers, "fused"))
-        assert fused is not None
+    assert "Chosen by the other people on the other pictures (nested)" in tab.said.text()
+    winner = found.candidates[found.winner]
+    desk.state.edit("remove", layering.remove(desk.state.layers, "fused"))
     tab.apply.click()
-    assert set(dict(backend.people._keys(backend.state.selected_layer))) == set(winner.keys)
-    written = Path(backend.state.folder).parent / "ranking.csv"
-    backend.people.export_ranking(str(written))
+    assert set(dict(desk.people._keys(desk.state.selected_layer))) == set(winner.keys)
+    written = Path(desk.state.folder).parent / "ranking.csv"
+    desk.people.ranking.export(str(written))
     assert winner.name in written.read_text()
+
+
+def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(evaluated, desk, qtbot, capsys):
+    from vitinspect.cli import main
+
+    panel_of(evaluated).rank.click()
+    ranked(desk, qtbot)
+    tab = evaluated.bottom_of("people").stack.currentWidget()
+    tab.score.chosen.emit("f1")
+    tab.thresholds.setText("mean, top_fraction=0.3")
+    tab.thresholds.editingFinished.emit()
+    tab.fuse.chosen.emit("harmonic")
+    tab.normalise.chosen.emit("rank")
+    tab.weights.chosen.emit(True)
+    before = desk.people.ranking.found
+    tab.rank.click()
+    qtbot.waitUntil(lambda: desk.people.ranking.found is not before, timeout=20_000)
+    found = desk.people.ranking.found
+    tab.copy.click()
+    command = shlex.split(QGuiApplication.clipboard().text())
+    assert command[:2] == ["vitinspect", "rank"]
+    assert main(command[1:]) == 0
+    said = json.loads((desk.people.settings().folder / "rank.json").read_text())
+    assert said["score"] == "f1"
+    assert [one["name"] for one in said["candidates"]] == [one.name for one in found.candidates]
+    assert [one["mean"] for one in said["candidates"]] == pytest.approx([mean.value for mean in found.means])
+    assert "\n".join(said["sentences"]) == tab.said.text()
+    tab.apply.click()
+    layer, winner = desk.state.selected_layer, found.candidates[found.winner]
+    assert (layer.threshold_mode, dict(winner.cutting[1]).get("fraction", 0.5)) == (
+        winner.cutting[0],
+        layer.threshold_value if winner.cutting[1] else 0.5,
+    )
+    if winner.ways > 1:
+        assert (layer.fusion_mode, layer.normalisation) == ("harmonic", "rank")
+        weights = [member.weight for member in layer.members]
+        assert weights == [weight / max(winner.weights) for weight in winner.weights]
+    count = len(desk.state.layers)
+    tab.apply.click()
+    assert len(desk.state.layers) == count
+
+
+def test_a_threshold_that_there_is_not_gets_a_sentence(evaluated, desk, qtbot):
+    panel_of(evaluated).rank.click()
+    ranked(desk, qtbot)
+    tab = evaluated.bottom_of("people").stack.currentWidget()
+    tab.thresholds.setText("otsu, much")
+    tab.thresholds.editingFinished.emit()
+    tab.rank.click()
+    assert "A threshold is one of" in desk.problems.current["ranking of fusions"].message
+    tab.thresholds.setText("otsu")
+    tab.thresholds.editingFinished.emit()
+    tab.rank.click()
+    qtbot.waitUntil(lambda: "ranking of fusions" not in desk.problems.current, timeout=20_000)
+
+
+def test_the_matrix_shows_any_measure_in_frame_and_box_as_agree_gives_it(evaluated, desk, annotated):
+    import vitinspect as vi
+
+    view = view_of(evaluated)
+    plain = vi.agreement(gather([annotated]).masks)
+    for measure, region in (("dice", "frame"), ("kappa", "box"), ("recall", "frame"), ("hd95_max", "frame")):
+        view.region.set_value(region)
+        view.measure.set_value(measure)
+        view.measure.chosen.emit(measure)
+        np.testing.assert_allclose(view.matrix._values, plain.matrix(measure, region))
+        assert view.region.isEnabled() == (measure == "kappa")
+    assert f"Fleiss' kappa {plain.fleiss['frame']:.2f} (box {plain.fleiss['box']:.2f})" in view.reliability.text()
+
+
+def test_selected_pictures_have_their_means_and_are_exported(evaluated, desk, qtbot, tmp_path, monkeypatch):
+    view = view_of(evaluated)
+    rows = view.table.pictures.rows
+    view.table._select([rows[0].id, rows[2].id])
+    view.table.selection_changed.emit()
+    mean = np.mean([row.values["people"] for row in (rows[0], rows[2])])
+    assert view.counted.text().startswith(f"2 selected: people {mean:.2f}, Rollout ")
+    assert view.scatter.selected == {rows[0].id, rows[2].id}
+    target = tmp_path / "chosen.csv"
+    monkeypatch.setattr("PySide6.QtWidgets.QFileDialog.getSaveFileName", lambda *a, **k: (str(target), ""))
+    view.export.click()
+    lines = target.read_text().splitlines()
+    assert lines[0].startswith("Picture,People,Gap,Rollout")
+    assert [line.split(",")[0] for line in lines[1:]] == [rows[0].name, rows[2].name]
+    assert float(lines[1].split(",")[1]) == rows[0].values["people"]
 
 
 def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
@@ -229,3 +318,51 @@ def test_closing_the_window_ends_the_evaluation(opened, backend, qtbot):
     qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
     assert backend.close(10)
     assert not people.process.running
+
+
+def test_where_people_differ_is_painted_on_the_picture(evaluated, desk, qtbot):
+    one = desk.people.found.among.pictures[1]
+    desk.state.set(image=str(one.path))
+    qtbot.waitUntil(lambda: desk.people.detail is not None)
+    panel, detail = panel_of(evaluated), desk.people.detail
+    hits = panel.picture.image
+    panel.what.chosen.emit(True)
+    assert panel.picture.image != hits
+    assert panel.scale.text().startswith("Bright: people differ. 3 people, mean Dice 0.")
+    assert not panel.legend.isVisibleTo(panel)
+    assert detail.disagreement.max() == pytest.approx(2 / 3)
+    painted = detail.disagreement_painted()
+    np.testing.assert_array_equal(painted[detail.disagreement == 0], detail.picture[detail.disagreement == 0])
+    assert (painted != detail.picture).any(2)[detail.disagreement > 0].mean() > 0.9
+
+
+def test_every_statistic_of_a_layer_stands_below(evaluated, desk, qtbot):
+    from vitinspect.evaluation.among_people import STATISTICS
+
+    evaluated.open_tab("people-scores")
+    tab = evaluated.bottom_of("people").stack.currentWidget()
+    one = desk.people.found.among.pictures[0]
+    desk.state.set(image=str(one.path))
+    qtbot.waitUntil(lambda: desk.people.detail is not None)
+
+    def texts(row: int) -> list[str]:
+        return [tab.table.itemAtPosition(row, column).widget().text() for column in range(1 + len(STATISTICS))]
+
+    assert texts(0)[1:] == list(STATISTICS.values())
+    expected = [one.maps["Rollout"]["ann"][key] for key in STATISTICS]
+    assert [float(text) for text in texts(1)[1:]] == pytest.approx(expected, abs=6e-4, rel=6e-3)
+    assert texts(4)[0] == "majority (consensus)"
+    tab.scope.chosen.emit(False)
+    means = desk.people.found.among.means("Rollout")["ann"]
+    assert float(texts(1)[1]) == pytest.approx(means["dice"], abs=6e-4)
+
+
+def test_the_table_takes_the_place_of_the_list_of_pictures(evaluated, desk):
+    frame = evaluated.frame
+    assert not frame.left.isVisibleTo(frame)
+    assert not frame.film.isVisibleTo(frame)
+    frame.toggle_left()
+    assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)
+    frame.toggle_left()
+    desk.state.set(workspace="inspect")
+    assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)

@@ -25,7 +25,7 @@ def test_every_tab_of_every_workspace_can_be_opened(shown, backend, settle):
     for declared in WORKSPACES:
         backend.state.set(workspace=declared.id, plots=True)
         for tab in declared.tabs:
-            shown._open_tab(tab.id)
+            shown.open_tab(tab.id)
             assert shown.bottom.tab(tab.id).isVisible(), tab.title
     settle()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,13 +166,18 @@ class Scatter(QWidget):
         super().__init__()
         self.dots: tuple[Dot, ...] = ()
         self.current = ""
+        self.selected: frozenset[str] = frozenset()
         self._labels = ("", "")
         self._range = (0.0, 1.0, 0.0, 1.0)
         self.setAccessibleName("Pictures by two columns")
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def set_dots(self, dots: Sequence[Dot], x_label: str, y_label: str, current: str = "") -> None:
+    def set_dots(
+        self, dots: Sequence[Dot], x_label: str, y_label: str, current: str = "", selected: Iterable[str] = ()
+    ) -> None:
+        """``current`` is the picture of the window, ``selected`` are those of the table."""
+        self.selected = frozenset(selected)
         self.dots = tuple(dot for dot in dots if math.isfinite(dot.x) and math.isfinite(dot.y))
         self._labels, self.current = (x_label, y_label), current
         self._range = (*_ends([d.x for d in self.dots]), *_ends([d.y for d in self.dots]))
@@ -231,7 +236,9 @@ class Scatter(QWidget):
         for dot in sorted(self.dots, key=lambda one: one.id == self.current):
             now = dot.id == self.current
             painter.setPen(QPen(QColor(t.accent if now else t.b_line), 1.5))
-            painter.setBrush(QColor(t.accent) if now else Qt.BrushStyle.NoBrush)
+            painter.setBrush(
+                QColor(t.accent) if now else QColor(t.b_line) if dot.id in self.selected else Qt.BrushStyle.NoBrush
+            )
             painter.drawEllipse(self.place(dot), RADIUS, RADIUS)
         painter.end()
 

@@ -47,7 +47,7 @@ class PeopleContext(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
         row.setSpacing(8)
-        row.addWidget(_captioned("Layer", self.layer, 190))
+        row.addWidget(_captioned("Layer", self.layer, 260))
         row.addWidget(_captioned("Threshold", self.cutting, 112))
         row.addWidget(upright_line())
         row.addWidget(_captioned("Against", self.against, 140))

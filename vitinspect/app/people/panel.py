@@ -22,6 +22,7 @@ from vitinspect.app.services.people import PeopleService
 from vitinspect.app.session.state import State
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets.rows import button, heading, note, words
+from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.figures.differences import FALSE_ALARM, HIT, MISS, Differences, paint
 from vitinspect.names import shown
 
@@ -35,13 +36,15 @@ class DifferencesView(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.image: QImage | None = None
+        self.of_people = False
+        """Where people differ, in place of where the map hits and misses."""
         self.setAccessibleName("Hits, misses and false alarms")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def set_differences(self, found: Differences | None) -> None:
         self.image = None
         if found is not None:
-            pixels = found.painted(_LARGER)
+            pixels = found.disagreement_painted(_LARGER) if self.of_people else found.painted(_LARGER)
             height, width = pixels.shape[:2]
             self.image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
         self.updateGeometry()
@@ -89,6 +92,17 @@ class PeoplePanel(QFrame):
         self._people, self._state = people, state
         self.title = heading("")
         self.picture = DifferencesView()
+        self.what = Segments(
+            (
+                Segment(False, "Hits and misses", tip="Where the selected layer agrees with the people"),
+                Segment(True, "Disagreement", tip="Where people differ: the brighter, the more pairs of them"),
+            ),
+            name="What is painted",
+            fill=True,
+        )
+        self.what.set_value(False)
+        self.what.chosen.connect(self._paint)
+        self.scale = words("", "note")
         self.why = note("")
         self.numbers = QWidget()
         self._grid = QGridLayout(self.numbers)
@@ -107,7 +121,7 @@ class PeoplePanel(QFrame):
         self._lay_out()
         people.changed.connect(self.follow)
         people.picture_ready.connect(self._follow_picture)
-        people.ranked.connect(self.follow)
+        people.ranking.changed.connect(self.follow)
         self.follow()
         self._follow_picture()
 
@@ -116,6 +130,7 @@ class PeoplePanel(QFrame):
         inside.setContentsMargins(0, 4, 0, 8)
         inside.setSpacing(0)
         inside.addWidget(self.title)
+        inside.addLayout(_line(self.what))
         inside.addLayout(_line(self.picture))
         legend = []
         for kind, text in ((HIT, "hit"), (MISS, "miss"), (FALSE_ALARM, "false alarm")):
@@ -123,6 +138,8 @@ class PeoplePanel(QFrame):
         self.legend = QWidget()
         self.legend.setLayout(_line(*legend, stretch=True))
         inside.addWidget(self.legend)
+        self.scale.setContentsMargins(8, 4, 8, 4)
+        inside.addWidget(self.scale)
         inside.addWidget(self.why)
         inside.addWidget(self.numbers)
         inside.addWidget(heading("Evaluation of this folder"))
@@ -144,6 +161,10 @@ class PeoplePanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
+
+    def _paint(self, of_people: bool) -> None:
+        self.picture.of_people = of_people
+        self._follow_picture()
 
     def _copy(self) -> None:
         settings = self._people.settings()
@@ -194,8 +215,15 @@ class PeoplePanel(QFrame):
         among = people.found.among if people.found is not None else None
         chosen = people.chosen
         self.numbers.setVisible(one is not None and among is not None and chosen in one.maps)
-        for part in (self.picture, self.legend):
+        of_people = self.picture.of_people
+        for part in (self.picture, self.what):
             part.setVisible(one is not None)
+        self.legend.setVisible(one is not None and not of_people)
+        self.scale.setVisible(one is not None and of_people)
+        if of_people and one is not None:
+            agreeing = list(one.people.values())
+            mean = f"mean Dice {sum(agreeing) / len(agreeing):.2f}" if agreeing else "one person drew it"
+            self.scale.setText(f"Bright: people differ. {len(one.annotators)} people, {mean}.")
         if one is None or among is None or chosen not in one.maps:
             self.why.setText("This picture has no masks, or is not evaluated yet." if name else "")
             return

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFileDialog, QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.theme import tokens
+from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.fields import CheckBox
 from vitinspect.app.widgets.rows import button, note, words
+from vitinspect.evaluation.ranking import SCORES
+from vitinspect.fusion import MODES
+from vitinspect.maps import NORMALISATIONS
 
 
 class RankingTab(QWidget):
@@ -15,60 +33,123 @@ class RankingTab(QWidget):
 
     def __init__(self, people: PeopleService) -> None:
         super().__init__()
-        self._people = people
+        self._people, self._ranking = people, people.ranking
         self.said = note("")
+        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.score = Choice(
+            [(key, column.title.removesuffix(" (%)")) for key, column in SCORES.items()],
+            name="Score",
+            tip="What the combinations are ranked by",
+        )
+        self.thresholds = QLineEdit()
+        self.thresholds.setFixedHeight(tokens.FIELD_HEIGHT)
+        self.thresholds.setAccessibleName("Thresholds")
+        self.thresholds.setToolTip(
+            "How maps are cut: otsu, mean, fixed=0.5, percentile=75, top_fraction=0.2, mean_std=1"
+        )
+        self.fuse = Choice(
+            [*((mode, mode.replace("_", " ").capitalize()) for mode in MODES), (",".join(MODES), "All of them")],
+            name="Fused by",
+            tip="How maps are fused",
+        )
+        self.normalise = Choice(
+            [(one, one.replace("_", " ")) for one in NORMALISATIONS],
+            name="Normalisation",
+            tip="What is done to each map before maps are fused",
+        )
+        self.weights = CheckBox("Weights", tip="Also with one of the methods counting double")
         self.rank = button("Rank fusions", people.rank, tip="Every combination of up to three of the layers' methods")
-        self.apply = button("Apply the winner to the layers", people.apply_winner)
+        self.copy = button("Copy as command", self._copy, icon="copy", tip="The command line that does the same")
+        self.apply = button("Apply the winner to the layers", self._ranking.apply_winner)
         self.export = button("Export", self._export, icon="export", tip="Markdown, LaTeX, HTML or CSV, by the ending")
+        self._lay_out()
+        for part, name in (
+            (self.score, "score"),
+            (self.fuse, "fuse"),
+            (self.normalise, "normalisation"),
+            (self.weights, "weights"),
+        ):
+            part.chosen.connect(lambda value, name=name: self._set(**{name: value}))
+        self.thresholds.editingFinished.connect(lambda: self._set(thresholds=self.thresholds.text()))
+        self._ranking.changed.connect(self.follow)
+        people.changed.connect(self._follow_controls)
+        self.follow()
+
+    def _lay_out(self) -> None:
+        fields = QHBoxLayout()
+        fields.setContentsMargins(8, 4, 8, 4)
+        fields.setSpacing(8)
+        for caption, part, width in (
+            ("Score", self.score, 124),
+            ("Thresholds", self.thresholds, 112),
+            ("Fused by", self.fuse, 100),
+            ("Normalisation", self.normalise, 92),
+        ):
+            part.setFixedWidth(width)
+            fields.addWidget(words(caption, "quiet"))
+            fields.addWidget(part)
+        fields.addWidget(self.weights)
+        fields.addStretch(1)
         buttons = QHBoxLayout()
-        buttons.setContentsMargins(8, 4, 8, 4)
-        for part in (self.rank, self.apply, self.export):
-            buttons.addWidget(part)
+        buttons.setContentsMargins(8, 0, 8, 4)
+        buttons.setSpacing(8)
+        for one in (self.rank, self.apply, self.export, self.copy):
+            buttons.addWidget(one)
         buttons.addStretch(1)
         text = QVBoxLayout()
-        text.addLayout(buttons)
         text.addWidget(self.said)
         text.addStretch(1)
-        holder = QWidget()
+        left, holder = QWidget(), QWidget()
+        left.setLayout(text)
         self.table = QGridLayout(holder)
         self.table.setContentsMargins(8, 0, 8, 0)
         self.table.setHorizontalSpacing(24)
         self.table.setVerticalSpacing(0)
         self.table.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(holder)
-        area.viewport().setAutoFillBackground(False)
-        holder.setAutoFillBackground(False)
-        row = QHBoxLayout(self)
+        row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
-        row.addLayout(text, 2)
-        row.addWidget(area, 3)
-        people.ranked.connect(self.follow)
-        people.changed.connect(self._follow_buttons)
-        self.follow()
+        row.addWidget(_scrolled(left), 2)
+        row.addWidget(_scrolled(holder), 3)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(fields)
+        column.addLayout(buttons)
+        column.addLayout(row, 1)
+
+    def _set(self, **changes: Any) -> None:
+        by = replace(self._ranking.by, **changes)
+        if by != self._ranking.by:
+            self._ranking.set_by(by)
 
     @Slot()
-    def _follow_buttons(self) -> None:
-        people = self._people
-        self.rank.setEnabled(people.may_rank)
+    def _follow_controls(self) -> None:
+        by, ranking = self._ranking.by, self._ranking
+        self.score.set_value(by.score)
+        self.fuse.set_value(by.fuse)
+        self.normalise.set_value(by.normalisation)
+        self.weights.set_value(by.weights)
+        if self.thresholds.text() != by.thresholds and not self.thresholds.hasFocus():
+            self.thresholds.setText(by.thresholds)
+        self.thresholds.setEnabled(by.score != "average_precision")
+        self.rank.setEnabled(self._people.may_rank)
+        self.copy.setEnabled(self._people.settings() is not None)
         for part in (self.apply, self.export):
-            part.setVisible(people.ranking is not None)
+            part.setEnabled(ranking.found is not None and not ranking.running)
 
     @Slot()
     def follow(self) -> None:
         from vitinspect.evaluation.ranking import sentences, table_of
 
-        self._follow_buttons()
+        self._follow_controls()
         while self.table.count():
             item = self.table.takeAt(0)
             widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
-        ranking = self._people.ranking
-        if self._people.ranking_now:
+        ranking = self._ranking.found
+        if self._ranking.running:
             self.said.setText("The combinations are scored from the saved maps; no model runs.")
             return
         if ranking is None:
@@ -96,9 +177,24 @@ class RankingTab(QWidget):
         label.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self.table.addWidget(label, row, column)
 
+    def _copy(self) -> None:
+        settings = self._people.settings()
+        if settings is not None:
+            QGuiApplication.clipboard().setText(self._ranking.by.command(settings.folder))
+
     def _export(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
             self, "Export the ranking", "ranking.md", "Tables (*.md *.tex *.html *.csv)"
         )
         if path:
-            self._people.export_ranking(path)
+            self._ranking.export(path)
+
+
+def _scrolled(part: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(part)
+    area.viewport().setAutoFillBackground(False)
+    part.setAutoFillBackground(False)
+    return area

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
+    QFileDialog,
     QFrame,
     QHBoxLayout,
     QLineEdit,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -22,21 +24,36 @@ from PySide6.QtWidgets import (
 
 from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
 from vitinspect.app.people.table import GAP, MASKS, PEOPLE, PictureColumn, PictureRow, PictureTable
-from vitinspect.app.services.people import Found, PeopleService
+from vitinspect.app.services.people import PeopleService
+from vitinspect.app.services.people_look import Found
 from vitinspect.app.session.state import State
+from vitinspect.app.widgets import numbers
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.matrix import Matrix
-from vitinspect.app.widgets.rows import heading, line, words
+from vitinspect.app.widgets.rows import heading, icon_button, line, words
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.names import shown
 
 if TYPE_CHECKING:
     from vitinspect.evaluation.among_people import OnPicture
 
-SCORES = ("dice", "iou", "f1", "precision", "recall", "average_precision", "best_iou", "boundary_f1")
+SCORES = ("dice", "iou", "f1", "precision", "recall", "pixel_accuracy", "pixel_accuracy_vitmix", "average_precision",
+          "best_iou", "boundary_f1")  # fmt: skip
 """What the table can show of the maps; among people it is Dice."""
+MEASURES = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "kappa": "Cohen's kappa",
+    "precision": "Precision",
+    "recall": "Recall",
+    "hd95_pooled": "HD95, both ways (px)",
+    "hd95_max": "HD95, larger way (px)",
+    "nsd": "Surface Dice, 2 px",
+    "boundary_f1": "Boundary F1, 2 px",
+}
+DISTANCES = ("hd95_pooled", "hd95_max")
 
 
 class PeopleView(QFrame):
@@ -50,8 +67,13 @@ class PeopleView(QFrame):
         self.of_picture = False
         self.table = PictureTable()
         self.table.chosen.connect(lambda picture: state.set(image=picture))
+        self.table.selection_changed.connect(self._selected)
+        self.export = icon_button(
+            "export", "Export the table", self._export, tip="The selected pictures, or all that are shown, as CSV"
+        )
         self.title = words("Pictures", "section")
         self.counted = words("", "quiet")
+        self.counted.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("filter by name")
         self.filter.setClearButtonEnabled(True)
@@ -73,6 +95,14 @@ class PeopleView(QFrame):
         self.sentence.setContentsMargins(8, 4, 8, 8)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.matrix = Matrix()
+        self.measure = Choice(list(MEASURES.items()), name="Measure of agreement", tip="What the matrix shows of pairs")
+        self.region = Choice(
+            (("frame", "Frame"), ("box", "Box")),
+            name="Region",
+            tip="The whole frame, or the box around what the two mark: kappa depends on how much background there is",
+        )
+        for choice in (self.measure, self.region):
+            choice.chosen.connect(lambda _: self._show_agreement())
         self.reliability = words("", "note", wrap=True)
         self.reliability.setContentsMargins(8, 0, 8, 4)
         self.scatter = Scatter()
@@ -108,6 +138,7 @@ class PeopleView(QFrame):
         head.addWidget(self.title)
         head.addWidget(self.counted, 1)
         head.addWidget(self.filter)
+        head.addWidget(self.export)
         column.addLayout(head)
         column.addWidget(self.table, 1)
         self.legend = words("", "note")
@@ -129,7 +160,13 @@ class PeopleView(QFrame):
         below = self.below = _Beside(self._arrange)
         agreement = QWidget()
         inside = _column(agreement)
-        inside.addWidget(heading("Agreement, mean Dice"))
+        inside.addWidget(heading("Agreement"))
+        ways = QHBoxLayout()
+        ways.setContentsMargins(8, 0, 8, 4)
+        ways.setSpacing(8)
+        ways.addWidget(self.measure, 3)
+        ways.addWidget(self.region, 2)
+        inside.addLayout(ways)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -199,11 +236,11 @@ class PeopleView(QFrame):
         self._stack.setCurrentWidget(self.split)
         columns, rows = self._rows(found)
         self.table.set_rows(columns, rows, self._state.image)
-        count, waiting = len(rows), found.among.waiting
-        self.counted.setText(f"{count} with masks" + (f", {waiting} not evaluated yet" if waiting else ""))
+        count = len(rows)
+        self._count()
         self.legend.setText(f"● people with each other   ■ {self._people.chosen} with people; Dice")
         self._show_ceiling()
-        self._show_agreement(found)
+        self._show_agreement()
         axes = [(column.id, column.title) for column in columns if column.id != "name"]
         for choice, wanted in ((self.across, PEOPLE), (self.up, f"map {self._people.chosen}")):
             before = choice.value
@@ -297,7 +334,32 @@ class PeopleView(QFrame):
     @Slot(str)
     def _filter(self, text: str) -> None:
         self.table.set_filter(text)
+        self._count()
         self._show_scatter()
+
+    def _count(self) -> None:
+        """How many pictures there are; of several selected ones, their means."""
+        found, chosen = self._people.found, self.table.chosen_rows()
+        if found is None or found.among is None:
+            return
+        if len(chosen) > 1:
+            column = f"map {self._people.chosen}"
+            people, own = (_mean_of(row.values.get(key, math.nan) for row in chosen) for key in (PEOPLE, column))
+            self.counted.setText(f"{len(chosen)} selected: people {people}, {self._people.chosen} {own}")
+            return
+        count, shown_, waiting = len(self.table.pictures.every), len(self.table.pictures.rows), found.among.waiting
+        of = f"{shown_} of {count}" if shown_ < count else f"{count}"
+        self.counted.setText(f"{of} with masks" + (f", {waiting} not evaluated yet" if waiting else ""))
+
+    @Slot()
+    def _selected(self) -> None:
+        self._count()
+        self._show_scatter()
+
+    def _export(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Export the table of pictures", "pictures.csv", "Table (*.csv)")
+        if path:
+            self._people.write(path, self.table.as_csv())
 
     # --- the figures -------------------------------------------------------------------------------------------------
 
@@ -328,16 +390,38 @@ class PeopleView(QFrame):
             if candidate.name == name:
                 self._state.set(selected=layer.id)
 
-    def _show_agreement(self, found: Found) -> None:
-        assert found.ceiling is not None
-        ceiling = found.ceiling
-        names = [shown(who) for who in ceiling.annotators]
-        others = [mean.value for mean in ceiling.persons]
-        self.matrix.set_values(names, ceiling.matrix.tolist(), last=("Others", others))
+    def _show_agreement(self) -> None:
+        found = self._people.found
+        if found is None:
+            return
+        agreement = found.agreement
+        measure, region = self.measure.value, self.region.value
+        self.region.setEnabled(measure == "kappa")
+        if not agreement.matrices:
+            self.matrix.set_values((), ())
+            self.reliability.setText(agreement.trouble)
+            return
+        values = agreement.matrices[measure, region]
+        others = np.where(np.eye(len(values), dtype=bool), np.nan, values)
+        means = [float(np.nanmean(row)) if np.isfinite(row).any() else math.nan for row in others]
+        shades = values
+        if measure in DISTANCES:  # the nearer, the darker
+            shades = 1 - values / max(float(np.nanmax(others, initial=0.0)), 1e-9)
+        names = [shown(who) for who in agreement.annotators]
+        self.matrix.set_values(names, values.tolist(), last=("Others", means), shades=shades.tolist())
         self._arrange()
         left_out = sum(found.gathered.left_out.values())
-        said = f"Over {ceiling.count} pictures, on the pixels that the model sees."
-        self.reliability.setText(said + (f" {left_out} masks left out." if left_out else ""))
+        said = [
+            f"{name} {of['frame']:.2f} (box {of['box']:.2f})".replace("-", "\N{MINUS SIGN}")
+            for name, of in (("Fleiss' kappa", agreement.fleiss), ("Krippendorff's alpha", agreement.alpha))
+        ]
+        of = "1 picture" if agreement.pictures == 1 else f"{agreement.pictures} pictures"
+        note = {"precision": " Of the row's mask, how much the column's has too.",
+                "recall": " Of the column's mask, how much the row's has too."}.get(measure, "")  # fmt: skip
+        self.reliability.setText(
+            f"{', '.join(said)}. Mean over {of} that two people or more drew.{note}"
+            + (f" {left_out} masks left out." if left_out else "")
+        )
 
     def _arrange(self) -> None:
         """The matrix gets what it needs, as far as the chart beside it keeps enough."""
@@ -354,7 +438,8 @@ class PeopleView(QFrame):
             Dot(row.id, row.name, row.values.get(x, math.nan), row.values.get(y, math.nan))
             for row in self.table.pictures.rows
         ]
-        self.scatter.set_dots(dots, self.across.currentText(), self.up.currentText(), self._state.image)
+        current, chosen = self._state.image, {row.id for row in self.table.chosen_rows()}
+        self.scatter.set_dots(dots, self.across.currentText(), self.up.currentText(), current, chosen)
 
 
 class _Beside(QSplitter):
@@ -368,6 +453,11 @@ class _Beside(QSplitter):
         super().resizeEvent(event)
         if event.size().width() != event.oldSize().width():
             self._arrange()
+
+
+def _mean_of(values: Iterable[float]) -> str:
+    known = [value for value in values if not math.isnan(value)]
+    return f"{np.mean(known):.2f}" if known else numbers.NONE
 
 
 def _title(score: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +12,17 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, problem_of
 from vitinspect.app.services.evaluation_process import EvaluationProcess
+from vitinspect.app.services.fusion_ranking import FusionRanking
 from vitinspect.app.services.open_masks import data_of
+from vitinspect.app.services.people_look import Found, Masks, look
 from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
-    from vitinspect.annotation.ceiling import Ceiling
-    from vitinspect.annotation.gather import Gathered
-    from vitinspect.evaluation.among_people import AmongPeople, OnPicture
-    from vitinspect.evaluation.ranking import Candidate, Ranking
+    from vitinspect.evaluation.among_people import OnPicture
+    from vitinspect.evaluation.ranking import Candidate
     from vitinspect.figures.differences import Differences
 
 CAUSE, RUN = "people", "evaluation of the folder"
@@ -46,25 +45,12 @@ class Settings:
         return shlex.join(("vitinspect", *self.arguments))
 
 
-@dataclass(frozen=True)
-class Found:
-    """What the window knows of the people and the maps by now."""
-
-    gathered: Gathered
-    among: AmongPeople | None
-    """None while no picture with masks is evaluated."""
-    ceiling: Ceiling | None
-    done: int
-    total: int
-
-
 class PeopleService(QObject):
     """Reads the masks of the folder and the run that has the settings of the screen; starts and stops that run."""
 
     changed = Signal()
     """Something was found, or is being looked for."""
     picture_ready = Signal()
-    ranked = Signal()
 
     def __init__(
         self,
@@ -79,8 +65,7 @@ class PeopleService(QObject):
         self.active = False
         self.found: Found | None = None
         self.detail: Differences | None = None
-        self.ranking: Ranking | None = None
-        self.ranking_now = False
+        self.ranking = FusionRanking(state, pool, problems, self._keys, self)
         self.how = "majority"
         """The way of the consensus."""
         self.against = ""
@@ -93,7 +78,7 @@ class PeopleService(QObject):
         self._looked_at: Path | None = None
         self._asked_detail: object = None
         self._known: dict[tuple[Any, ...], dict[str, OnPicture]] = {}
-        self._gathered: dict[tuple[Any, ...], Gathered] = {}
+        self._masks: dict[tuple[Any, ...], Masks] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(LOOK_AGAIN)
         self._timer.timeout.connect(self._look_again)
@@ -170,7 +155,7 @@ class PeopleService(QObject):
         from vitinspect.files import short_hash, slug
 
         state, data, card = self._state, self.data, self._results.card
-        methods = dict.fromkeys(key for layer in self.layers() for key, _ in self._keys(layer))
+        methods = self._methods()
         if data is None or card is None or not methods or len(state.target) > 1:
             return None
         target = card.label(state.target[0]) if state.target else "predicted"
@@ -238,9 +223,10 @@ class PeopleService(QObject):
         address = (data, folder, chosen, how, everything)
         self._asked = address
         if data != self._looked_at:
-            self.found, self.ranking, self._looked_at = None, None, data
+            self.found, self._looked_at = None, data
+            self.ranking.forget()
         known = self._known.get(address, {})
-        masks = self._gathered.get((data, everything)) if self.process.running else None
+        masks = self._masks.get((data, everything))
 
         def work(cancel: Any) -> Found:
             return look(data, folder, chosen, how, everything, known, masks, cancel)
@@ -257,7 +243,7 @@ class PeopleService(QObject):
                 self._problems.solved(CAUSE)
                 if found.among is not None:
                     self._known = {address: {one.image: one for one in found.among.pictures}}
-                self._gathered = {(data, everything): found.gathered}
+                self._masks = {(data, everything): found.masks}
             self.changed.emit()
             self._show_picture()
 
@@ -281,7 +267,7 @@ class PeopleService(QObject):
             self.picture_ready.emit()
             return
         who = self.against if self.against in one.annotators else ""
-        address = (settings.folder, candidate, one.image, who, self.how, self.everything)
+        address = (settings.folder, candidate, one.image, who, self.how, self.everything, self.found.masks.stamp)
         if self._asked_detail == address:
             return
         self._asked_detail, self.detail = address, None
@@ -331,63 +317,25 @@ class PeopleService(QObject):
     def may_rank(self) -> bool:
         """Whether there are maps of two methods or more, and nothing else uses the run."""
         there = self.found is not None and self.found.among is not None
-        methods = {key for layer in self.layers() for key, _ in self._keys(layer)}
-        return there and len(methods) > 1 and not self.process.running and not self.ranking_now
-
-    def export_ranking(self, path: str) -> None:
-        """Write the table in the form that the file's ending says."""
-        from vitinspect.evaluation.ranking import table_of
-        from vitinspect.evaluation.table_formats import written
-        from vitinspect.files import write_atomic
-
-        if self.ranking is None:
-            return
-        try:
-            write_atomic(Path(path), written(table_of(self.ranking), Path(path).suffix).encode())
-        except Exception as error:
-            self._problems.report(CAUSE, problem_of(error, "writing the table"))
+        return there and len(self._methods()) > 1 and not self.process.running and not self.ranking.running
 
     def rank(self) -> None:
         """Which combination of the layers' methods fits the masks best, from the maps of the run."""
         settings = self.settings()
-        keys = list(dict.fromkeys(key for layer in self.layers() for key, _ in self._keys(layer)))
-        if settings is None or len(keys) < 2 or self.ranking_now:
-            return
-        self.ranking_now = True
+        if settings is not None and self.may_rank:
+            self.ranking.rank(settings.folder, self._methods())
 
-        def work(cancel: Any) -> Ranking:
-            from vitinspect.evaluation.people_pictures import ranking_of
+    def _methods(self) -> list[str]:
+        return list(dict.fromkeys(key for layer in self.layers() for key, _ in self._keys(layer)))
 
-            return ranking_of(settings.folder, keys, cancel)
+    def write(self, path: str, text: str) -> None:
+        """A table, where a person wants it."""
+        from vitinspect.files import write_atomic
 
-        def done(found: Any, error: BaseException | None) -> None:
-            self.ranking_now = False
-            if error is not None:
-                self._problems.report(CAUSE, problem_of(error, "ranking fusions"))
-            else:
-                self.ranking = found
-            self.ranked.emit()
-
-        self._pool.submit(LOOKUP, Job(work, done))
-        self.ranked.emit()
-
-    def apply_winner(self) -> None:
-        """Select the layer of the winning combination; a fusion that is no layer yet becomes one."""
-        if self.ranking is None:
-            return
-        winner = self.ranking.candidates[self.ranking.winner]
-        ids = {self._keys(layer)[0][0]: layer.id for layer in self._state.layers if layer.kind == MAP}
-        if any(key not in ids for key in winner.keys):
-            return
-        if winner.ways == 1:
-            self._state.set(selected=ids[winner.keys[0]])
-            return
-        wanted = dict(zip(winner.keys, winner.weights, strict=True))
-        for layer in self._state.layers:
-            if layer.kind == FUSED and dict(self._keys(layer)) == wanted and layer.fusion_mode == winner.mode:
-                self._state.set(selected=layer.id)
-                return
-        self._state.add_fused([ids[key] for key in winner.keys])
+        try:
+            write_atomic(Path(path), text.encode())
+        except Exception as error:
+            self._problems.report(CAUSE, problem_of(error, "writing the table"))
 
     def close(self) -> None:
         """End the evaluation; it can be resumed."""
@@ -404,34 +352,3 @@ def short_name(layers: Layers, layer: Layer) -> str:
         info = methods()[layer.method]
         return info.short or info.title
     return title_in(layers, layer)
-
-
-def look(
-    data: Path,
-    folder: Path | None,
-    chosen: tuple[Candidate, ...],
-    how: str,
-    everything: bool,
-    known: Mapping[str, OnPicture],
-    masks: Gathered | None,
-    cancel: Any,
-) -> Found:
-    """The masks of a folder, and what the run has of its pictures by now; without Qt, in a thread of the pool."""
-    from vitinspect.annotation.gather import Gathered, gather
-    from vitinspect.annotation.store import MASKS
-    from vitinspect.evaluation.among_people import SavedMaps, among_people
-    from vitinspect.evaluation.store import FILE
-
-    if masks is None:
-        masks = Gathered()
-        # Without the folder of masks, the pictures themselves would be read as masks.
-        if (data / MASKS).is_dir():
-            masks = gather([data], everything=everything, may_be_none=True)
-    if folder is None or not (folder / FILE).is_file() or not masks.masks or not chosen:
-        return Found(masks, None, None, 0, 0)
-    saved = SavedMaps(folder, masks.masks)
-    done, total = len(saved.done), len(saved.dataset.items)
-    if not saved.items:
-        return Found(masks, None, None, done, total)
-    among = among_people(saved, chosen, how=how, known=known, cancel=cancel)
-    return Found(masks, among, among.ceiling(), done, total)

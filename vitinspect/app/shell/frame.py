@@ -36,6 +36,10 @@ class Frame(QWidget):
         super().__init__(parent)
         self.left, self.right, self.film = left, right, film
         self.left_wanted = self.right_wanted = True
+        self.view_lists = False
+        """Whether the view itself is a table of the pictures."""
+        self.beside_table = False
+        """Whether the list of pictures is wanted beside it all the same."""
         self.as_list: bool | None = None
         """Whether the pictures are a list: None for as the width has it."""
         self.narrow: bool | None = None
@@ -79,8 +83,20 @@ class Frame(QWidget):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def toggle_left(self) -> None:
-        self.left_wanted = not self.left_wanted
+        if self.view_lists:
+            self.beside_table = not self.beside_table
+        else:
+            self.left_wanted = not self.left_wanted
         self.arrange()
+
+    def set_view_lists(self, on: bool) -> None:
+        self.view_lists = on
+        self.arrange()
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the pictures stand beside the view or below it."""
+        return self.beside_table if self.view_lists else self.left_wanted
 
     def toggle_right(self) -> None:
         self.right_wanted = not self.right_wanted
@@ -88,7 +104,7 @@ class Frame(QWidget):
 
     def show_left(self) -> None:
         """As a list, whatever the width: there is something to type in it."""
-        self.left_wanted = self.as_list = True
+        self.left_wanted = self.beside_table = self.as_list = True
         self.arrange()
 
     def show_right(self) -> None:
@@ -96,7 +112,7 @@ class Frame(QWidget):
         self.arrange()
 
     def show_as_list(self, as_list: bool) -> None:
-        self.left_wanted, self.as_list = True, as_list
+        self.left_wanted, self.beside_table, self.as_list = True, True, as_list
         self.arrange()
 
     def keep_left(self, on: bool) -> None:
@@ -113,8 +129,8 @@ class Frame(QWidget):
 
     def arrange(self) -> None:
         """Give the sides their widths, and the view all the rest."""
-        self.left.setVisible(self.left_wanted and self.lists_pictures)
-        self.film.setVisible(self.left_wanted and not self.lists_pictures)
+        self.left.setVisible(self.shows_pictures and self.lists_pictures)
+        self.film.setVisible(self.shows_pictures and not self.lists_pictures)
         self.right.setVisible(self.right_wanted)
         width = self.width()
         left = self._left_width if self.left.isVisibleTo(self) else 0

@@ -248,7 +248,7 @@ class MainWindow(QMainWindow):
                 self.lefts.put(shown.id, shown.left(self))
                 self._give_keys_to_the_picture(self.lefts.part(shown.id))
             bottom = BottomTabs(shown.tabs, lambda tab: self._make_tab(tab.make(self)))
-            bottom.opened.connect(self._open_tab)
+            bottom.opened.connect(self.open_tab)
             bottom.collapsed.connect(lambda: self.backend.state.set(plots=False))
             self._bottoms[shown.id] = bottom
             self.frame.bottoms.addWidget(bottom)
@@ -265,6 +265,7 @@ class MainWindow(QMainWindow):
         self.frame.bottoms.setCurrentWidget(self._bottoms[shown.id])
         self._follow_bottom()
         self._show_tools(shown)
+        self.frame.set_view_lists(shown.lists_pictures)
         self.status.follow_zoom()
         if shown.shown is not None:
             shown.shown(self)
@@ -303,7 +304,7 @@ class MainWindow(QMainWindow):
 
     # --- tabs below the view -------------------------------------------------------------------------------------
 
-    def _open_tab(self, tab: str) -> None:
+    def open_tab(self, tab: str) -> None:
         shown = self.workspace
         if shown.tab_state:
             self.backend.state.set(plots=True, **{shown.tab_state: tab})

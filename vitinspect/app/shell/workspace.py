@@ -60,6 +60,8 @@ class Workspace:
     tools: tuple[str, ...] = ()
     """Ids of the tools in the strip; "" is a gap."""
     first_tool: str = ""
+    lists_pictures: bool = False
+    """The view is a table of the pictures, so that the list of them beside it is not shown by itself."""
     tabs: tuple[BottomTab, ...] = ()
     tab_state: str = ""
     """The value of the state that says which tab is open, where what is open decides what is computed."""

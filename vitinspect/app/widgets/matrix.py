@@ -31,6 +31,7 @@ class Matrix(QWidget):
         super().__init__(parent)
         self._names: tuple[str, ...] = ()
         self._values: tuple[tuple[float, ...], ...] = ()
+        self._shades: tuple[tuple[float, ...], ...] = ()
         self._last: tuple[str, tuple[float, ...]] = ("", ())
         self._tip: Callable[[int, int], str] = lambda i, j: ""
         self._show = show
@@ -44,13 +45,18 @@ class Matrix(QWidget):
         values: Sequence[Sequence[float]],
         *,
         last: tuple[str, Sequence[float]] = ("", ()),
+        shades: Sequence[Sequence[float]] | None = None,
         tip: Callable[[int, int], str] | None = None,
     ) -> None:
-        """``values[i][j]`` says how ``names[i]`` agrees with ``names[j]``; not a number where it cannot be said."""
+        """``values[i][j]`` says how ``names[i]`` agrees with ``names[j]``; not a number where it cannot be said.
+
+        ``shades``: what the cells' colours say, from 0 to 1, where it is not the values themselves.
+        """
         if any(len(row) != len(names) for row in values) or len(values) != len(names):
             raise ValueError(f"{len(names)} names need as many rows and columns")
         self._names = tuple(names)
         self._values = tuple(tuple(row) for row in values)
+        self._shades = self._values if shades is None else tuple(tuple(row) for row in shades)
         self._last = (last[0], tuple(last[1]))
         self._tip = tip or (lambda i, j: f"{self._names[i]} and {self._names[j]}: {self._show(self._values[i][j])}")
         self.updateGeometry()
@@ -121,7 +127,7 @@ class Matrix(QWidget):
             for j in range(count):
                 rect = self.cell(i, j)
                 value = self._values[i][j]
-                ground = QColor(t.window) if i == j else cell_colour(value)
+                ground = QColor(t.window) if i == j else cell_colour(self._shades[i][j])
                 painter.fillRect(rect, ground)
                 if i != j:
                     painter.setPen(QColor(t.text))

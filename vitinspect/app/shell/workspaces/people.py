@@ -27,7 +27,8 @@ def _context(window: MainWindow) -> QWidget:
 def _properties(window: MainWindow) -> QWidget:
     from vitinspect.app.people.panel import PeoplePanel
 
-    window.backend.people.ranked.connect(lambda: window.backend.state.set(plots=True))
+    ranking = window.backend.people.ranking
+    ranking.changed.connect(lambda: window.open_tab("people-ranking") if ranking.running else None)
     return PeoplePanel(window.backend.people, window.backend.state)
 
 
@@ -37,13 +38,20 @@ def _ranking(window: MainWindow) -> QWidget:
     return RankingTab(window.backend.people)
 
 
+def _scores(window: MainWindow) -> QWidget:
+    from vitinspect.app.people.scores import ScoresTab
+
+    return ScoresTab(window.backend.people)
+
+
 WORKSPACE = Workspace(
     id="people",
     title="People",
     view=_view,
     properties=_properties,
     context=_context,
-    tabs=(BottomTab("people-ranking", "Ranking", _ranking),),
+    lists_pictures=True,
+    tabs=(BottomTab("people-scores", "Scores", _scores), BottomTab("people-ranking", "Ranking", _ranking)),
     shown=lambda window: window.backend.people.activate(True),
     hidden=lambda window: window.backend.people.activate(False),
 )
