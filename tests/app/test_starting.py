@@ -138,3 +138,18 @@ def test_a_figure_on_the_command_line_is_opened_and_not_shown_as_a_picture(start
     window, _ = start(pictures / "picture 1.png")
     assert window.backend.opens == ""
     assert window.backend.state.image == str(pictures / "picture 1.png")
+
+
+@pytest.mark.parametrize(("size", "whole"), [((1280, 800), False), ((400, 300), True)])
+def test_a_window_that_the_screen_has_no_room_for_is_maximized(window, size, whole):
+    from vitinspect.app.main import show_whole
+
+    room = window.screen().availableGeometry()
+    window.setMinimumSize(0, 0)
+    for part in window.findChildren(type(window.frame)):
+        part.setMinimumSize(0, 0)
+    window.hide()
+    window.resize(*size)
+    fits = window.width() + 4 <= room.width() and window.height() + 32 <= room.height()
+    show_whole(window)
+    assert window.isMaximized() is not fits

@@ -27,6 +27,8 @@ from vitinspect.plugins import plugins
 
 _log = logging.getLogger(__name__)
 
+FRAME, TITLE = 4, 32
+"""About what a window manager puts around a window, and above it."""
 STUCK = 1.6
 """Seconds that threads get to end."""
 
@@ -131,7 +133,7 @@ def run(
     if problems:
         window.message.show_warning(Problem(" ".join(problems), "", True))
     ticks, _ = let_python_see_signals(app)
-    window.show()
+    show_whole(window)
     code = app.exec()
     ticks.stop()
     clean = backend.close(STUCK)
@@ -148,6 +150,15 @@ def run(
     backend.deleteLater()
     app.processEvents()
     return code
+
+
+def show_whole(window: MainWindow) -> None:
+    """Show the window; where the screen has no room for it with its frame, maximized: nothing lies beyond an edge."""
+    room = window.screen().availableGeometry()
+    if window.width() + FRAME > room.width() or window.height() + TITLE > room.height():
+        window.showMaximized()
+    else:
+        window.show()
 
 
 def let_python_see_signals(app: QApplication) -> tuple[QTimer, Callable[[], None]]:

@@ -393,3 +393,10 @@ def test_nothing_in_the_right_panel_is_cut_where_others_have_drawn(drawing, back
     rows = [part for part in area.widget().findChildren(QWidget) if part.parent() is area.widget()]
     wanted = max(row.minimumSizeHint().width() for row in rows)
     assert wanted <= area.viewport().width()
+
+
+def test_the_status_bar_says_how_large_the_picture_is_drawn(drawing, backend, qtbot):
+    qtbot.waitUntil(lambda: drawing.status.zoom.text() == f"{100 * drawing.workspace_view.scale:.0f} %")
+    drawing.workspace_view.zoom_by(2)
+    assert drawing.status.zoom.text() == f"{100 * drawing.workspace_view.scale:.0f} %"
+    drawing.workspace_view.fit()

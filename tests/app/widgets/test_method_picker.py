@@ -207,3 +207,11 @@ def test_the_foot_sums_up_times() -> None:
     chosen = [row for row in rows if row.layer[0] in ("rollout", "lrp")]
     assert chosen_words(chosen) == ("2 chosen", "Attention rollout, LRP (Chefer et al.); about 0.2 s")
     assert chosen_words([]) == ("Nothing chosen", "")
+
+
+def test_methods_are_found_by_initials_and_by_what_words_begin_with_not_by_letters_in_between():
+    rows = {row.layer[0]: row for row in method_rows(MODEL, measured=MEASURED)}
+    found = [name for name, row in rows.items() if row.matches("ig")]
+    assert sorted(found) == ["eigencam", "integrated_gradients"]
+    assert rows["attention_gradcam"].matches("weight")  # "weighted", in its summary
+    assert not rows["attention_gradcam"].matches("eighted")

@@ -83,3 +83,8 @@ def test_what_is_written_can_be_typed(value) -> None:
 
 def test_a_hyphen_between_words_is_no_minus() -> None:
     assert numbers.true_minus("24-gem-leaf 1e-7 -0.5") == "24-gem-leaf 1e−7 −0.5"
+
+
+def test_an_expectation_of_minutes_is_in_whole_minutes():
+    assert numbers.seconds(293, about=True) == "about 5 min"
+    assert numbers.seconds(293) == "4 min 53 s"

@@ -200,8 +200,9 @@ class Labels:
         metrics = painter.fontMetrics()
         for words, boxed in details:
             width = metrics.horizontalAdvance(words) + (10 if boxed else 0)
-            if x + width > end:
-                break
+            target = 0 if boxed else target
+            if x + width + target > end:
+                continue
             place = QRect(x, rect.top(), width, rect.height())
             if boxed:
                 frame = QRectF(x + 0.5, rect.center().y() - 8 + 0.5, width - 1, 17)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from vitinspect.app.services.masks import MaskService
-from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.choice import Choice, TypedChoice
 from vitinspect.app.widgets.fields import CheckBox
 from vitinspect.app.widgets.rows import button, upright_line, words
 from vitinspect.names import shown
@@ -29,14 +29,11 @@ class MaskContext(QFrame):
         self.setProperty("kind", "panel")
         self.setFixedHeight(HEIGHT)
         self._masks = masks
-        self.annotator = QComboBox()
-        self.annotator.setEditable(True)
-        self.annotator.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.annotator.setAccessibleName("Annotator")
-        self.annotator.setToolTip("Who draws; masks are written to the folder of this name")
+        self.annotator = TypedChoice(
+            name="Annotator", hint="your name", tip="Who draws; masks are written to the folder of this name"
+        )
         line = self.annotator.lineEdit()
         assert line is not None
-        line.setPlaceholderText("your name")
         self.annotator.activated.connect(lambda _: self._named())
         line.returnPressed.connect(self._named)
         self.study = words("", "quiet")

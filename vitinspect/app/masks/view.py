@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
@@ -55,6 +55,10 @@ class MaskView(QWidget):
 
     # --- geometry ------------------------------------------------------------------------------------------------
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self.zoomed.emit()  # what is fitted is as large as the room
+
     @property
     def pane(self) -> tuple[int, int]:
         return max(1, self.width()), max(1, self.height())
@@ -100,6 +104,7 @@ class MaskView(QWidget):
     def _results_changed(self, names: frozenset[str]) -> None:
         if "picture" in names:
             self.view = View()
+            self.zoomed.emit()
             self.update()
 
     @Slot(object)

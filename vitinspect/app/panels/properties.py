@@ -133,9 +133,9 @@ class PropertiesPanel(QWidget):
         self.about.setVisible(of_method)
         self.reset.setVisible(of_method and bool(declared))
         self.head.setVisible(layer is not None)
-        self.note.setText("" if layer is not None else "No layer is selected.")
+        self.note.setText("" if layer is not None or not self._state.layers else "No layer is selected.")
         if layer is None:
-            self.note.show()
+            self.note.setVisible(bool(self.note.text()))
             return
         number = self._state.number(layer.id) if is_map else 0
         self.head.show_layer(number, facts.name_of(self._state.layers, layer), facts.paper_of(layer) or _kind(layer))

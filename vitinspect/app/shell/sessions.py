@@ -92,7 +92,7 @@ class Sessions(QObject):
         if session.folder and is_elsewhere(session.folder):
             self._tell(FOLDER, f"The pictures of {_name(path)} lie on another computer: {session.folder}.", "Open it")
         elif session.folder and not os.path.isdir(session.folder):
-            self._tell(FOLDER, f"The folder of {_name(path)}, {session.folder}, is not there any more.", "Find folder…")
+            self._tell(FOLDER, f"The folder of {_name(path)}, {session.folder}, no longer exists.", "Find folder…")
         else:
             self._show()
 
@@ -150,7 +150,7 @@ class Sessions(QObject):
     def offer(self, kept: Path) -> None:
         """The window before did not end properly: what it showed can be brought back."""
         self._before = kept
-        self._tell(BEFORE, "vitinspect did not end properly the last time.", "Bring back what was shown")
+        self._tell(BEFORE, "vitinspect did not end properly the last time.", "Restore what was shown")
 
     def act(self, cause: str) -> None:
         """The button of a message."""

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QLabel, QScroll
 from vitinspect.app.shell.keys import show_keys
 from vitinspect.app.shell.menus.record import Action, Menu
 
-COLUMN_OF = {"File": 0, "Edit": 0, "Layer": 1, "View": 2}
+COLUMN_OF = {"File": 0, "Edit": 0, "Go": 0, "Layer": 1, "View": 2}
 """Which column a menu stands in; the others stand in the last."""
 
 
@@ -22,7 +22,7 @@ class ShortcutSheet(QDialog):
         self.setWindowTitle("Keyboard shortcuts")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         columns = QHBoxLayout()
-        columns.setSpacing(32)
+        columns.setSpacing(24)
         grids = [QGridLayout() for _ in range(4)]
         for menu in menus:
             grid = grids[COLUMN_OF.get(menu.name, 3)]
@@ -33,11 +33,11 @@ class ShortcutSheet(QDialog):
             (["drag"], "Move the picture, or the swipe line"),
             (["double-click"], "Fit"),
             (["Space+drag"], "Move the picture with any tool"),
-            (["V, P, B, E"], "Pan, pin, what-if brush, what-if eraser"),
+            (["V, P, B, E"], "Pan, pin, brush, eraser"),
             (["[", "]"], "Narrower and wider brush"),
             (["hold H"], "Hide the heat map"),
         ]
-        _add_block(grids[0], "On the picture", mouse)
+        _add_block(grids[3], "On the picture", mouse)
         for grid in grids:
             grid.setHorizontalSpacing(16)
             grid.setVerticalSpacing(4)
@@ -51,7 +51,7 @@ class ShortcutSheet(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(scroll)
-        self.resize(1160, 560)
+        self.resize(1180, 500)
 
 
 def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:

@@ -150,6 +150,23 @@ class Choice(QComboBox):
                 painter.drawText(rect.adjusted(used, 0, 0, 0), flags, detail)
 
 
+class TypedChoice(Choice):
+    """A field to type into, with what was typed before in its list."""
+
+    def __init__(self, *, name: str, hint: str = "", tip: str = "") -> None:
+        super().__init__(name=name, tip=tip)
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        line = self.lineEdit()
+        assert line is not None
+        line.setPlaceholderText(hint)
+        line.setFrame(False)
+        line.setStyleSheet("border: 0; background: transparent; padding: 0; min-height: 0;")
+
+    def _paint_text(self, painter: QPainter, rect: QRect, colour: str) -> None:
+        pass  # the line edit does
+
+
 class Opener(Choice):
     """Looks like a field with choices and opens something else than a list."""
 

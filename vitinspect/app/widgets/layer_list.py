@@ -20,9 +20,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
 from vitinspect.app import theme
+from vitinspect.app.theme.tokens import SMALL_SIZE
 from vitinspect.app.widgets.layer_delegate import NAME, LayerDelegate, parts
 from vitinspect.app.widgets.layer_model import MIME, Index, LayerModel
 from vitinspect.app.widgets.layer_rows import HIDDEN, REFUSED, LayerRow
+
+NOTHING = "No layer yet. Add (A) opens the methods."
 
 
 class LayerList(QListView):
@@ -248,6 +251,14 @@ class LayerList(QListView):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         super().paintEvent(event)
+        if not self.layers.rows:
+            painter = QPainter(self.viewport())
+            painter.setFont(theme.font(SMALL_SIZE))
+            painter.setPen(QColor(theme.current().quiet))
+            box = self.viewport().rect().adjusted(8, 4, -8, -4)
+            flags = int(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap)
+            painter.drawText(box, flags, NOTHING)
+            painter.end()
         if self._drop_row < 0:
             return
         count = len(self.layers.rows)

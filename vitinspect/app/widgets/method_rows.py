@@ -44,9 +44,15 @@ class MethodRow:
         return "follows the class" if self.follows else "same for all"
 
     def matches(self, text: str) -> bool:
-        """Whether each word that was typed is in the name, the paper or the family."""
-        about = f"{self.title} {' '.join(self.layer)} {self.paper} {self.family} {self.summary}".casefold()
-        return all(word in about for word in text.casefold().split())
+        """Whether each word that was typed is in the name, the paper or the family, begins a word of the summary, or
+        is made of the initials of the name."""
+        names = f"{self.title} {' '.join(self.layer)} {self.paper} {self.family}".casefold()
+        words = re.findall(r"\w+", self.summary.casefold())
+        initials = "".join(word[0] for word in re.findall(r"\w+", self.title.casefold()))
+        return all(
+            word in names or word == initials or any(other.startswith(word) for other in words)
+            for word in text.casefold().split()
+        )
 
 
 def method_rows(

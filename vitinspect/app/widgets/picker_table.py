@@ -20,7 +20,7 @@ from vitinspect.app.widgets.picker_model import NAME, NEEDS, PAPER, ROW, TARGET,
 
 HEADING_HEIGHT = 26
 LEFT = 8
-WIDTHS = {PAPER: 148, NEEDS: 92, TARGET: 104, TIME: 96}
+WIDTHS = {PAPER: 156, NEEDS: 92, TARGET: 104, TIME: 96}
 
 
 class PickerDelegate(QStyledItemDelegate):
