@@ -38,7 +38,8 @@ def model():
 @pytest.fixture
 def state(tmp_path: Path) -> State:
     """Three layers on a picture whose name needs quoting: a method, one with parameters, and their weighted fusion."""
-    picture = tmp_path / 'it\'s a $picture; "here".png'
+    picture = tmp_path / "data" / 'it\'s a $picture; "here".png'
+    picture.parent.mkdir()
     picture.write_bytes((gallery_folder() / "images" / "24-gem-leaf.png").read_bytes())
     made = State()
     made.set(image=str(picture), fit="pad", device="cpu")
