@@ -47,7 +47,7 @@ def test_a_session_without_its_folder_asks_for_it(shown, backend, settle, pictur
     backend.state.set(folder=str(tmp_path), image="")
     settle()
     shown.sessions.open(str(tmp_path / "one" / "s.vitinspect"))
-    assert "not there any more" in told(shown, FOLDER)
+    assert "no longer exists" in told(shown, FOLDER)
     monkeypatch.setattr(sessions.QFileDialog, "getExistingDirectory", lambda *a, **k: str(tmp_path / "gone"))
     shown.message.lines[FOLDER].action.click()
     settle()
