@@ -103,6 +103,15 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "people-before": ({"methods": FOUR[:3], "fusion": True}, _open_people),
         "people": ({"methods": FOUR[:3], "fusion": True}, _evaluate_people),
         "people-ranking": ({"methods": FOUR[:3], "fusion": True}, _rank_fusions),
+        "compare-folder": (
+            {
+                "methods": ("legrad",),
+                "workspace": "compare",
+                "plots": True,
+                "slot_b": {"model": "demo --image-size 336"},
+            },
+            lambda window: [window.backend.over_folder.compute(), _open_picture(window, "22-shell-butterfly.jpg")],
+        ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,

@@ -29,6 +29,7 @@ from vitinspect.app.services.maps import MapService
 from vitinspect.app.services.mask_layers import MaskLayers
 from vitinspect.app.services.masks import MaskService
 from vitinspect.app.services.models import LoadedCards, ModelService
+from vitinspect.app.services.over_folder import FolderComparison
 from vitinspect.app.services.overlaps import OverlapService
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.services.picture_notes import PictureNotes
@@ -114,6 +115,9 @@ class Backend(QObject):
         self.shared_ranges = SharedRanges(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
         self.two_maps = TwoMaps(state, results, self.second, pool, parent=self)
+        self.over_folder = FolderComparison(
+            state, results, self.second, pool, worker, problems, self._listed, parent=self
+        )
         self.curves = CurveService(state, results, worker, problems, parent=self)
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)
         self.attention = AttentionService(state, results, worker, problems, parent=self)
@@ -174,6 +178,10 @@ class Backend(QObject):
             self.thumbnails.most_bytes = most
             self.thumbnails.prune()
 
+    def _listed(self) -> list[str]:
+        """The pictures of the list, as it is filtered and sorted."""
+        return [self.listing.path_at(row) for row in range(self.listing.rowCount())]
+
     def state_file(self) -> Path:
         return paths.config_folder() / "window.json"
 
@@ -213,6 +221,7 @@ class Backend(QObject):
         self.saved.close()
         self.coordinator.close()
         self.derived.close()
+        self.over_folder.close()
         self.networks.close()
         # Both are told to stop before either is waited for.
         self.worker.cancel()

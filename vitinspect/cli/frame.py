@@ -50,6 +50,7 @@ GROUPS = (
                 "put runs into one table for a paper: LaTeX, Markdown, HTML, CSV",
             ),
             Verb("rank", "vitinspect.cli.rank", "find the fusion that fits people's masks best, and its worth"),
+            Verb("compare", "vitinspect.cli.compare", "compare two models: where they look, and what they say"),
         ),
     ),
     (

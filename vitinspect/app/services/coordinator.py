@@ -105,7 +105,7 @@ class Coordinator(QObject):
         self.services.maps.cancel()
         self.services.second.maps.cancel()
         self.services.figures.cancel()
-        for kind in ("attention", "features", "probe", "network", "aggregate", "batch", "report"):
+        for kind in ("attention", "features", "probe", "network", "aggregate", "folder", "training", "batch", "report"):
             self.worker.cancel(kind)
 
     def retry(self) -> None:

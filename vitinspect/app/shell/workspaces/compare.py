@@ -46,6 +46,13 @@ def _properties(window: MainWindow) -> QWidget:
     return made
 
 
+def _over_folder(window: MainWindow) -> QWidget:
+    from vitinspect.app.compare.folder_tab import FolderTab
+
+    backend = window.backend
+    return FolderTab(backend.over_folder, backend.state, backend.thumbnails.get)
+
+
 def _agreement(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.agreement import AgreementPanel
 
@@ -66,7 +73,10 @@ WORKSPACE = Workspace(
     context=_context,
     tools=("pan",),
     first_tool="pan",
-    tabs=(BottomTab("agreement", "Agreement", _agreement),),
+    tabs=(
+        BottomTab("compare-folder", "Over the folder", _over_folder),
+        BottomTab("agreement", "Agreement", _agreement),
+    ),
     tab_state="compare_tab",
     choices=(
         ViewChoice(

@@ -1,0 +1,107 @@
+"""Two models over the folder: asked behind all else, kept by what was asked, cancelled and gone on with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.app.services.test_second_slot import compare, second  # noqa: F401
+from vitinspect.app.compute.worker import RANKS, Problem
+from vitinspect.app.services.over_folder import FolderComparison, FolderPart
+from vitinspect.app.session import layers as layering
+from vitinspect.evaluation.two_models import Journal, Row
+
+PICTURES = [f"/pictures/{name}.png" for name in "abc"]
+
+
+@pytest.fixture
+def service(bench, home, second):  # noqa: F811
+    made = FolderComparison(
+        bench.state, bench.results, second, bench.pool, bench.worker, bench.problems, lambda: list(PICTURES)
+    )
+    compare(bench, second)
+    made.want()
+    bench.pool.run()
+    yield made
+    made.close()
+
+
+def answer(bench, service, *rows):
+    number, work = bench.worker.last("folder")
+    for row in rows:
+        bench.worker.part.emit(number, FolderPart(work._address, row))
+    return number
+
+
+def test_it_is_less_urgent_than_all_that_is_on_screen():
+    assert all(RANKS["folder"] > RANKS[kind] for kind in ("explain", "explain_b", "attention", "scores", "network"))
+
+
+def test_nothing_is_computed_before_somebody_asks(bench, service):
+    assert "folder" not in bench.worker.alive.values()
+    assert service.why_not == ""
+    assert service.rows == []
+
+
+def test_each_picture_is_asked_about_with_both_models_and_their_settings(bench, second, service):  # noqa: F811
+    second.state.set(fit="pad", target=(2,))
+    service.compute()
+    _, work = bench.worker.last("folder")
+    assert list(work._pictures) == PICTURES
+    settings = work._address.settings
+    assert (settings["a"]["model"], settings["b"]["model"]) == ("f1", "f2")
+    assert (settings["a"]["fit"], settings["b"]["fit"]) == ("crop", "pad")
+    assert settings["a"]["method"] == "rollout"
+    assert (settings["a"]["target"], settings["b"]["target"]) == ("None", "2")
+
+
+def test_rows_come_one_by_one_and_stay_after_a_cancel(bench, service):
+    service.compute()
+    assert service.running
+    answer(bench, service, Row(PICTURES[0], "ant", "ant"))
+    service.cancel()
+    assert not service.running
+    assert [row.picture for row in service.rows] == PICTURES[:1]
+    service.compute()
+    _, work = bench.worker.last("folder")
+    assert list(work._pictures) == PICTURES[1:], "it goes on where it was"
+
+
+def test_rows_of_other_settings_are_not_shown(bench, service):
+    service.compute()
+    _, work = bench.worker.last("folder")
+    bench.state.set(target=(1,))
+    bench.worker.part.emit(99, FolderPart(work._address, Row(PICTURES[0])))
+    assert service.rows == []
+    assert not service.running, "what nobody wants any more is stopped"
+
+
+def test_what_was_computed_another_day_is_there_at_once(bench, service, tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"picture")
+    address = service._address
+    journal = Journal(address.journal, address.settings)
+    journal.add(Row(str(path), "ant", "bee"))
+    journal.close()
+    service._pictures = lambda: [str(path)]
+    bench.state.set(target=(1,))
+    bench.state.set(target=())
+    bench.pool.run()
+    assert [row.label_b for row in service.rows] == ["bee"]
+
+
+def test_it_says_why_nothing_can_be_compared(bench, service):
+    bench.state.set(methods=("rollout", "legrad"), fusion=True, selected="fused")
+    assert "layers of methods" in service.why_not
+    bench.state.edit("None", layering.remove(bench.state.layers, "rollout", "legrad", "fused"))
+    assert "no layer" in service.why_not
+    service._pictures = list
+    assert "no pictures" in service.why_not
+
+
+def test_a_failure_is_said_and_gone_with_the_next_try(bench, service):
+    service.compute()
+    bench.worker.fail(bench.worker.last("folder")[0], Problem("The disk is full.", "", True))
+    assert bench.problems.current["folder comparison"].message == "The disk is full."
+    assert not service.running
+    service.compute()
+    assert "folder comparison" not in bench.problems.current

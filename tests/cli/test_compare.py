@@ -1,0 +1,62 @@
+"""``vitinspect compare``: a table of the folder, and a run that goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from vitinspect import resources
+from vitinspect.cli import main
+
+NAMES = ("01-butterfly.jpg", "22-shell-butterfly.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for name in NAMES:
+        shutil.copy(resources.gallery_folder() / "images" / name, made)
+    return made
+
+
+def compare(folder: Path, out: Path, *more: str) -> int:
+    return main(["compare", str(folder), "--model-b", "demo --image-size 336", "--out", str(out), *more])
+
+
+def test_the_table_has_both_models_answers_and_how_far_they_agree(folder, tmp_path, capsys):
+    assert compare(folder, tmp_path / "out", "--method", "legrad") == 0
+    with (tmp_path / "out" / "pictures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {Path(row["picture"]).name for row in rows} == set(NAMES)
+    by_name = {Path(row["picture"]).name: row for row in rows}
+    assert by_name["22-shell-butterfly.jpg"]["label_a"] == "butterfly"
+    assert float(by_name["22-shell-butterfly.jpg"]["probability_a"]) == pytest.approx(0.583, abs=0.01)
+    assert float(by_name["22-shell-butterfly.jpg"]["probability_b"]) == pytest.approx(0.659, abs=0.01)
+    assert all(-1 <= float(row["spearman"]) <= 1 for row in rows)
+    assert "The same answer in 2 of 2 pictures" in capsys.readouterr().out
+
+
+def test_a_second_run_asks_about_nothing_again(folder, tmp_path, monkeypatch):
+    from vitinspect.evaluation import two_models
+
+    assert compare(folder, tmp_path / "out") == 0
+    monkeypatch.setattr(two_models, "compare_picture", lambda *_: pytest.fail("a picture was asked about again"))
+    assert compare(folder, tmp_path / "out") == 0
+    (journal,) = (tmp_path / "out").glob("*.jsonl")
+    assert len(journal.read_text().splitlines()) == 3
+    assert json.loads(journal.read_text().splitlines()[0])["vitinspect"] == "two models"
+
+
+def test_results_do_not_go_among_the_pictures(folder, capsys):
+    assert compare(folder, folder) == 2
+    assert "pictures" in capsys.readouterr().err
+
+
+def test_a_method_that_there_is_not_is_an_error(folder, tmp_path, capsys):
+    assert compare(folder, tmp_path / "out", "--method", "no-such") == 2
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,269 @@
+"""Two models over the folder: each picture that the list shows, one after the other, behind all that is more urgent.
+
+What is done is kept in a journal in the folder of the caches: it is there again after a cancel and after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from vitinspect import paths
+from vitinspect.app.compute.explaining import HandOver, Report, as_engine_target
+from vitinspect.app.compute.model_input import model_of
+from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
+from vitinspect.app.compute.worker import Context, Problem, Worker
+from vitinspect.app.services.second_slot import SecondSlot
+from vitinspect.app.session.compared import layer_of_a, layer_of_b
+from vitinspect.app.session.layers import MAP, Layer
+from vitinspect.app.session.problems import Problems
+from vitinspect.app.session.results import READY, Results
+from vitinspect.app.session.state import State
+from vitinspect.progress import CancelToken
+
+if TYPE_CHECKING:
+    from vitinspect.evaluation.two_models import Row, Side
+
+CAUSE = "folder comparison"
+KIND = "folder"
+_AGAIN = 150
+"""Milliseconds between two looks at what has come."""
+
+
+@dataclass(frozen=True)
+class FolderAddress:
+    """What the rows are of: both models, and how they are asked."""
+
+    models: tuple[str, str]
+    sides: tuple[Side, Side]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        from vitinspect.evaluation.two_models import settings_of
+
+        return settings_of(self.models, self.sides)
+
+    @property
+    def journal(self) -> Path:
+        from vitinspect.evaluation.two_models import journal_name
+
+        return paths.cache_folder() / "compare" / journal_name(self.settings)
+
+
+@dataclass(frozen=True)
+class FolderPart:
+    """One row, with what it is a row of."""
+
+    address: FolderAddress
+    row: Row
+
+
+class FolderWork:
+    """In the worker's thread. When something more urgent interrupts it and it is begun again, it goes on."""
+
+    def __init__(self, address: FolderAddress, pictures: Sequence[str]) -> None:
+        self._address, self._pictures = address, tuple(pictures)
+        self._done: set[str] = set()
+
+    def __call__(self, context: Context, hand_over: HandOver, cancel: CancelToken, progress: Report) -> None:
+        from vitinspect.evaluation.two_models import Journal, compare
+
+        address, total = self._address, len(self._pictures)
+        models = model_of(context, address.models[0]), model_of(context, address.models[1])
+        before = len(self._done)
+
+        def told(row: Row) -> None:
+            hand_over(FolderPart(address, row))
+            self._done.add(row.picture)
+
+        compare(
+            [path for path in self._pictures if path not in self._done],
+            models,
+            address.sides,
+            Journal(address.journal, address.settings),
+            told=told,
+            progress=lambda done, _: progress(before + done, total),
+            cancel=cancel,
+        )
+
+
+class FolderComparison(QObject):
+    """Keeps the rows of what is compared now. ``wanted`` is set while somebody looks at them."""
+
+    changed = Signal()
+
+    def __init__(
+        self,
+        state: State,
+        results: Results,
+        second: SecondSlot,
+        pool: Background,
+        worker: Worker,
+        problems: Problems,
+        pictures: Callable[[], list[str]],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._results, self._second = state, results, second
+        self._pool, self._worker, self._problems = pool, worker, problems
+        self._pictures = pictures
+        self._wanted = False
+        self._address: FolderAddress | None = None
+        self._rows: dict[str, Row] = {}
+        self._request = 0
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_AGAIN)
+        self._soon.timeout.connect(self.changed)
+        state.changed.connect(self._state_changed)
+        for one in (results, second.results):
+            one.changed.connect(self._results_changed)
+        worker.part.connect(self._on_part)
+        worker.failed.connect(self._on_failed)
+        worker.ended.connect(self._on_ended)
+
+    def close(self) -> None:
+        self._soon.stop()
+
+    # --- what is there -------------------------------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of the pictures that the list shows, in its order."""
+        return [self._rows[path] for path in self._pictures() if path in self._rows]
+
+    @property
+    def running(self) -> bool:
+        return self._request != 0 and self._worker.knows(self._request)
+
+    @property
+    def total(self) -> int:
+        return len(self._pictures())
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be compared now; empty where it can."""
+        state = self._state
+        if not self._pictures():
+            return "There are no pictures in the list."
+        for letter, layer in (
+            ("A", layer_of_a(state.layers, state.selected)),
+            ("B", layer_of_b(state.layers, state.selected)),
+        ):
+            if layer is None:
+                return "There is no layer to compare by: add one at the right."
+            if layer.kind != MAP:
+                return f"Over a folder, layers of methods are compared; that of {letter} is none."
+        if self._now() is None:
+            return "The models are not loaded yet."
+        return ""
+
+    def want(self, wanted: bool = True) -> None:
+        """Follow what is compared, and show what is known of it already."""
+        self._wanted = wanted
+        if wanted:
+            self._follow()
+
+    # --- following -----------------------------------------------------------------------------------------------
+
+    def _now(self) -> FolderAddress | None:
+        from vitinspect.evaluation.two_models import Side
+
+        state, second = self._state, self._second.state
+        cards = self._results.card, self._second.results.card
+        layers = layer_of_a(state.layers, state.selected), layer_of_b(state.layers, state.selected)
+        ready = READY == self._results.model_state == self._second.results.model_state
+        if not ready or cards[0] is None or cards[1] is None or not self._second.is_shown:
+            return None
+        sides = []
+        for layer, one in zip(layers, (state, second), strict=True):
+            if layer is None or layer.kind != MAP:
+                return None
+            mode, options = _threshold(layer)
+            sides.append(Side(layer.as_method(), as_engine_target(one.target), one.precision, one.fit, mode, options))
+        return FolderAddress((cards[0].fingerprint, cards[1].fingerprint), (sides[0], sides[1]))
+
+    @Slot(object)
+    def _state_changed(self, names: frozenset[str]) -> None:
+        if self._wanted and names & {"layers", "selected", "target", "slot_b", "precision", "fit", "workspace"}:
+            self._follow()
+
+    @Slot(object)
+    def _results_changed(self, names: frozenset[str]) -> None:
+        if self._wanted and names & {"card", "model_state", "folder_size"}:
+            self._follow()
+
+    def _follow(self) -> None:
+        address = self._now()
+        if address is not None and (self._address is None or address.settings != self._address.settings):
+            self.cancel()
+            self._address, self._rows = address, {}
+            self._problems.solved(CAUSE)
+            journal, settings = address.journal, address.settings
+            self._pool.submit(
+                LOOKUP, Job(lambda cancel: _known(journal, settings), lambda rows, error: self._found(address, rows))
+            )
+        self.changed.emit()
+
+    def _found(self, address: FolderAddress, rows: Any) -> None:
+        if address is self._address and rows:
+            self._rows = {**{row.picture: row for row in rows}, **self._rows}
+            self.changed.emit()
+
+    # --- what a person asks --------------------------------------------------------------------------------------
+
+    def compute(self) -> None:
+        """Compare the pictures that are not compared yet."""
+        self._follow()
+        address = self._address
+        if address is None or self.why_not:
+            return
+        self._problems.solved(CAUSE)
+        rest = [path for path in self._pictures() if path not in self._rows]
+        if rest:
+            self._request = self._worker.submit(KIND, FolderWork(address, rest), "Comparing the folder")
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """What is done stays; ``compute`` goes on from there."""
+        self._request = 0
+        self._worker.cancel(KIND)
+        self.changed.emit()
+
+    # --- the worker answers --------------------------------------------------------------------------------------
+
+    @Slot(int, object)
+    def _on_part(self, request_id: int, part: Any) -> None:
+        if isinstance(part, FolderPart) and self._address is not None and part.address is self._address:
+            self._rows[part.row.picture] = part.row
+            if not self._soon.isActive():
+                self._soon.start()
+
+    @Slot(int, object)
+    def _on_failed(self, request_id: int, problem: Problem) -> None:
+        if request_id == self._request:
+            self._problems.report(CAUSE, problem)
+
+    @Slot(int)
+    def _on_ended(self, request_id: int) -> None:
+        if request_id == self._request and not self._worker.knows(request_id):
+            self._request = 0
+            self.changed.emit()
+
+
+def _known(journal: Path, settings: dict[str, Any]) -> list[Row]:
+    from vitinspect.evaluation.two_models import Journal
+
+    return Journal(journal, settings).rows
+
+
+def _threshold(layer: Layer) -> tuple[str, dict[str, float]]:
+    """The mode and its number, as ``thresholds`` takes them."""
+    from vitinspect.app.services.derived_maps import CUTS
+
+    name, _, low, high, _ = CUTS[layer.threshold_mode]
+    return layer.threshold_mode, {name: min(max(layer.threshold_value, low), high)} if name else {}

@@ -1,0 +1,380 @@
+"""Two models over a folder: how far they agree in where they look, and how far in what they say.
+
+``compare`` makes a row for each picture and keeps it in a journal, so that a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vitinspect.errors import DataError, VitInspectError, is_out_of_memory
+from vitinspect.names import csv_cell, shown, stored
+from vitinspect.progress import CancelToken
+from vitinspect.regular_files import read_regular
+from vitinspect.scores.two_maps import Placement, agreement, on_common_grid
+
+if TYPE_CHECKING:
+    from vitinspect.explainers.registry import Method
+    from vitinspect.models.vit import ViT
+
+MEASURES = {
+    "spearman": "Rank correlation of the two maps (Spearman)",
+    "pearson": "Correlation of the values of the two maps (Pearson)",
+    "iou": "Overlap of the two masks at their thresholds (IoU)",
+}
+SAYS = (
+    "Share of the probability that both models give to the same classes; 1 is the same answer with the same certainty"
+)
+_FINEST = 448
+"""Maps are cut on a grid of at most this many pixels a side, as the window cuts them."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """How one of the two models is asked. ``target`` is None for the class that it predicts."""
+
+    method: Method
+    target: Any = None
+    precision: str = "float32"
+    fit: str = "crop"
+    threshold: str = "otsu"
+    options: Mapping[str, float] = field(default_factory=dict)
+
+    def settings(self, fingerprint: str) -> dict[str, Any]:
+        """All that the rows depend on, as plain data; with the fingerprint of the model that is asked."""
+        return {
+            "model": fingerprint,
+            "method": self.method.key,
+            "target": str(self.target),
+            "precision": self.precision,
+            "fit": self.fit,
+            "threshold": [self.threshold, dict(self.options)],
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture. The numbers are NaN where it could not be compared, and ``problem`` says why."""
+
+    picture: str
+    label_a: str = ""
+    label_b: str = ""
+    probability_a: float = math.nan
+    probability_b: float = math.nan
+    says: float = math.nan
+    """The share of the probability that both give to the same classes, by name; NaN where they have none in common."""
+    spearman: float = math.nan
+    pearson: float = math.nan
+    iou: float = math.nan
+    problem: str = ""
+
+    @property
+    def same_answer(self) -> bool:
+        """Whether both predict the same class."""
+        return bool(self.label_a) and self.label_a == self.label_b
+
+    def measure(self, name: str) -> float:
+        """How far they look at the same place, by one of ``MEASURES``."""
+        return float(getattr(self, name))
+
+
+def ordered(rows: Iterable[Row], measure: str = "spearman") -> list[Row]:
+    """Those that agree in the answer and differ most in the place first; then the other answers; then the failures."""
+
+    def key(row: Row) -> tuple[bool, bool, float, str]:
+        value = row.measure(measure)
+        return bool(row.problem), not row.same_answer, math.inf if math.isnan(value) else value, row.picture
+
+    return sorted(rows, key=key)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A folder in a few numbers."""
+
+    pictures: int
+    failed: int
+    same_answer: int
+    means: dict[str, float]
+    """Of each measure over the pictures that could be compared."""
+    means_same: dict[str, float]
+    """The same over those with the same answer."""
+
+    def sentence(self) -> str:
+        done = self.pictures - self.failed
+        if not done:
+            return "No picture could be compared."
+        return (
+            f"The same answer in {self.same_answer} of {done} pictures; Spearman {self.means['spearman']:.2f}, "
+            f"IoU {self.means['iou']:.2f} on average"
+            + (
+                f", {self.means_same['spearman']:.2f} and {self.means_same['iou']:.2f} where the answer is the same."
+                if self.same_answer
+                else "."
+            )
+        )
+
+
+def summary(rows: Sequence[Row]) -> Summary:
+    good = [row for row in rows if not row.problem]
+    same = [row for row in good if row.same_answer]
+
+    def means(some: Sequence[Row]) -> dict[str, float]:
+        return {name: float(np.mean([r.measure(name) for r in some])) if some else math.nan for name in MEASURES}
+
+    return Summary(len(rows), len(rows) - len(good), len(same), means(good), means(same))
+
+
+# --- one picture -------------------------------------------------------------------------------------------------
+
+
+def compare_picture(path: str, models: tuple[ViT, ViT], sides: tuple[Side, Side]) -> Row:
+    """Both models asked about one picture. What is wrong with the picture becomes its row; running out of memory is
+    raised."""
+    from vitinspect.images import open_image
+
+    try:
+        image = open_image(path)
+        found = [_ask(model, side, image) for model, side in zip(models, sides, strict=True)]
+        common = on_common_grid(found[0].map, found[1].map)
+        agree = agreement(common, (found[0].level, found[1].level))
+    except VitInspectError as error:
+        return Row(path, problem=str(error))
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return Row(path, problem=f"{type(error).__name__}: {error}")
+    first, second = found
+    return Row(
+        path,
+        first.label,
+        second.label,
+        first.probability,
+        second.probability,
+        shared_probability(first.probabilities, models[0].labels, second.probabilities, models[1].labels),
+        agree.spearman,
+        agree.pearson,
+        agree.iou,
+    )
+
+
+def shared_probability(
+    first: np.ndarray, labels_first: Sequence[str], second: np.ndarray, labels_second: Sequence[str]
+) -> float:
+    """The sum over the classes that both know of the smaller of the two probabilities: 1 less the distance of the two
+    distributions where both have the same classes. NaN where they share no class."""
+    at = {label: i for i, label in enumerate(labels_second)}
+    pairs = [(i, at[label]) for i, label in enumerate(labels_first) if label in at]
+    if not pairs:
+        return math.nan
+    return float(sum(min(float(first[i]), float(second[j])) for i, j in pairs))
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    label: str
+    probability: float
+    probabilities: np.ndarray
+    map: Placement
+    level: float
+
+
+def _ask(model: ViT, side: Side, image: Any) -> _Asked:
+    from vitinspect.explainers.engine import explain
+    from vitinspect.maps import resize
+    from vitinspect.thresholds import threshold
+
+    prepared = model.preprocess(image, side.fit)
+    logits = model.at_precision(side.precision).logits(prepared.tensor[None])[0].double().cpu()
+    probabilities = logits.softmax(-1).numpy()
+    best = int(np.argmax(logits.numpy())) if model.has_classifier else -1
+    target = side.target if side.target is not None else best if best >= 0 else None
+    found = next(iter(explain(model, prepared.tensor, [side.method], target=target, precision=side.precision).values()))
+    place = prepared.placement
+    left, top, right, bottom = (float(n) for n in place.box)
+    height, width = place.original_size
+    visible = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
+    rows, columns = place.input_size
+    shrink = min(1.0, _FINEST / max(rows, columns))
+    size = max(1, round(rows * shrink)), max(1, round(columns * shrink))
+    options: dict[str, Any] = dict(side.options)
+    level = threshold(resize(np.asarray(found.values, np.float32), size), side.threshold, **options).level
+    return _Asked(
+        model.labels[best] if best >= 0 else "",
+        float(probabilities[best]) if best >= 0 else math.nan,
+        probabilities,
+        Placement(found.values, (left, top, right, bottom), visible, found.signed),
+        float(level),
+    )
+
+
+# --- a folder ----------------------------------------------------------------------------------------------------
+
+
+def compare(
+    pictures: Sequence[str],
+    models: tuple[ViT, ViT],
+    sides: tuple[Side, Side],
+    journal: Journal,
+    *,
+    told: Callable[[Row], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    cancel: CancelToken | None = None,
+) -> list[Row]:
+    """A row for each picture, in their order. Those that the journal has already are not asked about again."""
+    rows = []
+    try:
+        for done, path in enumerate(pictures):
+            if cancel is not None:
+                cancel.check()
+            if progress is not None:
+                progress(done, len(pictures))
+            row = journal.find(path)
+            if row is None:
+                row = compare_picture(path, models, sides)
+                journal.add(row)
+            if told is not None:
+                told(row)
+            rows.append(row)
+    finally:
+        journal.close()
+    if progress is not None:
+        progress(len(pictures), len(pictures))
+    return rows
+
+
+class Journal:
+    """Rows as they were made, one line of JSON each, behind a line that says with which settings.
+
+    Rows of other settings or of a file that changed since are not found. A line that a crash cut off is left out.
+    """
+
+    def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
+        self.path, self.settings = path, json.loads(json.dumps(settings))
+        self._rows: dict[str, tuple[str, Row]] = {}
+        self._file: io.TextIOWrapper | None = None
+        if path is not None and path.is_file():
+            self._read(path)
+
+    def find(self, picture: str) -> Row | None:
+        stamp, row = self._rows.get(picture, ("", None))
+        return row if row is not None and stamp == _stamp(picture) else None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Those of files that are as they were."""
+        return [row for picture in self._rows if (row := self.find(picture)) is not None]
+
+    def add(self, row: Row) -> None:
+        """Keep a row, at once."""
+        stamp = _stamp(row.picture)
+        self._rows[row.picture] = (stamp, row)
+        if self.path is None:
+            return
+        if self._file is None:
+            self._file = self._begun(self.path)
+        line = {**asdict(row), "picture": stored(row.picture), "stamp": stamp}
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _begun(self, path: Path) -> io.TextIOWrapper:
+        """Written anew with what is known, so that no line that was cut off stays in its middle."""
+        from vitinspect.files import write_atomic
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        known = [{**asdict(r), "picture": stored(r.picture), "stamp": s} for s, r in list(self._rows.values())[:-1]]
+        lines = [{"vitinspect": "two models", "settings": self.settings}, *known]
+        write_atomic(path, "".join(json.dumps(line) + "\n" for line in lines).encode())
+        return path.open("a", encoding="utf-8")
+
+    def _read(self, path: Path) -> None:
+        from vitinspect.names import restored
+
+        names, ours = {one.name for one in fields(Row)}, False
+        for number, line in enumerate(read_regular(path).decode("utf-8", "replace").splitlines()):
+            try:
+                found = json.loads(line)
+                if number == 0:
+                    if found.get("settings") != self.settings:
+                        break
+                    ours = True
+                    continue
+                row = Row(**{key: value for key, value in found.items() if key in names and key != "picture"},
+                          picture=restored(found["picture"]))  # fmt: skip
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+            self._rows[row.picture] = (str(found.get("stamp")), row)
+        if not ours:
+            raise DataError(f"{path} is not a journal of this comparison, and is left as it is.")
+
+
+def settings_of(fingerprints: tuple[str, str], sides: tuple[Side, Side]) -> dict[str, Any]:
+    """What a journal is of."""
+    return {name: side.settings(model) for name, model, side in zip("ab", fingerprints, sides, strict=True)}
+
+
+def journal_name(settings: Mapping[str, Any]) -> str:
+    """A file name that is another one for other settings."""
+    text = json.dumps(settings, sort_keys=True)
+    return f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.jsonl"
+
+
+def _stamp(path: str) -> str:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return "missing"
+    return f"{status.st_size}:{status.st_mtime_ns}"
+
+
+def as_csv(rows: Iterable[Row]) -> str:
+    """The rows as a table, in the order in which they are given."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for row in rows:
+        values = [getattr(row, name) for name in _COLUMNS]
+        writer.writerow([_cell(value) for value in values])
+    return text.getvalue()
+
+
+_COLUMNS = (
+    *("picture", "label_a", "probability_a", "label_b", "probability_b", "same_answer", "says"),
+    *("spearman", "pearson", "iou", "problem"),
+)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return csv_cell(shown(str(value)))
+
+
+def lines_of(rows: Sequence[Row], most: int) -> Iterator[tuple[str, ...]]:
+    """The first rows as words, for a terminal."""
+    for row in rows[:most]:
+        yield (
+            shown(Path(row.picture).name),
+            shown(row.label_a),
+            shown(row.label_b),
+            "" if math.isnan(row.spearman) else f"{row.spearman:.2f}",
+            "" if math.isnan(row.iou) else f"{row.iou:.2f}",
+        )
