@@ -64,6 +64,7 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             },
             lambda window: [
                 window.take_tool("what_if_brush"),
+                window.take_tool("brush"),
                 window.backend.what_if.brush((150, 200), (300, 260)),
                 window.backend.what_if.brush((300, 260), (320, 200)),
             ],
@@ -112,6 +113,14 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             },
             lambda window: [window.backend.over_folder.compute(), _open_picture(window, "22-shell-butterfly.jpg")],
         ),
+        **{
+            f"example-{one.replace('_', '-')}": (
+                {},
+                lambda window, one=one: window.actions_[f"example_{one}"].trigger(),
+            )
+            for one in ("two_objects", "badge", "annotators")
+        },
+        "welcome": ({"methods": ("rollout",)}, lambda window: window.guide.show_welcome()),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,

@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from vitinspect import desktop_entry
 from vitinspect.cli import main
 from vitinspect.errors import DataError
+
+SPACE = "{http://www.freedesktop.org/standards/shared-mime-info}"
 
 
 @pytest.fixture
@@ -36,7 +39,9 @@ def test_installed_and_removed(home: Path, capsys: pytest.CaptureFixture[str]) -
     lines = dict(line.split("=", 1) for line in text.splitlines()[1:])
     assert lines["Exec"].endswith(" %f")
     assert lines["StartupWMClass"] == "vitinspect"
-    assert "image/png" in lines["MimeType"].split(";")
+    assert {"image/png", desktop_entry.SESSION} <= set(lines["MimeType"].split(";"))
+    (pattern,) = ElementTree.fromstring((home / desktop_entry.TYPE).read_bytes()).iter(f"{SPACE}glob")
+    assert pattern.get("pattern") == "*.vitinspect"
     assert (home / desktop_entry.ICON).read_bytes().lstrip().startswith(b"<svg")
     assert main(["desktop", "install"]) == 0  # again, as after an update
     assert main(["desktop", "remove"]) == 0
@@ -83,6 +88,6 @@ def test_paths_are_quoted_as_the_specification_says(word: str, expected: str) ->
 
 @pytest.mark.skipif(shutil.which("desktop-file-validate") is None, reason="desktop-file-validate is not installed")
 def test_the_desktops_own_validator_accepts_it(tmp_path: Path) -> None:
-    (path, _) = desktop_entry.install(["/home/a b/vitinspect"], tmp_path)
+    path, *_ = desktop_entry.install(["/home/a b/vitinspect"], tmp_path)
     done = subprocess.run(["desktop-file-validate", str(path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""The menu entry and the icon of a Linux desktop, for one user. Standard library only.
+"""The menu entry, the icon and the type of session files of a Linux desktop, for one user. Standard library only.
 
 What is written is listed in ``FILES`` and nothing else is touched; ``remove`` takes away only what ``install`` wrote.
 """
@@ -16,11 +16,13 @@ from vitinspect.errors import DataError
 from vitinspect.resources import resources_folder
 
 ENTRY, ICON = "applications/vitinspect.desktop", "icons/hicolor/scalable/apps/vitinspect.svg"
-FILES = (ENTRY, ICON)
+TYPE, TYPE_ICON = "mime/packages/vitinspect.xml", "icons/hicolor/scalable/mimetypes/application-x-vitinspect.svg"
+FILES = (ENTRY, ICON, TYPE, TYPE_ICON)
 """Below the folder for data of programs, see ``data_home``."""
 MARK = "X-Vitinspect=1"
 """Stands in the entry, by which it is known as ours."""
-_TYPES = ("inode/directory", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp", "image/gif")
+SESSION = "application/x-vitinspect"
+_TYPES = (SESSION, "inode/directory", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp", "image/gif")
 
 
 def data_home(variables: Mapping[str, str] = os.environ) -> Path:
@@ -70,6 +72,19 @@ def entry(command: list[str]) -> str:
     )
 
 
+def session_type() -> str:
+    """Files that end with ``.vitinspect`` are sessions of the window."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<mime-info xmlns="http://www.freedesktop.org/standards/shared-mime-info">
+  <mime-type type="{SESSION}">
+    <comment>vitinspect session</comment>
+    <sub-class-of type="application/json"/>
+    <glob pattern="*.vitinspect"/>
+  </mime-type>
+</mime-info>
+"""
+
+
 def install(command: list[str] | None = None, home: Path | None = None) -> list[Path]:
     """Write the entry and the icon; their paths."""
     home = home or data_home()
@@ -79,6 +94,8 @@ def install(command: list[str] | None = None, home: Path | None = None) -> list[
     contents = {
         ENTRY: entry(command or program()).encode("utf-8", "surrogateescape"),
         ICON: (resources_folder() / "icons" / "vitinspect.svg").read_bytes(),
+        TYPE: session_type().encode(),
+        TYPE_ICON: (resources_folder() / "icons" / "vitinspect.svg").read_bytes(),
     }
     written = []
     for name, data in contents.items():
@@ -119,6 +136,7 @@ def refresh(home: Path) -> None:
     """Tell the desktop, where it has the programs for that; without them it looks by itself at the next login."""
     for command in (
         ["update-desktop-database", "-q", str(home / "applications")],
+        ["update-mime-database", str(home / "mime")],
         ["gtk-update-icon-cache", "-q", "-t", "-f", str(home / "icons" / "hicolor")],
     ):
         if shutil.which(command[0]):

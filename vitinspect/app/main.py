@@ -125,6 +125,8 @@ def run(
     app.styleHints().colorSchemeChanged.connect(window.apply_theme)
     window.first_paint.connect(backend.coordinator.start)
     window.first_paint.connect(backend.save_while_working)
+    if not folder and (fresh or not backend.state_file().exists()):
+        window.guide.show_welcome()
     if backend.opens:
         window.first_paint.connect(lambda: window.open_paths([backend.opens]))
     window.closed.connect(app.quit)

@@ -16,7 +16,7 @@ def test_without_a_folder_it_says_what_to_do_and_offers_two_ways(window, backend
     backend.state.set(folder="", image="")
     empty = window.empty
     assert empty.isVisible()
-    assert empty.sentence.text() == "Drop a folder or a picture here"
+    assert empty.sentence.text() == "Drop a folder, a picture or a figure here"
     assert [b.text() for b in empty.buttons] == ["Open folder", "Gallery"]
     assert empty.geometry() == window.canvas.rect()
 

@@ -46,6 +46,8 @@ class MaskLayers(QObject):
         """What lies beside the picture; None as long as nobody has looked."""
         self._looks: dict[str, dict[str, Any]] = {}
         """How the found layers looked, for the next picture that has a mask of the same kind."""
+        self._people = False
+        """Whether the people's masks are seen at first where there is a truth."""
         self._asked: Wanted | None = None
         self._read_for: tuple[tuple[str, str], ...] = ()
         """The consensus layers that were asked for the last time."""
@@ -80,6 +82,16 @@ class MaskLayers(QObject):
         if self._asked is not None and self._asked.picture != picture.path:
             self._results.update(masks={}, mask_problems={})
         self._read(look=True)
+
+    def show_people(self, on: bool) -> None:
+        """Whether the masks of annotators are seen: now, and of pictures that follow until somebody changes it."""
+        self._people = on
+        state = self._state
+        people = {layer.id for layer in state.layers if layer.found and layer.kind == ANNOTATOR}
+        for key, look in self._looks.items():
+            if key in people or key.startswith("annotator "):
+                self._looks[key] = {**look, "visible": on}
+        state.set(layers=tuple(replace(one, visible=on) if one.id in people else one for one in state.layers))
 
     # --- which -----------------------------------------------------------------------------------------------------
 
@@ -158,7 +170,7 @@ class MaskLayers(QObject):
     def _as_before(self, layer: Layer) -> Layer:
         # Where there is a truth, its outline is the one that is seen at first; the people's are a click away.
         truth = any(one.kind == TRUTH for one in self._found or ())
-        look = self._looks.get(layer.id, {"visible": layer.kind == TRUTH or not truth})
+        look = self._looks.get(layer.id, {"visible": layer.kind == TRUTH or not truth or self._people})
         if layer.kind == ANNOTATOR and not look.get("colour"):
             taken = {one.get("colour") for one in self._looks.values()}
             free = [colour for colour in MASK_COLOURS if colour not in taken]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from PySide6.QtCore import QEvent, QObject, Slot
 from PySide6.QtWidgets import QWidget
@@ -33,10 +33,11 @@ class EmptyCanvas(EmptyState):
         results: Results,
         listing: ImageList,
         calls: Mapping[str, Callable[[], object]],
+        examples: Sequence[tuple[str, Callable[[], object]]] = (),
     ) -> None:
         super().__init__(parent=canvas)
         self._canvas, self._state, self._results, self._calls = canvas, state, results, calls
-        self._listing = listing
+        self._listing, self._examples = listing, tuple(examples)
         self.kind = ""
         """Which case is shown; empty for none."""
         self._said: tuple[str, ...] = ()
@@ -73,7 +74,10 @@ class EmptyCanvas(EmptyState):
         calls = self._calls
         folder, gallery = ("Open folder", calls["folder"]), ("Gallery", calls["gallery"])
         if kind == NO_FOLDER:
-            self.say("Drop a folder or a picture here", "or choose one of these", folder, gallery, icon="open")
+            self.say(
+                "Drop a folder, a picture or a figure here", "or choose one of these", folder, gallery, icon="open"
+            )
+            self.say_more("Short examples on the bundled pictures:", *self._examples)
         elif kind == NO_PICTURES:
             other = gallery if self._state.recursive else ("Include subfolders", calls["subfolders"])
             self.say("There are no pictures in this folder", "", folder, other, icon="open")

@@ -56,6 +56,7 @@ class Frame(QWidget):
         column = QVBoxLayout()
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        self._middle_column = column
         column.addWidget(options)
         column.addWidget(self.upright, 1)
         column.addWidget(film)
@@ -172,6 +173,10 @@ class Frame(QWidget):
         self.arrange()
 
     # --- kept ----------------------------------------------------------------------------------------------------
+
+    def put_above(self, widget: QWidget) -> None:
+        """A widget above the view, which takes no room from the panels at both sides."""
+        self._middle_column.insertWidget(0, widget)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,10 @@ from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
 from vitinspect.app.shell.empty_canvas import EmptyCanvas
+from vitinspect.app.shell.examples import EXAMPLES, Example, open_example
 from vitinspect.app.shell.film_strip import FilmStrip
 from vitinspect.app.shell.frame import Frame
+from vitinspect.app.shell.guide import Guide
 from vitinspect.app.shell.menus.file import sort_by_run
 from vitinspect.app.shell.message import MessageBar
 from vitinspect.app.shell.opening_figures import FigureOpener
@@ -51,6 +54,7 @@ from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 from vitinspect.app.widgets import icons, tool_strip
 from vitinspect.app.widgets.focus import FocusRing
 from vitinspect.app.widgets.messages import Message
+from vitinspect.errors import VitInspectError
 
 _LAYOUT_VERSION = 2
 
@@ -106,6 +110,8 @@ class MainWindow(QMainWindow):
         self.contexts: dict[str, QWidget] = {}
         """The bars above the workspaces that have one of their own."""
         self._context_place = _column(self.context, grows=self.context)
+        self.guide = Guide(self.open_example, self.actions_["open_folder"].trigger)
+        self.frame.put_above(self.guide)
         self.setCentralWidget(_column(self._context_place, self.message, self.frame, grows=self.frame))
         press = {
             call: self.actions_[action].trigger
@@ -118,7 +124,8 @@ class MainWindow(QMainWindow):
         }
         press["subfolders"] = lambda: state.set(recursive=True)
         press["add"], press["quick"] = self.layers_panel.open_picker, self.layers_panel.add_quick_look
-        self.empty = EmptyCanvas(self.canvas, state, results, backend.listing, press)
+        examples = [(one.title, partial(self.open_example, one)) for one in EXAMPLES]
+        self.empty = EmptyCanvas(self.canvas, state, results, backend.listing, press, examples)
         self.readout = Readout(self.canvas, results)
         self.status = StatusBar(state, results, self.readout, self._scale, self.actions_["cancel"].trigger)
         self.setStatusBar(self.status)
@@ -536,6 +543,13 @@ class MainWindow(QMainWindow):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
         self.open_paths(paths)
+
+    def open_example(self, example: Example) -> None:
+        """A guided example, or why there is none."""
+        try:
+            open_example(self, example)
+        except VitInspectError as error:
+            self.message.show_problem(Problem(str(error), "", True))
 
     def open_paths(self, paths: list[str]) -> None:
         """A folder is shown; a session or a figure brings its view back; a map becomes a layer; a picture is shown in

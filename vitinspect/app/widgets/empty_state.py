@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -37,7 +37,18 @@ class EmptyState(QWidget):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
             column.addWidget(label)
         column.addLayout(self._line)
+        self.more = rows.words(wrap=True)
+        self.more.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.more_buttons: list[QPushButton] = []
+        self._more_line = QHBoxLayout()
+        self._more_line.setSpacing(8)
+        self._more_line.addStretch(1)
+        self._more_line.addStretch(1)
+        column.addSpacing(16)
+        column.addWidget(self.more)
+        column.addLayout(self._more_line)
         column.addStretch(1)
+        self.more.hide()
 
     def say(self, sentence: str, hint: str = "", *actions: tuple[str, Callable[[], object]], icon: str = "") -> None:
         self.sentence.setText(sentence)
@@ -45,18 +56,31 @@ class EmptyState(QWidget):
         self.hint.setVisible(bool(hint))
         self._icon = icon
         self._gap.setVisible(bool(icon))
-        for button in self.buttons:
-            self._line.removeWidget(button)
+        self.buttons = self._exchange(self._line, self.buttons, actions)
+        self.say_more("")
+        self.update()
+
+    def say_more(self, sentence: str, *actions: tuple[str, Callable[[], object]]) -> None:
+        """A second sentence with buttons of its own, below the first; nothing without buttons."""
+        self.more.setText(sentence)
+        self.more.setVisible(bool(actions))
+        self.more_buttons = self._exchange(self._more_line, self.more_buttons, actions)
+
+    def _exchange(
+        self, line: QHBoxLayout, old: list[QPushButton], actions: Sequence[tuple[str, Callable[[], object]]]
+    ) -> list[QPushButton]:
+        for button in old:
+            line.removeWidget(button)
             button.hide()
             button.deleteLater()
-        self.buttons = []
+        made = []
         for text, call in actions:
             button = rows.button(text, call)
             if self._on_canvas:
                 button.setProperty("kind", "canvas")
-            self.buttons.append(button)
-            self._line.insertWidget(self._line.count() - 1, button)
-        self.update()
+            made.append(button)
+            line.insertWidget(line.count() - 1, button)
+        return made
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(320, 160)
@@ -64,7 +88,7 @@ class EmptyState(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         t = theme.current()
         text, quiet = (t.canvas_text, t.canvas_quiet) if self._on_canvas else (t.text, t.quiet)
-        for label, colour in ((self.sentence, text), (self.hint, quiet)):
+        for label, colour in ((self.sentence, text), (self.hint, quiet), (self.more, quiet)):
             palette = label.palette()
             if palette.color(label.foregroundRole()) != QColor(colour):
                 palette.setColor(label.foregroundRole(), QColor(colour))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import QProcess, QUrl
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from vitinspect import __version__
 from vitinspect.app import logs
+from vitinspect.app.shell.examples import EXAMPLES, Example
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
 
 if TYPE_CHECKING:
@@ -38,6 +40,25 @@ def show_log(window: MainWindow) -> None:
         window.status.say(str(path))
 
 
+def _open_example(example: Example, window: MainWindow) -> None:
+    window.open_example(example)
+
+
+def copy_report(window: MainWindow) -> None:
+    """What ``vitinspect doctor --report`` prints, on the clipboard; it looks in a process of its own."""
+    process = QProcess(window)
+
+    def done(*_: object) -> None:
+        text = bytes(process.readAllStandardOutput().data()).decode("utf-8", "replace").strip()
+        process.deleteLater()
+        QGuiApplication.clipboard().setText(text)
+        window.status.say("The report is on the clipboard." if text else "The report could not be made.")
+
+    process.finished.connect(done)
+    window.status.say("Looking at this installation…")
+    process.start(sys.executable, ["-m", "vitinspect", "doctor", "--report"])
+
+
 def show_about(window: MainWindow) -> None:
     window.status.say(f"vitinspect {__version__}: shows where a Vision Transformer looks. MIT licence.")
 
@@ -48,6 +69,12 @@ MENU = Menu(
         Action("palette", "All commands…", "Find and run any command", ("Ctrl+Shift+P",), open_palette),
         Action("shortcuts", "Keyboard shortcuts", "All shortcuts on one sheet", ("F1",), open_shortcuts),
         SEPARATOR,
+        *(
+            Action(f"example_{one.id}", f"Example: {one.title}", one.sentences[0], (), partial(_open_example, one))
+            for one in EXAMPLES
+        ),
+        SEPARATOR,
+        Action("copy_report", "Copy report for a bug", "Versions, and what is wrong here, as text", (), copy_report),
         Action("open_log", "Show the log file", "Where errors are written to", (), show_log),
         Action("about", "About vitinspect", "Version and what it is", (), show_about),
     ),
