@@ -160,6 +160,15 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "probe-form": ({"methods": ("rollout",)}, lambda window: window.actions_["train_head"].trigger()),
         "texts": ({"methods": ("legrad",)}, _use_texts),
         "settings": ({"methods": ("rollout",)}, lambda window: window.actions_["settings"].trigger()),
+        "export-picture": (
+            {"methods": FOUR[:2], "outline": True},
+            lambda window: [
+                window.actions_["export_picture"].trigger(),
+                window.export_dialog.page.bar.click(),
+                window.export_dialog.above["method"].click(),
+                window.export_dialog.above["target"].click(),
+            ],
+        ),
         "export-batch": ({"methods": FOUR}, lambda window: window.actions_["export_batch"].trigger()),
         "shortcuts": ({"methods": ("rollout",)}, lambda window: window.actions_["shortcuts"].trigger()),
         "save": ({"methods": FOUR[:2], "layout": "grid"}, lambda window: window.actions_["save"].trigger()),

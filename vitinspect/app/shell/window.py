@@ -75,6 +75,8 @@ class MainWindow(QMainWindow):
     sessions: Sessions
     batch_dialog: Any = None
     """The dialog that exports many pictures, made when it is first asked for."""
+    export_dialog: Any = None
+    """The dialog that exports the present picture, likewise."""
     readout: Readout
 
     def __init__(self, backend: Backend) -> None:

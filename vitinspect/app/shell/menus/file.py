@@ -78,6 +78,12 @@ def sort_by_run(window: MainWindow) -> None:
         state.set(sort="name")
 
 
+def export_picture(window: MainWindow) -> None:
+    from vitinspect.app.shell.export_dialog import open_export
+
+    open_export(window)
+
+
 def export_batch(window: MainWindow) -> None:
     from vitinspect.app.shell.batch_dialog import open_batch
 
@@ -209,6 +215,14 @@ MENU = Menu(
         ),
         SEPARATOR,
         Action("save", "Save…", f"Save {exports.in_words()}", ("Ctrl+S",), save, needs="picture"),
+        Action(
+            "export_picture",
+            "Export picture…",
+            "Write one layer as a picture, a page for a paper, a mask or raw values, with a recipe",
+            ("Ctrl+Shift+S",),
+            export_picture,
+            needs="map",
+        ),
         Action(
             "export_batch",
             "Export many pictures…",
