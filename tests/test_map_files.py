@@ -221,3 +221,21 @@ def test_the_other_pictures_maps_are_found_by_the_same_pattern(tmp_path: Path) -
 )
 def test_what_is_dropped_is_a_map_where_it_cannot_be_meant_as_a_picture(path: str, meant: bool) -> None:
     assert is_map_name(path, "/images/cat.jpg") == meant
+
+
+def test_a_map_of_tiles_knows_where_it_lies(tmp_path):
+    from vitinspect.files import npz_bytes
+    from vitinspect.models.placement import Placement
+
+    values = np.arange(48, dtype=np.float32).reshape(6, 8)
+    about = {"tiles": True, "input_size": [48, 64], "image_size": [50, 70], "box": [3, 1, 67, 49]}
+    here = Placement((32, 32), (50, 70), (10, 0, 60, 50))
+    path = tmp_path / "a.npz"
+    path.write_bytes(npz_bytes({"values": values}, about))
+    found = fit(read_map_file(path), (4, 4), here)
+    assert (found.place.input_size, found.place.box) == ((48, 64), (3, 1, 67, 49))
+    assert np.array_equal(found.values, values)
+    for wrong in ({"image_size": [51, 70]}, {"box": [3, 1, 900, 49]}, {"tiles": False}, {"input_size": "x"}):
+        path.write_bytes(npz_bytes({"values": values}, {**about, **wrong}))
+        with pytest.raises(DataError, match="fits neither"):
+            fit(read_map_file(path), (4, 4), here)

@@ -17,7 +17,8 @@ from typing import IO, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vitinspect.errors import DataError, ImageError
+from vitinspect.errors import DataError, ImageError, VitInspectError
+from vitinspect.files import read_metadata
 from vitinspect.images import is_image_name, max_pixels, read_mask_pixels
 from vitinspect.names import shown
 from vitinspect.regular_files import read_regular
@@ -42,6 +43,17 @@ class Placement(Protocol):
     def box(self) -> tuple[float, float, float, float]: ...
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the values of a map of tiles lie on the picture."""
+
+    input_size: tuple[int, int]
+    original_size: tuple[int, int]
+    box: tuple[float, float, float, float]
+    model: str = ""
+    """The model whose map it is."""
+
+
 @dataclass(frozen=True, eq=False)
 class MapFile:
     """The values of a file, before it is known what they lie on."""
@@ -50,6 +62,8 @@ class MapFile:
     values: Values
     digest: str
     """The hash of the file's bytes."""
+    place: Place | None = None
+    """Where a map of tiles lies, which has more patches than the model's input."""
 
     @property
     def name(self) -> str:
@@ -66,6 +80,8 @@ class FittedMap:
     """Whether there are values below zero."""
     from_picture: bool = False
     """Whether the file has a value for each pixel of the picture, which were brought to the model's input."""
+    place: Place | None = None
+    """Where it lies on the picture, if not where the model's input does."""
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -82,7 +98,25 @@ def read_map_file(path: str | os.PathLike[str]) -> MapFile:
     except OSError as error:
         raise DataError(f"{name} cannot be read: {error.strerror or error}.") from error
     values = _from_array(data, name, ending) if ending in ARRAYS else _from_picture(data, name)
-    return MapFile(str(path), _checked(values, name), hashlib.sha256(data).hexdigest())
+    place = _place_of(path) if ending == ".npz" else None
+    return MapFile(str(path), _checked(values, name), hashlib.sha256(data).hexdigest(), place)
+
+
+def _place_of(path: Path) -> Place | None:
+    """Where a map of tiles lies, as vitinspect writes it beside the values; None for other maps."""
+    try:
+        about = read_metadata(path)
+        if about.get("tiles") is not True:
+            return None
+        (height, width), (rows, columns) = about["input_size"], about["image_size"]
+        left, top, right, bottom = (float(edge) for edge in about["box"])
+    except (VitInspectError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    inside = -1 <= left < right <= columns + 1 and -1 <= top < bottom <= rows + 1
+    sizes = all(isinstance(n, int) and 0 < n < 1 << 24 for n in (height, width, rows, columns))
+    if not inside or not sizes:
+        return None
+    return Place((height, width), (rows, columns), (left, top, right, bottom), shown(str(about.get("model", "")))[:80])
 
 
 def _from_array(data: bytes, name: str, ending: str) -> NDArray[Any]:
@@ -164,6 +198,8 @@ def fit(found: MapFile, grid: tuple[int, int], placement: Placement) -> FittedMa
     """The map over the model's input, by its size; a ``DataError`` with all sizes where it fits none."""
     values = found.values
     signed = bool(values.min() < 0)
+    if found.place is not None and found.place.original_size == tuple(placement.original_size):
+        return FittedMap(values, "patch", signed, place=found.place)
     if values.shape == tuple(grid):
         return FittedMap(values, "patch", signed)
     if values.shape == tuple(placement.input_size):

@@ -11,7 +11,8 @@ from PIL import Image
 import vitinspect as vi
 from vitinspect.errors import ParameterError
 from vitinspect.explainers import tiled
-from vitinspect.explainers.tiled import explain_tiled, tiling, window
+from vitinspect.explainers.tile_layout import tiling, window
+from vitinspect.explainers.tiled import explain_tiled
 
 SIDE, PATCH = 32, 8
 

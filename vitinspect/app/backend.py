@@ -37,6 +37,7 @@ from vitinspect.app.services.pictures import PictureService
 from vitinspect.app.services.probes import ProbeService
 from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.services.shared_ranges import SharedRanges
+from vitinspect.app.services.tiled_maps import TiledMaps
 from vitinspect.app.services.two_maps import TwoMaps
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
@@ -121,6 +122,7 @@ class Backend(QObject):
         self.curves = CurveService(state, results, worker, problems, parent=self)
         self.what_if = WhatIfService(state, results, worker, problems, parent=self)
         self.attention = AttentionService(state, results, worker, problems, parent=self)
+        self.tiled_maps = TiledMaps(state, results, worker, problems, parent=self)
         self.features = FeatureService(state, results, worker, problems, parent=self)
         self.run = EvaluationRunService(state, results, self.listing, pool, problems, parent=self)
         self.masks = MaskService(state, results, pool, problems, parent=self)

@@ -139,6 +139,7 @@ def describe(
         "precision": arguments.precision,
         "input_size": list(placement.input_size),
         "box": list(placement.box),
+        **({"tiles": True} if arguments.tiles else {}),
     }
     if model.has_classifier:
         logits = explanation.logits.astype(np.float64)

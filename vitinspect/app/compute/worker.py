@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 KINDS = (
     *("load", "load_b", "texts", "probe", "explain", "explain_b", "attention", "features"),
-    *("network", "scores", "aggregate", "figure", "training", "folder", "batch", "report"),
+    *("network", "scores", "aggregate", "tiles", "figure", "training", "folder", "batch", "report"),
 )
 """Kinds of requests, in the order in which they go; those of slot B end in _b."""
 RANKS = {kind: rank for rank, kind in enumerate(KINDS)}

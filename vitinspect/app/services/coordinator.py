@@ -105,7 +105,19 @@ class Coordinator(QObject):
         self.services.maps.cancel()
         self.services.second.maps.cancel()
         self.services.figures.cancel()
-        for kind in ("attention", "features", "probe", "network", "aggregate", "folder", "training", "batch", "report"):
+        kinds = (
+            "attention",
+            "features",
+            "probe",
+            "network",
+            "aggregate",
+            "tiles",
+            "folder",
+            "training",
+            "batch",
+            "report",
+        )
+        for kind in kinds:
             self.worker.cancel(kind)
 
     def retry(self) -> None:

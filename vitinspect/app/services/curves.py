@@ -48,7 +48,11 @@ class CurveService(QObject):
         where, results = current_input(self._state, self._results), self._results
         if where is None or results.predicted_for != where or not results.target:
             return {}
-        return {key: shown for key, shown in results.all_maps.items() if shown.address.input == where}
+        return {
+            key: shown
+            for key, shown in results.all_maps.items()
+            if shown.address.input == where and shown.placed == results.placed
+        }
 
     def compute(self) -> None:
         """Compute the curves of the maps that are shown and have none yet."""

@@ -107,6 +107,8 @@ class DerivedMaps(QObject):
         if len(used) < 2:
             return None
         first = used[0][0]
+        if len({shown.placed for shown, _ in used}) > 1:
+            return None  # a map of tiles lies elsewhere on the picture than the model's input
         if len({shown.address.input for shown, _ in used}) > 1:
             stays = old is not None and old.address.content == first.address.content and self.results.pending
             return old if stays else None
@@ -186,10 +188,15 @@ class DerivedMaps(QObject):
 
     # --- agreement -----------------------------------------------------------------------------------------------
 
+    def _comparable(self) -> dict[str, ShownMap]:
+        """The shown maps that lie where the model's input does."""
+        placed = self.results.placed
+        return {key: m for key, m in self.results.all_maps.items() if m.placed == placed}
+
     def _agree(self) -> None:
         from vitinspect.scores.pairs import agreement
 
-        maps = {key: m for key, m in self.results.all_maps.items() if key not in self.results.fused_maps}
+        maps = {key: m for key, m in self._comparable().items() if key not in self.results.fused_maps}
         inputs = {shown.address.input for shown in maps.values()}
         state = self.state
         tab = state.compare_tab if state.workspace == "compare" else state.plot

@@ -141,6 +141,10 @@ class MapFileService(QObject):
         picture, fitted = self._results.picture, answer.fitted
         assert picture is not None
         assert fitted is not None
+        grid = card.grid
+        if (place := fitted.place) is not None:
+            rows, columns = fitted.values.shape
+            placed, grid = Placed(place.input_size, place.original_size, place.box), (int(rows), int(columns))
         address = where.of(f"file {shown(os.path.basename(path))} {answer.digest[:16]}")
         image = os.path.basename(picture.path)
         old = self._results.file_maps.get(layer.id)
@@ -154,10 +158,10 @@ class MapFileService(QObject):
             signed=fitted.signed,
             resolution=fitted.resolution,
             placed=placed,
-            grid=card.grid,
+            grid=grid,
             prefix=len(card.prefix_names),
             image=image,
-            model="another tool",
+            model=(fitted.place.model if fitted.place is not None else "") or "another tool",
             target_text="",
         )
 

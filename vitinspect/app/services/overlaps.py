@@ -104,7 +104,7 @@ class OverlapService(QObject):
     def _fits(self, shown: ShownMap) -> bool:
         """Whether this map is one of the input and the target that are asked about, and not an older one."""
         results = self._results
-        if shown.address.input != results.predicted_for:
+        if shown.address.input != results.predicted_for or shown.placed != results.placed:
             return False
         return not shown.address.target or shown.address.target == results.target
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vitinspect.app.session.layers import change
 from vitinspect.app.shell import opening_maps
 from vitinspect.app.shell.copying import copy_layer_command, copy_layer_python
-from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 from vitinspect.app.shell.menus.view import show_tab
 
 if TYPE_CHECKING:
@@ -92,6 +92,17 @@ def fuse_shown(window: MainWindow) -> None:
     window.layers_panel.fuse_shown()
 
 
+def tiled(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
+    """The scales at which this picture takes several tiles."""
+    service = window.backend.tiled_maps
+
+    def starter(scale: float) -> Callable[[], object]:
+        return lambda: service.start(scale)
+
+    tip = "The selected method on overlapping tiles, merged into one layer; a few tiles are in memory at a time"
+    return [(words, tip, starter(scale)) for scale, words in service.choices()]
+
+
 MENU = Menu(
     "&Layer",
     (
@@ -153,6 +164,7 @@ MENU = Menu(
         Action("mark_b", "Mark as B", "Right of the swipe", ("Shift+B",), lambda w: mark(w, "B")),
         Action("exchange_marks", "Exchange A and B", "Swap the marks A and B", ("X",), exchange_marks),
         Action("fusion", "Fuse shown maps", "A new layer that fuses all shown maps", ("U",), fuse_shown),
+        Submenu("Map in tiles", tiled),
         SEPARATOR,
         Action("next_map", "Select next map", "Select the map after this one", ("N",), next_map, needs="map"),
         Action(
