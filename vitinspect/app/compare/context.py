@@ -25,6 +25,8 @@ class CompareContext(QFrame):
     """A or B."""
     wants_model_folder = Signal(str)
     wants_training = Signal()
+    wants_texts_saved = Signal(str, str)
+    """A or B, and the file for the embeddings of its texts."""
     done = Signal()
 
     def __init__(self, state: State, results: Results, second: SecondSlot) -> None:
@@ -41,6 +43,7 @@ class CompareContext(QFrame):
             row.wants_model_file.connect(lambda slot=slot: self.wants_model_file.emit(slot))
             row.wants_model_folder.connect(lambda slot=slot: self.wants_model_folder.emit(slot))
             row.wants_training.connect(self.wants_training)
+            row.wants_texts_saved.connect(lambda path, slot=slot: self.wants_texts_saved.emit(slot, path))
             column.addWidget(row)
         second.results.changed.connect(self._second_changed)
 
@@ -80,6 +83,9 @@ class SlotRow(ContextBar):
         row.addWidget(self.model)
         row.addWidget(self.runs_on)
         row.addWidget(upright_line())
+        self._texts_part = self.texts
+        self.texts.setFixedWidth(116)
+        row.addWidget(self._texts_part)
         row.addWidget(words("Explain", "note"))
         row.addWidget(self.explain)
         row.addWidget(self._against_part)

@@ -32,6 +32,8 @@ def _context(window: MainWindow) -> QWidget:
     states = {"A": backend.state, "B": backend.second.state}
     made.wants_model_file.connect(lambda slot: open_checkpoint(window, states[slot]))
     made.wants_model_folder.connect(lambda slot: open_model_folder(window, states[slot]))
+    models = {"A": backend.models, "B": backend.second.models}
+    made.wants_texts_saved.connect(lambda slot, path: models[slot].save_texts(path))
     made.wants_training.connect(window.actions_["train_head"].trigger)
     made.done.connect(window.focus_view)
     return made
