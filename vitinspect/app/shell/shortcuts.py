@@ -17,7 +17,8 @@ COLUMN_OF = {"File": 0, "Edit": 0, "Go": 0, "Layer": 1, "View": 2}
 class ShortcutSheet(QDialog):
     """All shortcuts, menu by menu."""
 
-    def __init__(self, menus: Sequence[Menu], parent: QWidget) -> None:
+    def __init__(self, menus: Sequence[Menu], parent: QWidget, tools: Sequence[tuple[str, str]] = ()) -> None:
+        """``tools``: key and name of each tool of the workspace that is shown."""
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -33,7 +34,7 @@ class ShortcutSheet(QDialog):
             (["drag"], "Move the picture, or the swipe line"),
             (["double-click"], "Fit"),
             (["Space+drag"], "Move the picture with any tool"),
-            (["V, P, B, E"], "Pan, pin, brush, eraser"),
+            *(([key], name) for key, name in tools),
             (["[", "]"], "Narrower and wider brush"),
             (["hold H"], "Hide the heat map"),
         ]

@@ -26,7 +26,7 @@ from vitinspect.app import theme
 from vitinspect.app.backend import Backend
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.readout import Readout
-from vitinspect.app.canvas.tools import make_tools
+from vitinspect.app.canvas.tools import Tool, make_tools
 from vitinspect.app.canvas.tools.what_if import WhatIf
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.panels.browser import Browser
@@ -314,6 +314,7 @@ class MainWindow(QMainWindow):
     # --- tabs below the view -------------------------------------------------------------------------------------
 
     def open_tab(self, tab: str) -> None:
+        """Open a tab below the view that is shown."""
         shown = self.workspace
         if shown.tab_state:
             self.backend.state.set(plots=True, **{shown.tab_state: tab})
@@ -361,6 +362,10 @@ class MainWindow(QMainWindow):
         self._follow_history()
         self.options.set_options("", [])  # a workspace without tools has none of another one's
         self.take_tool(self._taken.get(shown.id, shown.first_tool))
+
+    def tools_in_hand(self) -> list[Tool]:
+        """The tools of the present workspace, in the order of the strip."""
+        return [self.tools[tool_id] for tool_id in self.workspace.tools if tool_id in self.tools]
 
     def take_tool(self, tool_id: str) -> None:
         """Take a tool of the present workspace in hand."""

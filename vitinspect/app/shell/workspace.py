@@ -24,6 +24,9 @@ class BottomTab:
     title: str
     make: Make
     """Called when the tab is opened for the first time."""
+    tip: str = ""
+    """What it shows, in the menu and the palette."""
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
 from vitinspect.app.shell.copying import copy_command, copy_python
-from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 
 if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
@@ -35,6 +37,13 @@ def copy_view(window: MainWindow) -> None:
     window.status.say("Copied the view")
 
 
+def tools(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
+    """The tools of the workspace, as they stand in the strip."""
+    return [
+        (f"{tool.title}\t{tool.key}", tool.tip, partial(window.take_tool, tool.id)) for tool in window.tools_in_hand()
+    ]
+
+
 MENU = Menu(
     "&Edit",
     (
@@ -48,6 +57,7 @@ MENU = Menu(
             needs="redo",
         ),
         SEPARATOR,
+        Submenu("Tools", tools),
         Action("copy_view", "Copy view", "Copy what the workspace shows", ("Ctrl+C",), copy_view, needs="picture"),
         Action(
             "copy_command",

@@ -13,6 +13,7 @@ from vitinspect import __version__
 from vitinspect.app import logs
 from vitinspect.app.shell.examples import EXAMPLES, Example
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
+from vitinspect.app.shell.menus.view import other_tabs
 
 if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
@@ -25,13 +26,16 @@ def open_palette(window: MainWindow) -> None:
     labels = card.labels if card is not None and card.has_classifier else ()
     extras = [Extra("Explain", label, partial(context.explain_class, index)) for index, label in enumerate(labels)]
     extras += [Extra("Against", label, partial(context.take_against, index)) for index, label in enumerate(labels)]
+    extras += [Extra("Tab", name, run) for name, run in other_tabs(window)]
+    extras += [Extra("Tool", tool.title, partial(window.take_tool, tool.id)) for tool in window.tools_in_hand()]
     Palette(window.actions_, window, extras).open()
 
 
 def open_shortcuts(window: MainWindow) -> None:
     from vitinspect.app.shell.shortcuts import ShortcutSheet
 
-    ShortcutSheet(window.actions_.menus, window).show()
+    tools = [(tool.key, tool.title) for tool in window.tools_in_hand() if tool.key]
+    ShortcutSheet(window.actions_.menus, window, tools).show()
 
 
 def show_log(window: MainWindow) -> None:

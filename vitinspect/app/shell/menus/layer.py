@@ -36,7 +36,7 @@ def keep_map(window: MainWindow) -> None:
 
 
 def compute_scores(window: MainWindow) -> None:
-    show_tab(window, "scores")
+    show_tab(window, "inspect", "scores")
     window.backend.curves.compute()
 
 

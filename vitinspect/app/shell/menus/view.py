@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu
@@ -18,14 +20,19 @@ def toggle_full_screen(window: MainWindow) -> None:
         window.showFullScreen()
 
 
-def show_tab(window: MainWindow, tab: str) -> None:
-    """Open a tab below the picture."""
-    window.backend.state.set(workspace="inspect", plots=True, plot=tab)
+def show_tab(window: MainWindow, workspace_id: str, tab: str) -> None:
+    """Open a tab below the view of a workspace."""
+    window.backend.state.set(workspace=workspace_id)
+    window.open_tab(tab)
 
 
-def toggle_network(window: MainWindow) -> None:
-    state = window.backend.state
-    state.set(workspace="inspect" if state.workspace == "network" else "network")
+def other_tabs(window: MainWindow) -> list[tuple[str, Callable[[], object]]]:
+    """The tabs of the other workspaces, for the palette; the menu has room for those of the first one."""
+    return [
+        (f"{workspace.title}: {tab.title}", partial(show_tab, window, workspace.id, tab.id))
+        for workspace in WORKSPACES[1:]
+        for tab in workspace.tabs
+    ]
 
 
 MENU = Menu(
@@ -95,19 +102,15 @@ MENU = Menu(
             lambda w: w.frame.toggle_right(),
         ),
         Action("plots", "Show bottom tabs", "Open or collapse the tabs below the picture", ("Ctrl+P",), state="plots"),
-        Action(
-            "show_scores",
-            "Scores",
-            "Show the scores and curves of the maps",
-            ("Ctrl+Shift+C",),
-            lambda w: show_tab(w, "scores"),
-        ),
-        Action(
-            "show_layers",
-            "Blocks and heads",
-            "Show the attention of each block and head",
-            ("Ctrl+L",),
-            lambda w: show_tab(w, "layers"),
+        *(
+            Action(
+                f"show_{tab.id}",
+                tab.title,
+                tab.tip or f"Open the tab {tab.title}",
+                tab.keys,
+                partial(show_tab, workspace_id=WORKSPACES[0].id, tab=tab.id),
+            )
+            for tab in WORKSPACES[0].tabs
         ),
         SEPARATOR,
         Action("full_screen", "Full screen", "Turn full screen on or off", ("F11",), toggle_full_screen),
