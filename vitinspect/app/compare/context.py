@@ -76,11 +76,13 @@ class SlotRow(ContextBar):
         against.addWidget(words("against", "note"))
         against.addWidget(self.against)
         self.against.setFixedWidth(_AGAINST)
-        self._model_part = self.model
+        self._model_part, self._texts_part = self.model, self.texts
+        self.texts.setFixedWidth(_AGAINST)
         self.runs_on.setFixedWidth(184)
         self.explain.setFixedWidth(132)
         row.addWidget(_Badge(self.slot))
         row.addWidget(self.model)
+        row.addWidget(self.texts)
         row.addWidget(self.runs_on)
         row.addWidget(upright_line())
         self._texts_part = self.texts
