@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from vitinspect.errors import ParameterError
+from vitinspect.errors import DataError, ParameterError
+from vitinspect.json_files import read_json
+from vitinspect.paths import config_folder
 
 _UNITS = {"mm": 72 / 25.4, "cm": 720 / 25.4, "in": 72.0, "inch": 72.0, "pt": 1.0, "px": 0.75}
 _LARGEST = 72 * 200
@@ -53,18 +57,49 @@ VENUES: tuple[Venue, ...] = (
 )
 
 
+def venues_file() -> Path:
+    """Where a person's own venues are kept."""
+    return config_folder() / "venues.json"
+
+
 def venues() -> tuple[Venue, ...]:
-    """The table, in which a person's own file takes the place of entries or adds some."""
-    return VENUES
+    """The table, in which the venues of ``venues_file`` take the place of those of the same id, or come behind them."""
+    path = venues_file()
+    given = read_json(path).get("venues", [])
+    if not isinstance(given, list):
+        raise DataError(f"{path}: venues is a list of venues.")
+    table = {venue.id: venue for venue in VENUES}
+    for one in given:
+        venue = _venue(one, path)
+        table[venue.id] = venue
+    return tuple(table.values())
+
+
+def _venue(given: Any, path: Path) -> Venue:
+    """One of a file, checked."""
+    if not isinstance(given, dict) or not re.fullmatch(r"[a-z0-9_-]{1,40}", str(given.get("id", ""))):
+        raise DataError(f"{path}: a venue has an id of small letters and digits, a title, widths, a source and a year.")
+    name, widths, year = str(given["id"]), given.get("widths"), given.get("year", 0)
+    if not isinstance(widths, list) or not 1 <= len(widths) <= 6 or not all(isinstance(w, str) for w in widths):
+        raise DataError(f'{path}: the widths of {name} are a list such as ["3.25in", "6.875in"], one column first.')
+    if isinstance(year, bool) or not isinstance(year, int):
+        raise DataError(f"{path}: the year of {name} is a whole number.")
+    for width in widths:
+        try:
+            points(width)
+        except ParameterError as error:
+            raise DataError(f"{path}: {name}: {error}") from None
+    return Venue(name, str(given.get("title", name)), tuple(widths), str(given.get("source", "")), year)
 
 
 def venue_width(text: str) -> str:
     """``cvpr`` or ``cvpr:2`` (two columns) as a length."""
     name, _, column = text.casefold().partition(":")
-    for venue in VENUES:
+    table = venues()
+    for venue in table:
         if venue.id == name:
             index = int(column) - 1 if column.isdigit() else 0
             if 0 <= index < len(venue.widths):
                 return venue.widths[index]
-    known = ", ".join(f"{v.id}:{i + 1}" for v in VENUES for i in range(len(v.widths)))
+    known = ", ".join(f"{v.id}:{i + 1}" for v in table for i in range(len(v.widths)))
     raise ParameterError(f"There is no venue {text!r}; there are {known}.")

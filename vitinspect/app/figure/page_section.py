@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 from vitinspect.app.services.figures import FigureService
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.fields import CheckBox, NumberField
-from vitinspect.app.widgets.rows import PropertyRow, heading, icon_button
+from vitinspect.app.widgets.rows import PropertyRow, heading, icon_button, words
 from vitinspect.app.widgets.segments import Segment, Segments
+from vitinspect.errors import VitInspectError
 from vitinspect.figures.layout import no_spacing
-from vitinspect.figures.lengths import millimetres, points, venues
+from vitinspect.figures.lengths import VENUES, Venue, millimetres, points, venues
 
 RANGES = (
     ("cell", "each map its own"),
@@ -26,6 +27,14 @@ GROUNDS = (("white", "white"), ("black", "black"), ("transparent", "transparent"
 _PER = {"mm": 25.4 / 72, "in": 1 / 72}
 
 
+def venues_or_why_not() -> tuple[tuple[Venue, ...], str]:
+    """The table of venues; the bundled one, and what is wrong, where a person's own file cannot be read."""
+    try:
+        return venues(), ""
+    except VitInspectError as error:
+        return VENUES, str(error)
+
+
 class PageSection(QWidget):
     """Rows of properties that are the page's."""
 
@@ -33,18 +42,21 @@ class PageSection(QWidget):
         super().__init__()
         self._figures = figures
         self.unit = "mm"
+        known, self.trouble = venues_or_why_not()
         items = [("", "own width")]
         self._widths: dict[str, str] = {}
-        for venue in venues():
+        for venue in known:
             for number, width in enumerate(venue.widths, 1):
                 key = f"{venue.id}:{number}"
                 count = "" if len(venue.widths) == 1 else ", one column" if number == 1 else f", {number} columns"
                 items.append((key, f"{venue.title}{count}"))
                 self._widths[key] = width
         self.venue = Choice(items, name="Venue", tip="The width of a venue's column, from its guidelines")
-        for venue in venues():
+        for venue in known:
             for number, width in enumerate(venue.widths, 1):
                 self.venue.set_detail(f"{venue.id}:{number}", width)
+        if self.trouble:
+            figures.say("venues", self.trouble)
         self.venue.chosen.connect(self._venue)
         self.wide = NumberField(1, 2000, 174.6, digits=4, name="Width")
         self.wide.changed.connect(self._width)
@@ -115,14 +127,15 @@ class PageSection(QWidget):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(4)
         for by in ("row", "column"):
+            inner.addWidget(words(f"{by}s", "quiet"))
             for step, icon, verb in ((1, "add", "Add"), (-1, "delete", "Remove")):
                 made = icon_button(icon, f"{verb} a {by}", partial(self._figures.add, by, step))
                 self.steps[by, step] = made
                 inner.addWidget(made)
             if by == "row":
-                inner.addSpacing(24)
+                inner.addSpacing(16)
         inner.addStretch(1)
-        layout.addWidget(PropertyRow("Rows, columns", row))
+        layout.addWidget(PropertyRow("Free cells", row))
         return self.free
 
     def _tick(self, name: str, text: str, on: bool) -> None:

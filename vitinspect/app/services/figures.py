@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from vitinspect.app.compute.explaining import Mapped, Predicted, Refused
-from vitinspect.app.compute.figure_maps import Failed, FigureWork, Group, ModelFacts, Resolved
+from vitinspect.app.compute.figure_maps import Failed, FigureWork, Group, ModelFacts, Plotted, Resolved
 from vitinspect.app.compute.model_loading import Loader, load_from_sources
 from vitinspect.app.compute.thread_pool import CHORES, LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, Worker, problem_of
@@ -176,6 +176,7 @@ class FigureService(QObject):
             predicted,
             tuple(dict.fromkeys((state.model, *state.recent_models))),
             self._annotators(),
+            card.depth if card is not None else 0,
         )
 
     def _annotators(self) -> dict[str, str]:
@@ -314,6 +315,10 @@ class FigureService(QObject):
         if not self._state.figure and names & {"picture", "card"}:
             self.activate(True)
 
+    def say(self, cause: str, sentence: str) -> None:
+        """Something that is wrong and does not stop the work."""
+        self._problems.report(cause, Problem(sentence, "", True))
+
     def retry(self) -> None:
         """Compute what was cancelled or failed, and read the pictures again."""
         self.stopped = False
@@ -352,7 +357,8 @@ class FigureService(QObject):
         elif not groups:
             self._worker.cancel("figure")
             self._asked = frozenset()
-        self._make(spec, known)
+        if self.cells.knows_sizes(spec):
+            self._make(spec, known)
 
     def _read(self, paths: list[tuple[str, int]]) -> None:
         from vitinspect.app.figure.cells import read
@@ -361,6 +367,7 @@ class FigureService(QObject):
             for path, _ in paths:
                 cancel.check()
                 self._pool.post(partial(self.cells.put_size, path, _size_of(path)))
+            self._pool.post(self._look_soon)
             for number, (path, most) in enumerate(paths):
                 cancel.check()
                 try:
@@ -377,6 +384,10 @@ class FigureService(QObject):
                 self._soon.start()
 
         self._reading = self._pool.submit(CHORES, Job(work, done, dropped=self._not_read))
+
+    def _look_soon(self) -> None:
+        if self.active and not self._soon.isActive():
+            self._soon.start()
 
     def _not_read(self) -> None:
         self._reading = None
@@ -407,14 +418,15 @@ class FigureService(QObject):
         if asked <= self._asked and self._worker.knows(self._request):
             return
         self._asked = asked
-        count = sum(len(group.methods) for group in groups)
-        words = f"Computing {count} map{'s' if count != 1 else ''} of the figure"
+        count = sum(max(1, len(group.methods)) for group in groups)
+        what = "part" if any(group.plot is not None for group in groups) else "map"
+        words = f"Computing {count} {what}{'s' if count != 1 else ''} of the figure"
         self._request = self._worker.submit("figure", FigureWork(groups, self._state.device, self._loader), words)
         self.told.emit()
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
-        if isinstance(part, Mapped | Predicted | Refused | ModelFacts | Resolved | Failed):
+        if isinstance(part, Mapped | Predicted | Refused | ModelFacts | Resolved | Failed | Plotted):
             wanted = self.cells.put(part)
             if request_id == self._request and self.cells.uses_disk and isinstance(part, Mapped | Predicted):
                 self._pool.submit(CHORES, Job(partial(_keep, part)))
