@@ -13,7 +13,8 @@ from PIL import Image
 from vitinspect.cli import main
 from vitinspect.figures import metadata
 from vitinspect.figures.cell_drawing import cell_picture
-from vitinspect.figures.cells import Sources, finish_cells, members
+from vitinspect.figures.cell_methods import members
+from vitinspect.figures.cells import Sources, finish_cells
 from vitinspect.figures.contours import chains, isoline
 from vitinspect.figures.layout import lay_out
 from vitinspect.figures.names import default_colormap

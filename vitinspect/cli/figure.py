@@ -71,6 +71,7 @@ def make(
     sources: Any = None,
 ) -> dict[str, Any]:
     """Compute, check, write; returns the recipe."""
+    from vitinspect.annotation.figure_cells import CEILING
     from vitinspect.figures.cells import Sources, finish_cells
     from vitinspect.figures.exporting import format_of
     from vitinspect.figures.layout import compose
@@ -82,6 +83,7 @@ def make(
     kind = format_of(out)
     check_result(out)
     sources = sources or Sources(folder, device=device)
+    sources.plots = {CEILING.id: CEILING}
     with ProgressLine("computing", unit="cells") as progress:
         cells = finish_cells(spec, sources, progress)
     scene = compose(spec, cells)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from vitinspect.figures.cells import FinishedCell, members
+from vitinspect.figures.cell_methods import members
+from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.specification import FigureSpec
 
 
 def caption(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> str:
     """What a reader must know to read the figure: model, methods, classes, ranges, opacity."""
     mapped = [cell for cell in cells.values() if cell.values is not None]
+    others = _plots(cells)
     if not mapped:
-        return "Pictures."
+        return " ".join(others) or "Pictures."
     models = list(dict.fromkeys(cell.model_name for cell in mapped))
     references = list_references(cells)
     titles: dict[str, list[int]] = {}
@@ -43,7 +45,28 @@ def caption(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> str:
         parts.append(f"Solid outlines: threshold {modes}.")
     if any(cell.truth is not None for cell in cells.values()):
         parts.append("Dashed outlines: the masks of the data set.")
-    return " ".join(parts)
+    return " ".join([*parts, *others])
+
+
+def _plots(cells: Mapping[str, FinishedCell]) -> list[str]:
+    """A sentence for each kind of cells that are no pictures."""
+    shown = [cell.cell for cell in cells.values() if cell.drawing is not None]
+    sentences = {
+        "curves": "{} curves: the probability of the class as pixels are {}, in 50 steps; those that are not shown"
+        " have the picture's mean colour.",
+        "agreement": "Agreement: Spearman's rank correlation of the maps.",
+        "network": "Networks: the 300 strongest arcs of attention between patches in a block, heads fused by their"
+        " maximum.",
+        "ceiling": "Human ceiling: mean Dice of maps and people with people, with 95 % intervals.",
+    }
+    found = []
+    for cell in shown:
+        sentence = sentences.get(cell.show, "")
+        if cell.show == "curves":
+            sentence = sentence.format(cell.curve.capitalize(), "shown" if cell.curve == "insertion" else "removed")
+        if sentence and sentence not in found:
+            found.append(sentence)
+    return found
 
 
 def _method_words(cell: FinishedCell) -> str:

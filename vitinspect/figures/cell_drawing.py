@@ -15,7 +15,7 @@ from PIL import Image
 
 from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.contours import chains, isoline, patch_outline
-from vitinspect.figures.fonts import text_width
+from vitinspect.figures.fonts import broken, text_width
 from vitinspect.figures.overlay import ValueRange, levels, place, rgba_table, sees_all
 from vitinspect.figures.overlay import blend as laid_over
 from vitinspect.figures.ranges import colours_of
@@ -87,7 +87,13 @@ def draw_cell(
     if finished.problem:
         _say(scene, finished.problem, box, spec.font_size)
         return
+    if finished.drawing is not None:
+        ink: Colour = WHITE if spec.background == "black" else BLACK
+        finished.drawing.draw(scene, box, spec.font_size, ink)
+        return
     if not finished.cell.has_picture:
+        if finished.waiting:
+            scene.add(rectangle(box, None, 0, _MISSING))
         return
     if finished.waiting:
         _wait(scene, finished, box, kept)
@@ -132,21 +138,6 @@ def _say(scene: Scene, sentence: str, box: Box, size: float) -> None:
         if y > box[1] + box[3]:
             break
         scene.add(Text(line, (box[0] + 3, y), small, colour=_PROBLEM))
-
-
-def broken(sentence: str, room: float, size: float) -> list[str]:
-    """A text as lines that fit into a width; a word that does not is cut."""
-    lines = [""]
-    for word in sentence.split():
-        longer = f"{lines[-1]} {word}".strip()
-        if text_width(longer, size) <= room or not lines[-1]:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-        while text_width(lines[-1], size) > room and len(lines[-1]) > 1:
-            cut = max(n for n in range(1, len(lines[-1])) if n == 1 or text_width(lines[-1][:n], size) <= room)
-            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
-    return lines
 
 
 # --- outlines, in shares of the picture's width and height --------------------------------------------------------

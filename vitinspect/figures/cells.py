@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.errors import DataError, ParameterError
+from vitinspect.figures.cell_methods import members, title
 from vitinspect.figures.specification import Cell, FigureSpec, place
 from vitinspect.fusion import fuse, parse_maps
 from vitinspect.images import open_image, open_mask
@@ -24,6 +25,8 @@ from vitinspect.progress import CancelToken, Progress, check
 
 if TYPE_CHECKING:
     from vitinspect.explainers.registry import Method
+    from vitinspect.figures.drawings import Drawing
+    from vitinspect.figures.plot_cells import PlotKind
     from vitinspect.models.placement import Placement
     from vitinspect.models.vit import ViT
 
@@ -53,6 +56,8 @@ class FinishedCell:
     """IoU and F1 with the truth, where they were computed on a larger picture than this one."""
     finer: float = 1.0
     """How many pixels across the picture has for each one of ``pixels``."""
+    drawing: Drawing | None = None
+    """What stands in it, where that is no picture."""
     waiting: bool = False
     """Its map is on its way: of a page on a screen."""
     problem: str = ""
@@ -70,6 +75,9 @@ class Sources:
     device: str = "auto"
     pictures: Mapping[str, Path] = field(default_factory=dict)
     """Files that stand for names of the specification, such as those found by a recipe's digests."""
+
+    plots: Mapping[str, PlotKind] = field(default_factory=dict)
+    """Kinds of cells that this layer does not know, by their names."""
 
     def __post_init__(self) -> None:
         self._models: dict[tuple[str, str], ViT] = {}
@@ -107,6 +115,9 @@ def finish_cells(
         if cell.show == "empty":
             finished[where] = FinishedCell(cell, nothing(), "")
             continue
+        if cell.is_plot:
+            finished[where] = _plot(where, cell, sources, opened, cancel)
+            continue
         if not cell.image:
             raise ParameterError(f"Cell {where} names no picture.")
         if cell.image not in opened:
@@ -130,6 +141,45 @@ def finish_cells(
     return finished
 
 
+def _plot(
+    where: str, cell: Cell, sources: Sources, opened: dict[str, NDArray[np.uint8]], cancel: CancelToken | None
+) -> FinishedCell:
+    from vitinspect.figures.plot_cells import KINDS, PlotInput
+
+    kind = {**KINDS, **sources.plots}.get(cell.show)
+    if kind is None:
+        raise ParameterError(f"Cell {where}: {cell.show} cannot be drawn here.")
+    file = sources.path(cell.file) if cell.file else None
+    if not kind.needs_model:
+        made = kind.make(PlotInput(cell, file=file, cancel=cancel))
+        return FinishedCell(cell, nothing(), "", drawing=made)
+    if not cell.image:
+        raise ParameterError(f"Cell {where} names no picture.")
+    if cell.image not in opened:
+        opened[cell.image] = np.asarray(open_image(sources.path(cell.image)))
+    pixels = opened[cell.image]
+    model = sources.model(cell.model, cell.arch)
+    made = kind.make(PlotInput(cell, pixels, model, file=file, cancel=cancel))
+    return plotted(cell, made, pixels, digest(pixels), model.name, model.fingerprint)
+
+
+def plotted(
+    cell: Cell, drawing: Drawing, pixels: NDArray[np.uint8], content: str, model_name: str, fingerprint: str
+) -> FinishedCell:
+    """A cell that a model was needed for, with what a caption and a recipe say of it."""
+    asked = [method for one in parse_maps(cell.method) for method in one.methods] if cell.method else []
+    references = tuple(dict.fromkeys(method.info.citation for method in asked))
+    return FinishedCell(
+        cell,
+        pixels,
+        content,
+        model_name=model_name,
+        fingerprint=fingerprint,
+        references=references,
+        drawing=drawing,
+    )
+
+
 def nothing(height: int = 1, width: int = 1) -> NDArray[np.uint8]:
     """Stands for a picture of a size where there is none."""
     return np.broadcast_to(np.uint8(255), (height, width, 3))
@@ -139,14 +189,6 @@ def digest(pixels: NDArray[np.uint8]) -> str:
     """A picture's content: its size and its pixels, whatever the file that holds them."""
     head = f"{pixels.shape[0]}x{pixels.shape[1]}\n".encode()
     return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
-
-
-def members(method: str) -> tuple[list[Method], str]:
-    """The methods of a cell, and how they are fused; an empty mode for one alone."""
-    asked = parse_maps(method)
-    if len(asked) != 1:
-        raise ParameterError(f"A cell shows one map, not {len(asked)}: {method!r}.")
-    return list(asked[0].methods), asked[0].mode
 
 
 def _explain(
@@ -192,15 +234,6 @@ def _with_map(finished: FinishedCell, model: ViT, found: tuple[Any, dict[str, At
         fingerprint=model.fingerprint,
         references=tuple(dict.fromkeys(method.info.citation for method in chosen)),
     )
-
-
-def title(methods: list[Method], mode: str) -> str:
-    """What stands above a column of a method, or of several that are fused."""
-    from vitinspect.fusion import short_names
-
-    names = short_names(methods)
-    words = " + ".join(names[method.key] for method in methods)
-    return words if mode in ("", "geometric") else f"{words} [{mode}]"
 
 
 def _words(target: Any, model: ViT) -> str:

@@ -197,3 +197,18 @@ def font(bold: bool = False) -> Font:
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
     return font(bold).width(text, size)
+
+
+def broken(sentence: str, room: float, size: float) -> list[str]:
+    """A text as lines that fit into a width; a word that does not is cut."""
+    lines = [""]
+    for word in sentence.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if text_width(longer, size) <= room or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+        while text_width(lines[-1], size) > room and len(lines[-1]) > 1:
+            cut = max(n for n in range(1, len(lines[-1])) if n == 1 or text_width(lines[-1][:n], size) <= room)
+            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
+    return lines

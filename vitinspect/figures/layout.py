@@ -255,9 +255,15 @@ def _column_label(spec: FigureSpec, cells: Mapping[str, FinishedCell], column: i
         return str(given)
     first = cells[place_of(0, column)]
     if not first.cell.has_map:
-        return "Picture" if first.cell.show in ("picture", "overlay", "map") else ""
+        return "Picture" if first.cell.has_picture else _plot_title(first) if first.cell.is_plot else ""
     titles = {cells[place_of(r, column)].method_title for r in range(len(spec.rows))}
     return first.method_title if len(titles) == 1 else ""
+
+
+def _plot_title(finished: FinishedCell) -> str:
+    cell = finished.cell
+    words = {"curves": cell.curve.capitalize(), "agreement": "Agreement", "network": f"Block {cell.block}"}
+    return words.get(cell.show, "")
 
 
 def _fitted(

@@ -54,16 +54,17 @@ def make_recipe(
     maps: dict[str, dict[str, Any]] = {}
     for where, finished in cells.items():
         cell = finished.cell
-        if not cell.image or not cell.has_picture:
+        if not cell.image or not finished.content:
             continue
         height, width = finished.pixels.shape[:2]
         images[cell.image] = {"content": finished.content, "size": [width, height]}
         if folder is not None and not anonymous:
             images[cell.image]["path"] = stored(os.path.abspath(folder / cell.image))
-        if finished.values is not None:
+        if finished.fingerprint:
             models[cell.model] = {"fingerprint": finished.fingerprint}
             if not anonymous:
                 models[cell.model]["name"] = finished.model_name
+        if finished.values is not None:
             maps[where] = {
                 "range": [float(finished.values.min()), float(finished.values.max())],
                 "target": finished.target_words,
@@ -127,6 +128,7 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
         if "model" in entry:
             entry["model"] = sources.get(entry["model"], "model")
         entry.pop("truth", None)
+        entry.pop("file", None)
     recipe["versions"].pop("processor", None)
     recipe["anonymous"] = True
     return recipe

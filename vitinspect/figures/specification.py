@@ -22,7 +22,8 @@ from vitinspect.figures.names import colormap_names
 VERSION = 1
 MOST_CELLS = 1000
 LARGEST_TEXT = 4_000_000
-SHOWS = ("overlay", "map", "picture", "empty")
+SHOWS = ("overlay", "map", "picture", "empty", "text", "curves", "agreement", "network", "table", "ceiling")
+CURVES = ("insertion", "deletion")
 RANGES = ("cell", "row", "column", "figure")
 BACKGROUNDS: dict[str, tuple[int, int, int] | None] = {
     "white": (255, 255, 255),
@@ -64,6 +65,14 @@ class Cell:
     """A line around what the model saw, where that is a part of the picture."""
     inset: tuple[float, ...] = ()
     """Left, top, width, height of a part of the picture, from 0 to 1, shown larger in a corner."""
+    text: str = ""
+    """Of a cell that shows text."""
+    curve: str = "insertion"
+    """Of a cell that shows curves: insertion or deletion."""
+    block: int = 1
+    """Of a cell that shows the network of a block, counted from 1."""
+    file: str = ""
+    """Of a table (CSV) or a human ceiling (``maps.json`` of ``vitinspect agree --maps``)."""
     label: str = ""
     """What stands above the column, or beside the row."""
 
@@ -75,6 +84,11 @@ class Cell:
     def has_picture(self) -> bool:
         """Whether a picture stands in it, alone or with a map over it."""
         return self.show in ("overlay", "map", "picture")
+
+    @property
+    def is_plot(self) -> bool:
+        """Whether it is neither a picture nor empty."""
+        return self.show != "empty" and not self.has_picture
 
 
 @dataclass(frozen=True)
@@ -227,6 +241,7 @@ def _is_number(value: Any) -> bool:
 def _check_cell(cell: Cell, what: str) -> None:
     choices = {
         "show": SHOWS,
+        "curve": CURVES,
         "colours": ("auto", *colormap_names()),
         "fit": ("crop", "squash", "pad"),
         "precision": ("float32", "float64", "bfloat16"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitinspect.app.compute.addresses import InputAddress, Target
 from vitinspect.app.compute.explaining import HandOver, MapsRequest, Report, explain
@@ -12,6 +12,10 @@ from vitinspect.app.compute.worker import Context, problem_of
 from vitinspect.errors import Cancelled
 from vitinspect.explainers.registry import Method
 from vitinspect.progress import CancelToken
+
+if TYPE_CHECKING:
+    from vitinspect.figures.drawings import Drawing
+    from vitinspect.figures.specification import Cell
 
 Loader = Callable[..., Any]
 
@@ -37,11 +41,13 @@ class Group:
 
     ask: Ask
     methods: tuple[Method, ...]
+    plot: Cell | None = None
+    """Instead of maps: the cell that is to be drawn."""
 
     @property
-    def key(self) -> tuple[Ask, tuple[str, ...]]:
+    def key(self) -> tuple[Ask, tuple[str, ...], Cell | None]:
         """Equal for groups that ask for the same."""
-        return self.ask, tuple(method.key for method in self.methods)
+        return self.ask, tuple(method.key for method in self.methods), self.plot
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,17 @@ class Failed:
 
     ask: Ask
     message: str
+    plot: Cell | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plotted:
+    """A cell that is no picture, as a model made it."""
+
+    ask: Ask
+    plot: Cell
+    drawing: Drawing
+    model: ModelFacts
 
 
 class FigureWork:
@@ -100,7 +117,7 @@ class FigureWork:
             except Cancelled:
                 raise
             except Exception as error:
-                hand_over(Failed(group.ask, problem_of(error, "computing a cell").message))
+                hand_over(Failed(group.ask, problem_of(error, "computing a cell").message, group.plot))
             self._done.add(group.key)
 
     def _context(self, context: Context, other: Context | None, line: str) -> Context:
@@ -122,7 +139,15 @@ class FigureWork:
 
         ask = group.ask
         model = context.models[ask.model, self._device]
-        hand_over(ModelFacts(ask.model, model.fingerprint, model.name, tuple(model.labels)))
+        facts = ModelFacts(ask.model, model.fingerprint, model.name, tuple(model.labels))
+        hand_over(facts)
+        if group.plot is not None:
+            from vitinspect.figures.plot_cells import KINDS, PlotInput
+
+            pixels = np.asarray(open_image(ask.path))
+            made = KINDS[group.plot.show].make(PlotInput(group.plot, pixels, model, cancel=cancel))
+            hand_over(Plotted(ask, group.plot, made, facts))
+            return
         found = resolve(ask.target, model) if ask.target else None
         asked: Target = () if found is None else tuple(found) if isinstance(found, tuple) else (int(found),)  # type: ignore[arg-type]
         hand_over(Resolved(ask.model, ask.target, asked))

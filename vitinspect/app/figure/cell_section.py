@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from PySide6.QtCore import Slot
@@ -11,12 +12,14 @@ from vitinspect.app.figure import sources
 from vitinspect.app.figure.entries import THRESHOLDS
 from vitinspect.app.services.figures import FigureService
 from vitinspect.app.session.results import Results
+from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
 from vitinspect.app.widgets.fields import CheckBox, NumberField
 from vitinspect.app.widgets.rows import PropertyRow, button, heading, words
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.figures.names import colormap_names
 from vitinspect.figures.specification import Cell
+from vitinspect.names import shown as shown_name
 
 SHOWN = (
     ("overlay", "Overlay", "The map over the picture"),
@@ -78,6 +81,17 @@ class CellSection(QWidget):
         self.label = QLineEdit()
         self.label.setAccessibleName("Label")
         self.label.editingFinished.connect(self._label)
+        self.text = QLineEdit()
+        self.text.setAccessibleName("Text of the cell")
+        self.text.editingFinished.connect(self._text)
+        self.curve = Segments(
+            (Segment("insertion", "Insertion"), Segment("deletion", "Deletion")), name="Curve", fill=True
+        )
+        self.curve.chosen.connect(lambda value: self._change("Curve", curve=value))
+        self.block = NumberField(1, 1000, 1, whole=True, name="Block")
+        self.block.changed.connect(lambda value: self._change("Block", block=round(value)))
+        self.file = words("", "quiet")
+        self.file.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.rows: dict[str, PropertyRow] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 4)
@@ -94,6 +108,10 @@ class CellSection(QWidget):
         self._add(column, "range", PropertyRow("Own range", self.own_range, self.low, self.high, stretch=False))
         self._add(column, "outline", PropertyRow("Outline", self.outline))
         self._add(column, "inset", PropertyRow("Inset", self.inset, self.no_inset))
+        self._add(column, "text", PropertyRow("Text", self.text))
+        self._add(column, "curve", PropertyRow("Curve", self.curve))
+        self._add(column, "block", PropertyRow("Block", self.block))
+        self._add(column, "file", PropertyRow("File", self.file))
         self._add(column, "label", PropertyRow("Label", self.label))
         figures.changed.connect(self.follow)
         figures.page_made.connect(self.follow)
@@ -105,8 +123,8 @@ class CellSection(QWidget):
 
     # --- changes -------------------------------------------------------------------------------------------------
 
-    def _change(self, text: str, **values: Any) -> None:
-        self._figures.change_cells(text, self._scope, values)
+    def _change(self, title: str, **values: Any) -> None:
+        self._figures.change_cells(title, self._scope, values)
         self.follow()
 
     def _take_scope(self, scope: str) -> None:
@@ -205,9 +223,29 @@ class CellSection(QWidget):
         if not self.label.hasFocus():
             self.label.setText(self._label_now(by))
         for name in ("target", "colours", "range", "outline"):
-            self.rows[name].setEnabled(has_map)
+            self.rows[name].setEnabled(has_map or (name == "target" and cell.show in ("curves", "agreement")))
         for name in ("inset", "show"):
             self.rows[name].setEnabled(layered)
+        self._follow_plot(cell)
+
+    def _follow_plot(self, cell: Cell) -> None:
+        """The rows of a cell that is no picture take the place of those that it has no use for."""
+        for name in ("map", "show", "colours", "range", "outline", "inset"):
+            self.rows[name].setVisible(not cell.is_plot)
+        self.rows["target"].setVisible(not cell.is_plot or cell.show in ("curves", "agreement"))
+        for name, show in (("text", "text"), ("curve", "curves"), ("block", "network")):
+            self.rows[name].setVisible(cell.show == show)
+        self.rows["file"].setVisible(cell.show in ("table", "ceiling"))
+        if not self.text.hasFocus():
+            self.text.setText(cell.text)
+        self.curve.set_value(cell.curve)
+        self.block.set_value(cell.block)
+        self.file.setText(shown_name(os.path.basename(cell.file)))
+        self.file.setToolTip(tips.plain(cell.file))
+
+    def _text(self) -> None:
+        if self.text.text() != self._cell.text:
+            self._change("Text", text=self.text.text())
 
     def _follow_layers(self, cell: Cell) -> None:
         found = sources.of_layers(self._figures.shown())

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitinspect.annotation.figure_cells import CEILING
 from vitinspect.app.compute.explaining import Mapped
 from vitinspect.app.geometry import Placed
-from vitinspect.figures.cells import FinishedCell, digest, members, nothing, title, truth_of
+from vitinspect.figures.cells import FinishedCell, digest, members, nothing, plotted, title, truth_of
+from vitinspect.figures.plot_cells import KINDS, PlotInput
 from vitinspect.figures.specification import Cell, FigureSpec
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from vitinspect.figures.drawings import Drawing
 
 SMALLEST, LARGEST, ALL = 40_000, 1_500_000, 60_000_000
 """Pixels of a picture on the screen: at least, at most, and of all cells together."""
@@ -51,6 +56,8 @@ class Known:
     problem: str = ""
     scores: bool = False
     """Whether the page has scores."""
+    drawing: Drawing | None = None
+    """Of a cell that is no picture."""
 
 
 def most_pixels(spec: FigureSpec) -> int:
@@ -87,6 +94,8 @@ def finish(known: Known, picture: FigurePicture | None = None, truths: Mapping[s
     """The cell; with ``picture`` in the place of the one on the screen."""
     cell, shown = known.cell, picture or known.picture
     name = _title(cell)
+    if cell.is_plot and not known.problem and not known.waiting:
+        return _plot(known)
     if shown is None or known.problem:
         pixels = nothing(*known.size)
         waiting = known.waiting and not known.problem
@@ -99,6 +108,17 @@ def finish(known: Known, picture: FigurePicture | None = None, truths: Mapping[s
     if known.waiting or not known.maps or known.placed is None:
         return done
     return _with_map(done, known, shown)
+
+
+def _plot(known: Known) -> FinishedCell:
+    """A cell that is no picture; what needs no model is read now."""
+    cell = known.cell
+    if known.drawing is not None and known.picture is not None:
+        shown = known.picture
+        return plotted(cell, known.drawing, shown.pixels, shown.digest, known.model_name, known.fingerprint)
+    kind = {**KINDS, CEILING.id: CEILING}[cell.show]
+    file = Path(cell.file) if cell.file else None
+    return FinishedCell(cell, nothing(), "", drawing=kind.make(PlotInput(cell, file=file)))
 
 
 def _title(cell: Cell) -> str:

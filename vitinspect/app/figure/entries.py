@@ -26,6 +26,7 @@ AXES: dict[str, str] = {
     "thresholds": "thresholds",
     "fusions": "ways of fusing",
     "annotators": "annotators",
+    "blocks": "blocks",
     "free": "free cells",
 }
 """What rows and columns can be made of."""
@@ -53,6 +54,8 @@ class Shown:
     annotators: Mapping[str, str] = field(default_factory=dict)
     """Who drew on the present picture, and the path of the mask, with ``{stem}`` and ``{folder}`` where it follows the
     picture."""
+    depth: int = 0
+    """Blocks of the model."""
 
 
 def model_entry(line: str) -> Entry:
@@ -150,6 +153,8 @@ def axis(kind: str, shown: Shown, pictures: Sequence[str], count: int = FREE) ->
         return [
             {"show": "picture", "truth": path, "label": who, "method": ""} for who, path in shown.annotators.items()
         ]
+    if kind == "blocks":
+        return [{"show": "network", "block": n, "label": f"block {n}"} for n in range(1, shown.depth + 1)]
     return [{"show": "empty"} for _ in range(count)]
 
 
@@ -184,7 +189,7 @@ def defaults(shown: Shown, rows: str, columns: str, pictures: Sequence[str]) -> 
             entry["image"] = first
     if shown.target and "targets" not in kinds:
         entry["target"] = shown.target
-    if not kinds & {"layers", "fusions", "free", "annotators"}:
+    if not kinds & {"layers", "fusions", "free", "annotators", "blocks"}:
         chosen = [(layer, one) for layer, one in usable(shown.layers)]
         mine = next((one for layer, one in chosen if layer.id == shown.selected), chosen[0][1] if chosen else {})
         entry |= {name: value for name, value in mine.items() if name != "label"}
@@ -266,6 +271,8 @@ def changed(spec: FigureSpec, scope: str, row: int, column: int, values: Mapping
     return _checked(replace(spec, rows=tuple(rows), columns=tuple(columns), cells=kept, defaults=common))
 
 
+NEED_PICTURE = ("overlay", "picture", "curves", "agreement", "network")
+"""What is shown of a picture."""
 _LOOK: Entry = {
     "weights": [],
     "normalisation": "minmax",
@@ -294,7 +301,7 @@ def dropped(spec: FigureSpec, row: int, column: int, values: Mapping[str, Any], 
             changes.setdefault(name, plain if name in around else None)
     if "image" in changes and there.show == "empty":
         changes["show"] = "picture"
-    if not there.image and "image" not in changes and changes.get("show") in ("overlay", "picture") and image:
+    if not there.image and "image" not in changes and changes.get("show") in NEED_PICTURE and image:
         changes["image"] = image
     changes = {
         name: None

@@ -91,7 +91,7 @@ class LayoutList(QWidget):
                 self.list.setCurrentItem(item)
         self.list.setVisible(bool(found))
         self.none.setVisible(not found)
-        self.list.setFixedHeight(min(_MOST_ROWS, len(found)) * max(self.list.sizeHintForRow(0), _ROW) + 4)
+        self.list.setFixedHeight(min(_MOST_ROWS, len(found)) * (self.list.sizeHintForRow(0) if found else _ROW) + 4)
         self.more.setEnabled(bool(found))
         if self._layouts.damaged:
             self._problems.report(CAUSE, Problem(self._layouts.damaged[0], "", True))

@@ -89,7 +89,7 @@ class Library(QFrame):
         pictures = [*mine, *(path for path in self._listing.paths[:MOST_PICTURES] if path not in there)]
         found = (
             *sources.of_layers(self._figures.shown()),
-            *sources.others(),
+            *sources.others(self._figures.shown()),
             *sources.of_pictures(pictures[:MOST_PICTURES]),
         )
         if found != self._shown:

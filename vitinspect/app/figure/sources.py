@@ -50,9 +50,35 @@ def of_pictures(paths: Sequence[str]) -> list[Source]:
     return [Source(PICTURE, shown_name(entries.file_words(path)), {"image": path}, tip=path) for path in paths]
 
 
-def others() -> list[Source]:
+NEEDS_FILE = {"table": "Tables (*.csv)", "ceiling": "Human ceiling (maps.json *.json)"}
+"""What asks for a file when it is dropped, and of which kinds."""
+
+
+def others(shown: Shown) -> list[Source]:
     """What is no layer and no picture."""
+    keys = []
+    for layer in shown.layers:
+        if layer.visible and layer.is_map:
+            try:
+                keys.append(str(entries.layer_entry(shown.layers, layer)["method"]))
+            except ParameterError:
+                continue
+    every = ", ".join(dict.fromkeys(keys))
+    plots = []
+    if every:
+        tip = "Of the visible layers"
+        plots = [
+            Source(OTHER, "Insertion curves", {"show": "curves", "method": every, "curve": "insertion"}, tip=tip),
+            Source(OTHER, "Deletion curves", {"show": "curves", "method": every, "curve": "deletion"}, tip=tip),
+        ]
+        if len(set(keys)) > 1:
+            plots.append(Source(OTHER, "Agreement of the layers", {"show": "agreement", "method": every}, tip=tip))
     return [
+        Source(OTHER, "Network of a block", {"show": "network", "block": 1}, tip="The strongest arcs of attention"),
+        *plots,
+        Source(OTHER, "Text", {"show": "text", "text": "Text"}, tip="Words in a cell"),
+        Source(OTHER, "Table…", {"show": "table"}, tip="From a CSV file, such as saved scores"),
+        Source(OTHER, "Human ceiling…", {"show": "ceiling"}, tip="From the maps.json of vitinspect agree --maps"),
         Source(OTHER, "The picture alone", {"show": "picture"}, tip="The cell's picture without a map"),
         Source(OTHER, "Nothing", {"show": "empty"}, tip="An empty cell"),
     ]

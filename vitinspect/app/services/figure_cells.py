@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitinspect.app.compute.addresses import Address, InputAddress, Target
 from vitinspect.app.compute.explaining import Mapped, Predicted, Refused
-from vitinspect.app.compute.figure_maps import Ask, Failed, Group, ModelFacts, Resolved
+from vitinspect.app.compute.figure_maps import Ask, Failed, Group, ModelFacts, Plotted, Resolved
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.services.maps import MapService
 from vitinspect.app.session.results import Results
@@ -37,7 +37,8 @@ class FigureCells:
         self._asked: dict[tuple[str, str], Target] = {}
         self._refused: dict[str, str] = {}
         """Address as text -> why there is no map."""
-        self._failed: dict[Ask, str] = {}
+        self._failed: dict[tuple[Ask, Cell | None], str] = {}
+        self._plots: dict[tuple[Ask, Cell], Plotted] = {}
         self._looked_for: set[str] = set()
         self._kept: Kept | None = None
 
@@ -64,8 +65,13 @@ class FigureCells:
     # --- what arrives --------------------------------------------------------------------------------------------
 
     def put_size(self, path: str, size: tuple[int, int] | None) -> None:
-        if size is not None:
-            self._sizes[path] = size
+        """None where it cannot be told; then the picture cannot be read either."""
+        self._sizes[path] = size or (3, 4)
+
+    def knows_sizes(self, spec: FigureSpec) -> bool:
+        """Whether a page can be laid out on which nothing will move."""
+        images = {cell.image for _, cell in all_cells(spec) if cell.has_picture and cell.image}
+        return all(image in self._sizes or image in self._pictures for image in images)
 
     def put_picture(self, path: str, most: int, found: Any) -> None:
         self._pictures[path] = (most, found)
@@ -83,7 +89,9 @@ class FigureCells:
         elif isinstance(part, Resolved):
             self._asked[part.line, part.text] = part.asked
         elif isinstance(part, Failed):
-            self._failed[part.ask] = part.message
+            self._failed[part.ask, part.plot] = part.message
+        elif isinstance(part, Plotted):
+            self._plots[part.ask, part.plot] = part
         return True
 
     # --- what is missing -----------------------------------------------------------------------------------------
@@ -93,7 +101,7 @@ class FigureCells:
         from vitinspect.app.figure.cells import most_pixels
 
         most = most_pixels(spec)
-        wanted = [cell.image for _, cell in all_cells(spec) if cell.has_picture and cell.image]
+        wanted = [cell.image for _, cell in all_cells(spec) if shows_image(cell) and cell.image]
         self._pictures = {path: one for path, one in self._pictures.items() if path in set(wanted)}
         missing = []
         for path in dict.fromkeys(wanted):
@@ -106,14 +114,50 @@ class FigureCells:
         """What there is for each cell; the maps to compute; and addresses to be looked for on disk before."""
         found: dict[str, Known] = {}
         wanted: dict[Ask, dict[str, Method]] = {}
+        plots: list[Group] = []
         keys: list[str] = []
         for where, cell in all_cells(spec):
-            found[where] = self._known(cell, spec.scores, wanted, keys)
+            if cell.is_plot:
+                found[where] = self._plot(cell, plots)
+            else:
+                found[where] = self._known(cell, spec.scores, wanted, keys)
         used = {one.address.text for known in found.values() for one in known.maps}
         used |= {key for key, one in self._found.items() if isinstance(one, Predicted)}
         self._found = {key: one for key, one in self._found.items() if key in used or len(self._found) < 4000}
         groups = [Group(ask, tuple(methods.values())) for ask, methods in wanted.items()]
+        groups += {group.key: group for group in plots}.values()
         return found, groups, keys
+
+    def _plot(self, cell: Cell, plots: list[Group]) -> Known:
+        """What there is for a cell that is no picture. Those that need no model are made with the page."""
+        from vitinspect.app.figure.cells import Known
+
+        if not shows_image(cell):
+            return Known(cell)
+        if not cell.image:
+            return Known(cell, problem="This cell names no picture: drag one into it.")
+        size = self._sizes.get(cell.image, (3, 4))
+        picture = self._pictures.get(cell.image, (0, None))[1]
+        if isinstance(picture, str):
+            return Known(cell, size, problem=picture)
+        if picture is None:
+            return Known(cell, size, waiting=True)
+        ask = Ask(cell.image, picture.content, line_of(cell), cell.fit, cell.precision, cell.target)
+        done = self._plots.get((ask, cell))
+        if done is not None:
+            facts = done.model
+            return Known(
+                cell,
+                picture.size,
+                picture,
+                drawing=done.drawing,
+                model_name=facts.name,
+                fingerprint=facts.fingerprint,
+            )
+        if (ask, cell) in self._failed:
+            return Known(cell, picture.size, picture, problem=self._failed[ask, cell])
+        plots.append(Group(ask, (), cell))
+        return Known(cell, picture.size, waiting=True)
 
     def _known(self, cell: Cell, scores: bool, wanted: dict[Ask, dict[str, Method]], keys: list[str]) -> Known:
         from vitinspect.app.figure.cells import Known
@@ -136,8 +180,8 @@ class FigureCells:
         except VitInspectError as error:
             return Known(cell, picture.size, picture, problem=str(error))
         ask = Ask(cell.image, picture.content, line_of(cell), cell.fit, cell.precision, cell.target)
-        if ask in self._failed:
-            return Known(cell, picture.size, picture, problem=self._failed[ask])
+        if (ask, None) in self._failed:
+            return Known(cell, picture.size, picture, problem=self._failed[ask, None])
         waiting = Known(cell, picture.size, picture, waiting=True)
         facts, asked = self._facts(ask.model), self._target(ask)
         if facts is None or asked is None:
@@ -222,6 +266,13 @@ class FigureCells:
 def all_cells(spec: FigureSpec) -> list[tuple[str, Cell]]:
     rows, columns = range(len(spec.rows)), range(len(spec.columns))
     return [(place(row, column), spec.cell(row, column)) for row in rows for column in columns]
+
+
+def shows_image(cell: Cell) -> bool:
+    """Whether a cell is made from a picture."""
+    from vitinspect.figures.plot_cells import KINDS
+
+    return cell.has_picture or (cell.show in KINDS and KINDS[cell.show].needs_model)
 
 
 def line_of(cell: Cell) -> str:

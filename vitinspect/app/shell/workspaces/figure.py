@@ -9,6 +9,7 @@ from vitinspect.app.shell.workspace import BottomTab, ViewButton, Workspace
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QMenu, QWidget
 
+    from vitinspect.app.figure.sources import Source
     from vitinspect.app.shell.window import MainWindow
 
 
@@ -20,11 +21,26 @@ def _view(window: MainWindow) -> QWidget:
     figures = window.backend.figures
     view = PageView(figures)
     window.tools.update(page_tools())
-    view.dropped.connect(lambda source, where: figures.drop(source.title, dict(source.values), where))
+    view.dropped.connect(lambda source, where: _put(window, source, where))
     figures.step_done.connect(window.history.add)
     figures.saved.connect(lambda path: window.status.say(f"Saved {path}"))
     follow_status(view, window)
     return view
+
+
+def _put(window: MainWindow, source: Source, where: str) -> None:
+    """Into a cell; what is read from a file asks for it first."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from vitinspect.app.figure.sources import NEEDS_FILE
+
+    values, kinds = dict(source.values), NEEDS_FILE.get(str(source.values.get("show")))
+    if kinds is not None:
+        path, _ = QFileDialog.getOpenFileName(window, source.title.rstrip("…"), "", kinds)
+        if not path:
+            return
+        values["file"] = path
+    window.backend.figures.drop(source.title.rstrip("…"), values, where)
 
 
 def _left(window: MainWindow) -> QWidget:
@@ -36,8 +52,7 @@ def _left(window: MainWindow) -> QWidget:
     made = Library(
         backend.figures, layouts, backend.state, backend.results, backend.listing, backend.thumbnails, backend.problems
     )
-    figures = backend.figures
-    made.used.connect(lambda one: figures.drop(one.title, dict(one.values), figures.selected))
+    made.used.connect(lambda one: _put(window, one, backend.figures.selected))
     made.layouts.step_done.connect(window.history.add)
     return made
 
