@@ -140,7 +140,7 @@ def test_the_command_of_a_layer_carries_its_whole_look(state, model) -> None:
         "--colormap": "viridis",
         "--opacity": "0.4",
         "--range": "0.1",
-        "--threshold": "percentile=80.0",
+        "--threshold": "percentile=80",
         "--device": "cpu",
     }.items():
         assert words[words.index(option) + 1] == value

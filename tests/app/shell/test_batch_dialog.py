@@ -138,7 +138,7 @@ def test_a_layer_says_itself_as_a_specification_does(backend):
     fused = state.layer("fused")
     assert method_words(state.layers, fused) == "rollout + attention_gradient [harmonic]"
     entry = layer_entry(state.layers, fused)
-    assert (entry["threshold"], entry["patches"], entry["weights"]) == ("percentile=70.0", True, [1.0, 1.0])
+    assert (entry["threshold"], entry["patches"], entry["weights"]) == ("percentile=70", True, [1.0, 1.0])
     state.add_file("/somewhere/map.npy")
     with pytest.raises(ParameterError):
         layer_entry(state.layers, state.selected_layer)

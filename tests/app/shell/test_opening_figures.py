@@ -313,3 +313,55 @@ def test_a_picture_without_a_recipe_is_a_picture(shown, backend, settle, elsewhe
     settle()
     assert backend.state.image == str(elsewhere / "thing 2.png")
     assert not shown.message.messages
+
+
+def composed(tiny, folder: Path, path: Path, *, model="demo", **page) -> Path:
+    spec = from_dict(
+        {
+            "rows": [{"image": "thing 1.png"}, {"image": "thing 2.png"}],
+            "columns": [{"show": "picture"}, {"method": "rollout"}, {"method": METHOD, "target": "cat"}],
+            "defaults": {"model": model},
+            "width": "60mm",
+            "dpi": 72,
+            **page,
+        }
+    )
+    cells = finish_cells(spec, Sources(folder, load_model=lambda source, arch: tiny))
+    scene = compose(spec, cells)
+    path.write_bytes(format_of(path).write(scene, 72, make_recipe(spec, cells, scene, folder=folder)))
+    return path
+
+
+def test_a_composed_figure_opens_in_its_workspace(shown, backend, settle, tiny, elsewhere, tmp_path):
+    drop(shown, composed(tiny, elsewhere, tmp_path / "f.pdf"))
+    settle()
+    assert backend.state.workspace == "figure"
+    rows = backend.state.figure["rows"]
+    assert [row["image"] for row in rows] == [str(elsewhere / "thing 1.png"), str(elsewhere / "thing 2.png")]
+    assert backend.state.figure["width"] == "60mm"
+    assert not shown.message.messages
+    opened = backend.state.figure
+    shown.history.undo()
+    assert backend.state.figure != opened
+
+
+def test_a_composed_figure_whose_model_may_need_a_download_is_not_composed(
+    shown, backend, settle, tiny, elsewhere, tmp_path
+):
+    drop(shown, composed(tiny, elsewhere, tmp_path / "f.pdf", model="hf-hub:somebody/something"))
+    settle()
+    assert not backend.state.figure
+    assert "hf-hub:somebody/something may have to be downloaded" in told(shown, PARTS)
+    assert backend.state.image == str(elsewhere / "thing 1.png")
+
+
+def test_a_composed_figure_without_one_of_its_pictures_shows_the_first(
+    shown, backend, settle, tiny, elsewhere, tmp_path
+):
+    figure = composed(tiny, elsewhere, tmp_path / "f.pdf")
+    (elsewhere / "thing 2.png").unlink()
+    drop(shown, figure)
+    settle()
+    assert not backend.state.figure
+    assert "thing 2.png" in told(shown, PARTS)
+    assert backend.state.image == str(elsewhere / "thing 1.png")

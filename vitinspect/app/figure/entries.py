@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vitinspect.app.compute.model_source import ModelSource
+from vitinspect.app.session import layer_cells
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers
+from vitinspect.app.session.layers import MAP, Layer, Layers
 from vitinspect.errors import ParameterError, VitInspectError
-from vitinspect.figures.specification import FigureSpec, from_dict
+from vitinspect.figures.specification import Cell, FigureSpec, from_dict
 
 Entry = dict[str, Any]
 
@@ -61,63 +62,20 @@ class Shown:
 def model_entry(line: str) -> Entry:
     """How a specification names a model of the window."""
     try:
-        asked = ModelSource.parse(line)
+        return layer_cells.model_entry(line)
     except VitInspectError:
         return {"model": line}
-    if asked.random or asked.image_size:
-        return {"model": line}
-    source = f"{asked.source} with the head {asked.head}" if asked.head else asked.source
-    if asked.head and asked.head_name:
-        source += f" ({asked.head_name})"
-    return {"model": source, **({"arch": asked.arch} if asked.arch else {})}
 
 
 def layer_entry(layers: Layers, layer: Layer) -> Entry:
-    """A layer as a cell shows it; ``ParameterError`` for one that a figure cannot hold."""
-    entry: Entry = {}
-    if layer.kind == MAP:
-        entry["method"] = layer.as_method().key
-    elif layer.kind == FUSED:
-        entry |= _fused(layers, layer)
-    else:
-        raise ParameterError(f"{layering.title_in(layers, layer)} is no map that a figure computes.")
-    if layer.name:
-        entry["label"] = layer.name
-    look: Entry = {
-        "colours": layer.colormap,
-        "opacity": layer.opacity,
-        "by_value": layer.opacity_mode == "growing",
-        "patches": not layer.smooth,
-    }
-    plain: Entry = {"colours": "auto", "opacity": 0.9, "by_value": True, "patches": False}
-    entry |= {name: value for name, value in look.items() if value != plain[name]}
-    if layer.range_mode == "typed" and layer.low < layer.high:
-        entry["range"] = [layer.low, layer.high]
-    if layer.shown_as:
-        entry["threshold"] = threshold_words(layer)
-    return entry
-
-
-def threshold_words(layer: Layer) -> str:
-    """The threshold of a layer as a specification says it."""
-    from vitinspect.app.services.derived_maps import CUTS
-
-    parameter = CUTS[layer.threshold_mode][0]
-    return f"{layer.threshold_mode}={layer.threshold_value:g}" if parameter else layer.threshold_mode
-
-
-def _fused(layers: Layers, layer: Layer) -> Entry:
-    members = [(layering.find(layers, member.layer), member.weight) for member in layer.members if member.weight > 0]
-    if len(members) < 2 or any(one is None or one.kind != MAP for one, _ in members):
-        raise ParameterError(f"{layering.title_in(layers, layer)} does not fuse two maps of methods.")
-    keys = [one.as_method().key for one, _ in members if one is not None]
-    weights = [weight for _, weight in members]
-    entry: Entry = {"method": f"{' + '.join(keys)} [{layer.fusion_mode}]"}
+    """A layer as a cell shows it, as far as it differs from a new cell; ``ParameterError`` for one that a figure cannot
+    hold."""
+    entry = layer_cells.layer_entry(layers, layer)
+    weights, usual = entry.pop("weights", []), Cell()
+    entry = {name: value for name, value in entry.items() if value != getattr(usual, name)}
     if len(set(weights)) > 1:
         entry["weights"] = weights
-    if layer.normalisation != "minmax":
-        entry["normalisation"] = layer.normalisation
-    return entry
+    return {**entry, "label": layer.name} if layer.name else entry
 
 
 def usable(layers: Layers) -> list[tuple[Layer, Entry]]:

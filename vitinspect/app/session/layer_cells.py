@@ -55,7 +55,8 @@ def layer_entry(layers: Layers, layer: Layer) -> dict[str, Any]:
 def threshold_words(layer: Layer) -> str:
     """``otsu``, ``percentile=80``."""
     mode = layer.threshold_mode
-    return f"{mode}={layer.threshold_value!r}" if mode in OPTION_OF else mode
+    number = repr(layer.threshold_value).removesuffix(".0")
+    return f"{mode}={number}" if mode in OPTION_OF else mode
 
 
 def method_words(layers: Layers, layer: Layer) -> str:

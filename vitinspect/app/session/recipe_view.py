@@ -15,7 +15,7 @@ from vitinspect.app.session.layers import FUSED, MAP, Layers, Member, add, find,
 from vitinspect.app.session.state import State, check
 from vitinspect.errors import ParameterError, TargetError
 from vitinspect.figures.cells import members
-from vitinspect.figures.specification import Cell, from_dict
+from vitinspect.figures.specification import Cell, FigureSpec, from_dict
 from vitinspect.names import stored
 from vitinspect.thresholds import OPTION_OF, parse_threshold
 
@@ -56,6 +56,8 @@ class RecipeView:
     selected: str = ""
     problems: tuple[str, ...] = ()
     """A sentence for each part that this version cannot show."""
+    composed: bool = False
+    """Whether it shows more than one picture, model and target, or was composed in the window."""
 
 
 def view_of(recipe: Mapping[str, Any]) -> RecipeView:
@@ -71,14 +73,14 @@ def view_of(recipe: Mapping[str, Any]) -> RecipeView:
     problems: list[str] = []
     target: tuple[int, ...] = ()
     selected = ""
+    composed = False
     if isinstance(view, Mapping):
         layers, selected, target = _from_view(view, values, problems)
     else:
         layers = _from_cells([cell for cell in cells if cell.has_map], problems)
         values["frame"] = first.frame
         count = len({(cell.image, cell.model, cell.target) for cell in cells if cell.has_map})
-        if count > 1:
-            problems.append(f"The figure has {count} pairs of picture and target; the first one is shown.")
+        composed = count > 1 or bool(recipe["figure"].get("rows_from"))
     line = first.model + (f" --arch {first.arch}" if first.arch else "")
     return RecipeView(
         images,
@@ -90,7 +92,33 @@ def view_of(recipe: Mapping[str, Any]) -> RecipeView:
         layers,
         selected,
         tuple(dict.fromkeys(problems)),
+        composed,
     )
+
+
+def composition(recipe: Mapping[str, Any], pictures: Mapping[str, Any]) -> tuple[FigureSpec, tuple[str, ...]]:
+    """The specification of a composed figure with its pictures where they are, and the models that it names.
+
+    ``pictures`` has a path for each name of the recipe; a ``ParameterError`` where one is missing. Masks are left out:
+    a recipe opens its pictures and its models, and no other file.
+    """
+    figure = dict(recipe["figure"])
+
+    def placed(entry: Mapping[str, Any]) -> dict[str, Any]:
+        made = {name: value for name, value in entry.items() if name != "truth"}
+        if "image" in made:
+            if stored(made["image"]) not in pictures:
+                raise ParameterError("Not all pictures of the figure are there: it is not composed again.")
+            made["image"] = str(pictures[stored(made["image"])])
+        return made
+
+    for name in ("rows", "columns"):
+        figure[name] = [placed(entry) for entry in figure[name]]
+    figure["cells"] = {where: placed(entry) for where, entry in figure.get("cells", {}).items()}
+    figure["defaults"] = placed(figure.get("defaults", {}))
+    spec = from_dict(figure)
+    cells = [spec.cell(row, column) for row in range(len(spec.rows)) for column in range(len(spec.columns))]
+    return spec, tuple(dict.fromkeys(cell.model for cell in cells if cell.has_map))
 
 
 def _cells(recipe: Mapping[str, Any]) -> list[Cell]:

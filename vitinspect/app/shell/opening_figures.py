@@ -13,10 +13,10 @@ from PySide6.QtWidgets import QFileDialog
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.thread_pool import LIST, Job
 from vitinspect.app.compute.worker import problem_of
-from vitinspect.app.session.recipe_view import RecipeView, target_of, view_of
+from vitinspect.app.session.recipe_view import RecipeView, composition, target_of, view_of
 from vitinspect.app.session.results import READY
 from vitinspect.app.widgets.messages import ERROR, WARNING, Message
-from vitinspect.errors import Cancelled, DataError, TargetError, VitInspectError
+from vitinspect.errors import Cancelled, DataError, ParameterError, TargetError, VitInspectError
 from vitinspect.names import restored
 from vitinspect.progress import CancelToken
 from vitinspect.version import __version__
@@ -177,13 +177,28 @@ class FigureOpener(QObject):
             masks = tuple(layer for layer in state.layers if layer.found)
             state.edit(f"Open {opening.name}", (*view.layers, *masks), selected=selected)
         self._taken = True
-        self._name_missing_pictures(opening)
+        self._name_missing_pictures(opening, self._compose(opening) if view.composed else "")
         self._choose_model(opening)
         self._window.status.say(f"Opened {opening.path}")
 
-    def _name_missing_pictures(self, opening: Opening) -> None:
+    def _compose(self, opening: Opening) -> str:
+        """Put a composed figure into its workspace; why not, where that cannot be."""
+        state = self._window.backend.state
+        first = "The first of its pictures and targets is shown."
+        try:
+            spec, models = composition(opening.recipe, opening.pictures)
+        except ParameterError as error:
+            return f"{error} {first}"
+        away = [model for model in models if model != state.model and not is_here(model)]
+        if away:
+            return f"It is not composed again, since {away[0][:80]} may have to be downloaded. {first}"
+        state.set(workspace="figure")  # whose history takes the step
+        self._window.backend.figures.edit(f"Open {opening.name}", spec)
+        return ""
+
+    def _name_missing_pictures(self, opening: Opening, more: str) -> None:
         missing = [name for name in opening.view.images if name not in opening.pictures]
-        sentences = list(opening.view.problems)
+        sentences = [*opening.view.problems, *([more] if more else [])]
         if missing:
             some = ", ".join(os.path.basename(name) for name in missing[:3])
             sentences.append(f"{len(missing)} more of its pictures are not there: {some}.")
