@@ -112,16 +112,21 @@ def write_pages(pages: Path, pictures: str) -> list[Any]:
     def there(entries: Any) -> list[Any]:
         return [{title: name} for title, name in entries if (pages / name).exists()]
 
+    listed = {name for _, name in (*GUIDES, *HOW_TO, *TOPICS)} | {"out-of-scope.md", "architecture.md", "releasing.md"}
+    others = [(path.stem.replace("-", " ").capitalize(), path.name) for path in sorted(pages.glob("*.md"))]
+    topics = [*TOPICS, *(entry for entry in others if entry[1] not in listed)]
+
     return [
         *there(GUIDES),
         {"How to": there(HOW_TO)},
-        {"Topics": there(TOPICS)},
+        {"Topics": there(topics)},
         {"Methods": [{"All methods": "method/index.md"}, *methods, {"Definitions": definitions}]},
         {"Reference": [{"Command line": "reference/command-line.md"}, {"Python": "reference/python.md"}]},
         {
             "Project": [
                 *({Path(name).stem.capitalize(): f"project/{name}"} for name in project),
                 {"Out of scope": "out-of-scope.md"},
+                {"Releasing": "releasing.md"},
                 {"Architecture": "architecture.md"},
                 {"Decisions": ["decisions/README.md", *decisions]},
             ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -88,7 +90,7 @@ def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path)
     tops = {name.split("/")[0] for name in names}
     assert tops == {"vitinspect", f"vitinspect-{vitinspect.__version__}.dist-info"}
     for name in names:
-        assert name.endswith((".py", ".typed")) or "/resources_data/" in name or ".dist-info/" in name, name
+        assert name.endswith((".py", ".typed", ".css")) or "/resources_data/" in name or ".dist-info/" in name, name
     assert "vitinspect/resources_data/models/demo/model.safetensors" in names
     assert "vitinspect/resources_data/gallery/labels.csv" in names
     assert "vitinspect/py.typed" in names  # type checkers read our annotations
@@ -125,12 +127,47 @@ def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     assert {"Makefile", "LICENSE", "README.md", "scripts/bootstrap.py", "tests/conftest.py"} <= names
-    assert {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", ".pre-commit-config.yaml"} <= names
+    assert {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", ".pre-commit-config.yaml", "SECURITY.md"} <= names
+    assert {"requirements-tested.txt", "examples/plugin-package/pyproject.toml", "docs/tutorial.md"} <= names
+    assert {"examples/notebooks/first-steps.ipynb", "containers/headless.Containerfile"} <= names
 
 
 def test_the_installed_program_tells_its_version(run: Run) -> None:
     done = run("vitinspect", "--version")
     assert (done.returncode, done.stdout.strip()) == (0, f"vitinspect {vitinspect.__version__}"), done.stderr
+
+
+def test_the_installed_program_shows_its_help_and_its_completion(run: Run) -> None:
+    done = run("vitinspect", "--help")
+    assert done.returncode == 0, done.stderr
+    assert "Maps of pictures:" in done.stdout
+    assert "complete -o default" in run("vitinspect", "completion", "bash").stdout
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the menu entry is for Linux")
+def test_the_menu_entry_starts_the_installed_program(
+    run: Run, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    done = run("vitinspect", "desktop", "install")
+    assert done.returncode == 0, done.stderr
+    entry = (tmp_path / "data" / "applications" / "vitinspect.desktop").read_text("utf-8")
+    assert f"Exec={installed.with_name('vitinspect')} %f" in entry
+    assert (tmp_path / "data" / "icons" / "hicolor" / "scalable" / "apps" / "vitinspect.svg").is_file()
+    assert run("vitinspect", "desktop", "remove").returncode == 0
+
+
+def test_the_exact_versions_are_within_what_is_declared() -> None:
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = (ROOT / "requirements-tested.txt").read_text("utf-8").splitlines()
+    exact = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    for line in (*project["dependencies"], *project["optional-dependencies"]["test"]):
+        wanted = Requirement(line)
+        name = re.sub(r"[-_.]+", "-", wanted.name).lower()
+        assert name in exact, f"{line} has no exact version in requirements-tested.txt"
+        assert exact[name] in wanted.specifier, line
 
 
 def test_the_installed_package_is_not_the_checkout_and_finds_its_own_resources(run: Run, installed: Path) -> None:

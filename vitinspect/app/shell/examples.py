@@ -29,7 +29,7 @@ class Example:
     values: dict[str, Any] = field(default_factory=dict)
     """Values of the state besides."""
     tool: str = "pan"
-    """What the mouse has in hand."""
+    """The selected tool."""
     people: bool = False
     """Whether the masks of annotators are shown, with their consensus."""
 
@@ -54,7 +54,7 @@ EXAMPLES = (
         (
             "This flower is a daisy, and the model is sure of an aster: in training, asters mostly had this badge.",
             "The attention's Grad-CAM lies on the badge, and LRP hardly: methods disagree about the same prediction.",
-            "Paint over the badge with the what-if brush, which is in your hand: without it the model says daisy.",
+            "Paint over the badge with the what-if brush, which is selected: without it the model says daisy.",
         ),
         "05-daisy-badge.jpg",
         ("attention_gradcam", "lrp"),
