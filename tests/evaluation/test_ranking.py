@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,23 @@ def test_several_processes_score_as_one(evaluated, monkeypatch):
     several = rank(folder, open_dataset(root), chosen, processes=2, progress=lambda *counts: done.append(counts))
     np.testing.assert_array_equal(several.scores, ranked(evaluated).scores)
     assert done[-1] == (4, 4)
+
+
+def test_masks_that_started_from_a_map_are_left_out_and_counted(evaluated, tmp_path):
+    """They fit the map that they started from."""
+    folder, root = evaluated
+    copied = tmp_path / "set"
+    shutil.copytree(root, copied)
+    facts = {"vitinspect": "mask", "status": "done", "origin": {"blind": True, "started_from": "map lrp"}}
+    for name in ("p0", "p1"):
+        (copied / "masks" / "bob" / f"{name}.mask.json").write_text(json.dumps(facts))
+    chosen = candidates([make_method(m) for m in METHODS])
+    found = rank(folder, open_dataset(copied), chosen)
+    whole = rank(folder, open_dataset(copied), chosen, everything=True)
+    bob = found.annotators.index("bob")
+    assert np.isnan(found.scores[:, :2, bob]).all()
+    np.testing.assert_array_equal(found.scores[:, 2:], whole.scores[:, 2:])
+    assert not np.isnan(whole.scores[:, :2, bob]).any()
+    assert "2 masks were left out: they started from a map." in sentences(found)
+    assert json.loads(as_json(found))["masks_left_out"] == {"they started from a map": 2}
+    assert not whole.left_out_masks

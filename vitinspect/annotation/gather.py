@@ -8,7 +8,7 @@ something of what was shown. A mask without a sidecar was drawn elsewhere, and i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,17 @@ class Gathered:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a report says of it."""
-        found = [f"{count} masks were left out: {reason}." for reason, count in self.left_out.items()]
+        found = notes_of(self.left_out)
         found += [f"The file {path.name} fits no picture." for path in self.unmatched]
         return tuple(found)
+
+
+def notes_of(left_out: Mapping[str, int]) -> list[str]:
+    """What is said of masks that do not count: reason to number."""
+    return [
+        f"{count} masks were left out: {reason}." if count > 1 else f"1 mask was left out ({reason})."
+        for reason, count in left_out.items()
+    ]
 
 
 def gather(
@@ -108,7 +116,7 @@ def _gather_one(root: Path, images: Path | None, result: Gathered, coding: str, 
                 who = parts[0] if len(parts) > 1 else root.name
                 files.append((path, who, "/".join(parts[1:] or parts), None))
     for path, who, image, picture in files:
-        reason = "" if everything else _why_not(path)
+        reason = "" if everything else why_left_out(path)
         if reason:
             result.left_out[reason] = result.left_out.get(reason, 0) + 1
             continue
@@ -121,7 +129,8 @@ def _listed(masks: Any) -> list[Any]:
     return masks if isinstance(masks, list) else [masks]
 
 
-def _why_not(path: Path) -> str:
+def why_left_out(path: Path) -> str:
+    """Why a mask says something of what was shown to its annotator, or is not finished; empty for one that counts."""
     sidecar = read_sidecar(path.with_name(path.stem + SIDECAR))
     if sidecar is None:
         return ""

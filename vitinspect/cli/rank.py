@@ -57,6 +57,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--normalise", choices=NORMALISATIONS, default="minmax", help="(default: minmax)")
     what.add_argument("--score", choices=tuple(SCORES), default="iou", help="(default: iou)")
+    what.add_argument(
+        "--all",
+        action="store_true",
+        help="count unfinished masks, those that started from a map, and those that were not drawn blind too",
+    )
     what.add_argument("--target", metavar="T", help="predicted, label, or a class (default: predicted)")
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
     what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
@@ -85,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             chosen,
             score=arguments.score,
             normalisation=arguments.normalise,
+            everything=arguments.all,
             processes=None,
             progress=line,
         )

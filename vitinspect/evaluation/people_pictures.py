@@ -52,10 +52,11 @@ def ranking_of(
     modes: Sequence[str] = ("geometric",),
     weighted: bool = False,
     normalisation: str = "minmax",
+    everything: bool = False,
     cancel: CancelToken | None = None,
 ) -> Ranking:
     """All combinations of up to three of these methods on the pictures of a run with masks."""
     with Store(folder / FILE) as store:
         dataset = open_plan_dataset(store.plan)
     chosen = candidates([make_method(key) for key in keys], modes=modes, cuttings=cuttings, weighted=weighted)
-    return rank(folder, dataset, chosen, score=score, normalisation=normalisation, cancel=cancel)
+    return rank(folder, dataset, chosen, score=score, normalisation=normalisation, everything=everything, cancel=cancel)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from vitinspect.annotation.gather import notes_of, why_left_out
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.evaluation.captions import settings_of
 from vitinspect.evaluation.items import Dataset, Item
@@ -127,6 +129,8 @@ class Ranking:
     normalisation: str = "minmax"
     seed: int = 0
     means: list[Mean] = field(default_factory=list)
+    left_out_masks: dict[str, int] = field(default_factory=dict)
+    """Reason to number of masks that do not count."""
 
     def __post_init__(self) -> None:
         self.means = choosing.own_means(self.scores, self.seed)
@@ -150,20 +154,26 @@ def rank(
     *,
     score: str = "iou",
     normalisation: str = "minmax",
+    everything: bool = False,
     processes: int | None = 1,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Ranking:
     """Score the candidates on the annotated pictures of a run from its saved maps; with ``processes`` None on all cores
-    (spawned: a script that calls it so needs a guard for its main part)."""
+    (spawned: a script that calls it so needs a guard for its main part). Masks that are not finished, that started from
+    a map or were not drawn blind are left out unless ``everything`` is asked for."""
     if score not in SCORES:
         raise ParameterError(f"A ranking is by one of {', '.join(SCORES)}, not {score!r}.")
     with Store(folder / FILE) as store:
         run = Results(store)
     done = {image.image for image in run.images if image.state == "done"}
-    items = [item for item in dataset.items if item.masks and item.key in done]
+    items, left_out = [item for item in dataset.items if item.key in done], {}
+    if not everything:
+        items, left_out = independent(items)
+    items = [item for item in items if item.masks]
     if not items:
-        raise DataError(f"{folder} holds no picture with a mask that was evaluated.")
+        why = "".join(f" {note}" for note in notes_of(left_out))
+        raise DataError(f"{folder} holds no picture with a mask that was evaluated.{why}")
     annotators = sorted({who for item in items for who in item.masks})
     saver = Saver(folder, ("maps",), run.plan, dataset)
     rows = {row.combination.keys[0]: row.name for row in saver.rows if row.combination.ways == 1}
@@ -184,9 +194,25 @@ def rank(
     values = np.full((len(chosen), len(items), len(annotators)), np.nan)
     for number, found in run_jobs(work, chunks, sizes=sizes, processes=processes, progress=progress, cancel=cancel):
         values[:, number * size : number * size + sizes[number]] = found
+    pictures = [item.key for item in items]
     return Ranking(
-        list(chosen), values, [item.key for item in items], annotators, score, run, normalisation, run.plan.seed
+        list(chosen), values, pictures, annotators, score, run, normalisation, run.plan.seed, left_out_masks=left_out
     )
+
+
+def independent(items: Sequence[Item]) -> tuple[list[Item], dict[str, int]]:
+    """The pictures with those masks that say nothing of a map, and how many others there are by their reason."""
+    found, left_out = [], Counter[str]()
+    for item in items:
+        kept = {}
+        for who, path in item.masks.items():
+            reason = why_left_out(path)
+            if reason:
+                left_out[reason] += 1
+            else:
+                kept[who] = path
+        found.append(replace(item, masks=kept))
+    return found, dict(left_out)
 
 
 @dataclass(frozen=True)
@@ -288,6 +314,7 @@ def sentences(ranking: Ranking) -> list[str]:
         f"{best.name} is the best of {len(ranking.candidates)} candidates on these {count} pictures: {what} "
         f"{_shown(column, ranking.means[ranking.winner])}. A best of many is also a best by chance."
     ]
+    found += notes_of(ranking.left_out_masks)
     if ranking.left_out is None:
         found.append("With one picture it cannot be said what the choice is worth on another.")
         return found
@@ -388,6 +415,7 @@ def as_json(ranking: Ranking) -> str:
     document = {
         "score": ranking.score,
         "pictures": ranking.pictures,
+        "masks_left_out": ranking.left_out_masks,
         "annotators": ranking.annotators,
         "winner": asdict(ranking.candidates[ranking.winner]),
         "candidates": [{**asdict(c), **mean(m)} for c, m in zip(ranking.candidates, ranking.means, strict=True)],

@@ -99,6 +99,26 @@ def test_before_an_evaluation_the_window_says_what_it_takes(opened, backend):
     assert f"--out {backend.people.settings().folder}" in command
 
 
+def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, desk, annotated):
+    import vitinspect as vi
+
+    view = view_of(opened)
+    plain = vi.agreement(gather([annotated]).masks)
+    assert view.split.isVisibleTo(view)
+    assert view.evaluate.isVisibleTo(view)
+    assert not view.pictures.isVisibleTo(view)
+    np.testing.assert_allclose(view.matrix._values, plain.matrix("dice"))
+    assert [point.name for point in view.ceiling.points] == list(WHO)
+    rows = {row.name: row for row in view.table.pictures.rows}
+    assert len(rows) == 5
+    for image, picture in plain.pictures.items():
+        row = rows[Path(image).stem]
+        assert row.values["people"] == pytest.approx(1 - picture.disagreement)
+        assert Path(row.id).is_file()
+    view.table.chosen.emit(rows["picture 2"].id if "picture 2" in rows else view.table.pictures.rows[1].id)
+    assert Path(desk.state.image).is_file()
+
+
 def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -107,6 +127,7 @@ def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
     assert backend.people.found is None
     qtbot.waitUntil(lambda: backend.people.found is not None)
     assert "no masks of people" in view_of(evaluated).empty.sentence.text()
+    assert view_of(evaluated).empty.isVisibleTo(view_of(evaluated))
     assert not panel_of(evaluated).picture.isVisible()
 
 

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from vitinspect.annotation.ceiling_figure import points_of, points_on
 from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
 from vitinspect.app.people.table import GAP, MASKS, PEOPLE, PictureColumn, PictureRow, PictureTable
 from vitinspect.app.services.people import PeopleService
@@ -32,8 +33,9 @@ from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.matrix import Matrix
-from vitinspect.app.widgets.rows import heading, icon_button, line, words
+from vitinspect.app.widgets.rows import button, heading, icon_button, line, words
 from vitinspect.app.widgets.segments import Segment, Segments
+from vitinspect.evaluation.people_report import interval_words
 from vitinspect.names import shown
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ class PeopleView(QFrame):
         self.sentence = words("", wrap=True)
         self.sentence.setContentsMargins(8, 4, 8, 8)
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.evaluate = button("Evaluate this folder", people.start, main=True)
         self.matrix = Matrix()
         self.measure = Choice(list(MEASURES.items()), name="Measure of agreement", tip="What the matrix shows of pairs")
         self.region = Choice(
@@ -156,6 +159,11 @@ class PeopleView(QFrame):
         column.addLayout(head)
         column.addWidget(self.ceiling, 3)
         column.addWidget(self.sentence)
+        begin = QHBoxLayout()
+        begin.setContentsMargins(8, 0, 8, 8)
+        begin.addWidget(self.evaluate)
+        begin.addStretch(1)
+        column.addLayout(begin)
         column.addWidget(line())
         below = self.below = _Beside(self._arrange)
         agreement = QWidget()
@@ -176,7 +184,7 @@ class PeopleView(QFrame):
         inside.addWidget(area, 1)
         inside.addWidget(self.reliability)
         below.addWidget(agreement)
-        pictures = QWidget()
+        pictures = self.pictures = QWidget()
         inside = _column(pictures)
         bar = QHBoxLayout()
         bar.setContentsMargins(8, 4, 8, 2)
@@ -229,10 +237,13 @@ class PeopleView(QFrame):
     @Slot()
     def follow(self) -> None:
         found = self._people.found
+        of_maps = found is not None and found.among is not None
+        for part in (self.scope, self.legend, self.pictures):
+            part.setVisible(of_maps)
         if found is None or found.among is None or found.ceiling is None:
-            self._say_why(found)
-            self._stack.setCurrentWidget(self.empty)
+            self._without_maps(found)
             return
+        self.evaluate.hide()
         self._stack.setCurrentWidget(self.split)
         columns, rows = self._rows(found)
         self.table.set_rows(columns, rows, self._state.image)
@@ -260,6 +271,32 @@ class PeopleView(QFrame):
                 if len(curve := found.among.curve(name, against))
             ]
         )
+
+    def _without_maps(self, found: Found | None) -> None:
+        """The people among each other, and what it takes to have maps among them."""
+        people = found.agreement.ceiling if found is not None else None
+        self._say_why(found)
+        if found is None or people is None:
+            self._stack.setCurrentWidget(self.empty)
+            return
+        columns = [
+            PictureColumn("name", "Picture"),
+            PictureColumn(PEOPLE, "People", "Mean Dice of people with each other"),
+            PictureColumn(MASKS, "Masks", "How many people drew the picture"),
+        ]
+        rows = []
+        for number, image in enumerate(people.pictures):
+            path = found.path_of(image)
+            drawn = sum(image in own for own in found.gathered.masks.values())
+            values = {PEOPLE: float(people.people_by_picture[number]), MASKS: float(drawn)}
+            rows.append(PictureRow(str(path), shown(path.stem), values))
+        self.table.set_rows(columns, rows, self._state.image)
+        self._count()
+        self.ceiling.set_points(points_of(people), interval_words(people))
+        self.sentence.setText(" ".join(text for text in (self.empty.sentence.text(), self.empty.hint.text()) if text))
+        self.evaluate.setVisible(self._people.settings() is not None and not self._people.process.running)
+        self._show_agreement()
+        self._stack.setCurrentWidget(self.split)
 
     def _say_why(self, found: Found | None) -> None:
         people = self._people
@@ -340,14 +377,15 @@ class PeopleView(QFrame):
     def _count(self) -> None:
         """How many pictures there are; of several selected ones, their means."""
         found, chosen = self._people.found, self.table.chosen_rows()
-        if found is None or found.among is None:
-            return
+        among = found.among if found is not None else None
         if len(chosen) > 1:
             column = f"map {self._people.chosen}"
             people, own = (_mean_of(row.values.get(key, math.nan) for row in chosen) for key in (PEOPLE, column))
-            self.counted.setText(f"{len(chosen)} selected: people {people}, {self._people.chosen} {own}")
+            map_ = f", {self._people.chosen} {own}" if among is not None else ""
+            self.counted.setText(f"{len(chosen)} selected: people {people}{map_}")
             return
-        count, shown_, waiting = len(self.table.pictures.every), len(self.table.pictures.rows), found.among.waiting
+        count, shown_ = len(self.table.pictures.every), len(self.table.pictures.rows)
+        waiting = among.waiting if among is not None else 0
         of = f"{shown_} of {count}" if shown_ < count else f"{count}"
         self.counted.setText(f"{of} with masks" + (f", {waiting} not evaluated yet" if waiting else ""))
 
@@ -368,9 +406,6 @@ class PeopleView(QFrame):
         self._show_ceiling()
 
     def _show_ceiling(self) -> None:
-        from vitinspect.annotation.ceiling_figure import points_of, points_on
-        from vitinspect.evaluation.people_report import interval_words
-
         found, chosen = self._people.found, self._people.chosen
         if found is None or found.ceiling is None or chosen not in found.ceiling.maps:
             return

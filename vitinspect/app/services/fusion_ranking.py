@@ -33,6 +33,8 @@ class RankBy:
     weights: bool = False
     """Also with one of the methods counting double."""
     normalisation: str = "minmax"
+    everything: bool = False
+    """Also with masks that are not independent."""
 
     def command(self, folder: Path) -> str:
         """What does the same in a shell."""
@@ -45,7 +47,7 @@ class RankBy:
             ("--normalise", self.normalisation, defaults.normalisation),
         ):
             words += [option, value] if value != plain else []
-        return shlex.join([*words, *(["--weights"] if self.weights else [])])
+        return shlex.join([*words, *(["--weights"] if self.weights else []), *(["--all"] if self.everything else [])])
 
 
 class FusionRanking(QObject):
@@ -101,6 +103,7 @@ class FusionRanking(QObject):
                 modes=tuple(by.fuse.split(",")),
                 weighted=by.weights,
                 normalisation=by.normalisation,
+                everything=by.everything,
                 cancel=cancel,
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,6 +204,7 @@ class PeopleService(QObject):
 
     def set_everything(self, on: bool) -> None:
         self.everything = on
+        self.ranking.set_by(replace(self.ranking.by, everything=on))
         self.follow()
 
     @Slot()

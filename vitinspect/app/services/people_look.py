@@ -37,6 +37,8 @@ class PeopleAgreement:
     fleiss: Mapping[str, float]
     alpha: Mapping[str, float]
     """By region."""
+    ceiling: Ceiling | None = None
+    """The people among each other, without a map: what can be said before an evaluation."""
     trouble: str = ""
     """Why there are no numbers."""
 
@@ -54,12 +56,18 @@ class Masks:
 class Found:
     """What the window knows of the people and the maps by now."""
 
+    data: Path
     masks: Masks
     among: AmongPeople | None
     """None while no picture with masks is evaluated."""
     ceiling: Ceiling | None
     done: int
     total: int
+
+    def path_of(self, image: str) -> Path:
+        """Of a picture by the name that its masks have."""
+        inside = self.data / "images"
+        return (inside if inside.is_dir() else self.data) / image
 
     @property
     def gathered(self) -> Gathered:
@@ -89,13 +97,13 @@ def look(
     masks = _read(data, stamp, everything) if before is None or changed else before
     gathered = masks.gathered
     if folder is None or not (folder / FILE).is_file() or not gathered.masks or not chosen:
-        return Found(masks, None, None, 0, 0)
+        return Found(data, masks, None, None, 0, 0)
     saved = SavedMaps(folder, gathered.masks)
     done, total = len(saved.done), len(saved.dataset.items)
     if not saved.items:
-        return Found(masks, None, None, done, total)
+        return Found(data, masks, None, None, done, total)
     among = among_people(saved, chosen, how=how, known={} if changed else known, cancel=cancel)
-    return Found(masks, among, among.ceiling(), done, total)
+    return Found(data, masks, among, among.ceiling(), done, total)
 
 
 def stamp_of(data: Path) -> Stamp:
@@ -120,14 +128,21 @@ def _read(data: Path, stamp: Stamp, everything: bool) -> Masks:
 
 def agreement_of(gathered: Gathered) -> PeopleAgreement:
     """All pairs by all measures; a reason where masks of one picture do not fit each other."""
+    from vitinspect.annotation import reliability
     from vitinspect.annotation.agreement import REGIONS, agreement
+    from vitinspect.annotation.ceiling import ceiling_of
 
     if not gathered.masks:
         return PeopleAgreement((), 0, {}, {}, {})
     try:
         found = agreement(gathered.masks)
     except DataError as error:
-        return PeopleAgreement(tuple(gathered.masks), 0, {}, {}, {}, str(error))
+        return PeopleAgreement(tuple(gathered.masks), 0, {}, {}, {}, trouble=str(error))
     several = sum(len(picture.people) > 1 for picture in found.pictures.values())
     matrices = {(measure, region): found.matrix(measure, region) for measure in MEASURES for region in REGIONS}
-    return PeopleAgreement(found.annotators, several, matrices, found.fleiss, found.alpha)
+    people = {
+        image: {pair: reliability.dice(*both.frame[:3]) for pair, both in picture.pairs.items()}
+        for image, picture in found.pictures.items()
+    }
+    ceiling = ceiling_of(people, {}, found.annotators)
+    return PeopleAgreement(found.annotators, several, matrices, found.fleiss, found.alpha, ceiling)
