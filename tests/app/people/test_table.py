@@ -91,3 +91,12 @@ def test_ten_thousand_rows_are_in_order(table):
     assert values == sorted(values, reverse=True)
     assert [table.pictures.rows[i].name for i in table.pictures.rows_of(["/p5"])] == ["p5"]
     assert not table.grab().isNull()
+
+
+def test_without_the_column_of_the_gap_the_most_disagreement_comes_first(table):
+    columns = [column for column in COLUMNS if column.id != GAP]
+    table.set_rows(columns, rows_of(0.9, 0.2, 0.5), "/p0")
+    assert [row.name for row in table.pictures.rows] == ["p1", "p2", "p0"]
+    assert table.pictures.order == ("people", False)
+    table.set_rows(COLUMNS, rows_of(0.9, 0.2, 0.5), "/p0")
+    assert table.pictures.order == (GAP, True)

@@ -71,8 +71,13 @@ class PictureModel(QAbstractTableModel):
         self.every: tuple[PictureRow, ...] = ()
         self.rows: list[PictureRow] = []
         self.filter = ""
-        self.order = (GAP, True)
-        """Column, and whether the highest come first."""
+        self._wish = (GAP, True)
+
+    @property
+    def order(self) -> tuple[str, bool]:
+        """Column, and whether the highest come first; while there is no such column, those on which people differ."""
+        there = any(column.id == self._wish[0] for column in self.columns)
+        return self._wish if there or not self.columns else (PEOPLE, False)
 
     def set_rows(self, columns: Sequence[PictureColumn], rows: Sequence[PictureRow]) -> None:
         self.beginResetModel()
@@ -90,7 +95,7 @@ class PictureModel(QAbstractTableModel):
         if not 0 <= column < len(self.columns):
             return
         self.beginResetModel()
-        self.order = (self.columns[column].id, order == Qt.SortOrder.DescendingOrder)
+        self._wish = (self.columns[column].id, order == Qt.SortOrder.DescendingOrder)
         self._arrange()
         self.endResetModel()
 

@@ -153,7 +153,8 @@ class PeopleView(QFrame):
         column = _column(middle)
         head = QHBoxLayout()
         head.setContentsMargins(0, 4, 8, 0)
-        head.addWidget(heading("Map among the people"))
+        self.above = heading("")
+        head.addWidget(self.above)
         head.addStretch(1)
         head.addWidget(self.scope)
         column.addLayout(head)
@@ -172,9 +173,13 @@ class PeopleView(QFrame):
         ways = QHBoxLayout()
         ways.setContentsMargins(8, 0, 8, 4)
         ways.setSpacing(8)
-        ways.addWidget(self.measure, 3)
-        ways.addWidget(self.region, 2)
+        self.measure.setMaximumWidth(200)
+        self.region.setMaximumWidth(100)
+        ways.addWidget(self.measure, 2)
+        ways.addWidget(self.region, 1)
+        ways.addStretch(0)
         inside.addLayout(ways)
+        inside.addWidget(self.reliability)
         area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -182,7 +187,6 @@ class PeopleView(QFrame):
         area.viewport().setAutoFillBackground(False)
         self.matrix.setAutoFillBackground(False)
         inside.addWidget(area, 1)
-        inside.addWidget(self.reliability)
         below.addWidget(agreement)
         pictures = self.pictures = QWidget()
         inside = _column(pictures)
@@ -244,6 +248,7 @@ class PeopleView(QFrame):
             self._without_maps(found)
             return
         self.evaluate.hide()
+        self.above.setText("Map among the people")
         self._stack.setCurrentWidget(self.split)
         columns, rows = self._rows(found)
         self.table.set_rows(columns, rows, self._state.image)
@@ -276,6 +281,7 @@ class PeopleView(QFrame):
         """The people among each other, and what it takes to have maps among them."""
         people = found.agreement.ceiling if found is not None else None
         self._say_why(found)
+        self.above.setText("People among each other")
         if found is None or people is None:
             self._stack.setCurrentWidget(self.empty)
             return
