@@ -92,3 +92,18 @@ def test_a_threshold_is_about_the_greys_of_a_jpeg_too(tmp_path):
 def test_codings_that_are_none_are_refused(text):
     with pytest.raises(vi.ParameterError, match="threshold=N"):
         parse_coding(text)
+
+
+def test_grey_masks_of_0_1_and_255_leave_255_out_as_masks_that_vitinspect_writes_do(tmp_path):
+
+    values = np.zeros((20, 30), np.uint8)
+    values[5:10, 5:12], values[:3] = 1, 255
+    Image.fromarray(values).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read(tmp_path / "m.png", "auto"), values)
+    np.testing.assert_array_equal(vi.masks.load(tmp_path / "m.png"), values)
+    written = tmp_path / "written.png"
+    vi.masks.save(values, written)
+    np.testing.assert_array_equal(read(written, "auto"), values)
+    Image.fromarray(np.where(values == 1, 2, values)).save(tmp_path / "other.png")
+    with pytest.raises(vi.DataError, match="several ways"):
+        read(tmp_path / "other.png", "auto")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitinspect.annotation.coding import voc_palette
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.images import mask_palette, open_mask
 
@@ -112,6 +113,9 @@ def is_grey(labels: np.ndarray) -> bool:
 def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
     found = _values(labels)
     palette = mask_palette(path)
+    if found in ([1, IGNORED], [0, 1, IGNORED]) and (palette is None or _is_voc(palette)):
+        # As vitinspect itself writes masks in which something is left out, and as ``vi.masks.load`` reads them.
+        return labels.astype(np.uint8)
     if palette is not None:
         if all(len(set(palette[v])) == 1 for v in found if v < len(palette)) and _same_order(palette, found):
             # A grey picture that was saved with a palette: black, white and what is between.
@@ -124,6 +128,12 @@ def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
     if is_grey(labels):
         return (labels > GREY_LEVEL).astype(np.uint8)
     raise _ambiguous(path, found, "a picture")
+
+
+def _is_voc(palette: Sequence[tuple[int, ...]]) -> bool:
+    """Whether the colours are Pascal VOC's, by which 255 is what is left out."""
+    colours = voc_palette()
+    return len(palette) > IGNORED and all(tuple(palette[v]) == tuple(colours[v]) for v in (0, 1, IGNORED))
 
 
 def _values(labels: np.ndarray) -> list[int]:

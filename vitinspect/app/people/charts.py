@@ -231,7 +231,9 @@ class Scatter(QWidget):
         painter.save()
         painter.translate(12, box.center().y())
         painter.rotate(-90)
-        painter.drawText(QRectF(-box.height() / 2 - 10, -11, box.height() + 20, 14), _CENTRE, self._labels[1])
+        room = box.height() + 20
+        upright = painter.fontMetrics().elidedText(self._labels[1], Qt.TextElideMode.ElideMiddle, int(room))
+        painter.drawText(QRectF(-room / 2, -11, room, 14), _CENTRE, upright)
         painter.restore()
         for dot in sorted(self.dots, key=lambda one: one.id == self.current):
             now = dot.id == self.current
