@@ -52,11 +52,11 @@ def make_backend(
 ) -> tuple[Backend, list[str]]:
     """What is behind the window, as it was left, with what the command line asks for on top."""
     backend = Backend(loader=loader)
-    problems: list[str] = []
+    problems = list(backend.settings.problems)
     state = backend.state
     state.set(colormap=backend.settings["colormap"], model=backend.settings["model"])
     if not fresh:
-        problems = backend.restore()
+        problems += backend.restore()
     if model:
         state.set(model=model)
     if device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,22 @@ class Settings(QObject):
         super().__init__(parent)
         self.path = path or paths.config_folder() / "settings.json"
         self._own: dict[str, Any] = {}
+        self.problems: list[str] = []
+        """Sentences about what of the file could not be used; the window says them once."""
         try:
             found = read_json(self.path)
         except DataError as error:
             _log.warning("The settings cannot be used: %s", error)
+            self.problems.append(f"The settings cannot be used, and are as at the first start: {error}")
             found = {}
         for name, value in found.items():
-            if name in _BY_NAME and fits(_BY_NAME[name], value):
+            if name not in _BY_NAME:  # of a newer version, or one that there is no more
+                _log.info("There is no setting %r; %s keeps one.", name, self.path)
+            elif fits(_BY_NAME[name], value):
                 self._own[name] = value
+            else:
+                title, default = _BY_NAME[name].title, _BY_NAME[name].default
+                self.problems.append(f"The setting {title} cannot be {reprlib.repr(value)}: it is {default} again.")
 
     def __getitem__(self, name: str) -> Any:
         return self._own.get(name, _BY_NAME[name].default)
