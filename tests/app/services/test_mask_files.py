@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vitinspect.app.services.mask_files import MaskFile, MaskFinder, choose_truth
+from vitinspect.app.services.mask_files import MaskFile, MaskFinder, choose_truth, read_mask
+from vitinspect.errors import DataError
 from vitinspect.resources import gallery_folder
 
 LABELS = ("butterfly", "aster", "tench, Tinca tinca")
@@ -84,3 +85,47 @@ def test_a_damaged_table_of_labels_tells_no_class(tmp_path, table):
     (masks / "a.png").write_bytes(b"")
     (tmp_path / "labels.csv").write_text(table)
     assert MaskFinder().masks(str(images / "a.png"))[0].label == ""
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A picture with a shape of labelme beside it, and another tool's file of the same name's form."""
+    import json
+
+    from PIL import Image
+
+    for name in ("a", "b"):
+        Image.new("RGB", (12, 8)).save(tmp_path / f"{name}.png")
+    square = {"label": "cat", "shape_type": "rectangle", "points": [[2, 1], [8, 5]], "flags": {}}
+    document = {"version": "5", "shapes": [square], "imagePath": "a.png", "imageHeight": 8, "imageWidth": 12}
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    (tmp_path / "b.json").write_text('{"camera": "none of ours"}')
+    return tmp_path
+
+
+def test_shapes_of_labelme_beside_a_picture_are_its_mask(beside):
+    import vitinspect as vi
+
+    (found,) = MaskFinder().masks(str(beside / "a.png"))
+    assert (found.path, found.group) == (str(beside / "a.json"), "")
+    values = read_mask(found, (8, 12))
+    assert values.sum() > 0
+    assert (values == vi.masks.load(beside / "a.json", image=beside / "a.png")).all()
+    with pytest.raises(DataError, match="12 × 8"):
+        read_mask(found, (9, 12))
+
+
+def test_another_file_of_that_name_is_none(beside):
+    assert MaskFinder().masks(str(beside / "b.png")) == ()
+
+
+def test_shapes_beside_another_mask_are_a_second_truth_and_nobody_s(beside):
+    from PIL import Image
+
+    from vitinspect.app.services.mask_layers import layer_of
+
+    (beside / "masks").mkdir()
+    Image.new("L", (12, 8), 255).save(beside / "masks" / "a.png")
+    masks = MaskFinder().masks(str(beside / "a.png"))
+    layers = [layer_of(mask, LABELS) for mask in masks]
+    assert [(layer.id, layer.kind) for layer in layers] == [("truth", "truth"), ("truth labelme", "truth")]

@@ -3,6 +3,7 @@
 Masks lie in ``masks/`` beside the folder of pictures, or below it: one file of the picture's base name; one for each
 annotator or each class in a folder of that name; or ``NAME_ANNOTATOR.png`` side by side. ``labels.csv`` says which
 class the masks show. A Pascal VOC devkit has a class per value, and the bundled gallery a mask of the second object.
+labelme keeps the shapes of a picture in ``NAME.json``, beside it or in ``masks/``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 SECOND = "second object"
+SHAPES = "labelme"
+"""The group of such a file where the picture has another mask too."""
+_PEEK = 1 << 16
 _SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jpg", ".jpeg")
 
 
@@ -118,8 +122,15 @@ def read_mask(mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
         if len(mask.of) < 2:
             raise DataError("A consensus needs masks of two annotators; this picture has fewer.")
         return consensus({one.group: read_mask(one, size) for one in mask.of}, mask.how).mask
+    if mask.path.lower().endswith(".json"):
+        from vitinspect.annotation.masks import load
+
+        return _fitting(load(mask.path), mask, size)
     coding = MaskCoding() if mask.value is None else MaskCoding(INDEX, (mask.value,), IGNORED)
-    found = coding.read(Path(mask.path))
+    return _fitting(coding.read(Path(mask.path)), mask, size)
+
+
+def _fitting(found: np.ndarray, mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
     if found.shape != size:
         raise DataError(
             f"The mask {mask.path} has {found.shape[1]} × {found.shape[0]} pixels, the picture {size[1]} × {size[0]}."
@@ -172,6 +183,7 @@ class _Folder:
 
     def __init__(self, folder: str) -> None:
         above = os.path.dirname(folder)
+        self._shapes = [folder, os.path.join(above, "masks"), os.path.join(folder, "masks")]
         self._labels = _labels_of(above) or _labels_of(folder)
         self._top: dict[str, str] = {}
         self._groups: dict[str, dict[str, str]] = {}
@@ -197,6 +209,9 @@ class _Folder:
             for other, path in sorted(self._top.items()):
                 if other.startswith(f"{stem}_"):
                     found.append(MaskFile(path, label, other[len(stem) + 1 :]))
+        shapes = next((p for place in self._shapes if _holds_shapes(p := os.path.join(place, f"{stem}.json"))), "")
+        if shapes:
+            found.append(MaskFile(shapes, label, SHAPES if found else ""))
         if stem in self._second:
             found.append(MaskFile(self._second[stem], self._second_labels.get(name, ""), SECOND))
         if stem in self._voc:
@@ -204,6 +219,16 @@ class _Folder:
 
             found += [MaskFile(self._voc[stem], label, value=i) for i, label in enumerate(VOC_CLASSES, 1)]
         return tuple(found)
+
+
+def _holds_shapes(path: str) -> bool:
+    """Whether a file is one of labelme's, as its first lines say: other tools keep other things in such files."""
+    try:
+        with open(path, "rb") as file:
+            begin = file.read(_PEEK)
+    except OSError:
+        return False
+    return b'"shapes"' in begin
 
 
 def _contents(folder: str) -> tuple[dict[str, str], list[str]]:

@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Slot
 
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
-from vitinspect.app.services.mask_files import MaskFile, MaskFinder, consensus_of, is_label, read_mask
+from vitinspect.app.services.mask_files import SHAPES, MaskFile, MaskFinder, consensus_of, is_label, read_mask
 from vitinspect.app.session.layers import ANNOTATOR, CONSENSUS, MASK_COLOURS, TRUTH, Layer
 from vitinspect.app.session.results import Results, ShownMask
 from vitinspect.app.session.state import State
@@ -188,6 +188,8 @@ def layer_of(mask: MaskFile, labels: tuple[str, ...]) -> Layer:
         return Layer("truth", TRUTH, **look)
     if mask.second:
         return Layer("truth second object", TRUTH, group="masks-second", **look)
+    if mask.group == SHAPES:
+        return Layer(f"truth {SHAPES}", TRUTH, group=SHAPES, **look)
     if is_label(mask.group, labels):
         return Layer(f"truth {mask.group}", TRUTH, **{**look, "label": mask.group})
     return Layer(f"annotator {mask.group}", ANNOTATOR, group=mask.group, **look)
