@@ -153,7 +153,13 @@ def test_a_map_from_a_file_is_written_without_a_recipe_and_that_is_said(dialog, 
     dialog.layer.set_value("file")
     choose(dialog)
     assert "No recipe" in dialog.said.text()
-    assert metadata.find(saved(dialog, tmp_path / "made.png")) is None
+    made = saved(dialog, tmp_path / "made.png")
+    assert metadata.find(made) is None
+    with Image.open(made) as painted:
+        assert np.abs(np.asarray(painted).astype(int) - backend.results.picture.pixels).max() > 40
+    for kind in ("heat", "mask", "raw"):
+        choose(dialog, kind)
+        saved(dialog, tmp_path / f"{kind}{dialog.format.value}")
 
 
 def test_the_clipboard_has_the_picture_and_its_svg(dialog, backend):

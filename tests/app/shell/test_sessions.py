@@ -71,6 +71,20 @@ def test_a_strangers_session_loads_no_model_unasked(shown, backend, settle, pict
     assert backend.state.model == "hf-hub:somebody/something"
 
 
+def test_a_figure_in_a_strangers_session_names_no_model_that_would_be_fetched(shown, backend, pictures, tmp_path):
+    path = tmp_path / "s.vitinspect"
+    shown.sessions.save(str(path))
+    document = json.loads(path.read_text())
+    figure = {"rows": [{"image": "a.png"}], "columns": [{"method": "rollout", "model": "hf-hub:somebody/something"}]}
+    document["state"]["figure"] = figure
+    document["state"]["run"] = "//server/share/run"
+    path.write_text(json.dumps(document))
+    shown.sessions.open(str(path))
+    assert not backend.state.figure
+    assert not backend.state.run
+    assert "hf-hub:somebody/something" in told(shown, "session: parts")
+
+
 def test_a_damaged_session_changes_nothing(shown, backend, tmp_path):
     before = backend.state.to_json()
     (tmp_path / "s.vitinspect").write_text("{")

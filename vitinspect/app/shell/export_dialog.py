@@ -192,7 +192,7 @@ class ExportDialog(QDialog):
         except ParameterError:
             # A map from a file, say: it is painted, and no recipe could make it again.
             plain = replace(layer, kind="map", method="rollout", parameters={}, members=())
-            entry, replayable = {**layer_entry(state.layers, plain), "method": ""}, False
+            entry, replayable = layer_entry(state.layers, plain), False
         entry |= {
             "image": state.image,
             "target": target_words(state.target, labels),
