@@ -77,16 +77,13 @@ class SlotRow(ContextBar):
         against.addWidget(self.against)
         self.against.setFixedWidth(_AGAINST)
         self._model_part, self._texts_part = self.model, self.texts
-        self.texts.setFixedWidth(_AGAINST)
+        self.texts.setFixedWidth(116)
         self.runs_on.setFixedWidth(184)
         self.explain.setFixedWidth(132)
         row.addWidget(_Badge(self.slot))
         row.addWidget(self.model)
-        row.addWidget(self.texts)
         row.addWidget(self.runs_on)
         row.addWidget(upright_line())
-        self._texts_part = self.texts
-        self.texts.setFixedWidth(116)
         row.addWidget(self._texts_part)
         row.addWidget(words("Explain", "note"))
         row.addWidget(self.explain)
