@@ -88,3 +88,8 @@ def test_a_hyphen_between_words_is_no_minus() -> None:
 def test_an_expectation_of_minutes_is_in_whole_minutes():
     assert numbers.seconds(293, about=True) == "about 5 min"
     assert numbers.seconds(293) == "4 min 53 s"
+
+
+def test_no_time_is_shown_as_none():
+    assert numbers.seconds(0.002) == "<\u20090.01 s"
+    assert numbers.seconds(0.0051) == "0.01 s"

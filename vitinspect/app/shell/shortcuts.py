@@ -23,7 +23,7 @@ class ShortcutSheet(QDialog):
         self.setWindowTitle("Keyboard shortcuts")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         columns = QHBoxLayout()
-        columns.setSpacing(24)
+        columns.setSpacing(20)
         grids = [QGridLayout() for _ in range(4)]
         for menu in menus:
             grid = grids[COLUMN_OF.get(menu.name, 3)]
@@ -31,9 +31,9 @@ class ShortcutSheet(QDialog):
             _add_block(grid, menu.name, [(show_keys(record), record.text.rstrip("…")) for record in chosen])
         mouse = [
             (["wheel"], "Zoom at the cursor"),
-            (["drag"], "Move the picture, or the swipe line"),
+            (["drag"], "Move picture or swipe line"),
             (["double-click"], "Fit"),
-            (["Space+drag"], "Move the picture with any tool"),
+            (["Space+drag"], "Move with any tool"),
             *(([key], name) for key, name in tools),
             (["[", "]"], "Narrower and wider brush"),
             (["hold H"], "Hide the heat map"),
@@ -52,7 +52,7 @@ class ShortcutSheet(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(scroll)
-        self.resize(1180, 500)
+        self.resize(1240, 500)
 
 
 def _add_block(grid: QGridLayout, title: str, rows: list[tuple[list[str], str]]) -> None:

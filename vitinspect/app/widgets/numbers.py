@@ -73,7 +73,7 @@ def seconds(value: float, *, about: bool = False) -> str:
     if about:
         return f"about {_rounded(value)}"
     if value < 1:
-        return f"{value:.2f} s"
+        return f"{value:.2f} s" if value >= 0.005 else "<\u20090.01 s"
     return _long(value)
 
 
