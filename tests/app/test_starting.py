@@ -153,3 +153,39 @@ def test_a_window_that_the_screen_has_no_room_for_is_maximized(window, size, who
     fits = window.width() + 4 <= room.width() and window.height() + 32 <= room.height()
     show_whole(window)
     assert window.isMaximized() is not fits
+
+
+def test_a_broken_plug_in_is_told_when_the_window_opens(
+    start: Start, home: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vitinspect.explainers import registry
+    from vitinspect.plugins import plugins
+
+    for name in ("files", "broken", "_from_files"):
+        monkeypatch.setattr(plugins, name, [])
+    monkeypatch.setattr(plugins, "report", lambda text: None)
+    (tmp_path / "bad.py").write_text("import no_such_package\n")
+    plugins.add_file(tmp_path / "bad.py")
+    _, problems = start(pictures)
+    assert any("bad.py is left out" in problem for problem in problems)
+    registry._forget()
+
+
+def test_the_first_start_offers_the_examples_and_later_ones_do_not(
+    qapp: QApplication, home: Path, loader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PySide6.QtCore import QTimer
+
+    from vitinspect.app import main as app_main
+
+    seen: list[bool] = []
+
+    def look() -> None:
+        (window,) = [one for one in qapp.topLevelWidgets() if isinstance(one, MainWindow) and one.isVisible()]
+        seen.append(window.guide.isVisible())
+        window.close()
+
+    for _ in range(2):
+        QTimer.singleShot(600, look)
+        assert app_main.run(loader=loader, leave=False) == 0
+    assert seen == [True, False]
