@@ -7,15 +7,15 @@ from collections.abc import Iterator
 
 SHELLS = ("bash", "zsh", "fish")
 HOW = {
-    "bash": 'eval "$(vitinspect completion bash)"  # in ~/.bashrc',
-    "zsh": 'eval "$(vitinspect completion zsh)"  # in ~/.zshrc, behind compinit',
+    "bash": "vitinspect completion bash > ~/.local/share/bash-completion/completions/vitinspect",
+    "zsh": "vitinspect completion zsh > ~/.vitinspect.zsh, and `source ~/.vitinspect.zsh` in ~/.zshrc behind compinit",
     "fish": "vitinspect completion fish > ~/.config/fish/completions/vitinspect.fish",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=SHELLS, help="whose script is printed")
-    parser.epilog = "; ".join(f"{shell}: {how.split('  #')[0]}" for shell, how in HOW.items())
+    parser.epilog = "; ".join(HOW.values())
 
 
 def run(arguments: argparse.Namespace) -> int:
