@@ -137,6 +137,15 @@ def test_the_command_line_makes_them_and_replays_them(folder: Path, capsys: pyte
     assert "The pixels are the same." in capsys.readouterr().out
 
 
+def test_replay_reads_no_file_that_a_recipe_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = {"rows": [{"image": IMAGE}], "columns": [{"show": "picture"}, {"show": "table", "file": "scores.csv"}]}
+    (folder / "f.json").write_text(json.dumps(spec))
+    assert main(["figure", str(folder / "f.json"), "--out", str(folder / "f.svg")]) == 0
+    assert main(["replay", str(folder / "f.svg"), "--out", str(folder / "again.svg")]) == 2
+    assert "scores.csv" in capsys.readouterr().err
+    assert not (folder / "again.svg").exists()
+
+
 def test_an_anonymous_figure_names_no_file(folder: Path) -> None:
     spec = {"rows": [{"image": IMAGE}], "columns": [{"show": "picture"}, {"show": "table", "file": "scores.csv"}]}
     (folder / "f.json").write_text(json.dumps(spec))

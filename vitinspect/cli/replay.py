@@ -39,6 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.file} has no recipe of vitinspect in it.")
     recipe = check_recipe(found, str(arguments.file))
     spec = from_dict(recipe["figure"])
+    files = [
+        cell.file for r in range(len(spec.rows)) for c in range(len(spec.columns)) if (cell := spec.cell(r, c)).file
+    ]
+    if files:  # a recipe is a stranger's: none of your files is read because of it
+        raise DataError(f"The figure shows the file {files[0]}, which a recipe does not hold and replay does not read.")
     located = locate_pictures(recipe, arguments.file.parent, arguments.images)
     if located.missing:
         raise DataError(f"{', '.join(located.missing[:3])} cannot be found: say with --images in which folder to look.")

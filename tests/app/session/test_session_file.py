@@ -170,3 +170,51 @@ def test_a_second_window_at_the_same_time_is_no_crash(tmp_path) -> None:
     third = RunningMark(tmp_path, shown)
     assert third.begin(), "the second window has not taken the mark of the first away"
     third.end()
+
+
+FIGURE = {"rows": [{"image": "PICTURE"}], "columns": [{"method": "rollout"}, {"show": "picture"}]}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        {"model": "hf-hub:somebody/else"},
+        {"model": "/home/you/private.pth", "arch": "vit_tiny_patch16_224"},
+        {"show": "table", "file": "/home/you/private.csv"},
+        {"show": "ceiling", "file": "maps.json"},
+        {"truth": "/home/you/mask.png"},
+        {"image": "//other/share/p.png"},
+        {"image": "\\\\other\\share\\p.png"},
+    ],
+)
+@pytest.mark.parametrize("where", ["defaults", "cells", "rows"])
+def test_a_figure_of_a_session_opens_nothing_but_its_pictures(state, tmp_path, cell, where) -> None:
+    figure = json.loads(json.dumps(FIGURE).replace("PICTURE", str(tmp_path / "p.png")))
+    if where == "rows":
+        figure["rows"].append(cell)
+    else:
+        figure[where] = cell if where == "defaults" else {"a2": cell}
+    path = write(state, tmp_path / "s.vitinspect")
+    document = json.loads(path.read_text())
+    document["state"]["figure"] = figure
+    path.write_text(json.dumps(document))
+    session = read_session(path)
+    assert "figure" not in session.state
+    assert any("figure" in problem for problem in session.problems)
+
+
+@pytest.mark.parametrize("figure", [3, [], {"rows": []}, {"rows": [{"nothing": 1}]}, {"rows": [{"image": 3}]}])
+def test_a_damaged_figure_costs_the_figure(state, tmp_path, figure) -> None:
+    path = write(state, tmp_path / "s.vitinspect")
+    document = json.loads(path.read_text())
+    document["state"]["figure"] = figure
+    path.write_text(json.dumps(document))
+    assert "figure" not in read_session(path).state
+
+
+def test_a_harmless_figure_comes_back_and_moves_with_the_folder(state, tmp_path) -> None:
+    state.set(figure=json.loads(json.dumps(FIGURE).replace("PICTURE", str(Path(state.folder) / "p.png"))))
+    session = read_session(write(state, tmp_path / "s.vitinspect"))
+    assert session.state["figure"]["columns"][0]["method"] == "rollout"
+    move(session, str(tmp_path / "elsewhere"))
+    assert session.state["figure"]["rows"][0]["image"] == str(tmp_path / "elsewhere" / "p.png")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
+from vitinspect.app.session.session_figure import entries_of, refusal
 from vitinspect.app.session.state import NAMES, State, check
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.picture_notes import Note, note_of
@@ -103,6 +104,7 @@ def read_session(path: Path) -> Session:
     _take_notes(session, found.get("notes"))
     _take_view(session, found.get("view"))
     _leave_others_out(session)
+    _check_figure(session)
     _follow_folder(session, found.get("beside"))
     return session
 
@@ -157,6 +159,15 @@ def _leave_others_out(session: Session) -> None:
     session.state["layers"] = kept
 
 
+def _check_figure(session: Session) -> None:
+    figure = session.state.get("figure")
+    if figure is not None and figure != {}:
+        why = refusal(figure, str(session.state.get("model", "")), is_elsewhere)
+        if why:
+            session.problems.append(why)
+            del session.state["figure"]
+
+
 def _follow_folder(session: Session, beside: Any) -> None:
     """Where the folder is not where it was, but lies as it did beside the session: all paths move with it."""
     folder = session.folder
@@ -174,6 +185,9 @@ def move(session: Session, folder: str) -> None:
         if isinstance(session.state.get(name), str):
             session.state[name] = _moved(session.state[name], before, folder)
     session.momentary["files"] = tuple(_moved(one, before, folder) for one in session.momentary.get("files", ()))
+    for entry in entries_of(session.state.get("figure", {})):
+        if isinstance(entry.get("image"), str):
+            entry["image"] = _moved(entry["image"], before, folder)
     for layer in session.state.get("layers", ()):
         if isinstance(layer, dict):
             for name in ("path", "image"):
