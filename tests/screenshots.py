@@ -121,6 +121,14 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             for one in ("two_objects", "badge", "annotators")
         },
         "welcome": ({"methods": ("rollout",)}, lambda window: window.guide.show_welcome()),
+        "figure": (
+            {"methods": FOUR[:3], "workspace": "figure", "plots": True},
+            lambda window: window.backend.figures.make_of("pictures", "layers", window.backend.listing.paths[:3]),
+        ),
+        "figure-blocks": (
+            {"methods": ("rollout",), "workspace": "figure"},
+            lambda window: window.backend.figures.make_of("pictures", "blocks", window.backend.listing.paths[:2]),
+        ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,
