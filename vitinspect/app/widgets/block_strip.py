@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.theme.tokens import SMALL_SIZE
+from vitinspect.app.widgets import tips
 
 CAPTION, GAP, EDGE = 16, 6, 3
 SMALLEST, LARGEST = 40, 320
@@ -119,6 +120,6 @@ class BlockStrip(QWidget):
             place = event.pos()  # type: ignore[attr-defined]
             block = self.block_at(place)
             if block is not None and block < len(self._about):
-                QToolTip.showText(event.globalPos(), self._about[block], self)  # type: ignore[attr-defined]
+                tips.show(event.globalPos(), self._about[block], self, self.box(block))  # type: ignore[attr-defined]
                 return True
         return super().event(event)

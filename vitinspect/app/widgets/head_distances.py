@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.theme import tokens
+from vitinspect.app.widgets import tips
 from vitinspect.app.widgets.curve_chart import upper_end
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class HeadDistances(QWidget):
             block = self.block_at(event.pos().x())  # type: ignore[attr-defined]
             if block is not None:
                 heads = ", ".join(f"{i}: {d:.0f}" for i, d in enumerate(self._values[block], 1))
-                QToolTip.showText(event.globalPos(), f"Block {block + 1}. Heads {heads} px", self)  # type: ignore[attr-defined]
+                text = f"Block {block + 1}. Heads {heads} px"
+                tips.show(event.globalPos(), text, self, self.rect())  # type: ignore[attr-defined]
                 return True
         return super().event(event)
