@@ -19,7 +19,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QProgressBar,
     QTableView,
-    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -30,7 +29,7 @@ from vitinspect.app.people.table import Index
 from vitinspect.app.services.over_folder import FolderComparison
 from vitinspect.app.session.state import State
 from vitinspect.app.theme import tokens
-from vitinspect.app.widgets import numbers, rows
+from vitinspect.app.widgets import numbers, rows, tips
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.evaluation.two_models import MEASURES, SAYS, Row, as_csv, ordered, summary
 from vitinspect.names import shown
@@ -279,7 +278,7 @@ class PictureScatter(Scatter):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             dot = self.dot_at(QPointF(event.pos()))
             if dot is not None:
-                QToolTip.showText(event.globalPos(), self.tip(dot), self, self.rect())
+                tips.show(event.globalPos(), self.tip(dot), self, self.rect())
                 return True
         return super().event(event)
 
