@@ -16,7 +16,7 @@ from vitinspect.figures.cell_drawing import cell_picture
 from vitinspect.figures.cell_methods import members
 from vitinspect.figures.cells import Sources, finish_cells
 from vitinspect.figures.contours import chains, isoline
-from vitinspect.figures.layout import lay_out
+from vitinspect.figures.layout import compose, lay_out
 from vitinspect.figures.names import default_colormap
 from vitinspect.figures.overlay import overlay
 from vitinspect.figures.preflight import check
@@ -229,3 +229,26 @@ def test_pieces_of_an_outline_are_joined_into_closed_lines() -> None:
     lines = chains(isoline(two, 0.0))
     assert len(lines) == 2
     assert all(np.allclose(line[0], line[-1]) for line in lines)
+
+
+def test_a_scale_of_opacity_stands_below_the_colours_and_only_where_it_is_asked_for(folder: Path) -> None:
+    document = {
+        "rows": [{"image": IMAGE}],
+        "columns": [{"method": "rollout", "opacity": 0.5}, {"method": "rollout", "show": "map"}],
+        "width": "88mm",
+    }
+    plain = from_dict(document)
+    cells = finish_cells(plain, Sources(folder))
+    without = [one for one in compose(plain, cells).elements if isinstance(one, ColourBar)]
+    scene = compose(from_dict({**document, "opacity_scale": True}), cells)
+    bars = [one for one in scene.elements if isinstance(one, ColourBar)]
+    assert (len(without), len(bars)) == (2, 3), "a map alone is opaque everywhere"
+    colours, scale = bars[0], bars[1]
+    assert np.array_equal(colours.colours, without[0].colours)
+    greys = scale.colours[:, 0].astype(int)
+    assert greys[0] == 255, "the lowest value is clear"
+    assert greys[-1] == pytest.approx(255 - 0.5 * 255, abs=1)
+    assert (np.diff(greys) <= 0).all()
+    # Both together are as thick as the bar alone, so that nothing on the page moves.
+    assert colours.box[1] + colours.box[3] == pytest.approx(scale.box[1])
+    assert scale.box[1] + scale.box[3] == pytest.approx(without[0].box[1] + without[0].box[3])

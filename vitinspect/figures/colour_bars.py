@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vitinspect.figures.colormaps import colormap
 from vitinspect.figures.fonts import text_width
 from vitinspect.figures.overlay import ValueRange, format_value
 from vitinspect.figures.ranges import Shared
-from vitinspect.figures.scene import Colour, ColourBar, Scene, Text
+from vitinspect.figures.scene import Colour, ColourBar, Scene, Text, rectangle
 
+_OPACITY = 1.6
+"""The part of a bar's thickness that shows the opacity."""
 THICK = 5.0
 """The height of a lying bar, the width of an upright one."""
 GAP = 2.5
@@ -26,9 +31,29 @@ def upright_width(size: float) -> float:
     return GAP + THICK + 2.0 + text_width("−0.00e-00", size * 0.85)
 
 
-def lying(scene: Scene, shared: Shared, x: float, y: float, wide: float, size: float, ink: Colour) -> None:
-    """From the lowest value at the left to the highest at the right, and zero where that lies between them."""
-    scene.add(ColourBar(colormap(shared.colours), (x, y, wide, THICK), upright=False))
+def lying(
+    scene: Scene,
+    shared: Shared,
+    x: float,
+    y: float,
+    wide: float,
+    size: float,
+    ink: Colour,
+    opacity: NDArray[np.uint8] | None = None,
+) -> None:
+    """From the lowest value at the left to the highest at the right, and zero where that lies between them.
+
+    ``opacity`` of each colour stands below the colours, where it is given: black is opaque, white is clear.
+    """
+    if opacity is None:
+        scene.add(ColourBar(colormap(shared.colours), (x, y, wide, THICK), upright=False))
+    else:
+        greys = np.repeat(255 - opacity[:, None], 3, 1)
+        scene.add(
+            ColourBar(colormap(shared.colours), (x, y, wide, THICK - _OPACITY), upright=False),
+            ColourBar(greys, (x, y + THICK - _OPACITY, wide, _OPACITY), upright=False),
+            rectangle((x, y + THICK - _OPACITY, wide, _OPACITY), ink, 0.25),
+        )
     if shared.range is None:
         return
     small = size * 0.85

@@ -78,6 +78,8 @@ class Page:
     font_size: float = 8.0
     background: str = "white"
     colour_bar: bool = False
+    opacity_scale: bool = False
+    """How opaque each colour is, below the colour bar."""
     title: str = ""
     label: str = ""
     """What stands above the picture: method, target, model, scores."""
@@ -95,6 +97,7 @@ def single(entry: Mapping[str, Any], page: Page, size: tuple[int, int]) -> Figur
             "font_size": page.font_size,
             "background": page.background,
             "colour_bars": page.colour_bar,
+            "opacity_scale": page.opacity_scale,
             "title": page.title,
         }
     )

@@ -15,6 +15,7 @@ from vitinspect.figures.cell_drawing import Kept, draw_cell
 from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.fonts import text_width
 from vitinspect.figures.lengths import points
+from vitinspect.figures.overlay import Opacity, rgba_table
 from vitinspect.figures.ranges import Shared, range_groups
 from vitinspect.figures.scene import BLACK, WHITE, Box, Colour, Scene, Text
 from vitinspect.figures.specification import BACKGROUNDS, FigureSpec
@@ -167,7 +168,7 @@ class _Layout:
             if where in below:
                 found = True
                 top = y + high + colour_bars.GAP
-                colour_bars.lying(self.scene, below[where], self.x(column), top, self.wide, self.size, self.ink)
+                self._lying(below[where], self.x(column), top, self.wide)
         return y + high + (colour_bars.lying_height(self.size) if found else 0.0)
 
     def _bars_below(self, y: float) -> float:
@@ -182,9 +183,17 @@ class _Layout:
             places[one.group] = number + 1
             top = y + colour_bars.GAP + number * (colour_bars.lying_height(self.size) + _BETWEEN_BARS)
             x, length = self._below(one, total)
-            colour_bars.lying(self.scene, one, x, top, length, self.size, self.ink)
+            self._lying(one, x, top, length)
             lowest = max(lowest, top - colour_bars.GAP + colour_bars.lying_height(self.size))
         return lowest
+
+    def _lying(self, one: Shared, x: float, top: float, wide: float) -> None:
+        """A bar, with its scale of opacity where that is asked for and its maps lie over pictures."""
+        cell, opacity = self.cells[one.places[0]].cell, None
+        if self.spec.opacity_scale and cell.show == "overlay":
+            grows: Opacity = "growing" if cell.by_value else "uniform"
+            opacity = rgba_table(one.colours, opacity=cell.opacity, grows=grows)[:, 3]
+        colour_bars.lying(self.scene, one, x, top, wide, self.size, self.ink, opacity)
 
     def _below(self, one: Shared, total: float) -> tuple[float, float]:
         if self.spec.ranges == "column":

@@ -110,6 +110,8 @@ class FigureSpec:
     ranges: str = "cell"
     scores: bool = False
     """Overlap with the truth under each cell that has one."""
+    opacity_scale: bool = False
+    """Below the colours of a bar, how opaque each is over the picture: black is opaque, white is clear."""
     title: str = ""
     rows_from: str = ""
     """What the window makes the rows from, such as pictures; nothing else reads it."""

@@ -178,3 +178,12 @@ def test_colours_are_those_of_the_range_that_the_layer_has(dialog, backend, sett
     choose(dialog)
     recipe = metadata.find(saved(dialog, tmp_path / "made.png"))
     assert recipe["figure"]["columns"][0]["range"] == [-1.0, 2.0]
+
+
+def test_the_scale_of_opacity_belongs_to_the_colour_bar(dialog, tmp_path):
+    assert not dialog.page.opacity.isEnabled()
+    dialog.page.bar.click()
+    assert dialog.page.opacity.isEnabled()
+    dialog.page.opacity.click()
+    choose(dialog)
+    assert metadata.find(saved(dialog, tmp_path / "made.png"))["figure"]["opacity_scale"]

@@ -36,6 +36,7 @@ class PageFields(QWidget):
         self.dpi.setFixedWidth(80)
         self.ground = Choice(GROUNDS, name="Background")
         self.bar = CheckBox("Colour bar with the raw range")
+        self.opacity = CheckBox("Scale of opacity", tip="Below the colours: black is opaque, white is clear")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(8)
@@ -44,10 +45,17 @@ class PageFields(QWidget):
         form.addRow("Resolution", _beside(self.dpi, words("dpi", "quiet")))
         form.addRow("Background", self.ground)
         form.addRow("", self.bar)
+        form.addRow("", self.opacity)
         self.form = form
         self.width_choice.chosen.connect(self._size_chosen)
-        for signal in (self.width_text.textEdited, self.dpi.changed, self.ground.chosen, self.bar.chosen):
-            signal.connect(lambda *_: self.changed.emit())
+        for signal in (
+            self.width_text.textEdited,
+            self.dpi.changed,
+            self.ground.chosen,
+            self.bar.chosen,
+            self.opacity.chosen,
+        ):
+            signal.connect(lambda *_: self._told())
         self._follow()
 
     def _size_chosen(self, value: str) -> None:
@@ -56,7 +64,12 @@ class PageFields(QWidget):
         self._follow()
         self.changed.emit()
 
+    def _told(self) -> None:
+        self._follow()
+        self.changed.emit()
+
     def _follow(self) -> None:
+        self.opacity.setEnabled(self.bar.isChecked())
         self.width_text.setVisible(self.width_choice.value == OTHER)
 
     @property
@@ -74,6 +87,7 @@ class PageFields(QWidget):
             round(self.dpi.value()),
             background=str(self.ground.value),
             colour_bar=self.bar.isChecked(),
+            opacity_scale=self.bar.isChecked() and self.opacity.isChecked(),
             title=title,
             label=label,
         )
