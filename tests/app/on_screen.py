@@ -593,7 +593,7 @@ def readout_place(comparison: Comparison) -> str:
         return text
     cell = results.placed.cell_at(*at, model.grid)
     if cell is None:
-        return f"{text}, outside of what the model sees"
+        return f"{text}, outside the model's input"
     rows, columns = model.grid
     token = model.prefix_tokens + cell[0] * columns + cell[1]
     return f"{text}, patch row {cell[0] + 1} of {rows}, column {cell[1] + 1} of {columns}, token {token}"
