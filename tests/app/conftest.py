@@ -109,12 +109,6 @@ def backend(qapp: QApplication, home: Path, loader: Any) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def desk(backend: Backend) -> Backend:
-    """The name that ``backend`` had before."""
-    return backend
-
-
-@pytest.fixture
 def window(qapp: QApplication, backend: Backend, qtbot: Any) -> Iterator[MainWindow]:
     theme.apply(qapp, "light")
     made = MainWindow(backend)

@@ -87,10 +87,6 @@ def make_backend(
     return backend, problems
 
 
-make_desk = make_backend
-"""The name that it had before."""
-
-
 def gallery() -> str:
     """The bundled pictures; nothing where they are missing, which the window then says."""
     from vitinspect import resources

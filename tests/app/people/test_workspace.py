@@ -99,7 +99,7 @@ def test_before_an_evaluation_the_window_says_what_it_takes(opened, backend):
     assert f"--out {backend.people.settings().folder}" in command
 
 
-def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, desk, annotated):
+def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, backend, annotated):
     import vitinspect as vi
 
     view = view_of(opened)
@@ -116,7 +116,7 @@ def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, de
         assert row.values["people"] == pytest.approx(1 - picture.disagreement)
         assert Path(row.id).is_file()
     view.table.chosen.emit(rows["picture 2"].id if "picture 2" in rows else view.table.pictures.rows[1].id)
-    assert Path(desk.state.image).is_file()
+    assert Path(backend.state.image).is_file()
 
 
 def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
@@ -200,35 +200,39 @@ def test_another_threshold_is_compared_anew(evaluated, backend, qtbot):
     assert evaluated.contexts["people"].cutting.value == "top_fraction"
 
 
-def ranked(desk, qtbot):
+def ranked(backend, qtbot):
     """The ranking, when it is there."""
-    qtbot.waitUntil(lambda: desk.people.ranking.found is not None and not desk.people.ranking.running, timeout=20_000)
-    return desk.people.ranking.found
+    qtbot.waitUntil(
+        lambda: backend.people.ranking.found is not None and not backend.people.ranking.running, timeout=20_000
+    )
+    return backend.people.ranking.found
 
 
-def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, desk, qtbot):
+def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated, backend, qtbot):
     panel = panel_of(evaluated)
     assert panel.rank.isEnabled()
     panel.rank.click()
-    found = ranked(desk, qtbot)
+    found = ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
-    assert desk.state.plots
+    assert backend.state.plots
     assert "A best of many is also a best by chance" in tab.said.text()
     assert "Chosen by the other people on the other pictures (nested)" in tab.said.text()
     winner = found.candidates[found.winner]
-    desk.state.edit("remove", layering.remove(desk.state.layers, "fused"))
+    backend.state.edit("remove", layering.remove(backend.state.layers, "fused"))
     tab.apply.click()
-    assert set(dict(desk.people._keys(desk.state.selected_layer))) == set(winner.keys)
-    written = Path(desk.state.folder).parent / "ranking.csv"
-    desk.people.ranking.export(str(written))
+    assert set(dict(backend.people._keys(backend.state.selected_layer))) == set(winner.keys)
+    written = Path(backend.state.folder).parent / "ranking.csv"
+    backend.people.ranking.export(str(written))
     assert winner.name in written.read_text()
 
 
-def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(evaluated, desk, qtbot, capsys):
+def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
+    evaluated, backend, qtbot, capsys
+):
     from vitinspect.cli import main
 
     panel_of(evaluated).rank.click()
-    ranked(desk, qtbot)
+    ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
     tab.score.chosen.emit("f1")
     tab.thresholds.setText("mean, top_fraction=0.3")
@@ -236,21 +240,21 @@ def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_c
     tab.fuse.chosen.emit("harmonic")
     tab.normalise.chosen.emit("rank")
     tab.weights.chosen.emit(True)
-    before = desk.people.ranking.found
+    before = backend.people.ranking.found
     tab.rank.click()
-    qtbot.waitUntil(lambda: desk.people.ranking.found is not before, timeout=20_000)
-    found = desk.people.ranking.found
+    qtbot.waitUntil(lambda: backend.people.ranking.found is not before, timeout=20_000)
+    found = backend.people.ranking.found
     tab.copy.click()
     command = shlex.split(QGuiApplication.clipboard().text())
     assert command[:2] == ["vitinspect", "rank"]
     assert main(command[1:]) == 0
-    said = json.loads((desk.people.settings().folder / "rank.json").read_text())
+    said = json.loads((backend.people.settings().folder / "rank.json").read_text())
     assert said["score"] == "f1"
     assert [one["name"] for one in said["candidates"]] == [one.name for one in found.candidates]
     assert [one["mean"] for one in said["candidates"]] == pytest.approx([mean.value for mean in found.means])
     assert "\n".join(said["sentences"]) == tab.said.text()
     tab.apply.click()
-    layer, winner = desk.state.selected_layer, found.candidates[found.winner]
+    layer, winner = backend.state.selected_layer, found.candidates[found.winner]
     assert (layer.threshold_mode, dict(winner.cutting[1]).get("fraction", 0.5)) == (
         winner.cutting[0],
         layer.threshold_value if winner.cutting[1] else 0.5,
@@ -259,26 +263,26 @@ def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_c
         assert (layer.fusion_mode, layer.normalisation) == ("harmonic", "rank")
         weights = [member.weight for member in layer.members]
         assert weights == [weight / max(winner.weights) for weight in winner.weights]
-    count = len(desk.state.layers)
+    count = len(backend.state.layers)
     tab.apply.click()
-    assert len(desk.state.layers) == count
+    assert len(backend.state.layers) == count
 
 
-def test_a_threshold_that_there_is_not_gets_a_sentence(evaluated, desk, qtbot):
+def test_a_threshold_that_there_is_not_gets_a_sentence(evaluated, backend, qtbot):
     panel_of(evaluated).rank.click()
-    ranked(desk, qtbot)
+    ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
     tab.thresholds.setText("otsu, much")
     tab.thresholds.editingFinished.emit()
     tab.rank.click()
-    assert "A threshold is one of" in desk.problems.current["ranking of fusions"].message
+    assert "A threshold is one of" in backend.problems.current["ranking of fusions"].message
     tab.thresholds.setText("otsu")
     tab.thresholds.editingFinished.emit()
     tab.rank.click()
-    qtbot.waitUntil(lambda: "ranking of fusions" not in desk.problems.current, timeout=20_000)
+    qtbot.waitUntil(lambda: "ranking of fusions" not in backend.problems.current, timeout=20_000)
 
 
-def test_the_matrix_shows_any_measure_in_frame_and_box_as_agree_gives_it(evaluated, desk, annotated):
+def test_the_matrix_shows_any_measure_in_frame_and_box_as_agree_gives_it(evaluated, backend, annotated):
     import vitinspect as vi
 
     view = view_of(evaluated)
@@ -292,7 +296,7 @@ def test_the_matrix_shows_any_measure_in_frame_and_box_as_agree_gives_it(evaluat
     assert f"Fleiss' kappa {plain.fleiss['frame']:.2f} (box {plain.fleiss['box']:.2f})" in view.reliability.text()
 
 
-def test_selected_pictures_have_their_means_and_are_exported(evaluated, desk, qtbot, tmp_path, monkeypatch):
+def test_selected_pictures_have_their_means_and_are_exported(evaluated, backend, qtbot, tmp_path, monkeypatch):
     view = view_of(evaluated)
     rows = view.table.pictures.rows
     view.table._select([rows[0].id, rows[2].id])
@@ -341,11 +345,11 @@ def test_closing_the_window_ends_the_evaluation(opened, backend, qtbot):
     assert not people.process.running
 
 
-def test_where_people_differ_is_painted_on_the_picture(evaluated, desk, qtbot):
-    one = desk.people.found.among.pictures[1]
-    desk.state.set(image=str(one.path))
-    qtbot.waitUntil(lambda: desk.people.detail is not None)
-    panel, detail = panel_of(evaluated), desk.people.detail
+def test_where_people_differ_is_painted_on_the_picture(evaluated, backend, qtbot):
+    one = backend.people.found.among.pictures[1]
+    backend.state.set(image=str(one.path))
+    qtbot.waitUntil(lambda: backend.people.detail is not None)
+    panel, detail = panel_of(evaluated), backend.people.detail
     hits = panel.picture.image
     panel.what.chosen.emit(True)
     assert panel.picture.image != hits
@@ -357,14 +361,14 @@ def test_where_people_differ_is_painted_on_the_picture(evaluated, desk, qtbot):
     assert (painted != detail.picture).any(2)[detail.disagreement > 0].mean() > 0.9
 
 
-def test_every_statistic_of_a_layer_stands_below(evaluated, desk, qtbot):
+def test_every_statistic_of_a_layer_stands_below(evaluated, backend, qtbot):
     from vitinspect.evaluation.among_people import STATISTICS
 
     evaluated.open_tab("people-scores")
     tab = evaluated.bottom_of("people").stack.currentWidget()
-    one = desk.people.found.among.pictures[0]
-    desk.state.set(image=str(one.path))
-    qtbot.waitUntil(lambda: desk.people.detail is not None)
+    one = backend.people.found.among.pictures[0]
+    backend.state.set(image=str(one.path))
+    qtbot.waitUntil(lambda: backend.people.detail is not None)
 
     def texts(row: int) -> list[str]:
         return [tab.table.itemAtPosition(row, column).widget().text() for column in range(1 + len(STATISTICS))]
@@ -374,16 +378,16 @@ def test_every_statistic_of_a_layer_stands_below(evaluated, desk, qtbot):
     assert [float(text) for text in texts(1)[1:]] == pytest.approx(expected, abs=6e-4, rel=6e-3)
     assert texts(4)[0] == "majority (consensus)"
     tab.scope.chosen.emit(False)
-    means = desk.people.found.among.means("Rollout")["ann"]
+    means = backend.people.found.among.means("Rollout")["ann"]
     assert float(texts(1)[1]) == pytest.approx(means["dice"], abs=6e-4)
 
 
-def test_the_table_takes_the_place_of_the_list_of_pictures(evaluated, desk):
+def test_the_table_takes_the_place_of_the_list_of_pictures(evaluated, backend):
     frame = evaluated.frame
     assert not frame.left.isVisibleTo(frame)
     assert not frame.film.isVisibleTo(frame)
     frame.toggle_left()
     assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)
     frame.toggle_left()
-    desk.state.set(workspace="inspect")
+    backend.state.set(workspace="inspect")
     assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)

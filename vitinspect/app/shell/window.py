@@ -193,11 +193,6 @@ class MainWindow(QMainWindow):
     # --- workspaces ----------------------------------------------------------------------------------------------
 
     @property
-    def desk(self) -> Backend:
-        """The name that ``backend`` had before."""
-        return self.backend
-
-    @property
     def workspace(self) -> Workspace:
         return workspace(self.backend.state.workspace)
 
