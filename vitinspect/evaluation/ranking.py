@@ -167,7 +167,8 @@ def rank(
     with Store(folder / FILE) as store:
         run = Results(store)
     done = {image.image for image in run.images if image.state == "done"}
-    items, left_out = [item for item in dataset.items if item.key in done], {}
+    items = [item for item in dataset.items if item.key in done]
+    left_out: dict[str, int] = {}
     if not everything:
         items, left_out = independent(items)
     items = [item for item in items if item.masks]
