@@ -129,6 +129,15 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
             {"methods": ("rollout",), "workspace": "figure"},
             lambda window: window.backend.figures.make_of("pictures", "blocks", window.backend.listing.paths[:2]),
         ),
+        "compare-training": (
+            {
+                "methods": ("legrad",),
+                "workspace": "compare",
+                "plots": True,
+                "compare_tab": "compare-training",
+            },
+            _compare_training,
+        ),
         "error": (
             {"methods": ("rollout",), "model": "no/such/model"},
             None,
@@ -275,6 +284,34 @@ def _open_picture(window: Any, name: str) -> None:
     state = window.backend.state
     state.set(image=str(Path(state.image).with_name(name)))
     wait_until_settled(window.backend, 600)
+
+
+def _compare_training(window: Any) -> None:
+    """Steps from noise to the bundled model's weights, as if it had been trained at an even pace."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    from vitinspect import resources
+    from vitinspect.app.screenshot import wait_until_settled
+
+    source = resources.demo_model_folder()
+    weights = load_file(source / "model.safetensors")
+    folder = Path(os.environ["VITINSPECT_HOME"]) / "run-demo"
+    for step in (0, 2000, 4000, 6000, 8000, 10000, 15000, 20000):
+        torch.manual_seed(0)
+        share, place, blended = step / 20000, folder / f"step-{step}", {}
+        place.mkdir(parents=True, exist_ok=True)
+        for name, own in weights.items():
+            noise = torch.randn(own.shape) * own.float().std(correction=0)
+            blended[name] = (share * own.float() + (1 - share) * noise).to(own.dtype).contiguous()
+        save_file(blended, place / "model.safetensors")
+        (place / "config.json").write_text((source / "config.json").read_text())
+    _open_picture(window, "22-shell-butterfly.jpg")
+    window.backend.state.set(checkpoints=str(folder))
+    window.backend.training.compute()
+    wait_until_settled(window.backend, 600)
+    run = window.backend.training
+    run.choose(run.checkpoints[-2])
 
 
 def _explain(window: Any, label: str) -> None:

@@ -38,6 +38,7 @@ from vitinspect.app.services.probes import ProbeService
 from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.services.shared_ranges import SharedRanges
 from vitinspect.app.services.tiled_maps import TiledMaps
+from vitinspect.app.services.training import TrainingRun
 from vitinspect.app.services.two_maps import TwoMaps
 from vitinspect.app.services.what_if import WhatIfService
 from vitinspect.app.session.problems import Problems
@@ -116,6 +117,7 @@ class Backend(QObject):
         self.shared_ranges = SharedRanges(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
         self.two_maps = TwoMaps(state, results, self.second, pool, parent=self)
+        self.training = TrainingRun(state, results, self.second, worker, problems, cards, loader=loader, parent=self)
         self.over_folder = FolderComparison(
             state, results, self.second, pool, worker, problems, self._listed, parent=self
         )

@@ -209,9 +209,8 @@ class ComparedProperties(QWidget):
             ),
         ]
         if any(r.target[:1] != tuple(p.index for p in r.predictions[:1]) for r in both):
-            lines.append(
-                ("Explained", [_explained(r) for r in both], "The class that the maps explain, and its probability")
-            )
+            lines.append(("Explained", [_explained(r) for r in both], "The class that the maps explain"))
+            lines.append(("Its probability", [_share(r) for r in both], "Of the class that the maps explain"))
         if truth is not None and truth.mask is not None:
             told = [_two(overlaps[slot].iou) if slot in overlaps else numbers.NONE for slot in "AB"]
             lines.append(("IoU with the truth", told, "Of each mask at its threshold with the picture's mask"))
@@ -350,7 +349,10 @@ def _two(value: Any) -> str:
 def _explained(results: Results) -> str:
     if results.card is None or not results.target or results.probabilities is None:
         return numbers.NONE
-    if len(results.target) > 1:
-        return results.card.target_text(results.target)
-    share = float(results.probabilities[results.target[0]])
-    return f"{results.card.label(results.target[0])} {numbers.percent(share)}"
+    return results.card.target_text(results.target)
+
+
+def _share(results: Results) -> str:
+    if results.probabilities is None or not results.target:
+        return numbers.NONE
+    return numbers.percent(float(results.probabilities[results.target[0]]))

@@ -19,7 +19,7 @@ from vitinspect.app.session.state import State
 from vitinspect.errors import VitInspectError
 
 CAUSE = "model"
-_CARDS = 4
+_CARDS = 200
 
 
 class LoadedCards:

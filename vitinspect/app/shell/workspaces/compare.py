@@ -55,6 +55,13 @@ def _over_folder(window: MainWindow) -> QWidget:
     return FolderTab(backend.over_folder, backend.state, backend.thumbnails.get)
 
 
+def _over_training(window: MainWindow) -> QWidget:
+    from vitinspect.app.compare.training_tab import TrainingTab
+
+    backend = window.backend
+    return TrainingTab(backend.training, backend.state, backend.results, backend.second.state)
+
+
 def _agreement(window: MainWindow) -> QWidget:
     from vitinspect.app.panels.agreement import AgreementPanel
 
@@ -76,6 +83,7 @@ WORKSPACE = Workspace(
     tools=("pan",),
     first_tool="pan",
     tabs=(
+        BottomTab("compare-training", "Over training", _over_training),
         BottomTab("compare-folder", "Over the folder", _over_folder),
         BottomTab("agreement", "Agreement", _agreement),
     ),

@@ -1,0 +1,196 @@
+"""Over training, as a person uses it: a folder of checkpoints, its steps computed, one of them taken into slot B."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QFileDialog
+
+from vitinspect.errors import ModelError
+
+STEPS = (0, 500, 1000, 20000)
+
+
+@pytest.fixture(scope="module")
+def blended(tiny):
+    """The tiny model with its weights on their way from other ones to its own."""
+    import timm
+    import torch
+
+    import vitinspect as vi
+
+    torch.manual_seed(5)
+    start = timm.create_model(
+        "vit_tiny_patch16_224", img_size=64, patch_size=8, embed_dim=24, depth=2, num_heads=2, num_classes=6
+    ).state_dict()
+    models = {}
+    for step in STEPS:
+        share = step / STEPS[-1]
+        module = copy.deepcopy(tiny.module)
+        own = module.state_dict()
+        module.load_state_dict({name: share * own[name] + (1 - share) * start[name] for name in own})
+        models[f"step-{step}.pt"] = vi.wrap_model(module.eval(), labels=list(tiny.labels), name=f"step {step}")
+    return models
+
+
+@pytest.fixture
+def pictures(pictures):
+    """With a mask for the first picture."""
+    import numpy as np
+    from PIL import Image
+
+    root = pictures.parent / "set"
+    (root / "masks").mkdir(parents=True)
+    pictures.rename(root / "images")
+    mask = np.zeros((64, 96), np.uint8)
+    mask[10:40, 20:60] = 255
+    Image.fromarray(mask).save(root / "masks" / "picture 1.png")
+    return root / "images"
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for step in STEPS:
+        (folder / f"step-{step}.pt").write_bytes(b"read by the loader of the tests")
+    return folder
+
+
+@pytest.fixture
+def loader(tiny, blended):
+    asked = []
+
+    def load(source, device="cpu"):
+        asked.append(source)
+        name = os.path.basename(source)
+        if source == "demo":
+            return tiny
+        if name not in blended:
+            raise ModelError(f"{source} is no model.")
+        return blended[name]
+
+    load.asked = asked
+    return load
+
+
+@pytest.fixture
+def tab(shown, backend, settle, run_folder):
+    shown.resize(1440, 900)
+    backend.state.set(methods=("legrad",), workspace="compare", plots=True, compare_tab="compare-training")
+    settle()
+    backend.state.set(checkpoints=str(run_folder))
+    return shown.bottom.tab("compare-training")
+
+
+def test_without_a_folder_it_says_what_to_do(shown, backend, settle, run_folder, monkeypatch):
+    backend.state.set(workspace="compare", plots=True, compare_tab="compare-training")
+    settle()
+    tab = shown.bottom.tab("compare-training")
+    assert "Choose a folder" in tab.said.text()
+    assert not tab.button.isEnabled()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(run_folder))
+    tab.folder.click()
+    assert [one.step for one in tab.strip.checkpoints] == list(STEPS)
+    assert tab.button.isEnabled()
+
+
+def test_each_step_gets_its_map_and_its_prediction(tab, backend, settle, blended):
+    import vitinspect as vi
+
+    tab.button.click()
+    settle()
+    assert [step.problem for step in tab.strip.steps] == [""] * len(STEPS)
+    target = backend.training.target
+    for step, model in zip(tab.strip.steps, blended.values(), strict=True):
+        assert step.label == model.predict(backend.state.image, top=1)[0].label
+        expected = vi.explain(model, backend.state.image, "legrad", target=target[0])["legrad"].values
+        assert step.mapped.values == pytest.approx(expected, rel=1e-3, abs=1e-6)
+        assert tab.strip._image(step) is not None
+    curve = tab.chart.curves[0]
+    assert [1000 * x for x in curve.x] == pytest.approx(list(STEPS))
+    assert all(math.isfinite(y) for y in curve.y)
+    assert "4 of 4 computed" in tab.said.text()
+
+
+def test_each_step_is_scored_against_the_truth(tab, backend, settle):
+    tab.button.click()
+    settle()
+    score = tab.chart.curves[1]
+    assert score.name == "IoU"
+    assert list(score.y) == [step.overlap.iou for step in tab.strip.steps]
+    assert "Half of its best: p of" in tab.said.text()
+    tab.slider.setValue(3)
+    settle()
+    assert backend.results.truth_overlaps["B"].iou == pytest.approx(tab.strip.steps[3].overlap.iou, abs=1e-3)
+    tab.score.set_value("average_precision")
+    tab.follow()
+    assert list(tab.chart.curves[1].y) == [step.overlap.average_precision for step in tab.strip.steps]
+
+
+def test_a_click_on_a_step_takes_it_into_slot_b_at_once(tab, backend, settle, qtbot, run_folder):
+    tab.button.click()
+    settle()
+    qtbot.mouseClick(tab.strip, Qt.MouseButton.LeftButton, pos=QPoint(tab.strip.cell(1).center()))
+    assert backend.state.slot_b.model == str(run_folder / "step-500.pt")
+    backend.second.maps.refresh()
+    assert backend.second.results.card.name == "step 500", "it is known before it is loaded"
+    assert backend.second.results.maps["legrad"].values is tab.strip.steps[1].mapped.values
+    settle()
+    assert tab.current == 1
+    assert tab.slider.value() == 1
+
+
+def test_the_slider_goes_along_the_steps(tab, backend, settle, run_folder):
+    tab.slider.setValue(3)
+    settle()
+    assert backend.second.results.card.name == "step 20000"
+    tab.slider.setValue(2)
+    settle()
+    assert backend.second.results.card.name == "step 1000"
+
+
+def test_what_is_done_stays_when_it_is_cancelled(tab, backend, settle, loader):
+    backend.training.compute()
+    backend.training.cancel()
+    settle()
+    done = [step for step in tab.strip.steps if step is not None]
+    before = len(loader.asked)
+    tab.follow()
+    tab.button.click()
+    settle()
+    assert len(loader.asked) - before == len(STEPS) - len(done)
+    assert all(step is not None for step in tab.strip.steps)
+
+
+def test_a_checkpoint_that_cannot_be_loaded_says_so_and_the_others_go_on(tab, backend, settle, run_folder):
+    (run_folder / "step-700.pt").write_bytes(b"no model")
+    backend.training.read_folder()
+    tab.button.click()
+    settle()
+    by_step = dict(zip([one.step for one in tab.strip.checkpoints], tab.strip.steps, strict=True))
+    assert "is no model" in by_step[700].problem
+    assert not any(step.problem for number, step in by_step.items() if number != 700)
+
+
+def test_another_picture_has_steps_of_its_own(tab, backend, settle, shown):
+    tab.button.click()
+    settle()
+    first = backend.state.image
+    shown.actions_["next"].trigger()
+    settle()
+    assert tab.strip.steps == [None] * len(STEPS)
+    backend.state.set(image=first)
+    settle()
+    assert all(step is not None for step in tab.strip.steps)
+
+
+def test_only_the_models_of_the_slots_stay_loaded(tab, backend, settle):
+    tab.button.click()
+    settle()
+    context = backend.worker._runner._context
+    assert set(context.models) <= {("demo", "auto")}
