@@ -112,7 +112,8 @@ def test_a_broken_plug_in_is_named_and_left_out(
 ) -> None:
     body, given, reason = BROKEN[case]
     vi.load_plugin(plugin(body, **given))
-    assert len(vi.methods()) == 29
+    assert [info.id for info in vi.methods() if info.plugin] == []
+    assert "rollout" in vi.methods()
     assert len(told) == 1, told
     assert "own.py" in told[0]
     assert reason in told[0]
