@@ -31,7 +31,10 @@ def refusal(figure: Any, model: str, is_elsewhere: Callable[[str], bool]) -> str
     for entry in entries_of(spec):
         named = {name: entry[name] for name in ("model", "arch") if entry.get(name)}
         if named and named not in allowed:
-            return "The figure of the session needs another model than the session has here, and is left out."
+            name = str(named.get("model", named.get("arch")))[:80]
+            return (
+                f"The figure is left out: it needs the model {name}, which is not the session's own on this computer."
+            )
         if entry.get("file") or entry.get("truth"):
             return "The figure of the session reads masks or tables from files, and is left out."
         if is_elsewhere(str(entry.get("image", ""))):
