@@ -90,7 +90,8 @@ def test_the_wheel_holds_the_package_its_resources_and_nothing_else(wheel: Path)
     tops = {name.split("/")[0] for name in names}
     assert tops == {"vitinspect", f"vitinspect-{vitinspect.__version__}.dist-info"}
     for name in names:
-        assert name.endswith((".py", ".typed", ".css")) or "/resources_data/" in name or ".dist-info/" in name, name
+        code = name.endswith((".py", ".typed", ".css", ".js"))
+        assert code or "/resources_data/" in name or ".dist-info/" in name, name
     assert "vitinspect/resources_data/models/demo/model.safetensors" in names
     assert "vitinspect/resources_data/gallery/labels.csv" in names
     assert "vitinspect/py.typed" in names  # type checkers read our annotations
