@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
-from vitinspect.app.shell.context_bar import MOST, NARROW, NARROWER, ContextBar
+from vitinspect.app.shell.context_bar import MOST, NARROW, ContextBar
 from vitinspect.app.widgets.layer_delegate import mark_badge
 from vitinspect.app.widgets.rows import upright_line, words
 
@@ -104,7 +104,6 @@ class SlotRow(ContextBar):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self.bars.most = MOST if self.width() >= WIDE else MOST - 1 if self.width() >= NARROW else MOST - 2
-        self.model.show_details(self.width() >= NARROWER)
         self._show_against()
 
     def _follow_target(self) -> None:
