@@ -13,10 +13,10 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.recipe_view import target_of, view_block, view_of
+from vitinspect.app.session.recipe_view import composition, target_of, view_block, view_of
 from vitinspect.app.shell import opening_figures
 from vitinspect.app.shell.opening_figures import CHANGED, FILE, MODEL, PARTS, PICTURE, WEIGHTS, is_here
-from vitinspect.errors import TargetError
+from vitinspect.errors import ParameterError, TargetError
 from vitinspect.figures import metadata
 from vitinspect.figures.cells import Sources, finish_cells
 from vitinspect.figures.exporting import FORMATS, format_of
@@ -353,6 +353,15 @@ def test_a_composed_figure_whose_model_may_need_a_download_is_not_composed(
     assert not backend.state.figure
     assert "hf-hub:somebody/something may have to be downloaded" in told(shown, PARTS)
     assert backend.state.image == str(elsewhere / "thing 1.png")
+
+
+def test_a_composition_reads_no_table_and_no_mask_because_of_a_recipe(tmp_path):
+    figure = {"rows": [{"image": "a.png", "truth": "/x/mask.png"}], "columns": [{"method": "rollout"}]}
+    spec, models = composition({"figure": figure}, {"a.png": tmp_path / "a.png"})
+    assert (spec.cell(0, 0).truth, models) == ("", ("demo",))
+    figure["columns"].append({"show": "table", "file": "/x/results.csv"})
+    with pytest.raises(ParameterError, match="table"):
+        composition({"figure": figure}, {"a.png": tmp_path / "a.png"})
 
 
 def test_a_composed_figure_without_one_of_its_pictures_shows_the_first(

@@ -105,6 +105,8 @@ def composition(recipe: Mapping[str, Any], pictures: Mapping[str, Any]) -> tuple
     figure = dict(recipe["figure"])
 
     def placed(entry: Mapping[str, Any]) -> dict[str, Any]:
+        if entry.get("file"):
+            raise ParameterError("The figure shows a table from a file: it is not composed again.")
         made = {name: value for name, value in entry.items() if name != "truth"}
         if "image" in made:
             if stored(made["image"]) not in pictures:

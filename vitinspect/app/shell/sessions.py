@@ -117,10 +117,6 @@ class Sessions(QObject):
                 f"Model B, {str(found['slot_b'].get('model'))[:120]}, is left out: load it yourself."
             )
             del found["slot_b"]
-        figure = found.get("figure")
-        if isinstance(figure, dict) and (away := [m for m in models_in(figure) if m != state.model and not is_here(m)]):
-            session.problems.append(f"The figure is left out: its model {away[0][:80]} may have to be downloaded.")
-            del found["figure"]
         for name, value in list(found.items()):
             if name != "folder" and isinstance(value, str) and is_elsewhere(value):
                 del found[name]
@@ -186,14 +182,6 @@ class Sessions(QObject):
             problems = [str(error)]
         if problems:
             self._tell(PARTS, " ".join(problems[:4]))
-
-
-def models_in(figure: Any) -> list[str]:
-    """Every model that a specification names, wherever it stands in it."""
-    if isinstance(figure, dict):
-        own = [figure["model"]] if isinstance(figure.get("model"), str) else []
-        return own + [one for value in figure.values() for one in models_in(value)]
-    return [one for value in figure for one in models_in(value)] if isinstance(figure, list) else []
 
 
 def _name(path: str) -> str:
