@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.app.services.conftest import card
 from vitinspect.app.compute import model_loading
 from vitinspect.app.compute.addresses import InputAddress
 from vitinspect.app.compute.model_input import model_for
@@ -20,7 +21,7 @@ CPU = "cpu"
 def context(monkeypatch):
     made = Context()
     made.named = True
-    monkeypatch.setattr(model_loading, "card_of", lambda model, source, precision: source)
+    monkeypatch.setattr(model_loading, "card_of", lambda model, source, precision: card(name=source))
     return made
 
 

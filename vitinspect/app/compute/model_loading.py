@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,15 @@ def load(
             model = _loaded(context, loader or load_from_sources, asked, beside)
         # The card first: a model that does not answer for itself does not take the place of one that does.
         card = card_of(model, source, precision)
-        context.models[asked] = model
+        context.models[asked], context.cards[asked] = model, card
         context.prepared.clear()
+    elif asked in context.cards:
+        card = replace(context.cards[asked], precision=precision)
     else:
         card = card_of(context.models[asked], source, precision)
     for other in [key for key in context.models if key not in (asked, beside)]:
         del context.models[other]
+        context.cards.pop(other, None)
     if not context.named:
         from vitinspect.models.sources import list_devices, list_models
 

@@ -81,6 +81,8 @@ class Context:
     def __init__(self) -> None:
         self.models: dict[tuple[str, str], Any] = {}
         """Source and device of each model that is loaded; two slots with the same share it."""
+        self.cards: dict[tuple[str, str], Any] = {}
+        """What the window knows of each of them, which takes a while to find out."""
         self.named = False
         self.prepared: dict[Any, Any] = {}
         """The last pictures as the models get them, by what they were made from."""
