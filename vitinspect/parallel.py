@@ -16,6 +16,7 @@ from vitinspect.progress import CancelToken, Progress, check
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _leave_interrupts_to_the_parent() -> None:
@@ -35,6 +36,22 @@ def _interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _threads_for_each(count: int) -> Iterator[None]:
+    """How many threads numpy takes in processes that are started meanwhile: they read it when they load it. More
+    threads than cores wait for each other, and take many times as long."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def run_jobs(
@@ -69,7 +86,7 @@ def run_jobs(
         workers, mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts_to_the_parent
     )
     try:
-        with _interrupts_held_back():
+        with _interrupts_held_back(), _threads_for_each(max(1, (os.cpu_count() or 1) // workers)):
             futures = {pool.submit(work, job): number for number, job in enumerate(jobs)}
         for future in as_completed(futures):
             if cancel is not None and cancel.cancelled:

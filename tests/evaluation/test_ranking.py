@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from vitinspect.evaluation.ranking import as_json, candidates, rank, sentences, 
 from vitinspect.evaluation.runner import run
 from vitinspect.evaluation.table_formats import FORMATS
 from vitinspect.explainers.registry import make_method
+from vitinspect.parallel import run_jobs
 
 METHODS = ("rollout", "legrad", "lrp")
 
@@ -162,3 +164,15 @@ def test_masks_that_started_from_a_map_are_left_out_and_counted(evaluated, tmp_p
     assert "2 masks were left out: they started from a map." in sentences(found)
     assert json.loads(as_json(found))["masks_left_out"] == {"they started from a map": 2}
     assert not whole.left_out_masks
+
+
+def _threads(job: int) -> tuple[str | None, str | None]:
+    return os.environ.get("OMP_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS")
+
+
+def test_processes_that_share_the_cores_take_as_many_threads_as_there_are_cores_for_each(monkeypatch):
+    """Two processes of two threads on two cores took ten times as long as two of one."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    assert {found for _, found in run_jobs(_threads, [1, 2], processes=2)} == {("1", "1")}
+    assert os.environ["OMP_NUM_THREADS"] == "7"
