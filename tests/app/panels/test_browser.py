@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from vitinspect.app.panels.browser import picture_menu
 
@@ -101,3 +103,16 @@ def test_a_range_of_a_runs_scores_can_be_chosen(browser, backend, pictures, tmp_
     assert (backend.state.score_range, "score" in browser.chips.buttons) == ((), False)
     qtbot.waitUntil(lambda: len(names(backend)) == 6)
     settle()
+
+
+def test_the_chips_for_masks_and_flags_are_clicked(shown, browser, backend, pictures, qtbot, settle):
+    (pictures.parent / "masks").mkdir()
+    Image.fromarray(np.full((64, 96), 255, np.uint8)).save(pictures.parent / "masks" / "picture 1.png")
+    backend.notes.set(backend.listing.path_at(2), flagged=True)
+    for chip, left in (("mask", "picture 1.png"), ("flagged", "picture 3.png")):
+        browser.chips.buttons[chip].click()
+        qtbot.waitUntil(lambda left=left: names(backend) == [left], timeout=5000)
+        settle()
+        browser.chips.buttons[chip].click()
+        qtbot.waitUntil(lambda: len(names(backend)) == 6, timeout=5000)
+        settle()

@@ -1,0 +1,95 @@
+"""Presets as they are chosen in the picker, and another name for a layer: by the keys, and wherever it stands."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit
+
+from vitinspect.app.shell.window import MainWindow
+from vitinspect.presets import built_in
+
+
+def choose(picker, title: str) -> None:
+    row = next(i for i in range(picker.side.count()) if picker.side.item(i).text() == title)
+    picker.side.setCurrentRow(row)
+
+
+def beside(picker) -> list[str]:
+    return [picker.side.item(i).text() for i in range(picker.side.count())]
+
+
+@pytest.mark.parametrize("preset", built_in(), ids=lambda preset: preset.id)
+def test_each_preset_puts_its_maps_on_the_picture(shown, backend, settle, preset) -> None:
+    panel = shown.layers_panel
+    panel.open_picker()
+    choose(panel.picker, preset.title)
+    assert [row.layer for row in panel.picker.model.checked] == [
+        row.layer for row in panel.picker._base() if not row.refusal
+    ]
+    wanted = len(panel.picker.model.checked)
+    assert wanted
+    before = len(backend.state.layers)
+    panel.picker.add.click()
+    settle()
+    added = backend.state.layers[before:]
+    assert len([layer for layer in added if layer.visible]) == wanted
+    assert not backend.results.refusals
+    assert {layer.id for layer in added if layer.visible} <= set(backend.results.all_maps)
+    shown.actions_["undo"].trigger()
+    assert len(backend.state.layers) == before
+    settle()
+
+
+def test_a_preset_of_ones_own_is_saved_in_the_picker_and_there_after_a_restart(shown, backend, qtbot) -> None:
+    panel = shown.layers_panel
+    panel.open_picker()
+    picker = panel.picker
+    choose(picker, "Quick look")
+    picker.save.click()
+    qtbot.keyClicks(picker.name_field, "mine")
+    qtbot.keyClick(picker.name_field, Qt.Key.Key_Return)
+    assert "mine" in beside(picker)
+    picker.close_picker()
+    later = MainWindow(backend)
+    try:
+        later.layers_panel.open_picker()
+        assert "mine" in beside(later.layers_panel.picker)
+        choose(later.layers_panel.picker, "mine")
+        assert [row.layer for row in later.layers_panel.picker.model.checked] == [("rollout",), ("lrp",), ("legrad",)]
+        later.layers_panel.picker.close_picker()
+    finally:
+        later.close()
+        later.deleteLater()
+
+
+def type_name(panel, qtbot, name: str) -> None:
+    field = panel.list.findChild(QLineEdit)
+    assert field is not None
+    field.selectAll()
+    qtbot.keyClicks(field, name)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    QApplication.processEvents()
+
+
+@pytest.mark.parametrize("way", ["key", "menu"])
+def test_another_name_stands_in_list_pane_and_table_and_is_undone(shown, backend, settle, qtbot, way) -> None:
+    panel = shown.layers_panel
+    backend.state.set(plots=True, selected="rollout")
+    settle()
+    first = shown.layers_panel.list.layers.rows[0].name
+    if way == "key":
+        shown.actions_["rename_layer"].trigger()
+    else:
+        next(a for a in panel.menu("rollout").actions() if a.text().startswith("Rename")).trigger()
+    type_name(panel, qtbot, "my rollout")
+    settle()
+    table = shown.bottom_of("inspect").tab("scores")
+    assert panel.list.layers.rows[0].name == "my rollout"
+    assert panel.properties.head.name == "my rollout"
+    assert [pane.map.title for pane in shown.canvas.panes()] == ["my rollout"]
+    assert [row.name for row in table.table.scores.rows] == ["my rollout"]
+    shown.actions_["undo"].trigger()
+    settle()
+    assert panel.list.layers.rows[0].name == first
+    assert [pane.map.title for pane in shown.canvas.panes()] == [first]

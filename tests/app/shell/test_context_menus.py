@@ -1,0 +1,74 @@
+"""The context menus of picture, thumbnail, layer and score row: opened by the mouse, and what they do."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMenu
+
+
+def opened(target, point: QPoint) -> QMenu:
+    """The menu that a right click opens there."""
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, point, target.mapToGlobal(point))
+    QApplication.sendEvent(target, event)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    return menu
+
+
+def choose(menu: QMenu, text: str) -> None:
+    action = next(a for a in menu.actions() if a.text().split("\t")[0] == text)
+    assert action.isEnabled()
+    menu.close()
+    action.trigger()
+    QApplication.processEvents()
+
+
+@pytest.fixture
+def scored(shown, backend, settle):
+    backend.state.set(plots=True, methods=("rollout", "attention_gradcam"), layout="grid")
+    settle()
+    return shown
+
+
+def test_the_picture(scored, backend) -> None:
+    canvas = scored.canvas
+    before = canvas.scale
+    choose(opened(canvas, QPoint(canvas.width() // 4, canvas.height() // 2)), "Actual size")
+    assert canvas.scale != before
+    choose(opened(canvas, QPoint(canvas.width() // 4, canvas.height() // 2)), "Fit")
+    assert canvas.scale == pytest.approx(before)
+
+
+def test_a_thumbnail(scored, backend, pictures) -> None:
+    grid = scored.browser.grid
+    place = grid.visualRect(grid.model().index(1, 0)).center()
+    choose(opened(grid.viewport(), place), "Flag")
+    path = backend.listing.path_at(1)
+    assert backend.notes.of(path).flagged
+    menu = opened(grid.viewport(), place)
+    assert next(a for a in menu.actions() if a.text() == "Flag").isChecked()
+    choose(menu, "Copy path")
+    assert QGuiApplication.clipboard().text() == path
+    assert sorted(p.name for p in pictures.iterdir()) == [f"picture {i}.png" for i in range(1, 7)]
+
+
+def test_a_layer(scored, backend) -> None:
+    layers = scored.layers_panel.list
+    place = layers.visualRect(layers.layers.index_of("attention_gradcam")).center()
+    choose(opened(layers.viewport(), place), "Solo")
+    assert [layer.id for layer in backend.state.layers if layer.visible] == ["attention_gradcam"]
+    choose(opened(layers.viewport(), place), "Delete")
+    assert [layer.id for layer in backend.state.layers] == ["rollout"]
+
+
+def test_a_row_of_the_scores(scored, backend) -> None:
+    backend.state.set(selected="rollout")
+    table = scored.bottom_of("inspect").tab("scores").table
+    place = table.visualRect(table.model().index(1, 0)).center()
+    choose(opened(table.viewport(), place), "Select layer")
+    assert backend.state.selected == "attention_gradcam"
+    choose(opened(table.viewport(), place), "Copy table as CSV")
+    lines = QGuiApplication.clipboard().text().splitlines()
+    assert len(lines) == 3
