@@ -22,6 +22,7 @@ from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.services.models import short_source
 from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
+from vitinspect.app.shell.short_names import told_apart
 from vitinspect.app.theme.tokens import ROW_HEIGHT
 from vitinspect.app.widgets import rows, tips
 from vitinspect.app.widgets.choice import Choice, Opener
@@ -122,6 +123,7 @@ class ModelPicker(QFrame):
         self._state, self._results = state, results
         self.recent = QListWidget()
         self.recent.setAccessibleName("Recent models")
+        self.recent.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.recent.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.source = _field("Source", "a timm name, hf-hub:OWNER/NAME, a folder or a checkpoint")
         self.random = QCheckBox("Untrained weights")
@@ -187,8 +189,9 @@ class ModelPicker(QFrame):
     def _fill(self) -> None:
         state = self._state
         self.recent.clear()
-        for line in list(dict.fromkeys((state.model, "demo", *state.recent_models)))[:MOST_RECENT]:
-            item = QListWidgetItem(short_source(line))
+        lines = list(dict.fromkeys((state.model, "demo", *state.recent_models)))[:MOST_RECENT]
+        for line, name in zip(lines, told_apart(lines, short_source), strict=True):
+            item = QListWidgetItem(name)
             item.setData(Qt.ItemDataRole.UserRole, line)
             item.setToolTip(tips.plain(line))
             item.setSizeHint(QSize(WIDTH - 4, ROW_HEIGHT))

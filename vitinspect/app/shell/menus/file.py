@@ -13,6 +13,7 @@ from vitinspect import resources
 from vitinspect.app.services.models import short_source
 from vitinspect.app.shell import exports
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
+from vitinspect.app.shell.short_names import told_apart
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], obje
     def opener(folder: str) -> Callable[[], object]:
         return lambda: window.backend.folders.open(folder)
 
-    return [(os.path.basename(f) or f, f, opener(f)) for f in state.recent_folders if f != state.folder]
+    others = [folder for folder in state.recent_folders if folder != state.folder]
+    names = told_apart(others, lambda folder: os.path.basename(folder) or folder)
+    return [(name, folder, opener(folder)) for name, folder in zip(names, others, strict=True)]
 
 
 def open_checkpoint(window: MainWindow, state: State | None = None) -> None:
@@ -63,8 +66,9 @@ def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], objec
     def loader(source: str) -> Callable[[], object]:
         return lambda: state.set(model=source, target=())
 
-    sources = dict.fromkeys(("demo", *state.recent_models))
-    return [("demo (bundled)" if s == "demo" else short_source(s), s, loader(s)) for s in sources if s != state.model]
+    others = [source for source in dict.fromkeys(("demo", *state.recent_models)) if source != state.model]
+    names = told_apart(others, lambda source: "demo (bundled)" if source == "demo" else short_source(source))
+    return [(name, source, loader(source)) for name, source in zip(names, others, strict=True)]
 
 
 def sort_by_run(window: MainWindow) -> None:
