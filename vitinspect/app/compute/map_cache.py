@@ -20,10 +20,12 @@ from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.geometry import Placed
 from vitinspect.app.session.results import Prediction
 from vitinspect.regular_files import read_regular
+from vitinspect.version import __version__
 
 _log = logging.getLogger(__name__)
-_MAGIC = b"vitinspect map 3\n"
-"""Another number than before: older files may lie under the address of another fit and are not read."""
+_MAGIC = b"vitinspect map "
+_VERSION = f"{_MAGIC.decode()}4 of {__version__}\n".encode()
+"""Another version may compute a method otherwise, so that its maps are not read. The number is of the file's form."""
 
 
 class MemoryCache:
@@ -108,7 +110,7 @@ def read(key: str) -> Mapped | Predicted | None:
     try:
         return unpack(key, data)
     except (ValueError, KeyError, TypeError) as error:
-        _log.info("%s is damaged (%s) and is left out", path, error)
+        _log.info("%s is left out and made again: %s", path, error)
         return None
 
 
@@ -135,7 +137,7 @@ def pack(value: Mapped | Predicted) -> bytes:
             "placed": (placed.input_size, placed.original_size, placed.box),
         }
     text = json.dumps(header).encode()
-    return sealed(_MAGIC + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes())
+    return sealed(_VERSION + len(text).to_bytes(4, "little") + text + np.ascontiguousarray(array).tobytes())
 
 
 def key_of(data: bytes) -> str:
@@ -145,9 +147,10 @@ def key_of(data: bytes) -> str:
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
     """What stands before the numbers, and where they begin."""
-    start = len(_MAGIC)
-    if data[:start] != _MAGIC:
-        raise ValueError("it does not begin like a map")
+    start = len(_VERSION)
+    if data[:start] != _VERSION:
+        other = data.startswith(_MAGIC)
+        raise ValueError("it is of another version of vitinspect" if other else "it does not begin like a map")
     length = int.from_bytes(data[start : start + 4], "little")
     return json.loads(data[start + 4 : start + 4 + length]), start + 4 + length
 
@@ -159,7 +162,7 @@ def unpack(key: str, data: bytes) -> Mapped | Predicted | None:
 
     body = unsealed(data)
     if body is None:
-        raise ValueError("its digest is another one")
+        raise ValueError("it is damaged")
     header, start = _header(body)
     if header["key"] != key:
         return None  # another entry of the same hash

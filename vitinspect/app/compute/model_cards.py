@@ -12,6 +12,7 @@ from vitinspect import paths
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.session.results import ModelCard
 from vitinspect.regular_files import read_regular
+from vitinspect.version import __version__
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def remember_card(card: ModelCard) -> None:
             return
         known = _read_cards()
         known.pop(card.source, None)
-        known[card.source] = {"stamp": stamp, "card": card.__dict__}
+        known[card.source] = {"version": __version__, "stamp": stamp, "card": card.__dict__}
         while len(known) > 12:
             known.pop(next(iter(known)))
         write_atomic(_cards_file(), sealed(json.dumps(known).encode()))
@@ -65,8 +66,8 @@ def recall_card(source: str, precision: str) -> ModelCard | None:
     """What is known of ``source`` from an earlier time, if its files are the same still."""
     try:
         found = _read_cards().get(source)
-        if found is None or found["stamp"] != model_stamp(source):
-            return None
+        if found is None or found.get("version") != __version__ or found["stamp"] != model_stamp(source):
+            return None  # another version may know other things of the same model
         values = dict(found["card"])
         for name in ("labels", "grid", "patch_size", "input_size", "prefix_names", "notes", "warnings"):
             values[name] = tuple(values[name])
