@@ -14,6 +14,7 @@ import pytest
 
 import vitinspect as vi
 from vitinspect.app.session.as_text import (
+    FigureFile,
     figure_command,
     figure_python,
     layer_command,
@@ -154,16 +155,36 @@ def test_a_figure_as_command_and_as_python(tmp_path, state) -> None:
         "width": "60mm",
         "dpi": 72,
     }
-    run_shell(figure_command(spec, "made by shell.png"), tmp_path / "run")
+    run_shell(figure_command(spec, FigureFile("made by shell.png")), tmp_path / "run")
     recipe = metadata.find(tmp_path / "run" / "made by shell.png")
     assert recipe is not None
     assert recipe["figure"]["rows"][0]["label"] == spec["rows"][0]["label"]
     out = tmp_path / "by python.png"
-    run_python(figure_python(spec, str(out)))
+    run_python(figure_python(spec, FigureFile(str(out))))
     again = metadata.find(out)
     assert again is not None
     assert again["maps"]["a2"]["range"] == pytest.approx(recipe["maps"]["a2"]["range"], rel=1e-4)
     assert json.dumps(again["figure"]) == json.dumps(recipe["figure"])
+
+
+def test_a_figure_is_copied_with_its_file_device_and_recipe() -> None:
+    spec = {"rows": [{"image": "a.png"}]}
+    words = shlex.split(figure_command(spec, FigureFile("a b.svg", "cpu", anonymous=True), "my spec.json"))
+    assert words == ["vitinspect", "figure", "my spec.json", "--out", "a b.svg", "--device", "cpu", "--anonymous"]
+    assert "--no-recipe" in figure_command(spec, FigureFile(with_recipe=False))
+    assert (
+        figure_python(spec, FigureFile("a.svg", "cpu", with_recipe=False))
+        .rstrip()
+        .endswith("make(spec, Path('a.svg'), folder=Path(), device='cpu', with_recipe=False)")
+    )
+
+
+@pytest.mark.parametrize("model", ["random:demo", "demo --image-size 336"])
+def test_a_figure_of_a_model_that_a_specification_cannot_name_is_refused(model) -> None:
+    spec = {"rows": [{"image": "a.png"}], "cells": {"a1": {"model": model}}}
+    for copied in (figure_command, figure_python):
+        with pytest.raises(ParameterError):
+            copied(spec)
 
 
 def test_what_no_method_makes_is_said(state) -> None:

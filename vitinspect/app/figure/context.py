@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from PySide6.QtCore import QPoint, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from vitinspect.app.figure.entries import AXES
 from vitinspect.app.listing import ImageList
@@ -13,7 +25,7 @@ from vitinspect.app.services.figures import FigureService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets.choice import Choice, Opener
-from vitinspect.app.widgets.rows import button, upright_line, words
+from vitinspect.app.widgets.rows import button, icon_button, upright_line, words
 from vitinspect.names import shown
 
 HEIGHT = 48
@@ -21,9 +33,19 @@ MOST_LISTED = 5000
 
 
 class FigureContext(QFrame):
-    """Reads the service; what is chosen here makes rows and columns anew."""
+    """Reads the service; what is chosen here makes rows and columns anew.
 
-    def __init__(self, figures: FigureService, state: State, results: Results, listing: ImageList) -> None:
+    ``copies`` are the actions that copy the figure as text; the first has a button, the others stand in a menu.
+    """
+
+    def __init__(
+        self,
+        figures: FigureService,
+        state: State,
+        results: Results,
+        listing: ImageList,
+        copies: Sequence[QAction] = (),
+    ) -> None:
         super().__init__()
         self.setProperty("kind", "panel")
         self.setFixedHeight(HEIGHT)
@@ -42,6 +64,21 @@ class FigureContext(QFrame):
             self._update,
             tip="Make rows and columns anew of the layers, the model and the class that Inspect shows now",
         )
+        first = copies[0] if copies else None
+        self.copy = button(
+            "Copy as command",
+            first.trigger if first is not None else None,
+            icon="copy",
+            tip="Copy the command line that makes this figure, with what it shows",
+        )
+        self.copy.setVisible(first is not None)
+        self.more = icon_button("more", "More ways to copy the figure")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self)
+        menu.addActions(list(copies[1:]))
+        menu.setToolTipsVisible(True)
+        self.more.setMenu(menu)
+        self.more.setVisible(len(copies) > 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(8, 2, 8, 2)
         row.setSpacing(8)
@@ -51,7 +88,8 @@ class FigureContext(QFrame):
         row.addWidget(_captioned("Pictures", self.pictures, 0), 1)
         row.addWidget(_captioned("Rows", self.rows, 128))
         row.addWidget(_captioned("Columns", self.columns, 128))
-        row.addWidget(self.again, 0, Qt.AlignmentFlag.AlignVCenter)
+        for made in (self.again, self.copy, self.more):
+            row.addWidget(made, 0, Qt.AlignmentFlag.AlignVCenter)
         self.popup: PicturesPopup | None = None
         figures.changed.connect(self.follow)
         state.changed.connect(self._state_changed)
@@ -83,6 +121,8 @@ class FigureContext(QFrame):
         self.rows.set_value(spec.rows_from or "free")
         self.columns.set_value(spec.columns_from or "free")
         self.again.setEnabled(bool(state.image))
+        for made in (self.copy, self.more):
+            made.setEnabled(not figures.is_empty)
 
     def _choose(self, by: str, kind: str) -> None:
         """The same for rows and columns makes no grid: then they are exchanged."""

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from subprocess import list2cmdline
 from typing import Any
 
 from vitinspect.app.compute.model_source import ModelSource
-from vitinspect.app.session.layer_cells import fused_maps, layer_entry, members_of, target_words, threshold_words
+from vitinspect.app.session.layer_cells import (
+    fused_maps,
+    layer_entry,
+    members_of,
+    model_entry,
+    target_words,
+    threshold_words,
+)
 from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
 from vitinspect.app.session.state import State
 from vitinspect.errors import ParameterError
@@ -103,10 +112,39 @@ def _model_options(view: Looked) -> list[str]:
     return words if view.device == "auto" else [*words, "--device", view.device]
 
 
-def figure_command(spec: dict[str, Any], out: str = "figure.pdf") -> str:
-    """``vitinspect figure`` with the specification behind it."""
-    text = json.dumps(spec, indent=1, ensure_ascii=True)
-    return f"vitinspect figure /dev/stdin --out {shlex.quote(out)} <<'{END}'\n{text}\n{END}"
+@dataclass(frozen=True)
+class FigureFile:
+    """How a figure is written: to which file, on what its maps are computed, and what it carries of how it was made."""
+
+    out: str = "figure.pdf"
+    device: str = "auto"
+    anonymous: bool = False
+    with_recipe: bool = True
+
+
+def figure_command(spec: dict[str, Any], file: FigureFile | None = None, saved: str = "") -> str:
+    """``vitinspect figure`` with the specification behind it, or with the file that it was saved to."""
+    file = file or FigureFile()
+    check_models(spec)
+    words = ["vitinspect", "figure", saved or "/dev/stdin", "--out", file.out]
+    if file.device != "auto":
+        words += ["--device", file.device]
+    words += ["--anonymous"] * file.anonymous + ["--no-recipe"] * (not file.with_recipe)
+    if saved:
+        return list2cmdline(words) if os.name == "nt" else shlex.join(words)
+    return f"{shlex.join(words)} <<'{END}'\n{specification_text(spec)}\n{END}"
+
+
+def specification_text(spec: dict[str, Any]) -> str:
+    """A specification as a file holds it."""
+    return json.dumps(spec, indent=1, ensure_ascii=True)
+
+
+def check_models(spec: dict[str, Any]) -> None:
+    """A ``ParameterError`` for a figure with a model that the window alone can make."""
+    entries = (spec.get("defaults", {}), *spec["rows"], *spec.get("columns", ()), *spec.get("cells", {}).values())
+    for model in {str(entry["model"]) for entry in entries if entry.get("model")}:
+        model_entry(model)
 
 
 # --- Python -------------------------------------------------------------------------------------------------------
@@ -189,20 +227,20 @@ def _names(layers: Layers, chosen: Sequence[Layer]) -> list[str]:
     return [title if titles.count(title) == 1 else f"{number} {title}" for number, title in enumerate(titles, 1)]
 
 
-def figure_python(spec: dict[str, Any], out: str = "figure.pdf") -> str:
-    """A script that writes a figure, recipe included."""
-    text = json.dumps(spec, indent=1, ensure_ascii=True)
+def figure_python(spec: dict[str, Any], file: FigureFile | None = None) -> str:
+    """A script that writes a figure."""
+    file = file or FigureFile()
+    check_models(spec)
+    options = "".join(
+        f", {name}={getattr(file, name)!r}"
+        for name in ("device", "anonymous", "with_recipe")
+        if getattr(file, name) != getattr(FigureFile, name)
+    )
     return f'''from pathlib import Path
 
-from vitinspect.figures.cells import Sources, finish_cells
-from vitinspect.figures.exporting import format_of
-from vitinspect.figures.layout import compose
-from vitinspect.figures.recipes import make_recipe
+from vitinspect.cli.figure import make
 from vitinspect.figures.specification import read_specification
 
-spec = read_specification(r"""{text}""")
-out = Path({out!r})
-cells = finish_cells(spec, Sources(Path()))
-scene = compose(spec, cells)
-out.write_bytes(format_of(out).write(scene, spec.dpi, make_recipe(spec, cells, scene, folder=Path())))
+spec = read_specification(r"""{specification_text(spec)}""")
+make(spec, Path({file.out!r}), folder=Path(){options})
 '''

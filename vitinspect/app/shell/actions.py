@@ -9,9 +9,11 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from vitinspect.app.compute.worker import Problem
 from vitinspect.app.shell.keys import show_keys
 from vitinspect.app.shell.menus import MENUS, every_action
 from vitinspect.app.shell.menus.record import Action, Submenu
+from vitinspect.errors import VitInspectError
 
 if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
@@ -56,7 +58,7 @@ class Actions(QObject):
     def _runner(self, record: Action) -> Callable[[], object]:
         window, state, settings, run = self._window, self._state, self._settings, record.run
         if run is not None:
-            return lambda: run(window)
+            return lambda: _run(run, window)
         if record.setting:
             return lambda: settings.set(record.setting, record.value)
         if record.value is None:
@@ -135,3 +137,12 @@ class Actions(QObject):
                 below.addAction("None yet").setEnabled(False)
 
         below.aboutToShow.connect(fill)
+
+
+def _run(run: Callable[[MainWindow], object], window: MainWindow) -> object:
+    """What a command cannot do is said in the window."""
+    try:
+        return run(window)
+    except VitInspectError as error:
+        window.message.show_problem(Problem(str(error), "", True))
+        return None

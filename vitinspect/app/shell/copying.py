@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 
+from vitinspect.app.services.figures import ANONYMOUS, WITHOUT
 from vitinspect.app.session import as_text
-from vitinspect.app.session.as_text import Looked, looked
+from vitinspect.app.session.as_text import FigureFile, Looked, looked
 from vitinspect.errors import DataError
+from vitinspect.files import write_atomic
 
 if TYPE_CHECKING:
     from vitinspect.app.session.layers import Layer
@@ -34,22 +38,51 @@ def _copy(window: MainWindow, text: str, what: str) -> None:
 
 def _figure(window: MainWindow) -> dict[str, Any] | None:
     """The specification of the figure, in the workspace of figures."""
-    state = window.backend.state
-    spec = getattr(state, "figure", None) if state.workspace == "figure" else None
-    return dict(spec) if spec else None
+    figures = window.backend.figures
+    if window.backend.state.workspace != "figure" or figures.is_empty:
+        return None
+    return figures.spec.to_dict()
+
+
+def _figure_file(window: MainWindow) -> FigureFile:
+    """What the workspace would write."""
+    figures = window.backend.figures
+    return FigureFile(
+        f"figure.{figures.format}", window.backend.state.device, figures.recipe == ANONYMOUS, figures.recipe != WITHOUT
+    )
 
 
 def copy_command(window: MainWindow) -> None:
     """The visible layers, or the figure in its workspace."""
     spec = _figure(window)
-    text = as_text.view_command(_view(window)) if spec is None else as_text.figure_command(spec)
-    _copy(window, text, "the figure as a command" if spec else "the view as commands, one for each layer")
+    if spec is None:
+        _copy(window, as_text.view_command(_view(window)), "the view as commands, one for each layer")
+    elif os.name == "nt":
+        copy_figure_file(window)  # where no shell reads what stands behind a command
+    else:
+        _copy(window, as_text.figure_command(spec, _figure_file(window)), "the figure as a command")
+
+
+def copy_figure_file(window: MainWindow) -> None:
+    """Save the specification of the figure where the person says, and copy the command that reads it."""
+    spec = _figure(window)
+    if spec is None:
+        raise DataError("There is no figure yet.")
+    as_text.check_models(spec)
+    path, _ = QFileDialog.getSaveFileName(window, "Save specification", "figure.json", "Specifications (*.json)")
+    if not path:
+        return
+    path = path if path.casefold().endswith(".json") else path + ".json"
+    write_atomic(Path(path), as_text.specification_text(spec).encode())
+    _copy(window, as_text.figure_command(spec, _figure_file(window), path), f"the command that reads {path}")
 
 
 def copy_python(window: MainWindow) -> None:
     spec = _figure(window)
-    text = as_text.view_python(_view(window)) if spec is None else as_text.figure_python(spec)
-    _copy(window, text, "the figure as Python" if spec else "the view as Python")
+    if spec is None:
+        _copy(window, as_text.view_python(_view(window)), "the view as Python")
+    else:
+        _copy(window, as_text.figure_python(spec, _figure_file(window)), "the figure as Python")
 
 
 def copy_layer_command(window: MainWindow) -> None:

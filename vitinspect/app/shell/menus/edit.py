@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QApplication
 
-from vitinspect.app.shell.copying import copy_command, copy_python
+from vitinspect.app.shell.copying import copy_command, copy_figure_file, copy_python
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
 
 if TYPE_CHECKING:
@@ -74,6 +74,15 @@ MENU = Menu(
             (),
             copy_python,
             needs="picture",
+        ),
+        Action(
+            "copy_figure_file",
+            "Save specification, copy command…",
+            "Save what the figure shows as JSON, and copy the command that makes the figure of that file",
+            (),
+            copy_figure_file,
+            needs="picture",
+            where=("figure",),
         ),
     ),
 )

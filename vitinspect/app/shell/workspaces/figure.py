@@ -61,7 +61,8 @@ def _context(window: MainWindow) -> QWidget:
     from vitinspect.app.figure.context import FigureContext
 
     backend = window.backend
-    return FigureContext(backend.figures, backend.state, backend.results, backend.listing)
+    copies = [window.actions_[name] for name in ("copy_command", "copy_python", "copy_figure_file")]
+    return FigureContext(backend.figures, backend.state, backend.results, backend.listing, copies)
 
 
 def _properties(window: MainWindow) -> QWidget:
