@@ -14,6 +14,7 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QScrollArea
 
 from tests.app.figure.conftest import METHODS
 from vitinspect.app.figure.scene_painting import image_of
@@ -205,3 +206,14 @@ def check_png(path: Path, figures: Any) -> None:
         assert np.percentile(distance, 90) <= 1, cell.where
         at = np.s_[round(top + high * 0.12), round(left + wide * 0.12)]
         assert np.abs(pixels[at].astype(int) - file[at]).max() <= 2, cell.where
+
+
+def test_the_check_list_is_seen_whole_in_a_small_window(opened: Any, backend: Any, composed: Any) -> None:
+    opened.resize(1280, 800)
+    for kind in ("pdf", "png"):
+        panel_of(opened).export.format.chosen.emit(kind)
+        composed()
+        bar = panel_of(opened).findChild(QScrollArea).verticalScrollBar()
+        assert bar.maximum() == 0, kind
+    words = [what for _, what, _ in panel_of(opened).checks.lines]
+    assert words[-1] == "File size"

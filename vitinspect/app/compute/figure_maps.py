@@ -49,6 +49,11 @@ class Group:
         """Equal for groups that ask for the same."""
         return self.ask, tuple(method.key for method in self.methods), self.plot
 
+    @property
+    def count(self) -> int:
+        """How many maps or drawings it gives."""
+        return max(1, len(self.methods))
+
 
 @dataclass(frozen=True)
 class ModelFacts:
@@ -102,13 +107,15 @@ class FigureWork:
 
     def __call__(self, context: Context, hand_over: HandOver, cancel: CancelToken, progress: Report) -> None:
         other: Context | None = None
-        for number, group in enumerate(self._groups):
+        whole, after = sum(group.count for group in self._groups), 0
+        for group in self._groups:
             cancel.check()
+            before, after = after, after + group.count
             if group.key in self._done:
                 continue
 
-            def within(done: int, total: int, number: int = number) -> None:
-                progress(number * 1000 + round(1000 * done / max(1, total)), len(self._groups) * 1000)
+            def within(done: int, total: int, before: int = before, count: int = group.count) -> None:
+                progress(before + count * done // max(1, total), whole)
 
             within(0, 1)
             try:

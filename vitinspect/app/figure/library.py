@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QVBoxLayout
 from vitinspect.app.figure import sources
 from vitinspect.app.figure.layout_list import LayoutList
 from vitinspect.app.figure.source_list import SOURCE, SourceList
-from vitinspect.app.figure.sources import Source
+from vitinspect.app.figure.sources import Group
 from vitinspect.app.listing import ImageList
 from vitinspect.app.services.figure_layouts import FigureLayouts
 from vitinspect.app.services.figures import FigureService
@@ -63,7 +63,7 @@ class Library(QFrame):
         layout.addLayout(head)
         layout.addLayout(field)
         layout.addWidget(self.sources, 1)
-        self._shown: tuple[Source, ...] = ()
+        self._shown: tuple[Group, ...] = ()
         figures.changed.connect(self.follow)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
@@ -83,15 +83,11 @@ class Library(QFrame):
 
     @Slot()
     def follow(self) -> None:
-        """Layers, what is no layer, the pictures of the figure and those of the folder."""
-        mine = self._figures.pictures
+        """Layers, the pictures of the figure, what is neither, and the other pictures of the folder."""
+        mine = self._figures.pictures[:MOST_PICTURES]
         there = set(mine)
-        pictures = [*mine, *(path for path in self._listing.paths[:MOST_PICTURES] if path not in there)]
-        found = (
-            *sources.of_layers(self._figures.shown()),
-            *sources.others(self._figures.shown()),
-            *sources.of_pictures(pictures[:MOST_PICTURES]),
-        )
+        folder = [path for path in self._listing.paths[:MOST_PICTURES] if path not in there]
+        found = sources.groups(self._figures.shown(), mine, folder)
         if found != self._shown:
             self._shown = found
             self.sources.show_sources(found, self._thumbnails)

@@ -68,7 +68,7 @@ class CheckList(QWidget):
         self._figures = figures
         self._lines: list[tuple[str, str, str]] = []
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 4)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(heading("Before export"))
         self._table = _Lines()
@@ -101,9 +101,13 @@ class CheckList(QWidget):
             lines.append(("warning" if lossy else "check", "Pictures stored without loss", "no" if lossy else "yes"))
             if not vector:
                 lines.append(("check", "Resolution of the file", f"{figures.spec.dpi} dpi"))
-            size = figures.file_size
-            good = size is None or size < LARGEST
-            lines.append(("check" if good else "warning", "File size", "…" if size is None else in_bytes(size)))
+            if made.waiting:
+                # The size is not known before: the line is that of the cells, and nothing moves when they are there.
+                lines.append(("warning", "Cells on their way", f"{made.waiting} of {len(made.cells)}"))
+            else:
+                size = figures.file_size
+                good = size is None or size < LARGEST
+                lines.append(("check" if good else "warning", "File size", "…" if size is None else in_bytes(size)))
         if lines != self._lines:
             self._lines = lines
             self._table.show_lines(lines)
@@ -116,7 +120,7 @@ def in_bytes(size: int) -> str:
 class _Lines(QWidget):
     """Painted rows: a sign, words at the left, a value at the right; the value goes below where there is no room."""
 
-    ROW = 22
+    ROW = 20
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +213,9 @@ class ExportRow(QWidget):
         self.button.setEnabled(not why)
         cancelled = figures.stopped and figures.waiting > 0
         self.why.setText(f"{figures.waiting} cells were cancelled." if cancelled else why)
-        self.why.setVisible(bool(why))
+        # How many cells are on their way stands in the check list, where it takes no room from it.
+        self.why.setVisible(bool(why) and (cancelled or not figures.is_waiting))
+        self.button.setToolTip(why)
         self.retry.setVisible(cancelled)
 
     def _export(self) -> None:

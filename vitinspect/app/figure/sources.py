@@ -28,6 +28,27 @@ class Source:
     swatch: str = ""
     """The colour map of a layer."""
     tip: str = ""
+    icon: str = "picture"
+    """Of what has neither a colour map nor a picture."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines of the list under a heading."""
+
+    title: str
+    sources: tuple[Source, ...]
+
+
+def groups(shown: Shown, mine: Sequence[str], folder: Sequence[str]) -> tuple[Group, ...]:
+    """The whole list: the pictures of the figure stand near the layers, those of the folder at the end."""
+    found = (
+        Group("Layers", tuple(of_layers(shown))),
+        Group("Pictures of the figure", tuple(of_pictures(mine))),
+        Group("Plots and others", tuple(others(shown))),
+        Group("Pictures of the folder", tuple(of_pictures(folder))),
+    )
+    return tuple(one for one in found if one.sources)
 
 
 def of_layers(shown: Shown) -> list[Source]:
@@ -68,19 +89,45 @@ def others(shown: Shown) -> list[Source]:
     if every:
         tip = "Of the visible layers"
         plots = [
-            Source(OTHER, "Insertion curves", {"show": "curves", "method": every, "curve": "insertion"}, tip=tip),
-            Source(OTHER, "Deletion curves", {"show": "curves", "method": every, "curve": "deletion"}, tip=tip),
+            Source(
+                OTHER,
+                "Insertion curves",
+                {"show": "curves", "method": every, "curve": "insertion"},
+                tip=tip,
+                icon="curves",
+            ),
+            Source(
+                OTHER,
+                "Deletion curves",
+                {"show": "curves", "method": every, "curve": "deletion"},
+                tip=tip,
+                icon="curves",
+            ),
         ]
         if len(set(keys)) > 1:
-            plots.append(Source(OTHER, "Agreement of the layers", {"show": "agreement", "method": every}, tip=tip))
+            plots.append(
+                Source(OTHER, "Agreement of the layers", {"show": "agreement", "method": every}, tip=tip, icon="matrix")
+            )
     return [
-        Source(OTHER, "Network of a block", {"show": "network", "block": 1}, tip="The strongest arcs of attention"),
+        Source(
+            OTHER,
+            "Network of a block",
+            {"show": "network", "block": 1},
+            tip="The strongest arcs of attention",
+            icon="network",
+        ),
         *plots,
-        Source(OTHER, "Text", {"show": "text", "text": "Text"}, tip="Words in a cell"),
-        Source(OTHER, "Table…", {"show": "table"}, tip="From a CSV file, such as saved scores"),
-        Source(OTHER, "Human ceiling…", {"show": "ceiling"}, tip="From the maps.json of vitinspect agree --maps"),
+        Source(OTHER, "Text", {"show": "text", "text": "Text"}, tip="Words in a cell", icon="text"),
+        Source(OTHER, "Table…", {"show": "table"}, tip="From a CSV file, such as saved scores", icon="table"),
+        Source(
+            OTHER,
+            "Human ceiling…",
+            {"show": "ceiling"},
+            tip="From the maps.json of vitinspect agree --maps",
+            icon="people",
+        ),
         Source(OTHER, "The picture alone", {"show": "picture"}, tip="The cell's picture without a map"),
-        Source(OTHER, "Nothing", {"show": "empty"}, tip="An empty cell"),
+        Source(OTHER, "Nothing", {"show": "empty"}, tip="An empty cell", icon="empty"),
     ]
 
 

@@ -338,6 +338,11 @@ class FigureService(QObject):
         """How many cells are not there yet."""
         return self.page.waiting if self.page is not None else 0
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether cells that are on their way are all that a file waits for."""
+        return self.page is not None and not self.page.problems and self.page.waiting > 0
+
     @Slot()
     def _look(self) -> None:
         """Read and compute what is missing, and make the page of what there is."""
@@ -418,7 +423,7 @@ class FigureService(QObject):
         if asked <= self._asked and self._worker.knows(self._request):
             return
         self._asked = asked
-        count = sum(max(1, len(group.methods)) for group in groups)
+        count = sum(group.count for group in groups)
         what = "part" if any(group.plot is not None for group in groups) else "map"
         words = f"Computing {count} {what}{'s' if count != 1 else ''} of the figure"
         self._request = self._worker.submit("figure", FigureWork(groups, self._state.device, self._loader), words)
