@@ -161,3 +161,33 @@ def test_a_text_is_as_wide_as_its_letters() -> None:
     for text in ("x", "Wé", "0.0123 − ×"):
         expected = sum(face.getlength(letter) for letter in text)
         assert text_width(text, 1000) == pytest.approx(expected, abs=2)
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser here")
+def test_a_browser_shows_the_colours_of_an_svg(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "page.svg").write_bytes(write_svg(scene))
+    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--force-color-profile=srgb", "--hide-scrollbars"]
+    command += ["--force-device-scale-factor=3", "--window-size=500,400", f"--screenshot={tmp_path / 'seen.png'}"]
+    subprocess.run([*command, (tmp_path / "page.svg").as_uri()], capture_output=True, timeout=240, check=True)
+    theirs = np.asarray(Image.open(tmp_path / "seen.png").convert("RGB")).astype(int)
+    ours = np.asarray(render(scene, 288)).astype(int)  # three pixels for each of 96 to the inch
+    theirs = theirs[: len(ours), : ours.shape[1]]
+    distance = np.abs(ours - theirs).max(-1)
+    for row in range(4):
+        for column in range(4):
+            top, left = (20 + 15 * row) * 4, (140 + 15 * column) * 4
+            assert distance[top + 3 : top + 57, left + 3 : left + 57].max() <= 2, (row, column)
+    assert distance[24 * 4 : 96 * 4, 212 * 4 : 216 * 4].max() <= 6, "the colour bar"
+    noise = np.s_[22 * 4 : 98 * 4, 12 * 4 : 128 * 4]  # which each viewer enlarges in its own way
+    assert np.abs(ours[noise].mean((0, 1)) - theirs[noise].mean((0, 1))).max() <= 2
+    edge = np.s_[20 * 4 - 1 : 20 * 4 + 1, 60 * 4]
+    assert np.abs(theirs[edge] - (200, 30, 30)).max() <= 4, "the frame"
+    assert np.abs(theirs[2, 2] - 255).max() == 0
+    outside = np.ones(distance.shape, bool)
+    outside[19 * 4 : 101 * 4, 9 * 4 : 131 * 4] = False
+    assert np.abs(ours - theirs)[outside].mean() < 1.5
