@@ -90,7 +90,7 @@ def make(
     recipe = make_recipe(spec, cells, scene, anonymous=anonymous, folder=folder)
     data = kind.write(scene, spec.dpi, recipe if with_recipe else None)
     path = write_result(out, data)
-    warn(scene, cells, kind.id == "jpeg", len(data))
+    warn(scene, cells, kind.id, data)
     print(f"{shown(path)}: {scene.width / 72 * 25.4:.1f} × {scene.height / 72 * 25.4:.1f} mm")
     if caption:
         from vitinspect.figures.captions import caption as drafted
@@ -102,12 +102,12 @@ def make(
     return recipe
 
 
-def warn(scene: Scene, cells: dict[str, FinishedCell], lossy: bool, size: int) -> None:
+def warn(scene: Scene, cells: dict[str, FinishedCell], kind: str, data: bytes) -> None:
     """Say what a publisher would complain about."""
     from vitinspect.cli.frame import complain
     from vitinspect.figures.preflight import check
 
-    for finding in check(scene, cells, lossy, size):
+    for finding in check(scene, cells, kind == "jpeg", len(data), data if kind == "pdf" else None):
         if not finding.good:
             complain(f"{finding.what.lower()}: {finding.value}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.lengths import millimetres
 from vitinspect.figures.ranges import colours_of
+from vitinspect.figures.read_pdf import fonts_in
 from vitinspect.figures.scene import Scene
 
 SMALLEST_TEXT = 5.0
@@ -26,9 +27,13 @@ class Finding:
 
 
 def check(
-    scene: Scene, cells: Mapping[str, FinishedCell], lossy: bool = False, size: int | None = None
+    scene: Scene,
+    cells: Mapping[str, FinishedCell],
+    lossy: bool = False,
+    size: int | None = None,
+    pdf: bytes | None = None,
 ) -> list[Finding]:
-    """The check list for a page."""
+    """The check list for a page; with the bytes of its PDF, what is read back from them."""
     findings = [
         Finding("Size", f"{millimetres(scene.width):.1f} × {millimetres(scene.height):.1f} mm", True),
     ]
@@ -49,7 +54,16 @@ def check(
         findings.append(
             Finding("Colour map safe for the colour-blind", ", ".join(used), not any(name in UNSAFE for name in used))
         )
+    if pdf is not None:
+        findings.append(check_fonts(pdf))
     findings.append(Finding("Pictures stored without loss", "no" if lossy else "yes", not lossy))
     if size is not None:
         findings.append(Finding("File size", f"{size / 1e6:.1f} MB", size < 10_000_000))
     return findings
+
+
+def check_fonts(pdf: bytes) -> Finding:
+    """Whether the fonts of a written PDF are in it."""
+    fonts = fonts_in(pdf)
+    missing = [one.name for one in fonts if not one.embedded]
+    return Finding("Fonts embedded", f"not {', '.join(missing)}" if missing else str(len(fonts)), not missing)

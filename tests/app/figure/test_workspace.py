@@ -217,3 +217,25 @@ def test_the_check_list_is_seen_whole_in_a_small_window(opened: Any, backend: An
         assert bar.maximum() == 0, kind
     words = [what for _, what, _ in panel_of(opened).checks.lines]
     assert words[-1] == "File size"
+
+
+def test_fonts_are_checked_in_the_bytes_of_the_pdf(opened: Any, backend: Any, monkeypatch: Any) -> None:
+    from tests.app.figure.waiting import until
+    from vitinspect.figures import write_pdf
+
+    def line() -> tuple[str, str, str]:
+        return next(one for one in panel_of(opened).checks.lines if one[1] == "Fonts embedded")
+
+    until(lambda: backend.figures.measured is not None)
+    assert line() == ("check", "Fonts embedded", "1")
+    monkeypatch.setattr(
+        write_pdf._Writer,
+        "stream",
+        lambda self, entries, data, compress=True, kept=write_pdf._Writer.stream: kept(
+            self, entries, b"" if "/Length1" in entries else data, compress
+        ),
+    )
+    backend.figures.set_export(format="svg")
+    backend.figures.set_export(format="pdf")
+    until(lambda: backend.figures.measured is not None and line()[0] == "warning")
+    assert "DejaVuSans" in line()[2]

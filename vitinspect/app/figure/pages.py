@@ -15,7 +15,7 @@ from vitinspect.figures.cell_drawing import Kept
 from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.exporting import FORMATS, ExportFormat
 from vitinspect.figures.layout import Page, lay_out
-from vitinspect.figures.preflight import Finding, check
+from vitinspect.figures.preflight import Finding, check, check_fonts
 from vitinspect.figures.scene import ColourBar, Picture, Scene
 from vitinspect.figures.specification import FigureSpec
 
@@ -88,16 +88,27 @@ def format_named(kind: str) -> ExportFormat:
     return next(one for one in FORMATS if one.id == kind)
 
 
-def measure(made: MadePage, kind: str, dpi: int, cancel: Any) -> int:
-    """About how many bytes the file has: pictures that are reduced on the screen are counted as they are."""
+@dataclass(frozen=True)
+class Measured:
+    """What is known of the file before it is written."""
+
+    size: int
+    """About how many bytes it has."""
+    fonts: Finding | None = None
+    """Of a PDF, whether its fonts are in it."""
+
+
+def measure(made: MadePage, kind: str, dpi: int, cancel: Any) -> Measured:
+    """Write the file to memory. Pictures that are reduced on the screen are counted as they are."""
     cancel.check()
     form = format_named(kind)
-    size = len(form.write(made.page.scene, dpi, None))
-    if not form.vector:
-        return size
-    here = sum(p.pixels.shape[0] * p.pixels.shape[1] for p in made.page.scene.pictures)
-    there = sum(p.pixels.shape[0] * p.pixels.shape[1] * p.finer**2 for p in made.page.scene.pictures)
-    return round(size * there / here) if here else size
+    data = form.write(made.page.scene, dpi, None)
+    size, fonts = len(data), check_fonts(data) if kind == "pdf" else None
+    if form.vector:
+        here = sum(p.pixels.shape[0] * p.pixels.shape[1] for p in made.page.scene.pictures)
+        there = sum(p.pixels.shape[0] * p.pixels.shape[1] * p.finer**2 for p in made.page.scene.pictures)
+        size = round(size * there / here) if here else size
+    return Measured(size, fonts)
 
 
 def write(spec: FigureSpec, known: Mapping[str, Known], path: str, recipe: str, progress: Report, cancel: Any) -> None:

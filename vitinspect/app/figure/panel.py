@@ -93,8 +93,9 @@ class CheckList(QWidget):
                     continue  # the size stands in the status bar; the loss depends on the format
                 lines.append(("check" if one.good else "warning", one.what, one.value))
             if figures.format == "pdf":
-                fonts = len({text.bold for text in made.page.scene.texts})
-                lines.append(("check", "Fonts embedded", str(fonts)))
+                fonts = figures.measured.fonts if figures.measured is not None else None
+                sign = "check" if fonts is None or fonts.good else "warning"
+                lines.append((sign, "Fonts embedded", "…" if fonts is None else fonts.value))
             elif figures.format == "svg":
                 lines.append(("check", "Text stays text", "DejaVu Sans is named"))
             lossy = figures.format == "jpeg"
@@ -105,7 +106,7 @@ class CheckList(QWidget):
                 # The size is not known before: the line is that of the cells, and nothing moves when they are there.
                 lines.append(("warning", "Cells on their way", f"{made.waiting} of {len(made.cells)}"))
             else:
-                size = figures.file_size
+                size = figures.measured.size if figures.measured is not None else None
                 good = size is None or size < LARGEST
                 lines.append(("check" if good else "warning", "File size", "…" if size is None else in_bytes(size)))
         if lines != self._lines:

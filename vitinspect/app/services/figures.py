@@ -29,7 +29,7 @@ from vitinspect.figures.specification import FigureSpec, from_dict
 
 if TYPE_CHECKING:
     from vitinspect.app.figure.cells import Known
-    from vitinspect.app.figure.pages import MadePage
+    from vitinspect.app.figure.pages import MadePage, Measured
 
 _log = logging.getLogger(__name__)
 CAUSE = "figure"
@@ -89,8 +89,8 @@ class FigureService(QObject):
         self.colour_blind = ""
         """How the page is shown: as it is, or as with a kind of colour blindness."""
         self.working: Working | None = None
-        self.file_size: int | None = None
-        """Of the file as it would be written now; None as long as that is not known."""
+        self.measured: Measured | None = None
+        """Of the file as it would be written now; None as long as nothing is known."""
         self.stopped = False
         """Whether the person cancelled what was being computed."""
         self._spec: FigureSpec | None = None
@@ -469,7 +469,7 @@ class FigureService(QObject):
                 if self._problems.current.get("figure page") is not None:
                     self._problems.solved("figure page")
                 self.page_made.emit()
-                self.file_size = None
+                self.measured = None
                 self._rest.start()
             elif not isinstance(error, Cancelled):
                 self._problems.report("figure page", problem_of(error, "laying out the figure"))
@@ -493,13 +493,13 @@ class FigureService(QObject):
         """``format`` and ``recipe`` of the file."""
         for name, value in values.items():
             setattr(self, name, value)
-        self.file_size = None
+        self.measured = None
         self.told.emit()
         self._rest.start()
 
     @Slot()
     def _measure(self) -> None:
-        """How large the file would be, by writing it to memory."""
+        """How large the file would be and which fonts it has, by writing it to memory."""
         from vitinspect.app.figure.pages import measure
 
         page = self.page
@@ -507,10 +507,10 @@ class FigureService(QObject):
             return
         kind = self.format
 
-        def done(size: Any, error: BaseException | None) -> None:
+        def done(found: Any, error: BaseException | None) -> None:
             self._measuring = None
             if error is None and page is self.page and kind == self.format:
-                self.file_size = size
+                self.measured = found
                 self.told.emit()
             elif page is not self.page or kind != self.format:
                 self._rest.start()
