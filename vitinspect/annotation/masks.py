@@ -33,6 +33,7 @@ __all__ = ["load", "load_all", "open_annotations", "save"]
 PathLike = str | os.PathLike[str]
 FORMATS = ("png", "npy", "labelme", "coco", "cvat")
 _LARGEST_TEXT = 1_000_000_000
+_PIECE = 1 << 18
 
 
 def load(
@@ -277,7 +278,8 @@ def _regular(path: Path) -> None:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
+        # The hook gives other threads their turn at each object; else a large file keeps Python's lock to its end.
+        return json.loads(path.read_bytes().decode("utf-8-sig"), object_hook=lambda found: found)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not readable JSON ({error}).") from None
     except OSError as error:
@@ -292,7 +294,11 @@ def _read_xml(path: Path) -> ElementTree.Element:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise DataError(f"{path} declares a document type, which no annotation file needs; it is not read.")
     try:
-        return ElementTree.fromstring(data)
+        parser = ElementTree.XMLParser()
+        for start in range(0, len(data), _PIECE):
+            parser.feed(data[start : start + _PIECE])  # other threads have their turn between the pieces
+        root: ElementTree.Element = parser.close()
+        return root
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
         raise DataError(f"{path} is not readable XML ({error}).") from None
 

@@ -132,6 +132,7 @@ class Backend(QObject):
         self.people = PeopleService(state, results, pool, problems, parent=self)
         self.mask_layers = MaskLayers(state, results, pool, self.overlaps.masks, lambda: self.masks.blind, parent=self)
         self.masks.opened.connect(self.mask_layers.follow)
+        self.mask_layers.files_read.connect(self._filter_by_masks)
         self.probes = ProbeService(state, parent=self)
         self.batches = BatchService(results, worker, parent=self)
         self.reports = ReportService(results, worker, parent=self)
@@ -164,6 +165,11 @@ class Backend(QObject):
         self.remembers = True
         """Whether what is shown is kept for the next start; not for a picture of the window."""
         self._closed = False
+
+    @Slot()
+    def _filter_by_masks(self) -> None:
+        if self.state.only_masked:
+            self.folders.filter_again()
 
     @Slot(str)
     def _bound(self, setting: str) -> None:

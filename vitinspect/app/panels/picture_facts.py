@@ -37,6 +37,11 @@ class PictureFacts(QObject):
         if "folder_size" in names:
             self._masks.forget()
 
+    def look_again(self) -> None:
+        """More is known of the masks beside the pictures."""
+        self._masks.forget()
+        self.changed.emit()
+
     def thumbnail(self, path: str) -> Thumbnail:
         found = self._thumbnails.get(path)
         return found if found is None or isinstance(found, QImage) else Unreadable(found.reason)

@@ -1,9 +1,10 @@
-"""Which masks a picture has, and which of them is the truth of a target. By names alone: nothing is decoded here.
+"""Which masks a picture has, and which of them is the truth of a target. By names: no mask is decoded here.
 
 Masks lie in ``masks/`` beside the folder of pictures, or below it: one file of the picture's base name; one for each
 annotator or each class in a folder of that name; or ``NAME_ANNOTATOR.png`` side by side. ``labels.csv`` says which
 class the masks show. A Pascal VOC devkit has a class per value, and the bundled gallery a mask of the second object.
-labelme keeps the shapes of a picture in ``NAME.json``, beside it or in ``masks/``.
+labelme keeps the shapes of a picture in ``NAME.json``, beside it or in ``masks/``. COCO and CVAT keep those of many
+in one file (``annotation_files``), which is read once, in the pool.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitinspect.app.services import annotation_files
+from vitinspect.app.services.annotation_files import AnnotationFile, FolderAnnotations
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
@@ -38,6 +41,8 @@ class MaskFile:
     """The annotator, or the class, whose folder or suffix it has."""
     value: int | None = None
     """The one value that is meant, in a file that has a class per value."""
+    picture: str = ""
+    """In a file about many pictures, the path of this one; ``label`` says which shapes of it are meant."""
     how: str = ""
     """Of a consensus: how it is made of the masks ``of``."""
     of: tuple[MaskFile, ...] = ()
@@ -92,7 +97,8 @@ def choose_truth(
     parts = Path(mask.path).parts
     name = "/".join(parts[-3:] if mask.group and mask.group in parts[-2:-1] else parts[-2:])
     what = f"the mask of {label}" if label else "whose class is not given"
-    who = f", annotator {mask.group}" if mask.group and mask.group.casefold() not in known else ""
+    person = mask.group and mask.group not in (SECOND, SHAPES) and mask.group.casefold() not in known
+    who = f", annotator {mask.group}" if person else ""
     return TruthChoice(mask, f"Overlap: with {name}, {what}{who}.")
 
 
@@ -122,6 +128,8 @@ def read_mask(mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
         if len(mask.of) < 2:
             raise DataError("A consensus needs masks of two annotators; this picture has fewer.")
         return consensus({one.group: read_mask(one, size) for one in mask.of}, mask.how).mask
+    if mask.picture:
+        return annotation_files.draw(mask.path, mask.picture, mask.label, size)
     if mask.path.lower().endswith(".json"):
         from vitinspect.annotation.masks import load
 
@@ -162,12 +170,19 @@ class MaskFinder:
 
     def masks(self, image: str) -> tuple[MaskFile, ...]:
         """All masks of a picture, the one without an annotator first."""
-        folder, name = os.path.split(image)
+        return self._folder(image).of(os.path.basename(image))
+
+    def unread(self, image: str) -> list[AnnotationFile]:
+        """The files about many pictures that have to be read before all masks of this one are known."""
+        return self._folder(image).annotations.unread
+
+    def _folder(self, image: str) -> _Folder:
+        folder = os.path.dirname(image)
         if folder not in self._known:
             if len(self._known) > 1000:
                 self._known.clear()
             self._known[folder] = _Folder(folder)
-        return self._known[folder].of(name)
+        return self._known[folder]
 
     def forget(self) -> None:
         """Read the folders again: files may have come or gone."""
@@ -183,6 +198,8 @@ class _Folder:
 
     def __init__(self, folder: str) -> None:
         above = os.path.dirname(folder)
+        self._path = folder
+        self.annotations = FolderAnnotations(folder)
         self._shapes = [folder, os.path.join(above, "masks"), os.path.join(folder, "masks")]
         self._labels = _labels_of(above) or _labels_of(folder)
         self._top: dict[str, str] = {}
@@ -212,6 +229,9 @@ class _Folder:
         shapes = next((p for place in self._shapes if _holds_shapes(p := os.path.join(place, f"{stem}.json"))), "")
         if shapes:
             found.append(MaskFile(shapes, label, SHAPES if found else ""))
+        picture = os.path.join(self._path, name)
+        path, shown = self.annotations.labels(picture)
+        found += [MaskFile(path, one, picture=picture) for one in shown]
         if stem in self._second:
             found.append(MaskFile(self._second[stem], self._second_labels.get(name, ""), SECOND))
         if stem in self._voc:

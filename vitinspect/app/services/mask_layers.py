@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
+from vitinspect.app.services.annotation_files import KNOWN, AnnotationFile
 from vitinspect.app.services.mask_files import SHAPES, MaskFile, MaskFinder, consensus_of, is_label, read_mask
 from vitinspect.app.session.layers import ANNOTATOR, CONSENSUS, MASK_COLOURS, TRUTH, Layer
 from vitinspect.app.session.results import Results, ShownMask
@@ -31,6 +32,9 @@ class Wanted:
 class MaskLayers(QObject):
     """Writes ``masks`` and ``mask_problems``, and keeps the found layers those of the present picture."""
 
+    files_read = Signal()
+    """Of the pictures of a folder more masks are known than before."""
+
     def __init__(
         self,
         state: State,
@@ -49,6 +53,8 @@ class MaskLayers(QObject):
         self._people = False
         """Whether the people's masks are seen at first where there is a truth."""
         self._asked: Wanted | None = None
+        self._reading: list[AnnotationFile] = []
+        """Files about many pictures that are being read."""
         self._read_for: tuple[tuple[str, str], ...] = ()
         """The consensus layers that were asked for the last time."""
         state.changed.connect(self._state_changed)
@@ -81,7 +87,17 @@ class MaskLayers(QObject):
             return
         if self._asked is not None and self._asked.picture != picture.path:
             self._results.update(masks={}, mask_problems={})
+        unread = self._finder.unread(picture.path)
+        if unread and unread != self._reading:
+            self._reading = list(unread)
+            self._pool.submit(LOOKUP, Job(partial(_read_files, unread), self._files_read, self._reading.clear))
         self._read(look=True)
+
+    def _files_read(self, result: Any, error: BaseException | None) -> None:
+        self._reading = []
+        if error is None:
+            self._read(look=True)
+            self.files_read.emit()
 
     def show_people(self, on: bool) -> None:
         """Whether the masks of annotators are seen: now, and of pictures that follow until somebody changes it."""
@@ -182,7 +198,7 @@ class MaskLayers(QObject):
 def layer_of(mask: MaskFile, labels: tuple[str, ...]) -> Layer:
     """The layer of a mask that lies beside a picture."""
     look: dict[str, Any] = {"label": mask.label, "path": mask.path, "found": True, "shown_as": "outline"}
-    if mask.value is not None:
+    if mask.value is not None or mask.picture:
         return Layer(f"truth {mask.label}", TRUTH, **look)
     if not mask.group:
         return Layer("truth", TRUTH, **look)
@@ -207,6 +223,12 @@ def read_all(wanted: Wanted, cancel: Any) -> tuple[dict[str, ShownMask], dict[st
         except VitInspectError as error:
             problems[key] = str(error)
     return masks, problems
+
+
+def _read_files(files: Sequence[AnnotationFile], cancel: Any) -> None:
+    for file in files:
+        cancel.check()
+        KNOWN.read(file)
 
 
 def _time(path: str) -> int:

@@ -94,6 +94,7 @@ class MainWindow(QMainWindow):
         self.message = MessageBar()
         self.context = ContextBar(state, results)
         self.facts = PictureFacts(results, backend.thumbnails, backend.notes, self)
+        backend.mask_layers.files_read.connect(self.facts.look_again)
         self.browser = Browser(state, results, backend.listing, self.facts, backend.folders)
         self.film = FilmStrip(state, backend.listing, self.facts)
         self._network_panel: Any = None

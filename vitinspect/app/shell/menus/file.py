@@ -131,6 +131,7 @@ def reload(window: MainWindow) -> None:
     window.backend.thumbnails.forget()
     window.backend.listing.refresh()
     window.backend.coordinator.reload_picture()
+    window.backend.mask_layers.follow()
 
 
 def save(window: MainWindow) -> None:
