@@ -100,3 +100,23 @@ def test_without_the_column_of_the_gap_the_most_disagreement_comes_first(table):
     assert table.pictures.order == ("people", False)
     table.set_rows(COLUMNS, rows_of(0.9, 0.2, 0.5), "/p0")
     assert table.pictures.order == (GAP, True)
+
+
+def test_a_narrow_table_leaves_out_whole_columns_and_cuts_none(table, qtbot):
+    maps = [PictureColumn(f"map {i}", f"Rollout {i}", head=f"R{i}", rank=1) for i in range(4)]
+    columns = (*COLUMNS, *maps, PictureColumn("masks", "Masks", rank=2))
+    table.set_rows(columns, rows_of(0.3, 0.9), "/p0")
+
+    def shown() -> list[str]:
+        return [columns[i].id for i in range(len(columns)) if not table.isColumnHidden(i)]
+
+    assert shown() == [column.id for column in columns]
+    table.resize(300, 300)
+    assert shown()[:3] == ["name", "people", GAP]
+    assert len(shown()) < len(columns)
+    assert "masks" not in shown()
+    qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0)
+    assert sum(table.columnWidth(i) for i in range(len(columns))) == table.viewport().width()
+    table.resize(900, 300)
+    assert shown() == [column.id for column in columns]
+    assert "Rollout 3" in table.as_csv()

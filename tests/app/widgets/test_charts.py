@@ -135,3 +135,17 @@ def test_a_matrix_needs_as_many_rows_as_names(matrix) -> None:
     matrix.set_values([], [])
     matrix.grab()
     assert not math.isnan(matrix.sizeHint().width())
+
+
+def test_a_matrix_narrows_its_columns_where_there_is_little_room(qtbot):
+    made = Matrix()
+    qtbot.addWidget(made)
+    values = [[0.9] * 5] * 5
+    made.set_values(("AK", "BL", "CM", "DR", "EV"), values, last=("Others", [0.9] * 5))
+    least, full = made.minimumSizeHint().width(), made.sizeHint().width()
+    assert least < full
+    made.resize(full, 200)
+    wide = made.cell(0, 5).width()
+    made.resize(least, 200)
+    assert made.cell(0, 5).width() < wide
+    assert made.cell(0, 5).right() < least

@@ -38,6 +38,8 @@ Index = QModelIndex | QPersistentModelIndex
 _ROW = int(Qt.ItemDataRole.UserRole) + 1
 GAP, MASKS, PEOPLE = "gap", "masks", "people"
 GAP_WIDTH = 84
+LEAST_NAME, MOST_NAME = 80, 260
+_BESIDE = 10
 _MEASURED = 40
 
 
@@ -48,6 +50,10 @@ class PictureColumn:
     id: str
     title: str
     tip: str = ""
+    head: str = ""
+    """What stands above the numbers, where the title is long."""
+    rank: int = 0
+    """Where the table is narrow, columns of the highest rank go first; those of rank 0 stay."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class PictureModel(QAbstractTableModel):
         column = self.columns[section]
         if role == Qt.ItemDataRole.DisplayRole:
             arrow = (" ↓" if self.order[1] else " ↑") if column.id == self.order[0] else ""
-            return column.title + arrow
+            return (column.head or column.title) + arrow
         if role == Qt.ItemDataRole.ToolTipRole:
             return tips.plain(column.tip)
         if role == Qt.ItemDataRole.TextAlignmentRole:
@@ -255,19 +261,23 @@ class PictureTable(QTableView):
         self.viewport().update()
 
     def _set_widths(self) -> None:
-        small = QFontMetrics(theme.font(tokens.SMALL_SIZE))
-        rest = 0
-        for number, column in enumerate(self.pictures.columns):
-            if column.id == "name":
-                continue
-            width = max(small.horizontalAdvance(f"{column.title} ↓"), small.horizontalAdvance("0.88")) + 12
-            width = max(width, GAP_WIDTH) if column.id == GAP else width
-            self.setColumnWidth(number, width)
-            rest += width
+        """Columns that do not fit are left out whole, so that none is cut."""
+        small, room = QFontMetrics(theme.font(tokens.SMALL_SIZE)), self.viewport().width()
+        columns = self.pictures.columns
         # The widest name is among those with the most letters: measuring each of ten thousand takes its time.
         longest = heapq.nlargest(_MEASURED, (row.name for row in self.pictures.every), key=len)
-        names = max((small.horizontalAdvance(name) for name in longest), default=60) + 16
-        self.setColumnWidth(0, max(min(names, 260), self.viewport().width() - rest))
+        names = max((small.horizontalAdvance(name) for name in longest), default=0) + 16
+        names = min(max(names, LEAST_NAME), MOST_NAME)
+        left, fits = room - names, True
+        for number in sorted(range(1, len(columns)), key=lambda i: columns[i].rank):
+            column = columns[number]
+            width = max(small.horizontalAdvance(f"{column.head or column.title} ↓"), small.horizontalAdvance("0.88"))
+            width = max(width + _BESIDE, GAP_WIDTH if column.id == GAP else 0)
+            fits = column.rank == 0 or (fits and width <= left)
+            self.setColumnHidden(number, not fits)
+            self.setColumnWidth(number, width)
+            left -= width if fits else 0
+        self.setColumnWidth(0, max(LEAST_NAME, names + left))
 
     def resizeEvent(self, event: Any) -> None:  # noqa: N802
         super().resizeEvent(event)

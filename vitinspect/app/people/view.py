@@ -56,6 +56,8 @@ MEASURES = {
     "boundary_f1": "Boundary F1, 2 px",
 }
 DISTANCES = ("hd95_pooled", "hd95_max")
+LONG_NAME = 12
+"""Letters of a map's name that fit above a column of numbers."""
 
 
 class PeopleView(QFrame):
@@ -144,7 +146,7 @@ class PeopleView(QFrame):
         head.addWidget(self.export)
         column.addLayout(head)
         column.addWidget(self.table, 1)
-        self.legend = words("", "note")
+        self.legend = words("", "note", wrap=True)
         self.legend.setContentsMargins(8, 4, 8, 4)
         column.addWidget(line())
         column.addWidget(self.legend)
@@ -222,6 +224,7 @@ class PeopleView(QFrame):
         self.split.setChildrenCollapsible(False)
         self.split.setStretchFactor(0, 1)
         self.split.setStretchFactor(1, 1)
+        self.split.setSizes([4700, 5300])
         self._stack.addWidget(self.empty)
         self._stack.addWidget(self.split)
         _column(self).addWidget(self._stack)
@@ -353,14 +356,20 @@ class PeopleView(QFrame):
             PictureColumn(PEOPLE, "People", "Mean Dice of people with each other"),
             PictureColumn(GAP, "Gap", f"Dice of people with each other, less that of {chosen} with people"),
             *(
-                PictureColumn(f"map {name}", name, f"{statistic} of {name} with {with_whom}")
+                PictureColumn(
+                    f"map {name}",
+                    name,
+                    f"{statistic} of {name} with {with_whom}",
+                    self._head_of(name),
+                    0 if name == chosen else 1,
+                )
                 for name in found.among.maps
             ),
             *(
-                PictureColumn(f"who {who}", shown(who), f"{statistic} of {chosen} with {shown(who)}")
+                PictureColumn(f"who {who}", shown(who), f"{statistic} of {chosen} with {shown(who)}", rank=3)
                 for who in found.among.annotators
             ),
-            PictureColumn(MASKS, "Masks", "How many people drew the picture"),
+            PictureColumn(MASKS, "Masks", "How many people drew the picture", rank=2),
         ]
         rows = []
         place = found.among.maps.index(chosen) if chosen in found.among.maps else 0
@@ -373,6 +382,14 @@ class PeopleView(QFrame):
                 values |= {f"who {who}": one.maps[chosen][who][self.score] for who in one.annotators}
             rows.append(PictureRow(str(one.path), shown(one.path.stem), values, (people, own)))
         return columns, rows
+
+    def _head_of(self, name: str) -> str:
+        """A long name is the layer's number instead, which the list of layers shows."""
+        numbers_ = {
+            candidate.name: self._state.number(layer.id)
+            for layer, candidate in zip(self._people.layers(), self._people.candidates(), strict=True)
+        }
+        return f"Layer {numbers_[name]}" if len(name) > LONG_NAME and name in numbers_ else ""
 
     @Slot(str)
     def _filter(self, text: str) -> None:

@@ -14,6 +14,7 @@ from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import tips
 
 CELL_HEIGHT = 28
+COLUMN = 52
 MOST_WIDE = 132
 PAD = 8
 
@@ -70,11 +71,22 @@ class Matrix(QWidget):
     def _row_name(self) -> int:
         return PAD + max((self._metrics().horizontalAdvance(n) for n in self._names), default=0) + PAD
 
-    def _column(self) -> int:
-        """All columns are equally wide: the widest word of a name has room."""
+    def _columns(self) -> int:
+        return len(self._names) + (1 if self._last[0] else 0)
+
+    def _least_column(self) -> int:
+        """The widest word of a name has room, and so has a number."""
         words = [w for n in (*self._names, self._last[0]) for w in n.split(" ")]
-        widest = max((self._metrics().horizontalAdvance(w) for w in words), default=0)
-        return min(MOST_WIDE, max(52, widest + PAD))
+        widest = max((self._metrics().horizontalAdvance(w) for w in (*words, self._show(-0.88))), default=0)
+        return min(MOST_WIDE, widest + PAD)
+
+    def _full_column(self) -> int:
+        return max(COLUMN, self._least_column())
+
+    def _column(self) -> int:
+        """All columns are equally wide, and narrower where there is little room."""
+        there = (self.width() - self._row_name() - PAD) // max(self._columns(), 1)
+        return max(self._least_column(), min(self._full_column(), there))
 
     def _head(self) -> int:
         width = self._column() - 4
@@ -93,12 +105,14 @@ class Matrix(QWidget):
         return next(((i, j) for i in range(count) for j in range(count) if self.cell(i, j).contains(point)), None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        count = len(self._names)
-        columns = count + (1 if self._last[0] else 0)
-        return QSize(self._row_name() + columns * self._column() + PAD, self._head() + count * CELL_HEIGHT + 4)
+        return self._size(self._full_column())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return self.sizeHint()
+        return self._size(self._least_column())
+
+    def _size(self, column: int) -> QSize:
+        height = self._head() + len(self._names) * CELL_HEIGHT + 4
+        return QSize(self._row_name() + self._columns() * column + PAD, height)
 
     # --- painting ------------------------------------------------------------------------------------------------
 
