@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import timm
+import torch
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
+from vitinspect.app.backend import Backend
+from vitinspect.app.session.results import READY
+from vitinspect.app.shell.window import MainWindow
 from vitinspect.errors import HeadChoiceNeeded
+from vitinspect.resources import demo_model_folder
 
 
 def open_picker(shown):
@@ -120,3 +126,62 @@ def test_what_throws_doubt_on_a_model_is_said_as_long_as_it_is_there(shown, back
     backend.state.set(model="demo")
     settle()
     assert shown.message.newest == ""
+
+
+def test_what_the_command_line_can_load_the_picker_loads(qapp, home, pictures, tmp_path, qtbot):
+    """With the real loader: a folder, untrained weights, a bare checkpoint, and a model that cannot be downloaded."""
+    bare = tmp_path / "bare.pth"
+    torch.save(timm.create_model("vit_tiny_patch16_224", depth=2).state_dict(), bare)
+    backend = Backend()
+    window = MainWindow(backend)
+    window.show()
+
+    def load(source: str, arch: str = "", *, random: bool = False) -> None:
+        picker = open_picker(window)
+        picker.source.setText(source)
+        picker.arch.setText(arch)
+        picker.random.setChecked(random)
+        picker.load.click()
+        rest()
+
+    def rest() -> None:
+        results = backend.results
+        qtbot.waitUntil(
+            lambda: (
+                results.card is not None
+                and (results.card.source == backend.state.model or bool(results.model_error))
+                and results.model_state == READY
+                and bool(results.maps)
+                and not results.pending
+                and not backend.worker.busy
+            ),
+            timeout=60_000,
+        )
+
+    try:
+        backend.state.set(folder=str(pictures))
+        backend.coordinator.start()
+        rest()
+        folder = str(demo_model_folder())
+        load(folder)
+        assert (backend.results.card.source, backend.results.card.depth) == (folder, 6)
+        load("vit_tiny_patch16_224", random=True)
+        assert (backend.results.card.source, backend.results.card.depth) == ("random:vit_tiny_patch16_224", 12)
+        load(str(bare), "vit_tiny_patch16_224(depth=2)")
+        assert backend.results.card.depth == 2
+        used = backend.state.model
+        load("hf-hub:nobody/nothing")
+        assert "not in the cache" in backend.results.model_error
+        assert "hf-hub:nobody/nothing" in window.message.newest
+        assert backend.state.model == used, "the one that works is still in use"
+        picker = open_picker(window)
+        recent = [picker.recent.item(i).data(Qt.ItemDataRole.UserRole) for i in range(picker.recent.count())]
+        assert recent[:1] == [used]
+        assert {folder, "random:vit_tiny_patch16_224", "demo"} < set(recent)
+        assert "hf-hub:nobody/nothing" not in recent
+        picker.hide()
+    finally:
+        window.close()
+        assert backend.close(10)
+        window.deleteLater()
+        backend.deleteLater()
