@@ -15,24 +15,23 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.figure.insets import Region
+from vitinspect.app.figure.label_editor import LabelEditor
+from vitinspect.app.figure.page_marks import RULER, paint_checkered, paint_marks, paint_ruler
 from vitinspect.app.figure.sources import MIME, Source, unpacked
 from vitinspect.app.services.figures import FigureService
 from vitinspect.app.widgets.empty_state import EmptyState
-from vitinspect.figures.scene import MM
 
 if TYPE_CHECKING:
     from vitinspect.app.figure.scene_painting import ScenePainter
     from vitinspect.figures.layout import LabelBox, Page
 
-RULER = 22
 MARGIN = 20
 MOST, LEAST = 64.0, 0.1
 INSET, SELECT = "figure-inset", "figure-select"
@@ -199,7 +198,7 @@ class PageView(QWidget):
         scene = made.scene
         whole = self.on_screen((0.0, 0.0, scene.width, scene.height))
         if scene.background is None:
-            _checkered(painter, whole)
+            paint_checkered(painter, whole)
         else:
             painter.fillRect(whole, QColor(*scene.background))
         if self._painter is None:
@@ -207,54 +206,11 @@ class PageView(QWidget):
 
             self._painter = ScenePainter()
         self._painter.paint(painter, scene, self.scale, self.origin)
-        self._paint_marks(painter)
-        self._paint_ruler(painter, scene.width)
-        painter.end()
-
-    def _paint_marks(self, painter: QPainter) -> None:
-        """The selected cell, the one that something is dragged over, and the region that is being framed."""
-        t = theme.current()
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        box = self.cell_box(self.figures.selected)
-        if box is not None:
-            painter.setPen(QPen(QColor(t.on_accent if t.name == "dark" else "#ffffff"), 4))
-            painter.drawRect(box.adjusted(-2, -2, 2, 2))
-            painter.setPen(QPen(QColor(t.accent), 2))
-            painter.drawRect(box.adjusted(-2, -2, 2, 2))
         target = self.cell_box(self._target) if self._target else None
-        if target is not None:
-            wash = QColor(t.accent)
-            wash.setAlpha(70)
-            painter.fillRect(target, wash)
-            painter.setPen(QPen(QColor(t.accent), 2, Qt.PenStyle.DashLine))
-            painter.drawRect(target)
-        if self._region is not None:
-            region = QRectF(*self._region.rectangle)
-            painter.setPen(QPen(QColor("#000000"), 3))
-            painter.drawRect(region)
-            painter.setPen(QPen(QColor("#ffffff"), 1))
-            painter.drawRect(region)
-
-    def _paint_ruler(self, painter: QPainter, width: float) -> None:
-        t = theme.current()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.fillRect(QRectF(0, 0, self.width(), RULER), QColor(t.canvas))
-        painter.setPen(QPen(QColor(t.canvas_quiet), 1))
-        painter.setFont(theme.font(10))
-        per_mm = self.scale * MM
-        step = next((s for s in (1, 2, 5, 10, 20, 50, 100, 200) if s * per_mm >= 56), 500)
-        left = self.origin.x()
-        for number in range(int(width / MM / step * 10) + 1):
-            mm = number * step / 10
-            x = left + mm * per_mm
-            if not -40 <= x <= self.width():
-                continue
-            if number % 10 == 0:
-                painter.drawLine(QPointF(x, RULER - 8), QPointF(x, RULER - 1))
-                words = f"{mm:g} mm" if number == 0 else f"{mm:g}"
-                painter.drawText(QPointF(x + 3, RULER - 9), words)
-            elif number % 5 == 0 or per_mm * step / 10 >= 6:
-                painter.drawLine(QPointF(x, RULER - (6 if number % 5 == 0 else 4)), QPointF(x, RULER - 1))
+        region = QRectF(*self._region.rectangle) if self._region is not None else None
+        paint_marks(painter, self.cell_box(self.figures.selected), target, region)
+        paint_ruler(painter, self.width(), scene.width, self.origin.x(), self.scale)
+        painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -413,57 +369,3 @@ class PageView(QWidget):
         event.accept()
         self.figures.select(where)
         self.dropped.emit(source, where)
-
-
-class LabelEditor(QLineEdit):
-    """Over a label, until Enter or a click elsewhere; Escape leaves it as it was."""
-
-    def __init__(self, view: PageView, label: LabelBox, box: QRectF) -> None:
-        super().__init__(view)
-        self._view, self._label, self._closed = view, label, False
-        self.setText(label.text)
-        self.selectAll()
-        width = max(120, round(box.width()) if label.axis == "column" else 140)
-        left = round(box.center().x() - width / 2) if label.axis == "column" else round(box.left())
-        top = round(box.center().y() - 12)
-        self.setGeometry(max(2, min(left, view.width() - width - 2)), max(RULER, top), width, 24)
-        self.setAccessibleName(f"Label of {label.axis} {label.index + 1}")
-        self.returnPressed.connect(self.done)
-        self.editingFinished.connect(self.done)
-        self.show()
-        self.setFocus()
-
-    def done(self) -> None:
-        """Take over what is typed."""
-        if self._close():
-            text = self.text().strip()
-            if text != self._label.text:
-                self._view.figures.label(self._label.axis, self._label.index, text)
-
-    def _close(self) -> bool:
-        if self._closed:
-            return False
-        self._closed = True
-        self._view.editor = None
-        self.hide()
-        self.deleteLater()
-        self._view.setFocus()
-        return True
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        if event.key() == Qt.Key.Key_Escape:
-            self._close()
-        else:
-            super().keyPressEvent(event)
-
-
-def _checkered(painter: QPainter, box: QRectF) -> None:
-    """Behind a page without a ground."""
-    painter.fillRect(box, QColor("#ffffff"))
-    painter.save()
-    painter.setClipRect(box)
-    step = 8
-    for row in range(int(box.height() / step) + 1):
-        for column in range(row % 2, int(box.width() / step) + 1, 2):
-            painter.fillRect(QRectF(box.x() + column * step, box.y() + row * step, step, step), QColor("#e2e4e7"))
-    painter.restore()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
@@ -16,23 +13,19 @@ from vitinspect.app.compute.figure_maps import Failed, FigureWork, Group, ModelF
 from vitinspect.app.compute.model_loading import Loader, load_from_sources
 from vitinspect.app.compute.thread_pool import CHORES, LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, Worker, problem_of
-from vitinspect.app.figure import entries
-from vitinspect.app.figure.entries import Shown
 from vitinspect.app.services.figure_cells import FigureCells
+from vitinspect.app.services.figure_edits import CAUSE, FigureEdits
 from vitinspect.app.services.maps import MapService
-from vitinspect.app.session.history import Step
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import READY, Results
 from vitinspect.app.session.state import State
 from vitinspect.errors import Cancelled, VitInspectError
-from vitinspect.figures.specification import FigureSpec, from_dict
+from vitinspect.figures.specification import FigureSpec
 
 if TYPE_CHECKING:
     from vitinspect.app.figure.cells import Known
     from vitinspect.app.figure.pages import MadePage, Measured
 
-_log = logging.getLogger(__name__)
-CAUSE = "figure"
 WITH, ANONYMOUS, WITHOUT = "inside", "anonymous", "none"
 """What a file carries of how it was made."""
 _PAGE_WAIT = 60
@@ -49,17 +42,13 @@ class Working:
     total: int = 0
 
 
-class FigureService(QObject):
+class FigureService(FigureEdits):
     """The one who changes the figure of the state, and makes its page."""
 
-    changed = Signal()
-    """The figure is another one, or another cell is selected."""
     page_made = Signal()
     """``page`` is a newer one."""
     told = Signal()
     """What is on its way, what is being written, or what a file would be like is something else."""
-    step_done = Signal(object)
-    """A ``Step`` for the window's history."""
     saved = Signal(str)
     """The path of a figure that was written."""
 
@@ -75,15 +64,12 @@ class FigureService(QObject):
         loader: Loader | None = None,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._state, self._results, self._pool, self._worker = state, results, pool, worker
-        self._problems = problems
+        super().__init__(state, results, problems, parent)
+        self._pool, self._worker = pool, worker
         self._loader = loader or load_from_sources
         self.cells = FigureCells(state, results, maps)
         self.active = False
         self.page: MadePage | None = None
-        self.selected = "a1"
-        """The place of the selected cell."""
         self.format = "pdf"
         self.recipe = WITH
         self.colour_blind = ""
@@ -93,9 +79,6 @@ class FigureService(QObject):
         """Of the file as it would be written now; None as long as nothing is known."""
         self.stopped = False
         """Whether the person cancelled what was being computed."""
-        self._spec: FigureSpec | None = None
-        self._spec_of: Any = None
-        self._merge = ""
         self._request = 0
         self._asked: frozenset[object] = frozenset()
         self._making: Job | None = None
@@ -140,159 +123,6 @@ class FigureService(QObject):
     def is_due(self) -> bool:
         """Whether something of the page is still to be made."""
         return self._soon.isActive() or self._making is not None or self._reading is not None
-
-    # --- the figure ----------------------------------------------------------------------------------------------
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._state.figure
-
-    @property
-    def spec(self) -> FigureSpec:
-        """The figure of the state."""
-        given = self._state.figure
-        if self._spec is None or self._spec_of is not given:
-            self._spec_of = given
-            self._spec = from_dict(given) if given else from_dict({"rows": [{"show": "empty"}]})
-        return self._spec
-
-    def shown(self) -> Shown:
-        """What of the window a figure can be made of."""
-        state, results = self._state, self._results
-        card = results.card
-        predicted = tuple(one.label for one in results.predictions)
-        if card is not None and results.target:
-            explained = card.target_text(results.target)
-            predicted = tuple(dict.fromkeys((explained, *predicted)))
-        target = card.target_text(state.target).replace(" − ", " - ") if card is not None and state.target else ""
-        return Shown(
-            state.layers,
-            state.selected,
-            state.image,
-            state.model,
-            state.fit,
-            state.precision,
-            target,
-            predicted,
-            tuple(dict.fromkeys((state.model, *state.recent_models))),
-            self._annotators(),
-            card.depth if card is not None else 0,
-        )
-
-    def _annotators(self) -> dict[str, str]:
-        """Who drew on the present picture, with the paths of the masks: as patterns, where they follow the picture."""
-        found: dict[str, str] = {}
-        image = Path(self._state.image)
-        for mask in self._results.masks.values():
-            path = getattr(mask.mask, "path", None)
-            layer = self._state.layer(mask.id)
-            if path is None or layer is None or layer.kind not in ("annotator", "truth"):
-                continue
-            pattern = Path(path)
-            text = str(pattern)
-            if pattern.stem == image.stem:
-                text = str(pattern.with_name("{stem}" + pattern.suffix))
-                if pattern.is_relative_to(image.parent):
-                    text = text.replace(str(image.parent), "{folder}", 1)
-            found.setdefault(layer.group or layer.title, text)
-        return found
-
-    def from_window(self, rows: str, columns: str, pictures: list[str] | None = None) -> FigureSpec:
-        """A figure of what the window shows, on the page that there is."""
-        page = entries.page_of(self.spec) if self._state.figure else {}
-        chosen = pictures if pictures is not None else self.pictures
-        return entries.compose(self.shown(), rows, columns, chosen, page)
-
-    @property
-    def pictures(self) -> list[str]:
-        """The pictures of the figure."""
-        return entries.pictures_of(self.spec) if self._state.figure else []
-
-    def edit(self, text: str, spec: FigureSpec, merge: str = "") -> None:
-        """Another figure, as one step that can be undone. Steps with the same ``merge`` in a row are one."""
-        before = self.spec if self._state.figure else None
-        if before == spec:
-            return
-        self._put(spec)
-        if merge and merge == self._merge:
-            return
-        self._merge = merge
-        old = before.to_dict() if before is not None else {}
-        after = self  # the step looks at what the figure is when it is undone
-        kept: dict[str, Any] = {}
-
-        def undo() -> None:
-            kept["new"] = after._state.figure
-            after._merge = ""
-            after._state.set(figure=old)
-
-        def redo() -> None:
-            after._merge = ""
-            after._state.set(figure=kept["new"])
-
-        self.step_done.emit(Step(text, undo, redo, CAUSE))
-
-    def rest(self) -> None:
-        """The next edit is a step of its own."""
-        self._merge = ""
-
-    def try_edit(self, text: str, make: Callable[[], FigureSpec], merge: str = "") -> str:
-        """Edit with what ``make`` gives; why it cannot be, where it cannot."""
-        try:
-            self.edit(text, make(), merge)
-        except VitInspectError as error:
-            self._problems.report(CAUSE, Problem(str(error), "", True))
-            return str(error)
-        self._problems.solved(CAUSE)
-        return ""
-
-    def change_page(self, text: str, values: dict[str, Any], merge: str = "") -> str:
-        """Other values of the page."""
-        return self.try_edit(text, lambda: from_dict({**self.spec.to_dict(), **values}), merge)
-
-    def change_cells(self, text: str, scope: str, values: dict[str, Any], where: str = "", merge: str = "") -> str:
-        """Other values of a cell, its row, its column or all."""
-        row, column = self.place_of(where or self.selected)
-        return self.try_edit(text, lambda: entries.changed(self.spec, scope, row, column, values), merge)
-
-    def label(self, by: str, index: int, text: str) -> str:
-        """Another label of a row or a column."""
-        return self.try_edit(f"Label of a {by}", lambda: entries.labelled(self.spec, by, index, text))
-
-    def drop(self, title: str, values: dict[str, Any], where: str) -> str:
-        """Put a layer, a picture or something else into a cell."""
-        row, column = self.place_of(where)
-        make = partial(entries.dropped, self.spec, row, column, values, self._state.image)
-        return self.try_edit(f"{title} into {where}", make)
-
-    def make_of(self, rows: str, columns: str, pictures: list[str] | None = None) -> str:
-        """Make rows and columns anew of what the window shows."""
-        return self.try_edit("Rows and columns", lambda: self.from_window(rows, columns, pictures))
-
-    def add(self, by: str, step: int) -> str:
-        """One more row or column of free cells, or one less."""
-        words = f"{'Add' if step > 0 else 'Remove'} a {by}"
-        return self.try_edit(words, lambda: entries.resized(self.spec, by, step))
-
-    def _put(self, spec: FigureSpec) -> None:
-        self._state.set(figure=spec.to_dict())
-
-    def select(self, where: str) -> None:
-        if where != self.selected:
-            self.selected = where
-            self._merge = ""
-            self.changed.emit()
-
-    def place_of(self, where: str) -> tuple[int, int]:
-        """Row and column of a cell; of the first one where there is none of that name."""
-        from vitinspect.figures.specification import place
-
-        spec = self.spec
-        for row in range(len(spec.rows)):
-            for column in range(len(spec.columns)):
-                if place(row, column) == where:
-                    return row, column
-        return 0, 0
 
     # --- what is there -------------------------------------------------------------------------------------------
 
