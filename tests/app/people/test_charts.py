@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from vitinspect.annotation.ceiling_figure import Point
-from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
+from vitinspect.app.people.charts import BoxPlots, CeilingChart
 
 
 @pytest.fixture
@@ -37,22 +37,6 @@ def test_a_click_on_a_maps_row_chooses_it_and_people_are_not_chosen(shown, qtbot
         QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(100, row + 5))
     assert told.args == ["LRP"]
     assert "ann 0.80, 0.70 to 0.90" in chart.accessibleDescription()
-    assert not chart.grab().isNull()
-
-
-def test_a_dot_of_the_scatter_opens_its_picture_and_nothing_else_does(shown, qtbot):
-    chart = shown(Scatter())
-    dots = [Dot("/a", "a", 0.2, 0.9), Dot("/b", "b", 0.8, 0.1), Dot("/c", "c", math.nan, 0.5)]
-    chart.set_dots(dots, "People", "Map", "/a")
-    assert [dot.id for dot in chart.dots] == ["/a", "/b"]
-    place = chart.place(dots[1])
-    with qtbot.waitSignal(chart.chosen) as told:
-        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=place.toPoint())
-    assert told.args == ["/b"]
-    with qtbot.assertNotEmitted(chart.chosen, wait=20):
-        QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=chart.plot.center().toPoint())
-    assert chart.place(dots[0]).x() < place.x()
-    assert chart.place(dots[0]).y() < place.y()
     assert not chart.grab().isNull()
 
 

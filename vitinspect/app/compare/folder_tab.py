@@ -24,13 +24,13 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
-from vitinspect.app.people.charts import Dot, Scatter
 from vitinspect.app.people.table import Index
 from vitinspect.app.services.over_folder import FolderComparison
 from vitinspect.app.session.state import State
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import numbers, rows, tips
 from vitinspect.app.widgets.choice import Choice
+from vitinspect.app.widgets.scatter import Dot, Scatter
 from vitinspect.evaluation.two_models import MEASURES, SAYS, Row, as_csv, ordered, summary
 from vitinspect.names import shown
 

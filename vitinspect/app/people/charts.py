@@ -1,10 +1,9 @@
-"""The charts of the People workspace: maps as points among people, two columns against each other, boxes per map."""
+"""The charts of the People workspace: maps as points among people, and boxes per map."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -15,17 +14,9 @@ from vitinspect.annotation.ceiling_figure import Point, band_of, span_of
 from vitinspect.app import theme
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import tips
+from vitinspect.app.widgets.scatter import CENTRE, RADIUS, RIGHT, begin
 
-RADIUS = 4.0
-_CENTRE = int(Qt.AlignmentFlag.AlignCenter)
-_RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 _MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
-
-
-def _begin(widget: QWidget) -> QPainter:
-    painter = QPainter(widget)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    return painter
 
 
 def _mark(painter: QPainter, at: QPointF, colour: QColor, *, square: bool, filled: bool) -> None:
@@ -84,7 +75,7 @@ class CeilingChart(QWidget):
         if not self.points:
             return
         t = theme.current()
-        painter = _begin(self)
+        painter = begin(self)
         low, high = span_of(self.points)
         row = self._row()
         base = 6 + row * len(self.points)
@@ -103,8 +94,8 @@ class CeilingChart(QWidget):
             painter.setPen(QColor(t.plot_grid))
             painter.drawLine(QPointF(x, 4), QPointF(x, base + 4))
             painter.setPen(QColor(t.quiet))
-            painter.drawText(QRectF(x - 20, base + 5, 40, 14), _CENTRE, f"{tenth / 10:.1f}")
-        painter.drawText(QRectF(0, base + 20, self.width(), 14), _CENTRE, f"mean Dice with people; {self.bars}")
+            painter.drawText(QRectF(x - 20, base + 5, 40, 14), CENTRE, f"{tenth / 10:.1f}")
+        painter.drawText(QRectF(0, base + 20, self.width(), 14), CENTRE, f"mean Dice with people; {self.bars}")
         people = sum(p.person for p in self.points)
         if 0 < people < len(self.points):
             painter.setPen(QColor(t.line))
@@ -115,7 +106,7 @@ class CeilingChart(QWidget):
             painter.setFont(theme.font(tokens.SMALL_SIZE, bold=point.chosen))
             painter.setPen(QColor(t.text))
             name = painter.fontMetrics().elidedText(point.name, Qt.TextElideMode.ElideMiddle, int(left - 12))
-            painter.drawText(QRectF(0, y - 10, left - 8, 20), _RIGHT, name)
+            painter.drawText(QRectF(0, y - 10, left - 8, 20), RIGHT, name)
             painter.setPen(QPen(colour, 2.5 if point.chosen else 1.5))
             painter.drawLine(QPointF(self._across(point.low), y), QPointF(self._across(point.high), y))
             _mark(
@@ -142,122 +133,6 @@ class CeilingChart(QWidget):
             if point is not None:
                 text = f"{point.name}: {point.value:.3f}, {point.low:.3f} to {point.high:.3f}"
                 tips.show(event.globalPos(), text, self, self.rect())
-                return True
-        return super().event(event)
-
-
-@dataclass(frozen=True)
-class Dot:
-    """A picture in the scatter."""
-
-    id: str
-    name: str
-    x: float
-    y: float
-
-
-class Scatter(QWidget):
-    """Two columns against each other: a dot is a picture, its name stands in the tool tip, a click opens it."""
-
-    chosen = Signal(str)
-    LEFT, TOP, RIGHT, BOTTOM = 44, 8, 20, 36
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dots: tuple[Dot, ...] = ()
-        self.current = ""
-        self.selected: frozenset[str] = frozenset()
-        self._labels = ("", "")
-        self._range = (0.0, 1.0, 0.0, 1.0)
-        self.setAccessibleName("Pictures by two columns")
-        self.setMouseTracking(True)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-
-    def set_dots(
-        self, dots: Sequence[Dot], x_label: str, y_label: str, current: str = "", selected: Iterable[str] = ()
-    ) -> None:
-        """``current`` is the picture of the window, ``selected`` are those of the table."""
-        self.selected = frozenset(selected)
-        self.dots = tuple(dot for dot in dots if math.isfinite(dot.x) and math.isfinite(dot.y))
-        self._labels, self.current = (x_label, y_label), current
-        self._range = (*_ends([d.x for d in self.dots]), *_ends([d.y for d in self.dots]))
-        self.setAccessibleDescription(f"{len(self.dots)} pictures: {y_label} by {x_label}")
-        self.update()
-
-    def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(240, 200)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return QSize(160, 120)
-
-    @property
-    def plot(self) -> QRectF:
-        return QRectF(self.rect().adjusted(self.LEFT, self.TOP, -self.RIGHT, -self.BOTTOM))
-
-    def place(self, dot: Dot) -> QPointF:
-        """Where a dot stands."""
-        x_low, x_high, y_low, y_high = self._range
-        box = self.plot
-        return QPointF(
-            box.left() + (dot.x - x_low) / (x_high - x_low) * box.width(),
-            box.bottom() - (dot.y - y_low) / (y_high - y_low) * box.height(),
-        )
-
-    def dot_at(self, point: QPointF) -> Dot | None:
-        def away(dot: Dot) -> float:
-            return (self.place(dot) - point).manhattanLength()
-
-        nearest = min(self.dots, key=away, default=None)
-        return nearest if nearest is not None and away(nearest) <= 10 else None
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        t = theme.current()
-        painter = _begin(self)
-        box = self.plot
-        painter.fillRect(box, QColor(t.plot))
-        painter.setFont(theme.font(tokens.AXIS_SIZE))
-        x_low, x_high, y_low, y_high = self._range
-        for share in (0.0, 0.5, 1.0):
-            x, y = box.left() + share * box.width(), box.bottom() - share * box.height()
-            painter.setPen(QColor(t.plot_grid))
-            painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()))
-            painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
-            painter.setPen(QColor(t.quiet))
-            painter.drawText(
-                QRectF(x - 24, box.bottom() + 3, 48, 14), _CENTRE, f"{x_low + share * (x_high - x_low):.2f}"
-            )
-            painter.drawText(QRectF(14, y - 8, 27, 16), _RIGHT, f"{y_low + share * (y_high - y_low):.2f}")
-        painter.drawText(QRectF(box.left() - 20, box.bottom() + 17, box.width() + 20, 16), _CENTRE, self._labels[0])
-        painter.save()
-        painter.translate(12, box.center().y())
-        painter.rotate(-90)
-        room = box.height() + 20
-        upright = painter.fontMetrics().elidedText(self._labels[1], Qt.TextElideMode.ElideMiddle, int(room))
-        painter.drawText(QRectF(-room / 2, -11, room, 14), _CENTRE, upright)
-        painter.restore()
-        for dot in sorted(self.dots, key=lambda one: one.id == self.current):
-            now = dot.id == self.current
-            painter.setPen(QPen(QColor(t.accent if now else t.b_line), 1.5))
-            painter.setBrush(
-                QColor(t.accent) if now else QColor(t.b_line) if dot.id in self.selected else Qt.BrushStyle.NoBrush
-            )
-            painter.drawEllipse(self.place(dot), RADIUS, RADIUS)
-        painter.end()
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        dot = self.dot_at(event.position())
-        if dot is not None:
-            self.chosen.emit(dot.id)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        dot = self.dot_at(event.position())
-        self.setCursor(Qt.CursorShape.PointingHandCursor if dot is not None else Qt.CursorShape.ArrowCursor)
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            dot = self.dot_at(QPointF(event.pos()))
-            if dot is not None:
-                tips.show(event.globalPos(), f"{dot.name}: {dot.x:.3f}, {dot.y:.3f}", self, self.rect())
                 return True
         return super().event(event)
 
@@ -290,7 +165,7 @@ class BoxPlots(QWidget):
         if not self.boxes:
             return
         t = theme.current()
-        painter = _begin(self)
+        painter = begin(self)
         painter.setFont(theme.font(tokens.SMALL_SIZE))
         widest = max(painter.fontMetrics().horizontalAdvance(name) for name, _ in self.boxes)
         left = min(widest + 16, self.width() * 0.42)
@@ -308,14 +183,14 @@ class BoxPlots(QWidget):
             painter.setPen(QColor(t.plot_grid))
             painter.drawLine(QPointF(across(tick), 4), QPointF(across(tick), base))
             painter.setPen(QColor(t.quiet))
-            painter.drawText(QRectF(across(tick) - 20, base + 2, 40, 14), _CENTRE, f"{tick:g}")
-        painter.drawText(QRectF(0, base + 17, self.width(), 14), _CENTRE, self._title)
+            painter.drawText(QRectF(across(tick) - 20, base + 2, 40, 14), CENTRE, f"{tick:g}")
+        painter.drawText(QRectF(0, base + 17, self.width(), 14), CENTRE, self._title)
         for number, (name, (low, first, middle, third, high)) in enumerate(self.boxes):
             y = 4 + row * (number + 0.5)
             painter.setFont(theme.font(tokens.SMALL_SIZE))
             painter.setPen(QColor(t.text))
             text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left - 12))
-            painter.drawText(QRectF(0, y - 10, left - 8, 20), _RIGHT, text)
+            painter.drawText(QRectF(0, y - 10, left - 8, 20), RIGHT, text)
             painter.setPen(QPen(QColor(t.b_line), 1.5))
             painter.drawLine(QPointF(across(low), y), QPointF(across(high), y))
             painter.setBrush(QColor(t.panel))
@@ -335,11 +210,3 @@ class BoxPlots(QWidget):
                 tips.show(QPoint(event.globalPos()), text, self, self.rect())
                 return True
         return super().event(event)
-
-
-def _ends(values: Sequence[float]) -> tuple[float, float]:
-    """Round ends around the values, never one number alone."""
-    if not values:
-        return 0.0, 1.0
-    low, high = math.floor(min(values) * 20) / 20, math.ceil(max(values) * 20) / 20
-    return (low, high) if high > low else (low - 0.05, high + 0.05)

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.annotation.ceiling_figure import points_of, points_on
-from vitinspect.app.people.charts import BoxPlots, CeilingChart, Dot, Scatter
+from vitinspect.app.people.charts import BoxPlots, CeilingChart
 from vitinspect.app.people.table import GAP, MASKS, PEOPLE, PictureColumn, PictureRow, PictureTable
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.services.people_look import Found
@@ -34,6 +34,7 @@ from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.matrix import Matrix
 from vitinspect.app.widgets.rows import button, heading, icon_button, line, words
+from vitinspect.app.widgets.scatter import Dot, Scatter
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.evaluation.people_report import interval_words
 from vitinspect.names import shown
