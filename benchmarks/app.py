@@ -22,7 +22,7 @@ from typing import Any
 
 import vitinspect.app  # noqa: F401 - first, as in the program itself: it tells numpy how many threads to use
 
-PARTS = ("start", "sliders", "switch", "next", "folder", "steps")
+PARTS = ("start", "sliders", "switch", "switch-slots", "next", "folder", "steps")
 BEAT = 2
 """Milliseconds between two looks at the clock."""
 
@@ -264,6 +264,47 @@ def part_switch() -> None:
         )
 
 
+def part_switch_slots() -> None:
+    """Exchanging A and B of Compare until both slots are ready and painted; the models are loaded."""
+    with opened(None, methods=("rollout", "lrp"), workspace="compare") as window:
+        backend = window.backend
+        results, second = backend.results, backend.second.results
+        until(lambda: settled(backend))
+        backend.second.state.set(model="demo --image-size 336")
+
+        def ready() -> bool:
+            there = results.model_state == second.model_state == "ready" and results.compared is not None
+            return there and settled(backend) and not second.pending
+
+        def rest() -> None:
+            end = time.monotonic() + 0.5
+            until(lambda: time.monotonic() > end and ready())
+
+        until(lambda: ready() and results.placed != second.placed)
+        rest()
+        waited, threads, processes = [], [], []
+        for _ in range(21):
+            first, other = results.difference.address.first, results.difference.address.second
+            begun, thread, process = time.perf_counter(), time.thread_time(), time.process_time()
+            window.actions_["exchange_marks"].trigger()
+            until(
+                lambda first=first, other=other: (
+                    results.difference is not None
+                    and (results.difference.address.first, results.difference.address.second) == (other, first)
+                    and ready()
+                )
+            )
+            window.repaint()
+            processes.append(1000 * (time.process_time() - process))
+            threads.append(1000 * (time.thread_time() - thread))
+            waited.append(1000 * (time.perf_counter() - begun))
+            rest()
+        print(
+            f"| exchanging A and B | {spread(waited[1:])}; computed {spread(threads[1:])}, "
+            f"by all threads {spread(processes[1:])}; the first time {processes[0]:.0f} |"
+        )
+
+
 def part_next() -> None:
     """The next picture among 24-megapixel JPEGs."""
     import numpy as np
@@ -420,7 +461,7 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     if arguments.child:
-        globals()[f"part_{arguments.parts[0]}"]()
+        globals()[f"part_{arguments.parts[0].replace('-', '_')}"]()
         # Unloading torch beside Qt takes its time and measures nothing.
         sys.stdout.flush()
         os._exit(0)

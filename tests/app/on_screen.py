@@ -18,6 +18,7 @@ from vitinspect.app.compare.canvas import CompareCanvas
 from vitinspect.app.compute import map_cache
 from vitinspect.app.compute.explaining import Mapped, Predicted
 from vitinspect.app.heat import Heat
+from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.session.compared import layer_of_a, layer_of_b
 from vitinspect.app.session.layers import CONSENSUS, FUSED, Layer, computed
 from vitinspect.app.widgets import numbers
@@ -276,9 +277,11 @@ class Comparison:
         painted = {mask.id for mask, _ in self.window.canvas.shown_masks()}
         if painted != {layer.id for layer in self.state.layers if layer.visible and layer.id in expected}:
             yield f"the outlines are those of {sorted(painted)}"
-        shares = {row.id: row.note for row in self.window.layers_panel.list.layers.rows if row.id in expected}
-        if shares != {key: numbers.percent(float((mask == 1).mean())) for key, mask in expected.items()}:
-            yield f"the rows of the masks say {shares}"
+        told = {key: numbers.percent(float((mask == 1).mean())) for key, mask in expected.items()}
+        for panel in self.window.findChildren(LayersPanel):
+            shares = {row.id: row.note for row in panel.list.layers.rows if row.id in expected}
+            if panel.isVisible() and shares != told:
+                yield f"the rows of the masks say {shares}"
 
     def overlaps(self) -> Iterator[str]:
         if not self.state.plots or not self.results.all_maps:

@@ -6,12 +6,13 @@ A map is quantised once; opacity, colour map and threshold then only change a ta
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitinspect.app.identity import Same
 from vitinspect.figures.colormaps import DIVERGING, default_colormap
 from vitinspect.figures.contours import isoline, patch_outline
 from vitinspect.figures.overlay import ValueRange, levels, rgba_table
@@ -74,6 +75,11 @@ class Heat:
         return np.ascontiguousarray(levels(values, ValueRange(*ends)))
 
     @cached_property
+    def cuts(self) -> dict[tuple[str, float], Any]:
+        """The masks that were made of it last, by how the level is found."""
+        return {}
+
+    @cached_property
     def _sorted(self) -> NDArray[np.floating[Any]]:
         return np.sort(np.asarray(self.values), axis=None)
 
@@ -92,6 +98,12 @@ class Heat:
         """What this keeps in memory once everything was asked for."""
         height, width = self.fine_size
         return int(self.values.nbytes * 2 + height * width * 5)
+
+
+@lru_cache(maxsize=16)
+def heat_of(values: Same, signed: bool, input_size: tuple[int, int]) -> Heat:
+    """The heat of an array, one for all that show it: both slots, and a slot that had this map a moment ago."""
+    return Heat(values.thing, signed, input_size)  # type: ignore[arg-type]
 
 
 def table(name: str, *, signed: bool, opacity: float, grows: str) -> NDArray[np.uint32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPointF, Qt
@@ -146,6 +148,58 @@ def test_exchanging_puts_both_maps_on_screen_before_the_models_answer(compare, b
     backend.second.maps.refresh()
     assert [pane.map.model for pane in canvas_of(compare).panes()[:2]] == ["other", "tiny"]
     settle()
+
+
+def test_exchanging_back_and_forth_does_nothing_twice(compare, backend, settle, monkeypatch):
+    """What was made of the maps is found again, and panels follow once for all that changes, or not where unseen."""
+    import vitinspect.thresholds
+    from vitinspect.app.compare.panel import ComparedProperties
+    from vitinspect.app.panels.properties import PropertiesPanel
+    from vitinspect.app.services import overlaps, two_maps
+
+    counts = Counter()
+
+    def count(where, name):
+        real = getattr(where, name)
+
+        def counted(*given, **named):
+            counts[name] += 1
+            return real(*given, **named)
+
+        monkeypatch.setattr(where, name, counted)
+
+    for _ in range(2):
+        compare.actions_["exchange_marks"].trigger()
+        settle()
+    count(ComparedProperties, "_follow_numbers")
+    count(PropertiesPanel, "_follow_threshold")
+    count(vitinspect.thresholds, "threshold")
+    count(two_maps, "_difference")
+    count(two_maps, "_overlaps")
+    count(overlaps, "overlaps_of")
+    before = [pane.map for pane in canvas_of(compare).panes()]
+    compare.actions_["exchange_marks"].trigger()
+    backend.maps.refresh()
+    backend.second.maps.refresh()
+    assert counts["_follow_numbers"] == 0, "it waits for the end of what goes on"
+    settle()
+    after = [pane.map for pane in canvas_of(compare).panes()]
+    assert counts.pop("_follow_numbers") <= 3, "once for the maps, once for each model that says it is there"
+    assert counts == {}
+    assert (after[0].heat, after[1].heat) == (before[1].heat, before[0].heat)
+
+
+def test_properties_that_are_not_seen_follow_when_they_are_shown(compare, backend, settle):
+    backend.state.set(workspace="inspect", selected="rollout")
+    settle()
+    shown = compare.layers_panel.properties
+    backend.state.set(workspace="compare")
+    settle()
+    backend.state.edit_layer("rollout", "Threshold", threshold_mode="mean")
+    settle()
+    assert shown.threshold.mode.value != "mean"
+    backend.state.set(workspace="inspect")
+    assert shown.threshold.mode.value == "mean"
 
 
 def test_swipe_lays_one_over_the_other(compare, backend):

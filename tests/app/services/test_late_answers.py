@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from vitinspect.app.compute.addresses import AttentionAddress, InputAddress, WhatIfAddress
 from vitinspect.app.compute.head_attention import HeadAttention
 from vitinspect.app.compute.what_if import WithoutRegion
+from vitinspect.app.heat import Heat
 from vitinspect.app.services.attention import AttentionService
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.overlaps import OverlapService
@@ -123,7 +124,7 @@ def test_a_picture_that_is_decoded_late_is_not_shown_for_the_next_one(window: Si
 
 def shown_map(target: tuple[int, ...]) -> SimpleNamespace:
     ramp = np.linspace(0.0, 1.0, 100).reshape(10, 10)
-    return SimpleNamespace(id="layer", address=WHERE.of("lrp", target), heat=SimpleNamespace(fine=ramp))
+    return SimpleNamespace(id="layer", address=WHERE.of("lrp", target), placed=None, heat=Heat(ramp, False, ramp.shape))
 
 
 def test_a_map_of_another_target_is_not_scored(window: SimpleNamespace) -> None:

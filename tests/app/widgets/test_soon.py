@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from vitinspect.app.widgets.soon import Soon
+from vitinspect.app.widgets.soon import Soon, SoonWhenShown
 
 
 class Painted(QWidget):
@@ -43,4 +43,34 @@ def test_what_was_done_meanwhile_is_not_done_again(qtbot: Any) -> None:
     qtbot.wait(20)
     assert done == []
     soon.ask()
+    qtbot.waitUntil(lambda: done == ["follow"])
+
+
+def test_what_is_out_of_sight_follows_once_when_it_is_shown(qtbot: Any) -> None:
+    done: list[str] = []
+    stack = QStackedWidget()
+    qtbot.addWidget(stack)
+    seen, behind = QWidget(), QWidget()
+    stack.addWidget(seen)
+    stack.addWidget(behind)
+    soon = SoonWhenShown(lambda: done.append("follow"), behind)
+    stack.show()
+    for _ in range(3):
+        soon.ask()
+        qtbot.wait(5)
+    assert done == []
+    stack.setCurrentWidget(behind)
+    assert done == ["follow"]
+    stack.setCurrentWidget(seen)
+    stack.setCurrentWidget(behind)
+    assert done == ["follow"], "nothing was asked for meanwhile"
+    soon.ask()
+    qtbot.waitUntil(lambda: done == ["follow", "follow"])
+
+
+def test_before_its_window_is_shown_a_widget_follows(qtbot: Any) -> None:
+    done: list[str] = []
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    SoonWhenShown(lambda: done.append("follow"), widget).ask()
     qtbot.waitUntil(lambda: done == ["follow"])

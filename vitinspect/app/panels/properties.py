@@ -26,7 +26,7 @@ from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.properties.mask import MaskForm
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
-from vitinspect.app.widgets.soon import Soon
+from vitinspect.app.widgets.soon import SoonWhenShown
 from vitinspect.explainers.registry import methods
 
 BINS = 76
@@ -39,7 +39,7 @@ class PropertiesPanel(QWidget):
         super().__init__(parent)
         self._state, self._results = state, results
         self._counts: tuple[Any, list[float]] | None = None
-        self._soon = Soon(self.follow, self)
+        self._soon = SoonWhenShown(self.follow, self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.head = _Head()
         self.about = rows.icon_button("info", "About this method", self._tell_help)
@@ -94,7 +94,10 @@ class PropertiesPanel(QWidget):
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"layers", "selected", "scored_mask"}:
-            self.follow()
+            if self._soon.waits:
+                self._soon.ask()
+            else:
+                self.follow()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:

@@ -34,6 +34,9 @@ CUTS: dict[str, tuple[str, str, float, float, float]] = {
     "mean_std": ("k", "std above the mean", *LEVELS["mean_std"], 1.0),
 }
 
+KEPT_CUTS = 4
+"""Masks that are kept of one map: a slider that is dragged leaves no more behind."""
+
 
 @dataclass(frozen=True, eq=False)
 class Cut:
@@ -53,7 +56,6 @@ class DerivedMaps(QObject):
         super().__init__(parent)
         self.state, self.results = state, results
         self._prepared: dict[tuple[MapAddress, str, str, tuple[int, int]], Any] = {}
-        self._kept_cuts: dict[tuple[MapAddress, str, float], Cut] = {}
         # Rank correlations need sorting: they wait for the slider to rest.
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -158,26 +160,25 @@ class DerivedMaps(QObject):
         layer = self.state.layer(shown.id)
         mode = layer.threshold_mode if layer is not None else self.state.threshold_mode
         value = layer.threshold_value if layer is not None else self.state.threshold_value
-        key = (shown.address, mode, value)
-        if key in self._kept_cuts:
-            return self._kept_cuts[key]
+        kept = shown.heat.cuts
+        if (mode, value) in kept:
+            known: Cut = kept[mode, value]
+            return known
         from vitinspect.thresholds import threshold
 
         name, _, low, high, _ = CUTS[mode]
         options: dict[str, Any] = {name: min(max(value, low), high)} if name else {}
         made = threshold(shown.heat.fine, mode, **options)
         cut = Cut(made.level, made.share, made.mask)
-        if len(self._kept_cuts) > 64:
-            self._kept_cuts.clear()
-        self._kept_cuts[key] = cut
+        while len(kept) >= KEPT_CUTS:
+            del kept[next(iter(kept))]
+        kept[mode, value] = cut
         return cut
 
     def _cut(self) -> None:
         maps = dict(self.results.all_maps)
         if self.results.kept is not None:
             maps[KEPT] = self.results.kept
-        alive = {m.address for m in maps.values()}
-        self._kept_cuts = {k: v for k, v in self._kept_cuts.items() if k[0] in alive}
         cuts = {}
         for key, shown in maps.items():
             try:

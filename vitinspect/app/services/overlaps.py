@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,40 @@ class OverlapRequest:
     """Key, address and level of each map."""
 
 
+class KnownOverlaps:
+    """The numbers of the last cuts, as long as the files of their masks stay as they are."""
+
+    MOST = 64
+
+    def __init__(self) -> None:
+        self._found: dict[object, Any] = {}
+
+    def clear(self) -> None:
+        self._found.clear()
+
+    def of(self, request: OverlapRequest) -> dict[str, Any]:
+        """What is known of what is asked, by key."""
+        rest = self._where(request)
+        return {cut[0]: self._found[rest, cut] for cut in request.cuts if (rest, cut) in self._found}
+
+    def put(self, request: OverlapRequest, found: Mapping[str, Any]) -> None:
+        rest = self._where(request)
+        self._found.update({(rest, cut): found[cut[0]] for cut in request.cuts if cut[0] in found})
+        while len(self._found) > self.MOST:
+            del self._found[next(iter(self._found))]
+
+    @staticmethod
+    def _where(request: OverlapRequest) -> object:
+        stamps = []
+        for one in request.mask.of or (request.mask,):
+            try:
+                info = os.stat(one.path)
+                stamps.append((info.st_mtime_ns, info.st_size))
+            except OSError:
+                stamps.append((0, 0))
+        return request.mask, request.placed, tuple(stamps)
+
+
 class OverlapService(QObject):
     """Writes ``truth``, ``overlaps`` and ``mask_error``."""
 
@@ -39,6 +74,7 @@ class OverlapService(QObject):
         self._state, self._results, self._pool = state, results, pool
         self.masks = MaskFinder()
         self._asked: OverlapRequest | None = None
+        self._known = KnownOverlaps()
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
 
@@ -57,6 +93,7 @@ class OverlapService(QObject):
     def reload(self) -> None:
         """Masks may have come or gone."""
         self.masks.forget()
+        self._known.clear()
         self._asked = None
         self._follow()
 
@@ -85,9 +122,14 @@ class OverlapService(QObject):
         if self._asked is None or request.mask != self._asked.mask:
             results.update(overlaps={})
         self._asked = request
-        values = {key: results.all_maps[key].values for key, _, _ in request.cuts}
         self._pool.clear(OVERLAP)
-        self._pool.submit(OVERLAP, Job(partial(overlaps_of, request, values), partial(self._done, request)))
+        known = self._known.of(request)
+        rest = replace(request, cuts=tuple(cut for cut in request.cuts if cut[0] not in known))
+        if not rest.cuts:
+            results.update(overlaps=known, mask_error="")
+            return
+        values = {key: results.all_maps[key].values for key, _, _ in rest.cuts}
+        self._pool.submit(OVERLAP, Job(partial(overlaps_of, rest, values), partial(self._done, request, known)))
 
     def _request(self, truth: TruthChoice | None) -> OverlapRequest | None:
         results = self._results
@@ -108,11 +150,13 @@ class OverlapService(QObject):
             return False
         return not shown.address.target or shown.address.target == results.target
 
-    def _done(self, request: OverlapRequest, found: Any, error: BaseException | None) -> None:
+    def _done(self, request: OverlapRequest, known: dict[str, Any], found: Any, error: BaseException | None) -> None:
+        if error is None:
+            self._known.put(request, found)
         if request != self._asked:
             return
         if error is None:
-            self._results.update(overlaps=found, mask_error="")
+            self._results.update(overlaps={key: {**known, **found}[key] for key, _, _ in request.cuts}, mask_error="")
             return
         message = str(error) if isinstance(error, VitInspectError) else f"{request.mask.path}: {error}"
         self._results.update(overlaps={}, mask_error=message)

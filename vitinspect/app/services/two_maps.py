@@ -15,7 +15,8 @@ from PySide6.QtCore import QObject, Slot
 from vitinspect.app.compute.addresses import DifferenceAddress
 from vitinspect.app.compute.thread_pool import COMPARE, Background, Job
 from vitinspect.app.geometry import Placed
-from vitinspect.app.services.overlaps import OverlapRequest, overlaps_of
+from vitinspect.app.identity import Same
+from vitinspect.app.services.overlaps import KnownOverlaps, OverlapRequest, overlaps_of
 from vitinspect.app.services.second_slot import SecondSlot
 from vitinspect.app.session.compared import layer_of_a, layer_of_b
 from vitinspect.app.session.results import Results, ShownMap
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 DIFFERENCE = "difference"
 """The id under which the difference is shown; no layer of the list has it."""
+Levels = tuple[float, float]
+Pair = tuple[DifferenceAddress, str, Same, Same]
+"""Address, name of the picture, and the values of both."""
+_MOST = 12
+"""Pairs of maps whose difference is kept: exchanging goes through four, and through some levels of each."""
 _MAPS = frozenset({"maps", "fused_maps", "file_maps", "shown_layers", "cuts", "picture"})
 
 
@@ -35,7 +41,7 @@ class Compared:
     """How far the two maps agree, and the levels that they were cut at."""
 
     address: DifferenceAddress
-    levels: tuple[float, float]
+    levels: Levels
     agreement: Agreement
 
 
@@ -48,6 +54,9 @@ class TwoMaps(QObject):
         super().__init__(parent)
         self._state, self._results, self._second, self._pool = state, results, second, pool
         self._asked: tuple[OverlapRequest | None, ...] = ()
+        self._known: dict[tuple[Pair, Levels | None], tuple[ShownMap, Compared | None]] = {}
+        """The last ones, so that slots that are exchanged back and forth find theirs."""
+        self._scored = KnownOverlaps()
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         second.results.changed.connect(self._results_changed)
@@ -86,27 +95,38 @@ class TwoMaps(QObject):
         self._score(first if both else None, second if both else None)
 
     def _subtract(self, first: ShownMap, second: ShownMap) -> None:
-        from vitinspect.scores import two_maps
-
         results = self._results
         address = DifferenceAddress(first.address, second.address)
         cuts = results.cuts.get(first.id), self._second.results.cuts.get(second.id)
         levels = (cuts[0].level, cuts[1].level) if cuts[0] is not None and cuts[1] is not None else None
-        known, said = results.difference, results.compared
-        same = known is not None and known.address == address and known.image == first.image
-        if same and levels is not None and said is not None and (said.address, said.levels) == (address, levels):
-            return
+        pair = (address, first.image, Same(first.values), Same(second.values))
+        key = (pair, levels)
+        if key not in self._known:
+            made = self._made(first, second, pair, levels)
+            if made is None:
+                results.update(difference=None, compared=None)
+                return
+            while len(self._known) >= _MOST:
+                del self._known[next(iter(self._known))]
+            self._known[key] = made
+        difference, compared = self._known[key]
+        results.update(difference=difference, compared=compared)
+
+    def _made(
+        self, first: ShownMap, second: ShownMap, pair: Pair, levels: Levels | None
+    ) -> tuple[ShownMap, Compared | None] | None:
+        """The difference and how far both agree; None where they see no common part of the picture."""
+        from vitinspect.scores import two_maps
+
         try:
             common = two_maps.on_common_grid(_placement(first), _placement(second))
         except DataError:
-            results.update(difference=None, compared=None)
-            return
-        if not same:
-            known = _difference(first, second, address, common)
-        compared = None
-        if levels is not None:
-            compared = Compared(address, levels, two_maps.agreement(common, levels))
-        results.update(difference=known, compared=compared)
+            return None
+        # Another level leaves the difference as it is.
+        known = next((made for (of, _), (made, _) in self._known.items() if of == pair), None)
+        difference = known or _difference(first, second, pair[0], common)
+        compared = Compared(pair[0], levels, two_maps.agreement(common, levels)) if levels is not None else None
+        return difference, compared
 
     # --- the truth -----------------------------------------------------------------------------------------------
 
@@ -120,11 +140,21 @@ class TwoMaps(QObject):
         self._asked = requests
         self._pool.clear(COMPARE)
         if not any(requests):
+            self._scored.clear()
             self._results.update(truth_overlaps={})
             return
+        known = {}
+        for letter, request in zip("AB", requests, strict=True):
+            found = self._scored.of(request) if request is not None else {}
+            if found:
+                known[letter] = next(iter(found.values()))
+        rest = tuple(None if letter in known else one for letter, one in zip("AB", requests, strict=True))
+        if not any(rest):
+            self._results.update(truth_overlaps=known)
+            return
         values = [{one.id: one.values} if one is not None else {} for one in (first, second)]
-        work = partial(_overlaps, requests, values)
-        self._pool.submit(COMPARE, Job(work, partial(self._done, requests)))
+        work = partial(_overlaps, rest, values)
+        self._pool.submit(COMPARE, Job(work, partial(self._done, requests, known)))
 
     def _request(self, shown: ShownMap | None, results: Results) -> OverlapRequest | None:
         truth = self._results.truth
@@ -133,9 +163,13 @@ class TwoMaps(QObject):
         cut = results.cuts[shown.id]
         return OverlapRequest(truth.mask, shown.placed, ((shown.id, shown.address, cut.level),))
 
-    def _done(self, requests: Any, found: Any, error: BaseException | None) -> None:
+    def _done(self, requests: Any, known: dict[str, Any], found: Any, error: BaseException | None) -> None:
+        if error is None:
+            for letter, request in zip("AB", requests, strict=True):
+                if letter in found:
+                    self._scored.put(request, {request.cuts[0][0]: found[letter]})
         if requests == self._asked:
-            self._results.update(truth_overlaps={} if error is not None else found)
+            self._results.update(truth_overlaps={} if error is not None else {**known, **found})
 
 
 def _overlaps(requests: Any, values: list[dict[str, Any]], cancel: Any) -> dict[str, Any]:

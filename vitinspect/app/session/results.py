@@ -89,9 +89,10 @@ class ShownMap:
 
     @cached_property
     def heat(self) -> Heat:
-        from vitinspect.app.heat import Heat
+        from vitinspect.app.heat import heat_of
+        from vitinspect.app.identity import Same
 
-        return Heat(self.values, self.signed, self.placed.input_size)
+        return heat_of(Same(self.values), self.signed, self.placed.input_size)
 
     @property
     def key(self) -> str:

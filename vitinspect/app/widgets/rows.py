@@ -94,9 +94,11 @@ class PropertyRow(QWidget):
 
     def _refused(self, reason: str) -> None:
         self.note.setText(reason or self._note)
-        self.note.setProperty("kind", "error" if reason else "quiet")
-        self.note.style().unpolish(self.note)
-        self.note.style().polish(self.note)
+        kind = "error" if reason else "quiet"
+        if self.note.property("kind") != kind:
+            self.note.setProperty("kind", kind)
+            self.note.style().unpolish(self.note)
+            self.note.style().polish(self.note)
         self.note.setVisible(bool(reason or self._note))
 
 

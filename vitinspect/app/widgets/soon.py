@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 
 class Soon(QObject):
@@ -35,3 +36,28 @@ class Soon(QObject):
         if self._due:
             self._due = False
             self._call()
+
+
+class SoonWhenShown(Soon):
+    """The same for a widget, which does not follow while it is out of sight, on another workspace or behind a tab: what
+    was asked for meanwhile is done once, before it is seen."""
+
+    def __init__(self, call: Callable[[], object], widget: QWidget) -> None:
+        super().__init__(call, widget)
+        self._widget = widget
+        widget.installEventFilter(self)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the window is seen and the widget is not. Before the window is shown, everything follows."""
+        return not self._widget.isVisible() and self._widget.window().isVisible()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if event.type() == QEvent.Type.Show and watched is self._widget:
+            self._run()
+        return False
+
+    @Slot()
+    def _run(self) -> None:
+        if not self.waits:
+            super()._run()
