@@ -43,8 +43,8 @@ COLUMNS = (
     *((name, SHORT[name], text) for name, text in MEASURES.items()),
 )
 _TEXTS = ("picture", "label_a", "label_b")
-WIDTHS = (150, 118, 118, 78, 74, 64, 48)
-PEARSON, ROOM = 5, 600
+WIDTHS = (150, 112, 112, 78, 74, 64, 48)
+PEARSON, ROOM = 5, 680
 """The column that goes first where the table is narrower than that."""
 Picture = Callable[[str], Any]
 

@@ -36,6 +36,7 @@ class Matrix(QWidget):
         self._last: tuple[str, tuple[float, ...]] = ("", ())
         self._tip: Callable[[int, int], str] = lambda i, j: ""
         self._show = show
+        self._widest = 0
         self._current = (0, 1)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Agreement")
@@ -59,6 +60,8 @@ class Matrix(QWidget):
         self._values = tuple(tuple(row) for row in values)
         self._shades = self._values if shades is None else tuple(tuple(row) for row in shades)
         self._last = (last[0], tuple(last[1]))
+        shown = {self._show(value) for row in self._values for value in row}
+        self._widest = max((self._metrics().horizontalAdvance(text) for text in shown), default=0)
         self._tip = tip or (lambda i, j: f"{self._names[i]} and {self._names[j]}: {self._show(self._values[i][j])}")
         self.updateGeometry()
         self.update()
@@ -71,26 +74,34 @@ class Matrix(QWidget):
     def _row_name(self) -> int:
         return PAD + max((self._metrics().horizontalAdvance(n) for n in self._names), default=0) + PAD
 
-    def _columns(self) -> int:
-        return len(self._names) + (1 if self._last[0] else 0)
-
     def _least_column(self) -> int:
-        """The widest word of a name has room, and so has a number."""
-        words = [w for n in (*self._names, self._last[0]) for w in n.split(" ")]
-        widest = max((self._metrics().horizontalAdvance(w) for w in (*words, self._show(-0.88))), default=0)
-        return min(MOST_WIDE, widest + PAD)
+        """The widest word of a name has room, and so has the widest number."""
+        words = [w for n in self._names for w in n.split(" ")]
+        widest = max((self._metrics().horizontalAdvance(w) for w in words), default=0)
+        return min(MOST_WIDE, max(widest, self._widest) + PAD)
+
+    def _last_column(self, column: int) -> int:
+        """The further column is wider than the others where its name needs it."""
+        words = self._last[0].split(" ")
+        widest = max(self._metrics().horizontalAdvance(w) for w in words)
+        return max(column, min(MOST_WIDE, widest + PAD)) if self._last[0] else 0
 
     def _full_column(self) -> int:
         return max(COLUMN, self._least_column())
 
     def _column(self) -> int:
         """All columns are equally wide, and narrower where there is little room."""
-        there = (self.width() - self._row_name() - PAD) // max(self._columns(), 1)
-        return max(self._least_column(), min(self._full_column(), there))
+        least, room = self._least_column(), self.width() - self._row_name() - PAD
+        count = len(self._names)
+        # The further column is as wide as the others, or as its name.
+        shared = room // max(count + (1 if self._last[0] else 0), 1)
+        there = min(shared, (room - self._last_column(0)) // max(count, 1))
+        return max(least, min(self._full_column(), there))
 
     def _head(self) -> int:
-        width = self._column() - 4
-        tallest = max((self._box(n, width).height() for n in (*self._names, self._last[0])), default=0)
+        column = self._column()
+        wide = [*((n, column) for n in self._names), (self._last[0], max(self._last_column(column), column))]
+        tallest = max(self._box(name, width - 4).height() for name, width in wide)
         return tallest + 6
 
     def _box(self, name: str, width: int) -> QRect:
@@ -112,7 +123,7 @@ class Matrix(QWidget):
 
     def _size(self, column: int) -> QSize:
         height = self._head() + len(self._names) * CELL_HEIGHT + 4
-        return QSize(self._row_name() + self._columns() * column + PAD, height)
+        return QSize(self._row_name() + len(self._names) * column + self._last_column(column) + PAD, height)
 
     # --- painting ------------------------------------------------------------------------------------------------
 
@@ -125,7 +136,8 @@ class Matrix(QWidget):
         column = self._column()
         painter.setFont(small)
         for j, name in enumerate((*self._names, self._last[0])):
-            head = QRect(self._row_name() + j * column + 2, 0, column - 4, self._head() - 3)
+            wide = column if j < count else self._last_column(column)
+            head = QRect(self._row_name() + j * column + 2, 0, wide - 4, self._head() - 3)
             painter.setPen(QColor(t.quiet))
             painter.drawText(
                 head, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom | Qt.TextFlag.TextWordWrap), name
@@ -149,7 +161,9 @@ class Matrix(QWidget):
             if i < len(self._last[1]):
                 painter.setFont(bold)
                 painter.setPen(QColor(t.text))
-                painter.drawText(self.cell(i, count), centre, self._show(self._last[1][i]))
+                rect = self.cell(i, count)
+                rect.setWidth(self._last_column(column))
+                painter.drawText(rect, centre, self._show(self._last[1][i]))
         if self.hasFocus() and count > 1:
             painter.setPen(QColor(t.accent))
             painter.setBrush(Qt.BrushStyle.NoBrush)
