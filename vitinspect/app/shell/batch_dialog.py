@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
     from vitinspect.figures.batch import Batch, Outcome
 
+TALLEST_LIST = 150
 _EXISTING = (
     ("skip", "Leave it"),
     ("number", "Give the new one a number"),
@@ -113,8 +114,8 @@ class BatchDialog(QDialog):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setMinimumHeight(84)
-        scroll.setMaximumHeight(150)
-        scroll.setSizeAdjustPolicy(QScrollArea.SizeAdjustPolicy.AdjustToContents)
+        scroll.setMaximumHeight(TALLEST_LIST)
+        self._layer_list = scroll
         folder = QHBoxLayout()
         folder.setSpacing(8)
         folder.addWidget(self.folder, 1)
@@ -193,6 +194,7 @@ class BatchDialog(QDialog):
             self.layers[layer.id] = box
             self._layer_box.addWidget(box)
         self._layer_box.addStretch(1)
+        self._layer_list.setMinimumHeight(min(TALLEST_LIST, max(84, self._layer_box.sizeHint().height())))
         self.follow()
 
     @Slot(object)
