@@ -46,6 +46,16 @@ def test_all_pictures_are_written_as_the_preview_says(dialog, backend, qtbot, tm
         assert made.size == source.size
 
 
+def test_four_layers_are_seen_without_scrolling(dialog, backend, qtbot):
+    for method in ("rollout", "gradcam", "input_x_gradient", "raw_attention"):
+        if len(dialog.layers) < 4:
+            backend.state.add_map(method, {})
+            dialog.refill()
+    assert len(dialog.layers) == 4
+    qtbot.wait(50)
+    assert dialog._layer_list.verticalScrollBar().maximum() == 0
+
+
 def test_raw_maps_are_those_of_the_window(dialog, backend, qtbot, tmp_path):
     dialog.pictures.set_value("shown")
     dialog.kinds["overlay"].click()

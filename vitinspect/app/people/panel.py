@@ -225,7 +225,7 @@ class PeoplePanel(QFrame):
             mean = f"mean Dice {sum(agreeing) / len(agreeing):.2f}" if agreeing else "one person drew it"
             self.scale.setText(f"Bright: people differ. {len(one.annotators)} people, {mean}.")
         if one is None or among is None or chosen not in one.maps:
-            self.why.setText("This picture has no masks, or is not evaluated yet." if name else "")
+            self.why.setText(_why_no_numbers(among is not None) if name else "")
             return
         against = people.against if people.against in one.annotators else f"the consensus ({among.how})"
         self.why.setText(f"{chosen} against {shown(against)}")
@@ -253,3 +253,10 @@ def _line(*parts: QWidget, stretch: bool = False) -> QHBoxLayout:
     if stretch:
         layout.addStretch(1)
     return layout
+
+
+def _why_no_numbers(evaluated: bool) -> str:
+    """What stands in place of the numbers of a picture."""
+    if evaluated:
+        return "People drew no masks of this picture, or its evaluation has not come to it yet."
+    return "This folder is not evaluated yet, so there are no maps to compare with people's masks."

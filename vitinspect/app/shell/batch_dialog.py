@@ -193,8 +193,11 @@ class BatchDialog(QDialog):
             box.chosen.connect(lambda *_: self.follow())
             self.layers[layer.id] = box
             self._layer_box.addWidget(box)
+            box.ensurePolished()
         self._layer_box.addStretch(1)
-        self._layer_list.setMinimumHeight(min(TALLEST_LIST, max(84, self._layer_box.sizeHint().height())))
+        rows = sum(box.sizeHint().height() + self._layer_box.spacing() for box in self.layers.values())
+        needed = rows + 2 * (self._layer_list.frameWidth() + self._layer_box.contentsMargins().top())
+        self._layer_list.setMinimumHeight(min(TALLEST_LIST, max(84, needed)))
         self.follow()
 
     @Slot(object)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from vitinspect.app import theme
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import tips
+from vitinspect.app.widgets.numbers import true_minus
 
 RADIUS = 4.0
 CENTRE = int(Qt.AlignmentFlag.AlignCenter)
@@ -104,9 +105,9 @@ class Scatter(QWidget):
             painter.drawLine(QPointF(box.left(), y), QPointF(box.right(), y))
             painter.setPen(QColor(t.quiet))
             painter.drawText(
-                QRectF(x - 24, box.bottom() + 3, 48, 14), CENTRE, f"{x_low + share * (x_high - x_low):.2f}"
+                QRectF(x - 24, box.bottom() + 3, 48, 14), CENTRE, true_minus(f"{x_low + share * (x_high - x_low):.2f}")
             )
-            painter.drawText(QRectF(14, y - 8, 27, 16), RIGHT, f"{y_low + share * (y_high - y_low):.2f}")
+            painter.drawText(QRectF(14, y - 8, 27, 16), RIGHT, true_minus(f"{y_low + share * (y_high - y_low):.2f}"))
         painter.drawText(QRectF(box.left() - 20, box.bottom() + 17, box.width() + 20, 16), CENTRE, self._labels[0])
         painter.save()
         painter.translate(12, box.center().y())
