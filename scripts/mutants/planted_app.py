@@ -41,8 +41,8 @@ MUTANTS = (
     _in(
         "services/derived_maps",
         "a mask that was cut before is shown for every level",
-        "key = (shown.address, mode, value)",
-        "key = (shown.address, mode, 0)",
+        "if (mode, value) in kept:\n            known: Cut = kept[mode, value]",
+        "if kept:\n            known: Cut = next(iter(kept.values()))",
         _LATE,
     ),
     _in(

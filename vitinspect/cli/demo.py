@@ -111,7 +111,7 @@ def off_screen(arguments: argparse.Namespace, gallery: Path) -> int:
 def looks() -> argparse.Namespace:
     """How the demo's overlays look, in the words of ``explain``."""
     return argparse.Namespace(
-        mode="crop", precision="float32", colormap=None, opacity=0.55, growing=False, patches=False
+        mode="crop", precision="float32", colormap=None, opacity=0.55, growing=False, patches=False, tiles=False
     )
 
 

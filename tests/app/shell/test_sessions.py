@@ -82,7 +82,7 @@ def test_a_figure_in_a_strangers_session_names_no_model_that_would_be_fetched(sh
     shown.sessions.open(str(path))
     assert not backend.state.figure
     assert not backend.state.run
-    assert "figure of the session" in told(shown, "session: parts")
+    assert "The figure is left out" in told(shown, "session: parts")
 
 
 def test_a_damaged_session_changes_nothing(shown, backend, tmp_path):
