@@ -78,8 +78,7 @@ def gather(
 
 
 def _refuse_pictures(folder: Path, *, alone: bool) -> None:
-    """A folder of pictures is not read as somebody's masks: without names of annotators the two cannot be told
-    apart."""
+    """A folder of pictures is not read as masks: without names of annotators the two cannot be told apart."""
     what = ""
     if (folder / IMAGES).is_dir():
         what = f"{folder} has pictures in {IMAGES}/, but no {MASKS}/ beside them."

@@ -155,7 +155,7 @@ class LiveFiles:
         self._written.add(path)
 
     def _refuse_foreign(self, path: Path, data: bytes | None = None) -> None:
-        """A folder that was named may hold files of somebody's: the same content stays, another is left alone."""
+        """A folder that was named may hold the user's own files: the same content stays, anything else is refused."""
         if not path.exists() or path in self._written:
             return
         if path.is_symlink() and data is None:

@@ -128,20 +128,27 @@ class FigureCells:
         groups += {group.key: group for group in plots}.values()
         return found, groups, keys
 
-    def _plot(self, cell: Cell, plots: list[Group]) -> Known:
-        """What there is for a cell that is no picture. Those that need no model are made with the page."""
+    def _picture_of(self, cell: Cell) -> FigurePicture | Known:
+        """The picture of a cell, or what stands in the cell without it."""
         from vitinspect.app.figure.cells import Known
 
-        if not shows_image(cell):
-            return Known(cell)
         if not cell.image:
             return Known(cell, problem="This cell names no picture: drag one into it.")
         size = self._sizes.get(cell.image, (3, 4))
         picture = self._pictures.get(cell.image, (0, None))[1]
         if isinstance(picture, str):
             return Known(cell, size, problem=picture)
-        if picture is None:
-            return Known(cell, size, waiting=True)
+        return Known(cell, size, waiting=True) if picture is None else picture
+
+    def _plot(self, cell: Cell, plots: list[Group]) -> Known:
+        """What there is for a cell that is no picture. Those that need no model are made with the page."""
+        from vitinspect.app.figure.cells import Known
+
+        if not shows_image(cell):
+            return Known(cell)
+        picture = self._picture_of(cell)
+        if isinstance(picture, Known):
+            return picture
         ask = Ask(cell.image, picture.content, line_of(cell), cell.fit, cell.precision, cell.target)
         done = self._plots.get((ask, cell))
         if done is not None:
@@ -165,14 +172,9 @@ class FigureCells:
 
         if not cell.has_picture:
             return Known(cell)
-        if not cell.image:
-            return Known(cell, problem="This cell names no picture: drag one into it.")
-        size = self._sizes.get(cell.image, (3, 4))
-        picture = self._pictures.get(cell.image, (0, None))[1]
-        if isinstance(picture, str):
-            return Known(cell, size, problem=picture)
-        if picture is None:
-            return Known(cell, size, waiting=True)
+        picture = self._picture_of(cell)
+        if isinstance(picture, Known):
+            return picture
         if not cell.has_map:
             return Known(cell, picture.size, picture)
         try:
