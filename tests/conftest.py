@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("VITINSPECT_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def plugins_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """No plug-in of a named file before the test or after it; what was told of broken ones."""
+    from vitinspect.explainers import registry
+    from vitinspect.plugins import plugins
+
+    told: list[str] = []
+    for name, value in (("files", []), ("broken", []), ("_from_files", []), ("_loaders", {}), ("report", told.append)):
+        monkeypatch.setattr(plugins, name, value)
+    monkeypatch.setattr(plugins, "_installed_models", False)
+    registry._forget()
+    yield told
+    registry._forget()
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ def commands(page: Path) -> list[str]:
 HOW_TO = [ROOT / "docs" / "tutorial.md", ROOT / "docs" / "plugins.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))]
 
 
+@pytest.mark.usefixtures("plugins_of_this_test")
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
 def test_the_commands_of_a_how_to_work(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(ROOT / "resources" / "gallery", tmp_path / "resources" / "gallery")

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,6 @@ import pytest
 
 import vitinspect as vi
 from vitinspect.cli import main
-from vitinspect.explainers import registry
-from vitinspect.plugins import plugins
 from vitinspect.resources import gallery_folder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,15 +29,9 @@ INFO = (
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Plug-ins of this test alone, and what was told of them."""
-    found: list[str] = []
-    for name, value in (("files", []), ("broken", []), ("_from_files", []), ("_loaders", {}), ("report", found.append)):
-        monkeypatch.setattr(plugins, name, value)
-    monkeypatch.setattr(plugins, "_installed_models", False)
-    registry._forget()
-    yield found
-    registry._forget()
+def told(plugins_of_this_test: list[str]) -> list[str]:
+    """What was told of broken plug-ins."""
+    return plugins_of_this_test
 
 
 @pytest.fixture
