@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QTimer
+from PySide6.QtTest import QTest
 
 from tests.app.fresh import Fresh
 from tests.app.on_screen import differences
@@ -27,6 +28,8 @@ from vitinspect.errors import ModelError, VitInspectError
 from vitinspect.explainers.methods import attention
 
 STEPS = 250
+A_FRAME = 20
+"""Milliseconds. A window paints some milliseconds after it was asked to, and a canvas asks its readout to follow."""
 LONG = 4000
 METHODS = ("rollout", "raw_attention", "attention_gradcam", "input_x_gradient", "legrad")
 MODELS = ("first", "second", "missing")
@@ -451,13 +454,19 @@ def walk(qapp, home, two_models, picture_set, monkeypatch, qtbot):
         fresh = Fresh(two_models)
 
         def rest() -> None:
+            quiet = False
             for _ in range(1000):
                 qapp.processEvents()
                 busy = worker.advance() or pool.advance()
                 timers = [t for t in (*backend.findChildren(QTimer), *window.findChildren(QTimer)) if t.isActive()]
                 waited_for = [t for t in timers if t.isSingleShot()]
                 if not busy and not waited_for:
-                    return
+                    if quiet:
+                        return
+                    quiet = True
+                    QTest.qWait(A_FRAME)
+                    continue
+                quiet = False
                 for timer in waited_for:
                     if timer.interval():  # of a part that was made on the way
                         timer.setInterval(0)

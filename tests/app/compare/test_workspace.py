@@ -6,8 +6,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPointF, Qt
 
+from vitinspect.app.compare.canvas import CompareCanvas
 from vitinspect.app.session.results import READY
 from vitinspect.errors import ModelError
 
@@ -51,6 +52,15 @@ def compare(shown, backend, settle):
 
 def canvas_of(window):
     return window.view_in("compare")
+
+
+def test_a_canvas_that_was_deleted_is_called_no_more(shown, backend, settle):
+    canvas = CompareCanvas(backend.state, backend.results, backend.second)
+    canvas.deleteLater()
+    QCoreApplication.sendPostedEvents(canvas, QEvent.Type.DeferredDelete)
+    backend.second.results.changed.emit(frozenset({"maps"}))  # an exception in a slot fails the test
+    backend.results.changed.emit(frozenset({"maps"}))
+    backend.state.changed.emit(frozenset({"image"}))
 
 
 def test_at_first_both_slots_are_the_same_and_it_says_so(shown, backend, settle):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, Qt, Slot
 from PySide6.QtGui import QColor, QFontMetrics, QPainter
 
 from vitinspect.app import theme
@@ -28,7 +28,7 @@ from vitinspect.app.widgets.layer_delegate import mark_badge
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting
 
-Slot = ShownMap | Missing
+MapOrMissing = ShownMap | Missing
 ENDS = ("A higher", "B higher")
 SCALED = "B less A, each scaled to 0–1"
 
@@ -42,7 +42,11 @@ class CompareCanvas(Canvas):
         self._second = second
         super().__init__(state, results)
         self.setAccessibleName("Picture with the maps of slot A and slot B and their difference")
-        second.results.changed.connect(lambda names: self.update())
+        second.results.changed.connect(self._slot_b_changed)
+
+    @Slot(object)
+    def _slot_b_changed(self, names: object) -> None:
+        self.update()
 
     def _make_labels(self) -> Labels:
         return CompareLabels(self)
@@ -60,7 +64,7 @@ class CompareCanvas(Canvas):
     def state_of(self, slot: str) -> State:
         return self.state if slot == "A" else self._second.state
 
-    def in_slot(self, slot: str) -> Slot | None:
+    def in_slot(self, slot: str) -> MapOrMissing | None:
         """The map of slot A or B, or what stands for it."""
         layer, results = self.layer_in(slot), self.results_of(slot)
         if layer is None or self.results.picture is None:
@@ -81,7 +85,7 @@ class CompareCanvas(Canvas):
             return ""
         return "A" if shown is self.in_slot("A") else "B"
 
-    def slots(self) -> list[Slot]:
+    def slots(self) -> list[MapOrMissing]:
         if self.state.show == "image":
             return []
         both = [slot for slot in (self.in_slot("A"), self.in_slot("B")) if slot is not None]
@@ -94,7 +98,7 @@ class CompareCanvas(Canvas):
         return {slot.id: slot for slot in self.slots() if isinstance(slot, Missing)}
 
     @staticmethod
-    def _no_difference(both: Sequence[Slot]) -> Missing:
+    def _no_difference(both: Sequence[MapOrMissing]) -> Missing:
         """It waits for what is on its way; where that never comes, neither does it."""
         lacks = any(isinstance(slot, Missing) and slot.reason for slot in both)
         reason = "There are no two maps to compare" if lacks else ""
@@ -126,18 +130,18 @@ class CompareCanvas(Canvas):
         ]
 
     @staticmethod
-    def _filled(box: QRect, slot: Slot, letter: str) -> Pane:
+    def _filled(box: QRect, slot: MapOrMissing, letter: str) -> Pane:
         if isinstance(slot, Missing):
             return Pane(box, missing=slot, slot=letter)
         return Pane(box, slot, slot=letter)
 
-    def is_selected(self, slot: Slot | None) -> bool:
+    def is_selected(self, slot: MapOrMissing | None) -> bool:
         return False
 
     def select_pane(self, pane: Pane) -> None:
         """Nothing is selected here: all panes are compared."""
 
-    def number(self, slot: Slot) -> int:
+    def number(self, slot: MapOrMissing) -> int:
         return 0
 
     # --- how it is shown -----------------------------------------------------------------------------------------
@@ -210,7 +214,7 @@ class CompareLabels(Labels):
         self._pane = pane
         super().paint(painter, pane, picture)
 
-    def _title(self, painter: QPainter, rect: QRect, shown: Slot, number: int, side: str = "") -> None:
+    def _title(self, painter: QPainter, rect: QRect, shown: MapOrMissing, number: int, side: str = "") -> None:
         t = theme.current()
         pane = self._pane
         assert pane is not None
@@ -239,7 +243,7 @@ class CompareLabels(Labels):
                 painter.drawText(QRect(x, rect.top(), rect.right() - x, rect.height()), centre, told)
                 return
 
-    def _words(self, shown: Slot, slot: str) -> list[str]:
+    def _words(self, shown: MapOrMissing, slot: str) -> list[str]:
         """What stands behind the title, the longest first: the first that finds room is taken."""
         if not slot:
             return [SCALED, "each scaled to 0–1"]
@@ -253,13 +257,13 @@ class CompareLabels(Labels):
         told = f"{shown.model}{side}, {target}{waits}"
         return [*([f"{inside}; {told}"] if inside else []), told, f"{target}{waits}"]
 
-    def _flat(self, painter: QPainter, rect: QRect, shown: Slot) -> None:
+    def _flat(self, painter: QPainter, rect: QRect, shown: MapOrMissing) -> None:
         if isinstance(shown, Missing) or shown.id != DIFFERENCE:
             super()._flat(painter, rect, shown)
             return
         paint_flat(painter, rect, self._colours(shown), *self._range(shown), signed=True, ends=ENDS)
 
-    def _upright(self, painter: QPainter, rect: QRect, shown: Slot) -> None:
+    def _upright(self, painter: QPainter, rect: QRect, shown: MapOrMissing) -> None:
         if isinstance(shown, Missing) or shown.id != DIFFERENCE:
             super()._upright(painter, rect, shown)
             return
