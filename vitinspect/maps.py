@@ -86,11 +86,15 @@ def minmax(values: np.ndarray) -> np.ndarray:
 def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 0 to n - 1; equal values share the mean of their ranks."""
     flat = np.asarray(values).reshape(-1)
-    order = np.argsort(flat, kind="stable")
+    order = np.argsort(flat)  # in whatever order equal values come: they share their rank
     ordered = flat[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    ends = np.concatenate((starts[1:], [flat.size]))
     result = np.empty(flat.size, dtype=np.float64)
+    differs = ordered[1:] != ordered[:-1]
+    if differs.all():
+        result[order] = np.arange(flat.size)
+        return result.reshape(np.shape(values))
+    starts = np.flatnonzero(np.concatenate(([True], differs)))
+    ends = np.concatenate((starts[1:], [flat.size]))
     result[order] = np.repeat((starts + ends - 1) / 2, ends - starts)
     return result.reshape(np.shape(values))
 

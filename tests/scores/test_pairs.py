@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 
 import vitinspect as vi
+from vitinspect.maps import ranks
+from vitinspect.scores import pairs
 from vitinspect.scores.pairs import spearman
 
 RNG = np.random.default_rng(4)
@@ -51,3 +53,12 @@ def test_two_small_masks_need_not_overlap_at_all():
     assert found.overlap_at_least == 0.0
     assert found.overlap_observed == 0.0
     assert found.overlap_by_chance == pytest.approx(0.03 * 0.03)
+
+
+def test_each_map_is_sorted_once_however_many_pairs_there_are(monkeypatch):
+    ranked = []
+    monkeypatch.setattr(pairs, "ranks", lambda values: ranked.append(values.shape) or ranks(values))
+    maps = {name: RNG.uniform(size=(8, 8)) for name in "abcd"}
+    found = vi.scores.agreement(maps, {name: np.ones((8, 8), bool) for name in maps})
+    assert ranked == [(8, 8)] * 4
+    assert [p.spearman for p in found] == [spearman(maps[p.first], maps[p.second]) for p in found]

@@ -8,7 +8,7 @@ something only beside these two.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,15 +36,31 @@ class Agreement:
     overlap_observed: float
 
 
+@dataclass(frozen=True, eq=False)
+class Ranked:
+    """The ranks of a map's values, less their mean, and how far they are spread: what a rank correlation needs."""
+
+    centred: np.ndarray
+    squares: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Ranked:
+        x = ranks(values).reshape(-1)
+        x = x - x.mean()
+        return cls(x, float((x * x).sum()))
+
+    def correlation(self, other: Ranked) -> float:
+        """0 if one of the maps is constant."""
+        scale = float(np.sqrt(self.squares * other.squares))
+        return float((self.centred * other.centred).sum() / scale) if scale > 0 else 0.0
+
+
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's rank correlation, ties sharing their mean rank."""
-    x, y = ranks(a).reshape(-1), ranks(b).reshape(-1)
-    x, y = x - x.mean(), y - y.mean()
-    scale = float(np.sqrt((x * x).sum() * (y * y).sum()))
-    return float((x * y).sum() / scale) if scale > 0 else 0.0
+    return Ranked.of(a).correlation(Ranked.of(b))
 
 
-def agree(first: str, a: np.ndarray, mask_a: np.ndarray, second: str, b: np.ndarray, mask_b: np.ndarray) -> Agreement:
+def agree(first: str, a: Ranked, mask_a: np.ndarray, second: str, b: Ranked, mask_b: np.ndarray) -> Agreement:
     """The agreement of two maps of one size and of their masks."""
     mask_a, mask_b = np.asarray(mask_a, dtype=bool), np.asarray(mask_b, dtype=bool)
     if mask_a.shape != mask_b.shape:
@@ -54,7 +70,7 @@ def agree(first: str, a: np.ndarray, mask_a: np.ndarray, second: str, b: np.ndar
     return Agreement(
         first=first,
         second=second,
-        spearman=spearman(a, b),
+        spearman=a.correlation(b),
         iou=ratio(both, share_a + share_b - both),
         share_first=share_a,
         share_second=share_b,
@@ -64,12 +80,27 @@ def agree(first: str, a: np.ndarray, mask_a: np.ndarray, second: str, b: np.ndar
     )
 
 
+def finest(arrays: Iterable[np.ndarray]) -> tuple[int, int]:
+    """The rows and columns that maps of several sizes are brought to."""
+    shapes = [array.shape for array in arrays]
+    return max(rows for rows, _ in shapes), max(columns for _, columns in shapes)
+
+
+def ranked_at(values: np.ndarray, size: tuple[int, int]) -> Ranked:
+    """The ranks of a map that is brought to a size."""
+    return Ranked.of(values if values.shape == size else resize(values, size))
+
+
 def agreement(maps: Mapping[str, AttributionMap | np.ndarray], masks: Mapping[str, np.ndarray]) -> list[Agreement]:
     """All pairs of the maps, brought to the finest of their resolutions; the masks have a common size."""
     arrays = {name: values_of(values) for name, values in maps.items()}
-    size = (max(a.shape[0] for a in arrays.values()), max(a.shape[1] for a in arrays.values()))
-    arrays = {name: a if a.shape == size else resize(a, size) for name, a in arrays.items()}
     missing = [name for name in arrays if name not in masks]
     if missing:
         raise DataError(f"There is no mask for {', '.join(missing)}.")
-    return [agree(a, arrays[a], masks[a], b, arrays[b], masks[b]) for a, b in itertools.combinations(arrays, 2)]
+    size = finest(arrays.values())
+    return agreement_of_ranks({name: ranked_at(a, size) for name, a in arrays.items()}, masks)
+
+
+def agreement_of_ranks(ranked: Mapping[str, Ranked], masks: Mapping[str, np.ndarray]) -> list[Agreement]:
+    """All pairs of maps of one size whose ranks are known."""
+    return [agree(a, ranked[a], masks[a], b, ranked[b], masks[b]) for a, b in itertools.combinations(ranked, 2)]

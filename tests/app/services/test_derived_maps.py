@@ -10,7 +10,8 @@ from vitinspect.app.compute.addresses import FusedAddress, InputAddress
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.session.results import ShownMap
 from vitinspect.fusion import fuse
-from vitinspect.maps import AttributionMap
+from vitinspect.maps import AttributionMap, ranks
+from vitinspect.scores import pairs
 
 CROP = InputAddress("content of a", "f1", "float32", "crop")
 
@@ -89,3 +90,22 @@ def test_a_hidden_layer_shows_no_map_and_still_enters_a_fusion(bench, derived):
     bench.state.edit_layer("rollout", visible=False)
     assert list(bench.results.all_maps) == ["legrad", "fused"]
     assert np.array_equal(bench.results.fused.values, before)
+
+
+def test_a_threshold_that_moves_sorts_no_map_again(bench, derived, monkeypatch):
+    bench.results.update(placed=PLACED)
+    sorted_maps = []
+    monkeypatch.setattr(pairs, "ranks", lambda values: sorted_maps.append(values.shape) or ranks(values))
+    derived._agree()
+    before = bench.results.agreements
+    assert len(sorted_maps) == 2
+    bench.state.edit_layer("rollout", threshold_mode="mean")
+    derived._agree()
+    (after,) = bench.results.agreements
+    assert len(sorted_maps) == 2
+    assert after.spearman == before[0].spearman
+    assert after.share_first != before[0].share_first
+    bench.results.update(maps={"rollout": shown("rollout", 3), "legrad": bench.results.maps["legrad"]})
+    derived._agree()
+    assert len(sorted_maps) == 3
+    assert bench.results.agreements[0].spearman != before[0].spearman

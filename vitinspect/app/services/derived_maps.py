@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from vitinspect.app.compute.addresses import Address, FusedAddress, MapAddress
+from vitinspect.app.identity import Same
 from vitinspect.app.session.layers import FUSED, Layer, title_in
 from vitinspect.app.session.results import KEPT, Results, ShownMap
 from vitinspect.app.session.state import LEVELS, State
@@ -22,7 +23,7 @@ from vitinspect.errors import ParameterError
 if TYPE_CHECKING:
     import numpy as np
 
-    from vitinspect.scores.pairs import Agreement
+    from vitinspect.scores.pairs import Agreement, Ranked
 
 CUTS: dict[str, tuple[str, str, float, float, float]] = {
     # mode: (its parameter in vitinspect.thresholds, unit, lowest, highest, where it begins)
@@ -56,6 +57,7 @@ class DerivedMaps(QObject):
         super().__init__(parent)
         self.state, self.results = state, results
         self._prepared: dict[tuple[MapAddress, str, str, tuple[int, int]], Any] = {}
+        self._ranked: dict[tuple[Same, tuple[int, int]], Ranked] = {}
         # Rank correlations need sorting: they wait for the slider to rest.
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
@@ -195,7 +197,7 @@ class DerivedMaps(QObject):
         return {key: m for key, m in self.results.all_maps.items() if m.placed == placed}
 
     def _agree(self) -> None:
-        from vitinspect.scores.pairs import agreement
+        from vitinspect.scores.pairs import agreement_of_ranks
 
         maps = {key: m for key, m in self._comparable().items() if key not in self.results.fused_maps}
         inputs = {shown.address.input for shown in maps.values()}
@@ -204,6 +206,17 @@ class DerivedMaps(QObject):
         wanted = state.fusion or (state.plots and tab == "agreement")
         found: list[Agreement] = []
         if wanted and len(maps) > 1 and len(inputs) == 1 and set(maps) <= set(self.results.cuts):
-            arrays = {key: shown.values for key, shown in maps.items()}
-            found = agreement(arrays, {key: self.results.cuts[key].mask for key in maps})
+            found = agreement_of_ranks(self._ranks(maps), {key: self.results.cuts[key].mask for key in maps})
         self.results.update(agreements=tuple(found))
+
+    def _ranks(self, maps: dict[str, ShownMap]) -> dict[str, Ranked]:
+        """By layer; a map is sorted once, and not again for each place of its threshold."""
+        from vitinspect.maps import values_of
+        from vitinspect.scores.pairs import finest, ranked_at
+
+        size = finest(shown.values for shown in maps.values())
+        known, self._ranked = self._ranked, {}
+        for shown in maps.values():
+            key = Same(shown.values), size
+            self._ranked[key] = known[key] if key in known else ranked_at(values_of(shown.values), size)
+        return {layer: self._ranked[Same(shown.values), size] for layer, shown in maps.items()}
