@@ -171,3 +171,47 @@ def resize(values: np.ndarray, size: tuple[int, int], how: str = "bilinear") -> 
     down = resize_weights(values.shape[0], int(size[0]), how)
     across = resize_weights(values.shape[1], int(size[1]), how)
     return (down @ values.astype(np.float64) @ across.T).astype(kind, copy=False)
+
+
+def sample(values: np.ndarray, rows: np.ndarray, columns: np.ndarray, how: str = "bilinear") -> np.ndarray:
+    """Values of a grid at places among its cells: 0 is the middle of the first row or column.
+
+    Beyond the outermost middles a value stays the same. What is painted on the screen and what is written into files is
+    sampled here, each at the middles of its own pixels, so that their colours agree.
+    """
+    return sample_along(sample_along(np.asarray(values, dtype=np.float32), columns, how, 1), rows, how, 0)
+
+
+def sample_along(values: np.ndarray, at: np.ndarray, how: str, axis: int) -> np.ndarray:
+    """The same along one axis of an array of 32-bit floats; ``sample`` takes the columns first."""
+    last = values.shape[axis] - 1
+    if how == "nearest":
+        # Half-way positions go up, so that cells of equal size get pixels of equal number.
+        return np.take(values, np.clip(np.floor(at + 0.5).astype(int), 0, last), axis=axis)
+    base = np.floor(at).astype(int)
+    t = at - base
+    shape = [1, 1]
+    shape[axis] = -1
+    if how == "bilinear":
+        before = np.take(values, np.clip(base, 0, last), axis=axis)
+        between = np.take(values, np.clip(base + 1, 0, last), axis=axis)
+        between -= before
+        between *= t.astype(np.float32).reshape(shape)
+        between += before
+        return between
+    if how != "bicubic":
+        raise ParameterError(f"The resampling {how!r} is not one of nearest, bilinear, bicubic.")
+    # Catmull-Rom, the cubic that Pillow uses (a = -0.5).
+    weights = {
+        -1: ((-0.5 * t + 1.0) * t - 0.5) * t,
+        0: (1.5 * t - 2.5) * t * t + 1,
+        1: ((-1.5 * t + 2.0) * t + 0.5) * t,
+        2: (0.5 * t - 0.5) * t * t,
+    }
+    total: np.ndarray | None = None
+    for offset, weight in weights.items():
+        part = np.take(values, np.clip(base + offset, 0, last), axis=axis)
+        part *= weight.astype(np.float32).reshape(shape)
+        total = part if total is None else np.add(total, part, out=total)
+    assert total is not None
+    return total

@@ -89,7 +89,11 @@ class View:
     def origin(self, pane: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:
         """Where the picture's upper left corner is in the pane."""
         scale = self.scale(pane, size)
-        return pane[0] / 2 - self.x * size[1] * scale, pane[1] / 2 - self.y * size[0] * scale
+        left, top = pane[0] / 2 - self.x * size[1] * scale, pane[1] / 2 - self.y * size[0] * scale
+        if scale >= 1 and scale == round(scale):
+            # A pixel of the picture that is whole ones of the screen begins with one: half a pixel aside it would blur.
+            return float(math.floor(left + 0.5)), float(math.floor(top + 0.5))
+        return left, top
 
     def to_picture(self, px: float, py: float, pane: tuple[float, float], size: tuple[int, int]) -> tuple[float, float]:
         """A point of the pane as a point of the picture."""

@@ -1,6 +1,6 @@
 """From raw values to what can be painted quickly: levels of 0 to 255, isolines, histograms. Pure numpy.
 
-A map is quantised once; opacity, colour map and threshold then only change a table of 256 colours.
+A map is quantised once for a view; opacity and colour map then only change a table of 256 colours.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from vitinspect.app.identity import Same
 from vitinspect.figures.colormaps import DIVERGING, default_colormap
 from vitinspect.figures.contours import isoline, patch_outline
 from vitinspect.figures.overlay import ValueRange, levels, rgba_table
-from vitinspect.maps import resize
+from vitinspect.maps import resize, sample_along
 
 __all__ = ["CONTOUR", "FINEST", "Heat", "is_centred", "isoline", "patch_outline", "table"]
 
 CONTOUR = 128
 """Rims of masks are drawn along a grid of at most this many cells a side."""
 FINEST = 448
-"""Smooth maps are painted from a picture of at most this many pixels a side; Qt enlarges the rest."""
+"""Levels of thresholds are found, and masks cut, on at most this many pixels a side."""
+_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +40,26 @@ class Heat:
         """The raw values at the ends of the colour bar; zero in the middle for a signed map."""
         return ValueRange.of(np.asarray(self.values), centred=self.signed)
 
-    @cached_property
-    def patches(self) -> NDArray[np.uint8]:
-        """Levels of the values as they are."""
-        return np.ascontiguousarray(levels(self.values, self.range))
+    def levels_at(
+        self,
+        rows: NDArray[np.floating[Any]],
+        columns: NDArray[np.floating[Any]],
+        ends: tuple[float, float] | None = None,
+        *,
+        smooth: bool = True,
+    ) -> NDArray[np.uint8]:
+        """Levels at places among the cells, 0 being the middle of the first one: as ``figures.overlay`` has them.
+
+        ``ends`` are other raw values at the ends of the colours; None for those of the map.
+        """
+        how = "bilinear" if smooth else "nearest"
+        value_range = self.range if ends is None else ValueRange(*ends)
+        across = sample_along(np.asarray(self.values, dtype=np.float32), columns, how, 1)
+        found = np.empty((len(rows), len(columns)), np.uint8)
+        for start in range(0, len(rows), _ROWS):  # what is between stays in the processor's cache
+            part = slice(start, start + _ROWS)
+            found[part] = levels(sample_along(across, rows[part], how, 0), value_range)
+        return found
 
     @cached_property
     def fine(self) -> NDArray[np.float32]:
@@ -61,18 +78,6 @@ class Heat:
         height, width = self.input_size
         shrink = min(1.0, FINEST / max(height, width))
         return max(1, round(height * shrink)), max(1, round(width * shrink))
-
-    @cached_property
-    def smooth(self) -> NDArray[np.uint8]:
-        """Levels of ``fine``."""
-        return np.ascontiguousarray(levels(self.fine, self.range))
-
-    def levels_between(self, ends: tuple[float, float] | None, *, smooth: bool) -> NDArray[np.uint8]:
-        """Levels with other raw values at the ends; those of the map where ``ends`` is None or says the same."""
-        if ends is None or ends == (self.range.low, self.range.high):
-            return self.smooth if smooth else self.patches
-        values = self.fine if smooth else np.asarray(self.values)
-        return np.ascontiguousarray(levels(values, ValueRange(*ends)))
 
     @cached_property
     def cuts(self) -> dict[tuple[str, float], Any]:
@@ -97,7 +102,7 @@ class Heat:
     def nbytes(self) -> int:
         """What this keeps in memory once everything was asked for."""
         height, width = self.fine_size
-        return int(self.values.nbytes * 2 + height * width * 5)
+        return int(self.values.nbytes * 2 + height * width * 4)
 
 
 @lru_cache(maxsize=16)

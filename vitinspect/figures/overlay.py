@@ -85,6 +85,13 @@ def place(values: NDArray[np.floating], placement: PlacementLike, *, smooth: boo
 
 def levels(heat: NDArray[np.floating], value_range: ValueRange) -> NDArray[np.uint8]:
     """Each value's place in a table of 256 colours; NaN gets 0, see ``blend`` for how it stays clear."""
+    width = value_range.high - value_range.low
+    if np.asarray(heat).dtype == np.float32 and 1e-30 < width < 1e30 and abs(value_range.low) < 1000 * width:
+        # Where single precision has room for it: a tenth of the time, for what the window does at each movement.
+        placed = np.subtract(heat, np.float32(value_range.low))
+        placed *= np.float32(255 / width)
+        placed = np.fmin(np.fmax(placed, np.float32(0), out=placed), np.float32(255), out=placed)
+        return np.rint(placed, out=placed).astype(np.uint8)
     stretched = value_range.stretch(heat)
     return np.rint(np.nan_to_num(stretched, nan=0.0) * 255).astype(np.uint8)
 

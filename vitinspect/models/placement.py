@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitinspect.errors import DataError, ParameterError
+from vitinspect.errors import DataError
+from vitinspect.maps import sample
 
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom), in pixel edges: the first pixel reaches from 0 to 1."""
@@ -87,7 +88,7 @@ class Placement:
         rows, y = _cells_under(height, top, bottom, grid.shape[0])
         columns, x = _cells_under(width, left, right, grid.shape[1])
         if y.size and x.size:
-            out[rows, columns] = _resample_axis(_resample_axis(grid, y, resample, 0), x, resample, 1)
+            out[rows, columns] = sample(grid, y, x, resample)
         return out
 
     def mask_to_input(self, mask: NDArray[Any]) -> NDArray[Any]:
@@ -117,35 +118,3 @@ def _cells_under(pixels: int, start: float, stop: float, cells: int) -> tuple[sl
         return slice(0, 0), np.empty(0)
     chosen = slice(int(inside[0]), int(inside[-1]) + 1)
     return chosen, (middles[chosen] - start) * (cells / (stop - start)) - 0.5
-
-
-def _resample_axis(
-    values: NDArray[np.float32], at: NDArray[np.floating[Any]], resample: str, axis: int
-) -> NDArray[np.float32]:
-    last = values.shape[axis] - 1
-    if resample == "nearest":
-        # Half-way positions go up, so that cells of equal size get pixels of equal number.
-        return np.take(values, np.clip(np.floor(at + 0.5).astype(int), 0, last), axis=axis)
-    base = np.floor(at).astype(int)
-    t = at - base
-    if resample == "bilinear":
-        weights = {0: 1 - t, 1: t}
-    elif resample == "bicubic":
-        # Catmull-Rom, the cubic that Pillow uses (a = -0.5).
-        weights = {
-            -1: ((-0.5 * t + 1.0) * t - 0.5) * t,
-            0: (1.5 * t - 2.5) * t * t + 1,
-            1: ((-1.5 * t + 2.0) * t + 0.5) * t,
-            2: (0.5 * t - 0.5) * t * t,
-        }
-    else:
-        raise ParameterError(f"The resampling {resample!r} is not one of nearest, bilinear, bicubic.")
-    shape = [1, 1]
-    shape[axis] = -1
-    total: NDArray[np.float32] | None = None
-    for offset, weight in weights.items():
-        part = np.take(values, np.clip(base + offset, 0, last), axis=axis)
-        part *= weight.astype(np.float32).reshape(shape)
-        total = part if total is None else np.add(total, part, out=total)
-    assert total is not None
-    return total

@@ -1,7 +1,7 @@
 """Composing a pane: the picture, the map over it, lines over both. Each step is kept until what it depends on changes.
 
-A picture is scaled once for a view and shared by all panes. A map is an image of 256 levels whose colour table is
-swapped, so that no slider ever touches its values.
+A picture is scaled once for a view and shared by all panes. A map is an image of 256 levels, made once for a view at
+the pixels of the screen, as files have them at the picture's pixels; sliders swap its colour table and touch no value.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Composer:
 
     def __init__(self) -> None:
         self._bases: dict[bool, tuple[Any, QImage]] = {}
-        self._heats: dict[ShownMap, dict[Any, QImage]] = {}
+        self._heats: dict[ShownMap, tuple[Any, tuple[QImage, int, int] | None]] = {}
         self._above: dict[ShownMap, tuple[Any, QImage]] = {}
         self._lines: dict[ShownMap, tuple[Any, list[QLineF]]] = {}
         self._region: Any = None
@@ -95,14 +95,15 @@ class Composer:
 
     # --- the map -----------------------------------------------------------------------------------------------
 
-    def _levels(self, shown: ShownMap, look: Look) -> QImage:
-        kept = self._heats.setdefault(shown, {})
-        key = (look.smooth, look.ends)
-        if key not in kept:
-            if len(kept) > 3:
-                kept.clear()  # a range that is typed or dragged leaves none of the ranges before
-            kept[key] = indexed(shown.heat.levels_between(look.ends, smooth=look.smooth))
-        return kept[key]
+    def _levels(
+        self, shown: ShownMap, view: View, pane: tuple[float, float], ratio: float, look: Look
+    ) -> tuple[QImage, int, int] | None:
+        """A map at the pixels of the screen that show what the model saw, and where the first of them is."""
+        key = (view, pane, ratio, look.smooth, look.ends)
+        kept = self._heats.get(shown)
+        if kept is None or kept[0] != key:
+            kept = self._heats[shown] = (key, levels_on_screen(shown, view, pane, ratio, look))
+        return kept[1]
 
     def paint_map(
         self,
@@ -150,8 +151,11 @@ class Composer:
 
     def paint_heat(self, painter: QPainter, shown: ShownMap, view: View, pane: tuple[float, float], look: Look) -> None:
         """Lay a map over the picture, exactly where the model looked."""
-        size = shown.placed.original_size
-        image = self._levels(shown, look)
+        ratio = painter.device().devicePixelRatioF()
+        found = self._levels(shown, view, pane, ratio, look)
+        if found is None:
+            return
+        image, left, top = found
         alone = look.show == "heat"
         colours = heating.table(
             look.colormap,
@@ -161,10 +165,8 @@ class Composer:
         )
         image.setColorTable(colours.tolist())
         painter.save()
-        painter.setClipRect(QRectF(0, 0, *pane), Qt.ClipOperation.IntersectClip)
-        painter.setClipRect(to_pane(shown.placed.visible, view, pane, size), Qt.ClipOperation.IntersectClip)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, look.smooth)
-        painter.drawImage(to_pane(shown.placed.box, view, pane, size), image)
+        painter.scale(1 / ratio, 1 / ratio)
+        painter.drawImage(left, top, image)
         painter.restore()
 
     def paint_region(self, painter: QPainter, results: Any, placed: Any, view: View, pane: tuple[float, float]) -> None:
@@ -289,6 +291,29 @@ def greyed(image: QImage, ground: str) -> QImage:
     painter.fillRect(grey.rect(), shade)
     painter.end()
     return grey
+
+
+def levels_on_screen(
+    shown: ShownMap, view: View, pane: tuple[float, float], ratio: float, look: Look
+) -> tuple[QImage, int, int] | None:
+    """The map at the middle of each pixel of the pane that shows a part of what the model saw.
+
+    With the column and row of the first of these pixels; None where there is none.
+    """
+    size = shown.placed.original_size
+    scale, origin = view.scale(pane, size), view.origin(pane, size)
+    box, seen = shown.placed.box, shown.placed.visible
+    firsts, places = [], []
+    for axis, cells in ((0, shown.values.shape[1]), (1, shown.values.shape[0])):
+        middles = (np.arange(round(pane[axis] * ratio)) + 0.5) / ratio
+        points = (middles - origin[axis]) / scale
+        inside = np.flatnonzero((points >= seen[axis]) & (points <= seen[axis + 2]))
+        if not inside.size:
+            return None
+        firsts.append(int(inside[0]))
+        places.append((points[inside] - box[axis]) * (cells / (box[axis + 2] - box[axis])) - 0.5)
+    levels = shown.heat.levels_at(places[1], places[0], look.ends, smooth=look.smooth)
+    return indexed(levels), firsts[0], firsts[1]
 
 
 def indexed(levels: np.ndarray) -> QImage:
