@@ -107,3 +107,17 @@ def test_grey_masks_of_0_1_and_255_leave_255_out_as_masks_that_vitinspect_writes
     Image.fromarray(np.where(values == 1, 2, values)).save(tmp_path / "other.png")
     with pytest.raises(vi.DataError, match="several ways"):
         read(tmp_path / "other.png", "auto")
+
+
+def test_of_an_annotator_who_leaves_255_out_it_is_left_out_of_masks_without_foreground_too(tmp_path):
+    """An empty mask with an ignored band holds 0 and 255 alone, as a mask of white on black does."""
+    band = np.where(LABELS == 255, 255, 0).astype(np.uint8)
+    for name, ann, ben in (("a", np.where(LABELS == 8, 1, band).astype(np.uint8), band), ("b", band, band)):
+        picture(tmp_path / "images" / f"{name}.png", 1, size=(60, 20))
+        saved(tmp_path / "masks" / "ann" / f"{name}.png", ann)
+        saved(tmp_path / "masks" / "ben" / f"{name}.png", ben)
+    found = open_dataset(tmp_path)
+    np.testing.assert_array_equal(found.read_mask(found.items[1], "ann"), band)
+    np.testing.assert_array_equal(found.read_mask(found.items[1], "ben"), band == 255)
+    told = open_dataset(tmp_path, mask_coding="binary")
+    np.testing.assert_array_equal(told.read_mask(told.items[1], "ann"), band == 255)

@@ -267,12 +267,26 @@ def agreement(masks: Mapping[str, Mapping[str, Any]], tolerance: float | str = 2
     of them for the annotator's agreement with themselves. ``tolerance`` of the outlines: pixels, or text such as
     ``"0.75%"`` of each picture's diagonal.
     """
-    wanted = _tolerance(tolerance)
     if not masks:
         raise DataError("There are no masks to compare.")
-    flat = coded(
-        {(who, image, k): one for who, own in masks.items() for image, m in own.items() for k, one in _several(m)}
-    )
+    return _compared(masks, coded(_flat(masks)), tolerance)
+
+
+def agreement_of_files(masks: Mapping[str, Mapping[str, Any]], tolerance: float | str = 2.0) -> Agreement:
+    """The same of masks that are known to hold 0, 1, and 255 for "ignore": those that were read from files."""
+    if not masks:
+        raise DataError("There are no masks to compare.")
+    return _compared(masks, _flat(masks), tolerance)
+
+
+def _flat(masks: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str, int], Any]:
+    return {(who, image, k): one for who, own in masks.items() for image, m in own.items() for k, one in _several(m)}
+
+
+def _compared(
+    masks: Mapping[str, Mapping[str, Any]], flat: Mapping[tuple[str, str, int], Mask], tolerance: float | str
+) -> Agreement:
+    wanted = _tolerance(tolerance)
     first: dict[str, dict[str, Mask]] = {who: {} for who in masks}
     repeats: dict[tuple[str, str], list[Mask]] = {}
     for (who, image, k), mask in flat.items():

@@ -55,6 +55,14 @@ def decode(pixels: MaskPixels, coding: str = "auto", label: int | str | None = N
     raise DataError(f"There is no mask coding {coding!r}; there are {CODINGS}.")
 
 
+def is_white_alone(pixels: MaskPixels) -> bool:
+    """Whether ``auto`` takes 255 as foreground where it can be what is ignored too: in numbers, and without a 1."""
+    values = pixels.values
+    if pixels.kind != "grey" or pixels.lossy or values.dtype.kind not in "biu" or not values.size:
+        return False
+    return int(values.max()) == IGNORE and not (values == 1).any()
+
+
 def labels_in(pixels: MaskPixels) -> list[str]:
     """The labels that ``decode`` could be asked for, where the pixels are classes or colours; else nothing."""
     if pixels.kind == "palette":

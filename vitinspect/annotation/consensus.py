@@ -63,15 +63,21 @@ def consensus(
 
     Masks are booleans, or 0, 1 and 255 for "ignore". A pixel that nobody knows is 255 in the result.
     """
+    if not masks:
+        raise DataError("There is no mask to make a consensus of.")
+    return combined(coded(masks), how, ties=ties, region=region)
+
+
+def combined(
+    arrays: Mapping[str, Mask], how: str = "majority", *, ties: Ties = "background", region: str = "frame"
+) -> Consensus:
+    """The same of masks that are known to hold 0, 1, and 255 for "ignore": those that were read from files."""
     if how not in WAYS:
         raise ParameterError(f"A consensus is made by {', '.join(WAYS)}, not by {how!r}.")
     if region not in REGIONS:
         raise ParameterError(f"A region is {' or '.join(REGIONS)}, not {region!r}.")
     if ties not in ("background", "foreground"):
         raise ParameterError(f"Ties go to background or foreground, not to {ties!r}.")
-    if not masks:
-        raise DataError("There is no mask to make a consensus of.")
-    arrays = coded(masks)
     same_size(arrays, "one picture")
     if how == "staple":
         return _staple(arrays, region)

@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from vitinspect.annotation.ceiling import counted
+from vitinspect.annotation.coding import IGNORE
 from vitinspect.annotation.folders import find_masks, is_mask_name
-from vitinspect.annotation.masks import load
+from vitinspect.annotation.masks import load_with_white
 from vitinspect.annotation.store import MASKS, REPEATS, SIDECAR, pictures_in, read_sidecar
 from vitinspect.errors import DataError
 
@@ -31,13 +35,42 @@ class Gathered:
     """Reason to number of masks."""
     unmatched: list[Path] = field(default_factory=list)
     """Files that fit no picture."""
+    white: dict[str, _White] = field(default_factory=dict)
+    """Annotator to what 255 is in their masks."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a report says of it."""
         found = notes_of(self.left_out)
         found += [f"The file {path.name} fits no picture." for path in self.unmatched]
+        found += _notes_of_white(self.white)
         return tuple(found)
+
+
+@dataclass
+class _White:
+    """What 255 is in the grey masks of one person, where a file alone can be read in two ways."""
+
+    ignored: int = 0
+    """Masks with 1 and 255: 255 is what is ignored."""
+    alone: list[tuple[str, int]] = field(default_factory=list)
+    """Masks with 255 and no 1: picture, and place in the list of its masks."""
+
+    @property
+    def settled(self) -> bool:
+        return bool(self.ignored and self.alone)
+
+
+def _notes_of_white(white: Mapping[str, _White]) -> list[str]:
+    ignoring = [who for who, own in white.items() if own.ignored]
+    found = []
+    for who, own in white.items():
+        where = f"In {counted(len(own.alone), 'mask')} of {who} 255 is taken as"
+        if own.settled:
+            found.append(f"{where} ignored, without a 1 beside it: other masks of theirs have both.")
+        elif own.alone and ignoring:
+            found.append(f"{where} foreground: none of theirs has a 1; those of {', '.join(ignoring)} have both.")
+    return found
 
 
 def notes_of(left_out: Mapping[str, int]) -> list[str]:
@@ -71,6 +104,7 @@ def gather(
         again = drawn.parent / REPEATS
         for root in (drawn, again) if drawn.name == MASKS and again.is_dir() else (drawn,):
             _gather_one(root, pictures, result, coding, everything)
+    _settle_white(result)
     if not may_be_none and not any(result.masks.values()):
         why = f" {' '.join(result.notes)}" if result.notes else ""
         raise DataError(f"There are no masks to compare in {', '.join(str(f) for f in folders)}.{why}")
@@ -119,9 +153,21 @@ def _gather_one(root: Path, images: Path | None, result: Gathered, coding: str, 
         if reason:
             result.left_out[reason] = result.left_out.get(reason, 0) + 1
             continue
-        mask = load(path, picture, coding=coding)
+        mask, white = load_with_white(path, picture, coding)
         own = result.masks.setdefault(who, {})
         own[image] = mask if image not in own else [*_listed(own[image]), mask]
+        if white == "foreground":
+            result.white.setdefault(who, _White()).alone.append((image, len(_listed(own[image])) - 1))
+        elif white == "ignored":
+            result.white.setdefault(who, _White()).ignored += 1
+
+
+def _settle_white(result: Gathered) -> None:
+    """Where somebody's masks hold 1 and 255, their 255 is what is ignored, in masks without foreground as well."""
+    for who, white in result.white.items():
+        for image, place in white.alone if white.settled else ():
+            mask = _listed(result.masks[who][image])[place]
+            np.multiply(mask, IGNORE, out=mask)
 
 
 def _listed(masks: Any) -> list[Any]:

@@ -14,13 +14,13 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitinspect.annotation.coding import IGNORE, decode, labels_in
+from vitinspect.annotation.coding import IGNORE, decode, is_white_alone, labels_in
 from vitinspect.annotation.formats import coco, cvat, labelme, pixels, unsupported
 from vitinspect.annotation.formats.shapes import FOREGROUND, Annotations, Picture, Size, sizes_differ
 from vitinspect.annotation.store import SIDECAR, Sidecar, pictures_in, read_sidecar
@@ -46,17 +46,37 @@ def load(
     ``palette``, ``threshold=N``, ``index=A,B``, ``colours=#RRGGBB,...``, ``background=N`` or ``background=#RRGGBB``.
     """
     path = Path(path)
-    size = image_size(image) if image is not None else None
     if is_pixel_file(path):
-        found = pixels.read(path)
-        if size is not None and found.size != size:
-            raise sizes_differ(f"The mask {path}", found.size, str(image), size)
-        return decode(found, coding, label)
+        return decode(_pixels_for(path, image), coding, label)
+    size = image_size(image) if image is not None else None
     if coding != "auto":
         raise DataError(f"{path} holds shapes, which have no coding: {coding!r} cannot be used; name a label instead.")
     annotations = open_annotations(path)
     picture = _picture(annotations, image)
     return _drawn(annotations, picture, image, size, None if label is None else str(label))
+
+
+def load_with_white(
+    path: Path, image: PathLike | None = None, coding: str = "auto"
+) -> tuple[NDArray[np.uint8], Literal["ignored", "foreground", ""]]:
+    """The mask, and what 255 was taken for where the file itself leaves that open: other masks of the same person may
+    tell."""
+    if coding != "auto" or not is_pixel_file(path):
+        return load(path, image, coding=coding), ""
+    found = _pixels_for(path, image)
+    mask = decode(found)
+    if is_white_alone(found):
+        return mask, "foreground"
+    return mask, "ignored" if found.kind == "grey" and (mask == IGNORE).any() else ""
+
+
+def _pixels_for(path: Path, image: PathLike | None) -> MaskPixels:
+    """The pixels of a mask file, which must have the picture's size."""
+    found = pixels.read(path)
+    size = image_size(image) if image is not None else None
+    if size is not None and found.size != size:
+        raise sizes_differ(f"The mask {path}", found.size, str(image), size)
+    return found
 
 
 def load_all(
@@ -194,10 +214,7 @@ def draw_labels(annotations: Annotations, picture: Picture, image: PathLike | No
 
 def load_labels(path: Path, image: PathLike | None, coding: str) -> dict[str, NDArray[np.uint8]]:
     """The masks of a pixel file by their labels; one without labels is "foreground"."""
-    found = pixels.read(path)
-    size = image_size(image) if image is not None else None
-    if size is not None and found.size != size:
-        raise sizes_differ(f"The mask {path}", found.size, str(image), size)
+    found = _pixels_for(path, image)
     own_label = pixels.label_of(path)
     if own_label == "labels":
         return _own_labels(path, found)

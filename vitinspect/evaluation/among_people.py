@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.annotation.ceiling import Ceiling, ceiling_of, dice_of
-from vitinspect.annotation.consensus import consensus
+from vitinspect.annotation.consensus import combined
 from vitinspect.errors import DataError
 from vitinspect.evaluation.items import Item
 from vitinspect.evaluation.ranking import Candidate, read_saved_map
@@ -210,7 +210,7 @@ class _Work:
 
     def __call__(self, job: Job) -> OnPicture:
         image, path, files, truths, size = job
-        against = {**truths, self.how: np.asarray(consensus(truths, self.how))}
+        against = {**truths, self.how: np.asarray(combined(truths, self.how))}
         maps: dict[str, dict[str, dict[str, float]]] = {}
         curves: dict[str, dict[str, NDArray[np.float32]]] = {}
         for candidate in self.chosen:

@@ -93,9 +93,7 @@ def open_dataset(
         dataset = _labelled(dataset, find_labels(folder) if labels is None else read_labels(Path(labels)))
     if mask_coding is not None:
         dataset = replace(dataset, coding=_asked_coding(mask_coding, dataset))
-    if check_masks:
-        _check_masks(dataset)
-    return dataset
+    return _checked(dataset) if check_masks else dataset
 
 
 def _asked_coding(coding: str | MaskCoding, dataset: Dataset) -> MaskCoding:
@@ -318,15 +316,18 @@ def _cut(
     return replace(dataset, items=tuple(items))
 
 
-def _check_masks(dataset: Dataset) -> None:
-    """Ask for the coding before a long run begins, if one of the first masks can be read in several ways. A later one
-    that can is found when its turn comes, and marks its picture."""
+def _checked(dataset: Dataset) -> Dataset:
+    """Ask for the coding before a long run begins, if one of the first masks can be read in several ways; and see who
+    leaves 255 out. A later one that can is found when its turn comes, and marks its picture."""
     if dataset.layout != "masks" or dataset.coding.kind != AUTO:
-        return
-    files = [path for item in dataset.items for path in item.masks.values()]
-    for path in files[:MASKS_CHECKED]:
+        return dataset
+    files = [(who, path) for item in dataset.items for who, path in item.masks.items()]
+    ignoring = set()
+    for who, path in files[:MASKS_CHECKED]:
         try:
-            check(path)
+            if check(path):
+                ignoring.add(who)
         except ImageError:
             # A broken file marks its picture, and the others are scored.
             continue
+    return replace(dataset, ignoring=frozenset(ignoring))

@@ -56,6 +56,8 @@ class Dataset:
     """How mask files are read."""
     notes: tuple[str, ...] = ()
     """What was found in the folder and not used, in words."""
+    ignoring: frozenset[str] = frozenset()
+    """Annotators whose grey masks leave 255 out beside 1: it is left out of those without foreground too."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -70,4 +72,4 @@ class Dataset:
 
     def read_mask(self, item: Item, annotator: str) -> np.ndarray:
         """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
-        return self.coding.read(item.masks[annotator], item.only)
+        return self.coding.read(item.masks[annotator], item.only, white_ignored=annotator in self.ignoring)

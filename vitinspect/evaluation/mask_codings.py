@@ -58,15 +58,16 @@ class MaskCoding:
             IMAGENET_S: "",
         }[self.kind]
 
-    def read(self, path: Path, only: int | None = None) -> np.ndarray:
-        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing. ``only``: the one foreground."""
+    def read(self, path: Path, only: int | None = None, *, white_ignored: bool = False) -> np.ndarray:
+        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing. ``only``: the one foreground;
+        ``white_ignored``: 255 counts for nothing in a grey mask without a 1 too, since other masks have both."""
         if self.kind == IMAGENET_S:
             return _imagenet_s(path)
         labels = open_mask(path, greys=self.kind == THRESHOLD)
         if only is not None:
             return self._bytes(labels == only, labels)
         if self.kind == AUTO:
-            return _one_reading(path, labels)
+            return _one_reading(path, labels, white_ignored)
         if self.kind == THRESHOLD:
             return (labels > self.values[0]).astype(np.uint8)
         if self.kind == INDEX:
@@ -97,9 +98,11 @@ def parse_coding(text: str) -> MaskCoding:
     raise ParameterError(f"A mask coding is {CODING_HELP}; not {text!r}.")
 
 
-def check(path: Path) -> None:
-    """Complain if the file can be read in several ways."""
-    _one_reading(path, open_mask(path))
+def check(path: Path) -> bool:
+    """Complain if the file can be read in several ways; whether it is a grey one that leaves 255 out beside 1."""
+    labels = open_mask(path)
+    _one_reading(path, labels)
+    return _values(labels) in _WITH_IGNORED and mask_palette(path) is None
 
 
 def is_grey(labels: np.ndarray) -> bool:
@@ -110,10 +113,15 @@ def is_grey(labels: np.ndarray) -> bool:
     return int((counts > 0).sum()) >= FEWEST_GREYS and int(counts[0] + counts[labels.max()]) * 2 >= labels.size
 
 
-def _one_reading(path: Path, labels: np.ndarray) -> np.ndarray:
+_WITH_IGNORED = ([1, IGNORED], [0, 1, IGNORED])
+
+
+def _one_reading(path: Path, labels: np.ndarray, white_ignored: bool = False) -> np.ndarray:
     found = _values(labels)
     palette = mask_palette(path)
-    if found in ([1, IGNORED], [0, 1, IGNORED]) and (palette is None or _is_voc(palette)):
+    if white_ignored and palette is None and found in ([IGNORED], [0, IGNORED]):
+        return labels.astype(np.uint8)
+    if found in _WITH_IGNORED and (palette is None or _is_voc(palette)):
         # As vitinspect itself writes masks in which something is left out, and as ``vi.masks.load`` reads them.
         return labels.astype(np.uint8)
     if palette is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vitinspect.annotation.agreement import disagreement
-from vitinspect.annotation.consensus import consensus
+from vitinspect.annotation.consensus import combined
 from vitinspect.errors import DataError
 from vitinspect.evaluation.among_people import Masks, SavedMaps, cut, fused_map
 from vitinspect.evaluation.ranking import Candidate, Cutting, Ranking, candidates, rank
@@ -32,7 +32,7 @@ def differences_of(
         raise DataError(f"{folder} has no picture {image} with a mask.")
     files, truths, size = saved.inputs(item)
     values = fused_map(candidate, files, size, saved.plan.fingerprint)
-    truth = truths[annotator] if annotator else np.asarray(consensus(truths, how))
+    truth = truths[annotator] if annotator else np.asarray(combined(truths, how))
     picture = np.asarray(saved.dataset.open_picture(item).convert("RGB"))
     about = read_metadata(next(iter(files.values())))
     placement = Placement(size, picture.shape[:2], tuple(about["box"]))

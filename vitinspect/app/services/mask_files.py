@@ -123,11 +123,11 @@ def read_mask(mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
     from vitinspect.evaluation.mask_codings import IGNORED, INDEX, MaskCoding
 
     if mask.how:
-        from vitinspect.annotation.consensus import consensus
+        from vitinspect.annotation.consensus import combined
 
         if len(mask.of) < 2:
             raise DataError("A consensus needs masks of two annotators; this picture has fewer.")
-        return consensus({one.group: read_mask(one, size) for one in mask.of}, mask.how).mask
+        return combined({one.group: read_mask(one, size) for one in mask.of}, mask.how).mask
     if mask.picture:
         return annotation_files.draw(mask.path, mask.picture, mask.label, size)
     if mask.path.lower().endswith(".json"):

@@ -129,13 +129,13 @@ def _read(data: Path, stamp: Stamp, everything: bool) -> Masks:
 def agreement_of(gathered: Gathered) -> PeopleAgreement:
     """All pairs by all measures; a reason where masks of one picture do not fit each other."""
     from vitinspect.annotation import reliability
-    from vitinspect.annotation.agreement import REGIONS, agreement
+    from vitinspect.annotation.agreement import REGIONS, agreement_of_files
     from vitinspect.annotation.ceiling import ceiling_of
 
     if not gathered.masks:
         return PeopleAgreement((), 0, {}, {}, {})
     try:
-        found = agreement(gathered.masks)
+        found = agreement_of_files(gathered.masks)
     except DataError as error:
         return PeopleAgreement(tuple(gathered.masks), 0, {}, {}, {}, trouble=str(error))
     several = sum(len(picture.people) > 1 for picture in found.pictures.values())
