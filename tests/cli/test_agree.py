@@ -56,6 +56,40 @@ def test_the_consensus_is_a_mask_like_any_other(tmp_path: Path, how: str) -> Non
     np.testing.assert_array_equal(written, vi.consensus(masks, how=how))
 
 
+def test_the_consensus_says_its_ties_and_what_staple_finds_of_people_in_both_regions(tmp_path: Path) -> None:
+    root = study(tmp_path / "study")
+    out = tmp_path / "out"
+    assert main(["agree", str(root), "--out", str(out), "--consensus", "majority"]) == 0
+    pair = {who: vi.masks.load(root / "masks" / who / "p1.png") for who in ("ann", "ben")}
+    ties = vi.consensus(pair).ties
+    assert ties > 0
+    assert f"Ties: {ties} pixels in 1 picture" in (out / "consensus.md").read_text()
+    assert f"p1.png,{int(vi.consensus(pair).sum())},{ties}" in (out / "consensus.csv").read_text().splitlines()
+    assert main(["agree", str(root), "--out", str(out), "--consensus", "staple", "--region", "box"]) == 0
+    rows = {tuple(line.split(",")) for line in (out / "consensus.csv").read_text().splitlines()}
+    for region in ("frame", "box"):
+        found = vi.consensus(pair, how="staple", region=region)
+        for who in pair:
+            numbers = repr(found.sensitivities[who]), repr(found.specificities[who])
+            assert ("p1.png", region, str(int(found.sum())), who, *numbers) in rows
+    text = (out / "consensus.md").read_text()
+    assert "the estimate in the box around the union" in text
+    assert "| ben | 2 |" in text
+
+
+def test_what_all_ignore_where_nobody_marks_anything_is_no_foreground_of_the_consensus(tmp_path: Path) -> None:
+    root = study(tmp_path / "study")
+    band = np.zeros((48, 60), dtype=np.uint8)
+    band[:5] = 255
+    marked = band.copy()
+    marked[10:20, 10:20] = 1
+    for who in ("ann", "ben"):
+        Image.fromarray(marked).save(root / "masks" / who / "p0.png")
+        Image.fromarray(band).save(root / "masks" / who / "p1.png")
+    assert main(["agree", str(root), "--out", str(tmp_path / "out"), "--consensus", "majority"]) == 0
+    np.testing.assert_array_equal(vi.masks.load(tmp_path / "out" / "consensus" / "p1.png"), band)
+
+
 def test_names_behind_an_underscore_and_single_folders_are_annotators_too(tmp_path: Path) -> None:
     picture(tmp_path / "images" / "p_0.png", 1)
     for who in ("ann", "student_3"):
@@ -91,6 +125,27 @@ def test_repeated_pictures_are_the_annotators_own_agreement(tmp_path: Path) -> N
     found = vi.agreement(gather([root]).masks).to_dict()
     assert found["self_agreement"]["ann"]["repeats"] == 1
     assert 0 <= found["self_agreement"]["ann"]["dice"] < 1
+
+
+def test_255_without_a_1_is_ignored_where_the_annotators_other_masks_have_both(tmp_path: Path, capsys: Say) -> None:
+    """An empty mask with an ignored band holds 0 and 255 alone, as a mask of white on black does."""
+    root = study(tmp_path / "study")
+    band = np.zeros((48, 60), dtype=np.uint8)
+    band[:5] = 255
+    marked = band.copy()
+    marked[10:20, 10:20] = 1
+    for who, one, other in (("ann", marked, band), ("ben", band, band)):
+        Image.fromarray(one).save(root / "masks" / who / "p0.png")
+        Image.fromarray(other).save(root / "masks" / who / "p1.png")
+    found = gather([root])
+    np.testing.assert_array_equal(found.masks["ann"]["p0.png"], marked)
+    np.testing.assert_array_equal(found.masks["ann"]["p1.png"], band)
+    np.testing.assert_array_equal(found.masks["ben"]["p0.png"], band == 255)
+    assert main(["agree", str(root), "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().err
+    assert "In 1 mask of ann 255 is taken as ignored, without a 1 beside it: other masks of theirs have both." in said
+    assert "In 2 masks of ben 255 is taken as foreground: none of theirs has a 1; those of ann have both." in said
+    assert set(gather([root], coding="palette").notes) == set()
 
 
 def test_a_folder_without_masks_and_files_without_a_picture_get_a_sentence(tmp_path: Path, capsys: Say) -> None:

@@ -103,7 +103,8 @@ def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
 def _pair_table(numbers: dict[str, Any]) -> list[str]:
     titles = [MEASURES[key] for key in _SHOWN if key != "kappa"]
     lines = [
-        "Means over the pictures that both drew; kappa for frame and box.",
+        "Means over the pictures that both drew; kappa for frame and box. The others count no background: they are "
+        "the same in both regions.",
         "",
         "| Pair | Pictures | Kappa (frame, box) | " + " | ".join(titles) + " |",
         "|---|---:|---:|" + "---:|" * len(titles),

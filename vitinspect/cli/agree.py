@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from vitinspect.annotation.agreement import Agreement
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take unfinished masks, those that started from a map, and those that were not drawn blind too",
     )
     parser.add_argument("--consensus", choices=WAYS, help="also write one mask for each picture, made in this way")
-    parser.add_argument("--region", choices=REGIONS, default="frame", help="of STAPLE (default: frame)")
+    parser.add_argument("--region", choices=REGIONS, default="frame", help="of STAPLE's masks (default: frame)")
     parser.add_argument(
         "--maps",
         type=Path,
@@ -43,8 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from vitinspect.annotation.agreement import agreement
+    from vitinspect.annotation.agreement import agreement_of_files
     from vitinspect.annotation.ceiling import counted
+    from vitinspect.annotation.consensus_report import write_consensus
     from vitinspect.annotation.gather import gather
     from vitinspect.cli.frame import complain
     from vitinspect.names import shown
@@ -52,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = gather(arguments.masks, arguments.images, coding=arguments.mask_coding, everything=arguments.all)
     for note in found.notes:
         complain(note)
-    result = agreement(found.masks, arguments.tolerance)
+    result = agreement_of_files(found.masks, arguments.tolerance)
     result.notes = found.notes
     files = result.report(arguments.out)
     if arguments.consensus:
@@ -81,17 +79,3 @@ def write_maps(masks: dict[str, dict[str, Any]], folder: Path, how: str, out: Pa
         found = among_people(SavedMaps(folder, masks), how=how, processes=None, progress=line)
     ceiling = found.ceiling()
     return write_people_report(found, out), [ceiling.sentence(name) for name in found.maps]
-
-
-def write_consensus(result: Agreement, how: str, region: str, folder: Path) -> list[Path]:
-    """``consensus/NAME.png`` for each picture, as ``vi.masks.save`` writes masks."""
-    from vitinspect.annotation.consensus import consensus
-    from vitinspect.annotation.formats import pixels
-    from vitinspect.output import OutputFolder
-
-    files = {}
-    for image, picture in result.pictures.items():
-        mask = consensus({who: result.masks[who][image] for who in picture.people}, how, region=region).mask
-        name = f"consensus/{Path(image).with_suffix('.png').as_posix()}"
-        files[name] = pixels.write(mask, "png", "auto", folder / name, "foreground")
-    return OutputFolder(folder).write_all(files)

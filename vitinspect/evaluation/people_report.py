@@ -74,7 +74,8 @@ def _text(found: AmongPeople, ceiling: Ceiling) -> str:
         "# Maps among the people",
         "",
         f"{counted(len(found.pictures), 'picture')}, {counted(len(found.annotators), 'annotator')}, "
-        f"{counted(len(found.maps), 'map')}. People and maps are compared on the pixels that the model saw.",
+        f"{counted(len(found.maps), 'map')}. Region: the whole frame that the model saw. "
+        "Of the numbers below, only the two pixel accuracies and AP depend on how much background there is.",
         "",
     ]
     if found.waiting:
