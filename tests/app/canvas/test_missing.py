@@ -188,7 +188,6 @@ def test_the_line_of_a_swipe_is_there_without_maps(swipe: Canvas) -> None:
 
 
 def test_the_selected_pane_is_marked_while_its_map_is_on_its_way(grid: Canvas) -> None:
-    first = grid.panes()[0]
-    assert grid.is_selected(first.map)
+    assert [pane.selected for pane in grid.panes()] == [True, False, False]
     grid.results.update(maps={}, pending=frozenset({"rollout", "attnlrp", "lrp"}))
-    assert [grid.is_selected(pane.missing) for pane in grid.panes()] == [True, False, False]
+    assert [pane.selected for pane in grid.panes()] == [True, False, False]

@@ -59,9 +59,9 @@ class Canvas(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(240, 200)
         self.setAccessibleName("Picture and heat maps")
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._kept_composer: painting.Composer | None = None
-        self._panes: list[Pane] = []
-        self._labels = self._make_labels()
+        self.labels = self._make_labels()
         self._painter = PanePainter(self)
         self.lateness = Lateness(self)
         """Which maps have been on their way for so long that their panes say so."""
@@ -86,11 +86,6 @@ class Canvas(QWidget):
     def pixel_ratio(self) -> float:
         """Pixels of what is painted for each of the screen's."""
         return self._ratio or self.devicePixelRatioF()
-
-    def is_selected(self, slot: ShownMap | Missing | None) -> bool:
-        """Whether it is the map that the properties and the tools are about."""
-        chosen = self._active_slot()
-        return slot is not None and chosen is not None and slot.id == chosen.id
 
     shows_what_if = True
     """Whether what was painted out is shown over the picture."""
@@ -214,10 +209,13 @@ class Canvas(QWidget):
         slots = self.slots()
         if self.state.layout == "grid" and len(slots) > 1:
             boxes = tiles(len(slots), width, height, picture.size, HEADER, GAP, room_for_picture)
-            return [
-                self._pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), slot)
-                for slot, (x0, y0, x1, y1) in zip(slots, boxes, strict=True)
-            ]
+            chosen = self._active_slot()
+            panes = []
+            for slot, (x0, y0, x1, y1) in zip(slots, boxes, strict=True):
+                pane = self._pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), slot)
+                pane.in_grid, pane.selected = True, chosen is not None and chosen.id == slot.id
+                panes.append(pane)
+            return panes
         pane = self._pane(QRect(0, 0, width, height), slots[0] if slots else None)
         if self.state.layout == "swipe" and len(slots) > 1:
             right = self._pane(pane.box, slots[1])
@@ -327,20 +325,15 @@ class Canvas(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(theme.current().canvas))
-        self._panes = self.panes()
-        self.lateness.follow([self._way_of(slot) for slot in self.slots() if isinstance(slot, Missing)])
-        if self._panes:
-            self.composer.keep_only([shown for pane in self._panes for shown in pane.maps])
-            self._painter.keep_first(len(self._panes))
-            for i, pane in enumerate(self._panes):
-                painter.drawImage(pane.picture.topLeft(), self._painter.compose(i, pane))
-                for missing, seen in self._empty_parts(pane):
-                    self._painter.missing(painter, missing, seen)
-                self._labels.paint(painter, pane, self.picture_rect(pane))
-                self._painter.marks(painter, pane)
-                if len(self._panes) > 1 and self.is_selected(pane.map or pane.missing):
-                    self._labels.selected(painter, pane)
+        panes = self.panes()
+        self.lateness.follow([self._way_of(missing) for pane in panes for missing in pane.all_missing])
+        if panes:
+            self.composer.keep_only([shown for pane in panes for shown in pane.maps])
+            painter.drawImage(0, 0, self._painter.still(panes))
+            for pane in panes:
+                self._painter.paint_over(painter, pane)
+        else:
+            painter.fillRect(self.rect(), QColor(theme.current().canvas))
         painter.end()
         self.painted.emit()
 
@@ -349,7 +342,7 @@ class Canvas(QWidget):
         picture = self.results.picture
         return picture.content if picture is not None else "", missing.id
 
-    def _empty_parts(self, pane: Pane) -> list[tuple[Missing, QRect]]:
+    def empty_parts(self, pane: Pane) -> list[tuple[Missing, QRect]]:
         """The parts of the picture whose maps are not there, as far as that is to be said."""
         seen = self.picture_rect(pane)
         left, right = QRect(seen), QRect(seen)

@@ -46,6 +46,10 @@ class Pane:
     """The same for the second one."""
     slot: str = ""
     """A or B, where two slots are compared; it stands in the place of the number."""
+    in_grid: bool = False
+    """It is one of several whose layers can be selected."""
+    selected: bool = False
+    """It is that of the selected layer, in a grid."""
 
     @property
     def is_split(self) -> bool:
@@ -56,6 +60,11 @@ class Pane:
     def maps(self) -> list[ShownMap]:
         """Those that are there, from left to right."""
         return [shown for shown in (self.map, self.second) if shown is not None]
+
+    @property
+    def all_missing(self) -> list[Missing]:
+        """What stands for those that are not there."""
+        return [missing for missing in (self.missing, self.second_missing) if missing is not None]
 
     @property
     def bar_below(self) -> bool:
@@ -95,6 +104,15 @@ class Labels:
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
 
+    def shows(self, pane: Pane) -> tuple[object, ...]:
+        """What ``paint`` says of a pane that neither the pane nor the look of its maps tells: while this stays the
+        same, so do the words."""
+        state, results = self._canvas.state, self._canvas.results
+        slots: list[ShownMap | Missing] = [*pane.maps, *pane.all_missing]
+        if not slots:
+            return state.show, results.model_state
+        return tuple((state.layer(slot.id), slot.id in results.pending, results.kept is slot) for slot in slots)
+
     def paint(self, painter: QPainter, pane: Pane, picture: QRect) -> None:
         """Titles above and colour bars beside ``picture``, which is what is seen of it."""
         t = theme.current()
@@ -109,16 +127,17 @@ class Labels:
             painter.drawText(line, int(Qt.AlignmentFlag.AlignVCenter), self._why_no_map())
         elif second is not None:
             half = picture.width() // 2
-            self._title(painter, QRect(line.left(), line.top(), half - EDGE, HEADER), first, pane.number, "A")
+            left = QRect(line.left(), line.top(), half - EDGE, HEADER)
+            self._title(painter, left, pane, first, pane.number, "A")
             right = QRect(
                 line.left() + half + EDGE, line.top(), pane.box.right() - line.left() - half - 2 * EDGE, HEADER
             )
-            self._title(painter, right, second, pane.second_number, "B")
+            self._title(painter, right, pane, second, pane.second_number, "B")
             beside = QRect(picture.left() - BESIDE + EDGE, picture.top(), BESIDE, picture.height())
             self._upright(painter, beside, first)
             self._upright(painter, self._right_of(picture), second)
         else:
-            self._title(painter, line, first, pane.number)
+            self._title(painter, line, pane, first, pane.number)
             if pane.bar_below:
                 self._flat(painter, QRect(picture.left(), picture.bottom() + 7, picture.width(), BELOW - 7), first)
             else:
@@ -170,17 +189,17 @@ class Labels:
             return "The model could not be loaded: choose another one above"
         return ""
 
-    def _title(self, painter: QPainter, rect: QRect, shown: ShownMap | Missing, number: int, side: str = "") -> None:
+    def _title(
+        self, painter: QPainter, rect: QRect, pane: Pane, shown: ShownMap | Missing, number: int, side: str = ""
+    ) -> None:
         """Number, method, what differs from the defaults, what it explains, and A or B."""
         t = theme.current()
-        several = self._canvas.state.layout == "grid" and len(self._canvas.slots()) > 1
-        selected = self._canvas.is_selected(shown)
         x = rect.left()
         if number:
             badge = QRect(x, rect.center().y() - BADGE // 2 + 1, BADGE, BADGE)
             self._badge(painter, badge, number)
             x += BADGE + 8
-        painter.setFont(theme.font(bold=selected or not several))
+        painter.setFont(theme.font(bold=pane.selected or not pane.in_grid))
         metrics = painter.fontMetrics()
         centre = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
         mark = side or self._mark(shown)

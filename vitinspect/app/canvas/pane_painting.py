@@ -3,6 +3,8 @@ there."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
@@ -24,37 +26,88 @@ DIM = 110
 
 
 class PanePainter:
-    """Paints the panes of a canvas, and keeps each composed picture until something about it changes."""
+    """Paints the panes of a canvas. Everything but what follows the cursor is kept as one picture, in which a pane is
+    painted again when something that it shows has changed: a slider costs one pane of a grid, a cursor a copy."""
 
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
-        self._composed: dict[int, tuple[object, QImage]] = {}
+        self._still: tuple[object, QImage] | None = None
+        self._shown: list[tuple[object, ...] | None] = []
+        """What each pane of it shows."""
         self._masks: tuple[object, QImage] | None = None
 
     def clear(self) -> None:
-        self._composed.clear()
-        self._masks = None
+        self._still = self._masks = None
 
-    def keep_first(self, count: int) -> None:
-        """Forget the panes behind the first ones."""
-        self._composed = {i: v for i, v in self._composed.items() if i < count}
+    def still(self, panes: Sequence[Pane]) -> QImage:
+        """The canvas without what follows the cursor."""
+        canvas = self._canvas
+        ratio = canvas.pixel_ratio
+        key = (canvas.size(), ratio, theme.current(), [pane.box for pane in panes])
+        if self._still is None or self._still[0] != key:
+            self._still = (key, self._empty(ratio))
+            self._shown = [None] * len(panes)
+        image = self._still[1]
+        shown = [self._shown_in(pane) for pane in panes]
+        changed = [i for i, now in enumerate(shown) if now != self._shown[i]]
+        if changed:
+            painter = QPainter(image)
+            for i in changed:
+                self._paint(painter, panes[i])
+            painter.end()
+            self._shown = [*shown]
+        return image
 
-    def compose(self, number: int, pane: Pane) -> QImage:
-        """The picture with its map, kept until something about it changes: a moving cursor costs a copy."""
+    def _empty(self, ratio: float) -> QImage:
+        from vitinspect.app.canvas import painting
+
+        size, ground = self._canvas.size(), QColor(theme.current().canvas)
+        wide, high = (max(1, math.ceil(side * ratio)) for side in (size.width(), size.height()))
+        image = QImage(wide, high, painting.image_format(ground))
+        image.setDevicePixelRatio(ratio)
+        image.fill(ground)
+        return image
+
+    def _shown_in(self, pane: Pane) -> tuple[object, ...]:
+        """All that a pane shows. Maps, masks and pictures are compared by identity, and stay alive with the key."""
+        canvas = self._canvas
+        state, placed, card = canvas.state, *canvas.input_of(pane)
+        return (
+            pane,
+            canvas.view,
+            canvas.results.picture,
+            [(canvas.look(shown), canvas.threshold_of(shown)) for shown in pane.maps] or canvas.look(),
+            state.swipe if pane.is_split else 0.0,
+            canvas.shown_masks(),
+            canvas.empty_parts(pane),
+            canvas.labels.shows(pane),
+            (placed, card.grid if card is not None else (), state.pinned, state.frame, canvas.hidden),
+        )
+
+    def _paint(self, painter: QPainter, pane: Pane) -> None:
+        canvas = self._canvas
+        painter.save()
+        painter.setClipRect(pane.box)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+        painter.fillRect(pane.box, QColor(theme.current().canvas))
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        painter.drawImage(pane.picture.topLeft(), self._compose(pane))
+        for missing, seen in canvas.empty_parts(pane):
+            self._paint_missing(painter, missing, seen)
+        canvas.labels.paint(painter, pane, canvas.picture_rect(pane))
+        self._paint_marks(painter, pane)
+        if pane.selected:
+            canvas.labels.selected(painter, pane)
+        painter.restore()
+
+    def _compose(self, pane: Pane) -> QImage:
+        """The picture with its map and the outlines of masks."""
         canvas = self._canvas
         picture = canvas.results.picture
         assert picture is not None
         ratio = canvas.pixel_ratio
-        levels = tuple(canvas.threshold_of(shown) for shown in pane.maps)
         look = canvas.look(pane.map)
-        looks = (look, canvas.look(pane.second))
-        swipe = canvas.state.swipe if pane.is_split else 0.0
-        # The objects themselves, which are compared by identity and stay alive as long as the key does.
         masks = tuple(canvas.shown_masks())
-        key = (pane.map, pane.second, pane.size, canvas.view, ratio, looks, levels, picture, swipe, masks)
-        kept = self._composed.get(number)
-        if kept is not None and kept[0] == key:
-            return kept[1]
         base = canvas.composer.base(picture, canvas.view, pane.size, ratio, look)
         if look.show == "image" or (not pane.maps and not masks):
             return base
@@ -71,7 +124,6 @@ class PanePainter:
         if masks:
             painter.drawImage(0, 0, self._outlines(masks, pane.size, ratio))
         painter.end()
-        self._composed[number] = (key, image)
         return image
 
     def _outlines(self, masks: tuple[object, ...], size: tuple[int, int], ratio: float) -> QImage:
@@ -95,34 +147,46 @@ class PanePainter:
             painter, shown, canvas.view, pane.size, canvas.look(shown), canvas.threshold_of(shown)
         )
 
-    def marks(self, painter: QPainter, pane: Pane) -> None:
-        """What lies over the picture: the crop, the pinned patch, the patch under the cursor, the swipe line."""
+    def _placed_in(self, pane: Pane) -> Placed | None:
+        """Where the input of the pane's model lies, else that of its map."""
+        placed, _ = self._canvas.input_of(pane)
+        return pane.maps[0].placed if placed is None and pane.maps else placed
+
+    def _paint_marks(self, painter: QPainter, pane: Pane) -> None:
+        """What lies over the picture and stays where it is: the crop and the pinned patch."""
         canvas = self._canvas
         from vitinspect.app.canvas import painting
 
-        picture = canvas.results.picture
-        placed, card = canvas.input_of(pane)
+        picture, placed, (_, card) = canvas.results.picture, self._placed_in(pane), canvas.input_of(pane)
         assert picture is not None
+        if placed is None:
+            return
+        painter.save()
+        painter.setClipRect(pane.picture, Qt.ClipOperation.IntersectClip)
+        painter.translate(pane.picture.topLeft())
+        if canvas.state.frame and not placed.sees_all and not canvas.hidden:
+            box = painting.to_pane(placed.visible, canvas.view, pane.size, picture.size)
+            painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
+        pinned = canvas.state.pinned
+        if card is not None and len(pinned) == 2 and pinned[0] < card.grid[0] and pinned[1] < card.grid[1]:
+            cell = placed.cell_box(pinned[0], pinned[1], card.grid)
+            painting.draw_box(painter, painting.to_pane(cell, canvas.view, pane.size, picture.size), painting.ACCENT, 2)
+        painter.restore()
+
+    def paint_over(self, painter: QPainter, pane: Pane) -> None:
+        """What a drag or the cursor changes: what was painted out, the patch under the cursor, the swipe line."""
+        canvas = self._canvas
+        from vitinspect.app.canvas import painting
+
+        placed, (_, card) = self._placed_in(pane), canvas.input_of(pane)
+        region = canvas.results.painted is not None and canvas.shows_what_if
+        if not region and canvas.cursor_at is None and not pane.is_split:
+            return
         painter.save()
         painter.setClipRect(pane.picture)
         painter.translate(pane.picture.topLeft())
-        if placed is None and pane.maps:
-            placed = pane.maps[0].placed
-        if placed is not None and canvas.state.frame and not placed.sees_all and not canvas.hidden:
-            box = painting.to_pane(placed.visible, canvas.view, pane.size, picture.size)
-            painting.draw_box(painter, box.adjusted(0.75, 0.75, -0.75, -0.75), painting.FRAME, 1)
         if placed is not None and card is not None:
-            if (
-                len(canvas.state.pinned) == 2
-                and canvas.state.pinned[0] < card.grid[0]
-                and (canvas.state.pinned[1] < card.grid[1])
-            ):
-                row, column = canvas.state.pinned
-                cell = placed.cell_box(row, column, card.grid)
-                painting.draw_box(
-                    painter, painting.to_pane(cell, canvas.view, pane.size, picture.size), painting.ACCENT, 2
-                )
-            if canvas.results.painted is not None and canvas.shows_what_if:
+            if region:
                 canvas.composer.paint_region(painter, canvas.results, placed, canvas.view, pane.size)
             if canvas.cursor_at is not None:
                 self._paint_cursor(painter, pane, placed)
@@ -181,7 +245,7 @@ class PanePainter:
         painter.setFont(font)
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
 
-    def missing(self, painter: QPainter, missing: Missing, seen: QRect) -> None:
+    def _paint_missing(self, painter: QPainter, missing: Missing, seen: QRect) -> None:
         """The picture dimmed, with how far its map is, or with the reason why there is none."""
         t = theme.current()
         ground = QColor(t.canvas)

@@ -135,9 +135,6 @@ class CompareCanvas(Canvas):
             return Pane(box, missing=slot, slot=letter)
         return Pane(box, slot, slot=letter)
 
-    def is_selected(self, slot: MapOrMissing | None) -> bool:
-        return False
-
     def select_pane(self, pane: Pane) -> None:
         """Nothing is selected here: all panes are compared."""
 
@@ -208,16 +205,18 @@ class CompareLabels(Labels):
     """Titles that say the slot, the model and the target; a difference that says which side is which."""
 
     _canvas: CompareCanvas
-    _pane: Pane | None = None
 
-    def paint(self, painter: QPainter, pane: Pane, picture: QRect) -> None:
-        self._pane = pane
-        super().paint(painter, pane, picture)
+    def shows(self, pane: Pane) -> tuple[object, ...]:
+        sides = tuple(
+            (results.card.input_size if results.card is not None else (), results.pending)
+            for results in (self._canvas.results_of("A"), self._canvas.results_of("B"))
+        )
+        return (*super().shows(pane), sides)
 
-    def _title(self, painter: QPainter, rect: QRect, shown: MapOrMissing, number: int, side: str = "") -> None:
+    def _title(
+        self, painter: QPainter, rect: QRect, pane: Pane, shown: MapOrMissing, number: int, side: str = ""
+    ) -> None:
         t = theme.current()
-        pane = self._pane
-        assert pane is not None
         slot = "B" if shown is pane.second or shown is pane.second_missing else pane.slot
         x = rect.left()
         if slot:
