@@ -20,6 +20,8 @@ from vitinspect.evaluation.runner import run
 from vitinspect.evaluation.table_formats import FORMATS
 from vitinspect.explainers.registry import make_method
 from vitinspect.parallel import run_jobs
+from vitinspect.scores.choosing import Lead
+from vitinspect.scores.statistics import Mean
 
 METHODS = ("rollout", "legrad", "lrp")
 
@@ -109,6 +111,14 @@ def test_what_is_said_names_the_winner_and_the_number_to_quote(evaluated):
     document = json.loads(as_json(found))
     assert document["winner"]["name"] == winner
     assert document["lead"]["own"] == pytest.approx(document["lead"]["honest"]["mean"] + document["lead"]["by_choice"])
+
+
+@pytest.mark.parametrize("gain", [0.0, -0.02])
+def test_a_lead_that_the_choice_did_not_make_larger_is_not_called_choice(evaluated, gain):
+    found = ranked(evaluated)
+    honest = Mean(0.1, 0.05, 0.15, 4)
+    found.lead = Lead(honest.value + gain - 1e-17, honest)
+    assert "None of the lead is choice; the interval lies above zero." in sentences(found)[-1]
 
 
 def test_maps_that_are_not_there_are_asked_for(evaluated, tmp_path):

@@ -350,9 +350,11 @@ def _lead_words(ranking: Ranking) -> str:
         if lead.honest.low <= 0
         else "the interval lies above zero"
     )
+    by_choice = column.shown(lead.by_choice)
+    share = f"So {by_choice}" if float(by_choice) > 0 else "None"
     return (
-        f"{start}; chosen on the other pictures, fusions lead single methods by {honest}. So "
-        f"{column.shown(lead.by_choice)} of the lead is choice; {verdict}."
+        f"{start}; chosen on the other pictures, fusions lead single methods by {honest}. {share} of the lead is "
+        f"choice; {verdict}."
     )
 
 

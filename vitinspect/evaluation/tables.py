@@ -26,7 +26,7 @@ class Column:
         """The number as tables print it; without ``decimals`` two for percent and three for others."""
         if decimals is None:
             decimals = 2 if self.percent or "(%)" in self.title else 3
-        return f"{100 * value if self.percent else value:.{decimals}f}"
+        return f"{100 * value if self.percent else value:z.{decimals}f}"
 
     @property
     def arrow(self) -> str:
