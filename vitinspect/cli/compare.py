@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     out = OutputFolder(arguments.out)
     out.check(["pictures.csv"])
     asked = ModelSource.parse(arguments.model_b)
-    second = load_model(asked.source, device=arguments.device or "auto", **asked.wishes)
+    second = load_model(asked.source, device=arguments.device or "auto", **asked.load_options)
     models = load_chosen_model(arguments), second
 
     def side(method: str) -> Side:

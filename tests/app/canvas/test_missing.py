@@ -49,7 +49,7 @@ def wait(canvas: Canvas) -> None:
     """As long as it takes until a pane says that its map is on its way."""
     canvas.grab()
     QTest.qWait(round(1000 * PATIENCE) + 30)
-    canvas.lateness.look()
+    canvas.lateness.check()
 
 
 def part(canvas: Canvas, pane: int) -> QImage:

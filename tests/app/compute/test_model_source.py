@@ -24,22 +24,22 @@ def test_a_line_that_was_read_is_written_again(line):
 def test_the_options_are_those_of_the_command_line():
     found = ModelSource.parse("/my models/bare.pth --arch=vit_tiny_patch16_224 --head /h.pth --image-size 384")
     assert found.source == "/my models/bare.pth"
-    assert found.wishes == {"arch": "vit_tiny_patch16_224", "head": "/h.pth", "img_size": (384, 384)}
+    assert found.load_options == {"arch": "vit_tiny_patch16_224", "head": "/h.pth", "img_size": (384, 384)}
     assert found.short == "bare.pth + h.pth"
-    assert ModelSource.parse("random:vit").wishes == {"random": True}
+    assert ModelSource.parse("random:vit").load_options == {"random": True}
 
 
 @pytest.mark.parametrize(
     "line", ["a.pth --arch", "a.pth --arch x --colour y", "a.pth --arch 'x", "a.pth --arch --head"]
 )
-def test_what_is_no_option_is_said(line):
+def test_an_unknown_option_is_refused(line):
     with pytest.raises(ModelError):
         ModelSource.parse(line)
 
 
-def test_a_size_that_is_none_is_said():
+def test_a_size_that_cannot_be_read_is_refused():
     with pytest.raises(ModelError, match="384x512"):
-        _ = ModelSource.parse("a --image-size wide").wishes
+        _ = ModelSource.parse("a --image-size wide").load_options
 
 
 def test_a_bare_checkpoint_is_loaded_with_its_architecture_and_a_head(tmp_path):

@@ -341,7 +341,7 @@ def test_what_was_stopped_is_said_and_can_be_tried_again(panel, backend, shown, 
     backend.networks._rested()  # without waiting for the slider to rest
     assert backend.worker.knows(backend.networks._ids["aggregate"])
     cancel(shown)
-    assert "Stopped" in backend.networks.aggregate_error
+    assert "Cancelled" in backend.networks.aggregate_error
     qtbot.wait(100)
     assert backend.networks.aggregate is None
     shown.actions_["retry"].trigger()

@@ -23,11 +23,11 @@ def test_a_thing_is_late_only_after_a_while(qapp: QApplication) -> None:
     lateness.became_late.connect(lambda: said.append(True))
     lateness.follow(["map"])
     clock.now += PATIENCE / 2
-    lateness.look()
+    lateness.check()
     assert "map" not in lateness
     assert said == []
     clock.now += PATIENCE
-    lateness.look()
+    lateness.check()
     assert "map" in lateness
     assert said == [True]
 
@@ -38,7 +38,7 @@ def test_each_thing_has_its_own_time(qapp: QApplication) -> None:
     lateness.follow(["slow"])
     clock.now += 2 * PATIENCE
     lateness.follow(["slow", "quick"])
-    lateness.look()
+    lateness.check()
     assert "slow" in lateness
     assert "quick" not in lateness
 
@@ -48,11 +48,11 @@ def test_what_arrived_and_is_asked_for_again_begins_anew(qapp: QApplication) -> 
     lateness = Lateness(clock=clock)
     lateness.follow(["map"])
     clock.now += 2 * PATIENCE
-    lateness.look()
+    lateness.check()
     lateness.follow([])
     assert "map" not in lateness
     lateness.follow(["map"])
-    lateness.look()
+    lateness.check()
     assert "map" not in lateness
 
 

@@ -39,7 +39,7 @@ HANDLE = 8
 
 
 class Canvas(QWidget):
-    """Shows the picture and its maps. It asks the state for changes and knows no panel."""
+    """Shows the picture and its maps. It changes nothing but the state, and depends on no panel."""
 
     hovered = Signal(object)
     """The point of the picture under the cursor, (x, y), or None."""
@@ -64,7 +64,7 @@ class Canvas(QWidget):
         self.labels = self._make_labels()
         self._painter = PanePainter(self)
         self.lateness = Lateness(self)
-        """Which maps have been on their way for so long that their panes say so."""
+        """Which maps have been awaited for so long that their panes say so."""
         self.lateness.became_late.connect(self.update)
         self.cursor_at: tuple[float, float] | None = None
         self.tool = Tool()
@@ -102,7 +102,7 @@ class Canvas(QWidget):
 
     @property
     def composer(self) -> painting.Composer:
-        # Loaded with the first picture, because numpy comes with it: an empty window is on the screen before.
+        # Imported with the first picture, because it imports numpy: the empty window is shown before that.
         from vitinspect.app.canvas import painting
 
         if self._kept_composer is None:
@@ -113,11 +113,11 @@ class Canvas(QWidget):
 
     @property
     def missing(self) -> dict[str, Missing]:
-        """Layer id -> what stands in its pane, of the visible maps that are not there."""
+        """Layer id -> the placeholder in its pane, for the visible maps that are missing."""
         return missing_maps(self.state, self.results)
 
     def slots(self) -> list[ShownMap | Missing]:
-        """What the panes hold, from left to right: maps, and what stands for those that are not there."""
+        """What the panes hold, from left to right: maps, and placeholders for the missing ones."""
         state, results = self.state, self.results
         if state.show == "image":
             return []
@@ -146,7 +146,7 @@ class Canvas(QWidget):
         return self.results.active_map(self.state.active)
 
     def _slots_by_layer(self) -> dict[str, ShownMap | Missing]:
-        """The visible maps and what stands for those that are not there, in the order of the layers."""
+        """The visible maps and the placeholders of the missing ones, in the order of the layers."""
         every: dict[str, ShownMap | Missing] = {**self.results.all_maps, **self.missing}
         order = [layer.id for layer in self.state.layers if layer.id in every]
         return {layer: every[layer] for layer in dict.fromkeys([*order, *every])}
@@ -161,7 +161,7 @@ class Canvas(QWidget):
         return (self._slots_by_layer().get(marked.id) if marked is not None else None) or self._active_slot()
 
     def _second_slot(self, first: ShownMap | Missing | None) -> ShownMap | Missing | None:
-        """The right of the swipe: the map marked B, else the selected one beside A, else one kept, else the next."""
+        """The right of the swipe: the map marked B, else the selected one if not A, else a kept one, else the next."""
         if first is None:
             return None
         every, active, kept = self._slots_by_layer(), self._active_slot(), self.results.kept
@@ -228,7 +228,7 @@ class Canvas(QWidget):
         return Pane(box, slot, number=self.number(slot) if slot is not None else 0)
 
     def number(self, slot: ShownMap | Missing) -> int:
-        """The place of its layer in the list; 0 for a map that was kept."""
+        """The number of its layer in the list; 0 for a map that was kept."""
         own = isinstance(slot, Missing) or slot is self.results.all_maps.get(slot.id)
         return self.state.number(slot.id) if own else 0
 
@@ -326,7 +326,7 @@ class Canvas(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         panes = self.panes()
-        self.lateness.follow([self._way_of(missing) for pane in panes for missing in pane.all_missing])
+        self.lateness.follow([self._wait_key(missing) for pane in panes for missing in pane.all_missing])
         if panes:
             self.composer.keep_only([shown for pane in panes for shown in pane.maps])
             painter.drawImage(0, 0, self._painter.still(panes))
@@ -337,13 +337,13 @@ class Canvas(QWidget):
         painter.end()
         self.painted.emit()
 
-    def _way_of(self, missing: Missing) -> tuple[str, str]:
-        """What is on its way: the map of a layer, for one picture."""
+    def _wait_key(self, missing: Missing) -> tuple[str, str]:
+        """What is waited for: the map of a layer, for one picture."""
         picture = self.results.picture
         return picture.content if picture is not None else "", missing.id
 
     def empty_parts(self, pane: Pane) -> list[tuple[Missing, QRect]]:
-        """The parts of the picture whose maps are not there, as far as that is to be said."""
+        """The parts of the picture whose maps are missing, where the pane is to say so."""
         seen = self.picture_rect(pane)
         left, right = QRect(seen), QRect(seen)
         if pane.is_split:
@@ -354,7 +354,7 @@ class Canvas(QWidget):
         return [
             (missing, part)
             for missing, part in parts
-            if missing is not None and (missing.reason or self._way_of(missing) in self.lateness)
+            if missing is not None and (missing.reason or self._wait_key(missing) in self.lateness)
         ]
 
     def shown_masks(self) -> list[tuple[ShownMask, str]]:
@@ -385,7 +385,7 @@ class Canvas(QWidget):
         return max(0.0, left), min(float(pane.size[0]), left + picture.size[1] * scale)
 
     def view_image(self, scale: int = 1, ground: str = "") -> QImage:
-        """What the canvas shows, with so many pixels for each of the screen, on white, black or transparent ground."""
+        """What the canvas shows, at a multiple of the screen's pixels, on a white, black or transparent background."""
         from vitinspect.app.canvas.painting import image_format
 
         with theme.on_ground(ground) as t:
@@ -394,7 +394,7 @@ class Canvas(QWidget):
             image.fill(QColor(t.canvas))
             self._ratio = float(scale)
             try:
-                # Without the window's own ground, which would lie below a transparent one.
+                # Without the window's own background, which would show through a transparent one.
                 self.render(image, QPoint(), QRegion(), QWidget.RenderFlag.DrawChildren)
             finally:
                 self._ratio = 0.0
@@ -428,7 +428,7 @@ class Canvas(QWidget):
         return next((pane for pane in self.panes() if pane.box.contains(point.toPoint())), None)
 
     def picture_point(self, point: QPointF, pane: Pane | None = None) -> tuple[float, float] | None:
-        """The point of the picture under a point of the widget, None beside it."""
+        """The point of the picture under a point of the widget, None outside of the picture."""
         pane = pane or self._pane_at(point)
         picture = self.results.picture
         if pane is None or picture is None or not pane.picture.contains(point.toPoint()):
@@ -453,7 +453,7 @@ class Canvas(QWidget):
         event.accept()
 
     def set_tool(self, tool: Tool) -> None:
-        """Take another tool; a drag that goes on ends first."""
+        """Switch to another tool, after ending a drag that is in progress."""
         self._end_drag()
         self.tool = tool
         self._show_cursor(None)
@@ -564,7 +564,7 @@ class Canvas(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() == Qt.Key.Key_Space and not event.modifiers():
-            # Held while dragging it moves the picture; pressed alone, it is a command when it comes up again.
+            # Held during a drag, it moves the picture; pressed and released without one, it is a command.
             if not event.isAutoRepeat():
                 self._space, self._used_space = True, False
                 self._show_cursor(None)

@@ -1,4 +1,4 @@
-"""What stands in words beside the pictures: titles, and colour bars with ticks."""
+"""The text around the pictures: titles, and colour bars with ticks."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 HEADER = 24
 GAP = 4
 BESIDE = 76
-"""Room for an upright colour bar with its numbers."""
+"""Space for a vertical colour bar with its numbers."""
 BELOW = 36
-"""Room for a flat one."""
+"""Space for a horizontal one."""
 EDGE = 8
 BADGE = 16
 
@@ -41,11 +41,11 @@ class Pane:
     """Place of the map in the list; 0 for none."""
     second_number: int = 0
     missing: Missing | None = None
-    """What stands for its map where that is not there."""
+    """The placeholder of its map, while there is none."""
     second_missing: Missing | None = None
     """The same for the second one."""
     slot: str = ""
-    """A or B, where two slots are compared; it stands in the place of the number."""
+    """A or B, where two slots are compared; it is shown instead of the number."""
     in_grid: bool = False
     """It is one of several whose layers can be selected."""
     selected: bool = False
@@ -167,7 +167,7 @@ class Labels:
             paint_flat(painter, rect, self._colours(shown), *self._range(shown), signed=shown.signed)
 
     def _empty_bar(self, painter: QPainter, rect: QRect, missing: Missing, *, upright: bool) -> None:
-        """The colour bar of a map that is not there: its place and its colours, and no numbers."""
+        """The colour bar of a missing map: its place and its colours, without numbers."""
         layer = self._canvas.state.layer(missing.id)
         name = swatches.named(layer.colormap if layer is not None else "auto", signed=missing.signed)
         painter.setOpacity(0.35)
@@ -207,7 +207,7 @@ class Labels:
         room = end - x
         details = self._details(shown)
         small = QFontMetrics(theme.font(SMALL_SIZE))
-        # What a map explains is worth more than its long name.
+        # Where space is short, the target is shown rather than the method's full title.
         target = sum(small.horizontalAdvance(words) + 18 for words, boxed in details if boxed)
         fits = metrics.horizontalAdvance(shown.title) + target <= room
         title = shown.title if fits else shown.short
@@ -242,7 +242,7 @@ class Labels:
         return layer.mark if layer is not None else ""
 
     def _details(self, shown: ShownMap | Missing) -> list[tuple[str, bool]]:
-        """(words, whether in a box): the parameters that differ, the target, and what is on its way."""
+        """(words, whether in a box): the parameters that differ, the target, and what is being computed."""
         results = self._canvas.results
         parts: list[tuple[str, bool]] = []
         if isinstance(shown, Missing):

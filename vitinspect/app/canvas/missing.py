@@ -1,4 +1,4 @@
-"""Visible maps that are not there: on their way, cancelled or refused. Their panes keep their places."""
+"""Placeholders for visible maps that are missing: awaited, cancelled or refused. Their panes keep their places."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitinspect.explainers.registry import methods
 
 @dataclass(frozen=True)
 class Missing:
-    """What stands in the pane of a layer whose map is not there."""
+    """The placeholder in the pane of a layer that has no map."""
 
     id: str
     title: str
@@ -21,14 +21,14 @@ class Missing:
     detail: str = ""
     signed: bool = False
     reason: str = ""
-    """Why there is none; empty while it is on its way."""
+    """Why there is none; empty while it is awaited."""
     refused: bool = False
     progress: float | None = None
     """The share that is done; None while it waits."""
 
 
 def missing_maps(state: State, results: Results) -> dict[str, Missing]:
-    """Layer id -> what stands for its map, in the order of the layers."""
+    """Layer id -> the placeholder for its map, in the order of the layers."""
     if results.picture is None:
         return {}
     present = results.all_maps

@@ -25,9 +25,9 @@ FRAME = QColor(255, 255, 255, 210)
 SMALL_PANE = 420
 """Panes with a shorter side are small."""
 GREY = 110
-"""How much of the ground's colour lies over a grey picture, of 255."""
+"""How opaque the background's colour is over a picture in grey, of 255."""
 SHADE = (0xA8000000, 0x00000000)
-"""What lies below a threshold and above it, as ARGB: darkened, and as it is."""
+"""Colours over the picture below a threshold and above it, as ARGB: darkened, unchanged."""
 MASK = (0x00000000, 0xB035D0BA)
 MASK_ALONE = (0xFF000000, 0xFF35D0BA)
 """The same for a mask over the picture, and without the picture."""
@@ -47,7 +47,7 @@ class Look:
     ends: tuple[float, float] | None = None
     """The raw values at the ends of the colours; None for those of the map."""
     grey: bool = False
-    """The picture below is grey and dark: a map of two colours is told from the picture's own."""
+    """Paint the picture below in dark grey, so that a map of two colours is not confused with the picture's colours."""
 
 
 class Composer:
@@ -170,7 +170,7 @@ class Composer:
         painter.restore()
 
     def paint_region(self, painter: QPainter, results: Any, placed: Any, view: View, pane: tuple[float, float]) -> None:
-        """What was painted out: as the model sees it, or in one colour until that is known."""
+        """The removed region: as the model sees it, or in one colour until that is known."""
         probed = results.probed
         mask = results.painted
         key = (Same(mask), Same(probed))
@@ -258,7 +258,7 @@ def paint_picture(painter: QPainter, picture: Picture, view: View, pane: tuple[i
     scale = view.scale(pane, size)
     left, top = view.origin(pane, size)
     level, level_scale = picture.level_for(scale * ratio)
-    # What of the level is inside of the pane, in whole pixels of the level with a rim for the interpolation.
+    # The part of the level inside the pane, in whole pixels of the level with a margin for the interpolation.
     x0 = max(0, int(-left / scale * level_scale) - 2)
     y0 = max(0, int(-top / scale * level_scale) - 2)
     x1 = min(level.width(), int((pane[0] - left) / scale * level_scale) + 3)

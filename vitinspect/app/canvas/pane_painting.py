@@ -1,5 +1,5 @@
-"""Painting one pane of the canvas: the picture with its map, what lies over both, and what stands for a map that is not
-there."""
+"""Painting one pane of the canvas: the picture with its map, what lies over both, and the placeholder of a missing
+map."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vitinspect.app.canvas.canvas import Canvas
 
 DIM = 110
-"""How much of the canvas' colour lies over a picture whose map is not there, of 255."""
+"""How opaque the canvas' colour is over a picture whose map is missing, of 255."""
 
 
 class PanePainter:
@@ -246,7 +246,7 @@ class PanePainter:
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_missing(self, painter: QPainter, missing: Missing, seen: QRect) -> None:
-        """The picture dimmed, with how far its map is, or with the reason why there is none."""
+        """The picture dimmed, with the progress of its map, or with the reason why there is none."""
         t = theme.current()
         ground = QColor(t.canvas)
         ground.setAlpha(2 * DIM if missing.refused else DIM)

@@ -1,4 +1,4 @@
-"""What the status line says of the picture: where the cursor is, and what each shown map says there."""
+"""What the status line says about the picture: where the cursor is, and the value of each shown map there."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ class Readout(QWidget):
         super().__init__(parent)
         self._canvas, self._results = canvas, results
         self.instead: list[tuple[str, bool]] | None = None
-        """What a workspace without the canvas says here: its parts, each with whether it is quiet."""
+        """What a workspace without the canvas shows here: texts, each with whether it is in the weaker colour."""
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._followed: set[Canvas] = set()
         self.follow(canvas)
         results.changed.connect(lambda names: self.update())
-        # In a workspace without a canvas, what would be shown changes and nothing is painted.
+        # In a workspace without a canvas, nothing is painted that would tell when the text changes.
         canvas.state.changed.connect(lambda names: self.update())
 
     def follow(self, canvas: Canvas) -> None:
-        """Say from now on what is under the cursor of this canvas."""
+        """From now on, show what is under the cursor of this canvas."""
         self._canvas = canvas
         if canvas not in self._followed:
             self._followed.add(canvas)
             canvas.hovered.connect(lambda at: self.update())
-            # Whatever changes what the canvas shows is painted there first: the next map, the layout, the zoom.
+            # Every change of what the canvas shows (the next map, the layout, the zoom) is painted there first.
             canvas.painted.connect(self.update)
         self.update()
 

@@ -1,1 +1,1 @@
-"""Masks by hand: the view that is drawn on, its tools, and what stands around it. ``services/masks.py`` keeps them."""
+"""Masks by hand: the view that is drawn on, its tools, and the parts around it. ``services/masks.py`` keeps them."""

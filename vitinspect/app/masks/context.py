@@ -1,4 +1,4 @@
-"""Above the Masks workspace: who draws, which study, which label, blind or not, and what is said of the picture."""
+"""Above the Masks workspace: who draws, which study, which label, blind or not, and the state of the picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MaskContext(QFrame):
     next_wanted = Signal()
     """The mask is done: go on to the next picture."""
     done = Signal()
-    """A field was filled in: the keys belong to the picture again."""
+    """A field was filled in: the keyboard focus goes back to the picture."""
 
     def __init__(self, masks: MaskService) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class MaskContext(QFrame):
         self.setFixedHeight(HEIGHT)
         self._masks = masks
         self.annotator = TypedChoice(
-            name="Annotator", hint="your name", tip="Who draws; masks are written to the folder of this name"
+            name="Annotator", hint="your name", tip="The person who draws; masks are written to a folder of this name"
         )
         line = self.annotator.lineEdit()
         assert line is not None
@@ -38,7 +38,7 @@ class MaskContext(QFrame):
         line.returnPressed.connect(self._named)
         self.study = words("", "quiet")
         self.progress = words("", "quiet")
-        self.label = Choice((), name="Label", tip="What is drawn (1 to 9)")
+        self.label = Choice((), name="Label", tip="The label that is drawn (1 to 9)")
         self.label.chosen.connect(masks.set_label)
         self.blind = CheckBox(
             "maps and other masks are hidden",
@@ -64,7 +64,7 @@ class MaskContext(QFrame):
         row.addWidget(self.nothing)
         row.addWidget(self.ready)
         masks.opened.connect(self.follow)
-        masks.told.connect(self._follow_progress)
+        masks.status_changed.connect(self._follow_progress)
         self.follow()
 
     def _named(self) -> None:

@@ -1,4 +1,4 @@
-"""Bringing masks in from files of other tools and giving them out, from the top row of the Masks workspace."""
+"""Import of masks from files of other tools and export to them, from the top row of the Masks workspace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CAUSE = "masks of other tools"
 
 
 def exchange_menu(window: MainWindow) -> QMenu:
-    """What can be done depends on the picture, which is looked at when the menu opens."""
+    """What can be done depends on the picture, so it is decided when the menu opens."""
     menu = QMenu(window)
     bring = menu.addAction("Import a mask file…")
     bring.setToolTip("labelme, COCO, CVAT, PNG, NumPy")
@@ -59,7 +59,7 @@ def _import(window: MainWindow, *, folder: bool) -> None:
 
 
 def import_from(window: MainWindow, source: Path) -> None:
-    """The masks of a file or folder become those of their annotators, else of the one who draws."""
+    """The masks of a file or folder become those of their annotators, or of the current one where none is named."""
     from vitinspect.annotation.exchange import import_masks
 
     masks = window.backend.masks
@@ -74,7 +74,7 @@ def import_from(window: MainWindow, source: Path) -> None:
 
 def _export(window: MainWindow, kind: str) -> None:
     start = str(data_of(Path(window.backend.state.image)).parent)
-    out = QFileDialog.getExistingDirectory(window, "Where the masks go", start)
+    out = QFileDialog.getExistingDirectory(window, "Export masks to", start)
     if out:
         export_to(window, Path(out), kind)
 

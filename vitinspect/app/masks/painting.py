@@ -28,7 +28,7 @@ def colour_table(colours: Mapping[int, str], opacity: float) -> NDArray[np.uint3
 def sampled(
     values: NDArray[np.uint8], left: float, top: float, scale: float, width: int, height: int
 ) -> NDArray[np.uint8]:
-    """What each screen pixel shows of the mask; 0 beside the picture. ``left`` and ``top``: the picture's corner."""
+    """What each screen pixel shows of the mask; 0 outside the picture. ``left`` and ``top``: the picture's corner."""
     columns = np.floor((np.arange(width) + 0.5 - left) / scale).astype(np.int64)
     rows = np.floor((np.arange(height) + 0.5 - top) / scale).astype(np.int64)
     inside_x = (columns >= 0) & (columns < values.shape[1])

@@ -1,4 +1,4 @@
-"""At the right of the Masks workspace: labels, how the mask is shown, what can be done to it, what is known of it."""
+"""At the right of the Masks workspace: labels, how the mask is shown, what can be done to it, facts about it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class MaskPanel(QFrame):
-    """Made anew where the labels or the other annotators change; numbers follow in place."""
+    """Rebuilt when the labels or the other annotators change; numbers are updated in place."""
 
     def __init__(self, masks: MaskService, view: MaskView) -> None:
         super().__init__()
@@ -59,13 +59,13 @@ class MaskPanel(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
-        # Areas are counted over the whole picture: once a moment after the last stroke.
+        # Areas are counted over the whole picture, so only once, shortly after the last stroke.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(60)
         self._soon.timeout.connect(self.follow)
         masks.opened.connect(self.rebuild)
-        masks.told.connect(self._later)
+        masks.status_changed.connect(self._later)
         self.rebuild()
 
     @Slot()
@@ -114,8 +114,8 @@ class MaskPanel(QFrame):
         self._inside.addWidget(_indented(add))
 
     def _ask_label(self) -> None:
-        name, taken = QInputDialog.getText(self, "Add a label", "Name of the label:")
-        if taken and name.strip():
+        name, accepted = QInputDialog.getText(self, "Add a label", "Name of the label:")
+        if accepted and name.strip():
             self._masks.add_label(name.strip())
 
     def _add_others(self) -> None:
@@ -173,7 +173,7 @@ class MaskPanel(QFrame):
             start = button(
                 "Fill from the map",
                 masks.start_from_map,
-                tip="Start from what the selected map has above its threshold; the mask records that it did",
+                tip="Start from the part of the selected map above its threshold; the mask records this",
             )
             self._inside.addWidget(_indented(start))
         current = masks.current
@@ -226,14 +226,14 @@ class MaskPanel(QFrame):
 
 
 class LabelRow(QWidget):
-    """Key, colour, name and area of a label; a click takes it in hand."""
+    """Key, colour, name and area of a label; a click makes it the one that is drawn."""
 
     chosen = Signal(int)
 
     def __init__(self, value: int, key: int, name: str, colour: str) -> None:
         super().__init__()
         self._value, self._colour = value, colour
-        self.taken = False
+        self.current = False
         self.setFixedHeight(28)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self._name = words(shown(name) + ("  not scored" if value == 255 else ""))
@@ -247,12 +247,12 @@ class LabelRow(QWidget):
         layout.addWidget(self._share)
         self.setAccessibleName(f"Label {name}")
 
-    def follow(self, taken: bool, share: str) -> None:
+    def follow(self, current: bool, share: str) -> None:
         self._share.setText(share)
-        if taken != self.taken:
-            self.taken = taken
+        if current != self.current:
+            self.current = current
             font = self._name.font()
-            font.setBold(taken)
+            font.setBold(current)
             self._name.setFont(font)
             self.update()
 
@@ -261,7 +261,7 @@ class LabelRow(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
-        if self.taken:
+        if self.current:
             painter.fillRect(self.rect(), QColor(theme.current().chosen))
         box = self.rect().adjusted(26, 8, 0, 0)
         box.setSize(QSize(12, 12))
@@ -274,7 +274,7 @@ class LabelRow(QWidget):
 
 
 class RecoveredRow(QWidget):
-    """Strokes that a window left behind that did not end well."""
+    """Strokes that were not saved when the window crashed."""
 
     def __init__(self, masks: MaskService, found: Recovered, rebuild: Any) -> None:
         super().__init__()
@@ -296,7 +296,7 @@ class RecoveredRow(QWidget):
 
 
 class ColourBox(QWidget):
-    """In which colour a mask's outline is drawn."""
+    """The colour in which a mask's outline is drawn."""
 
     def __init__(self, colour: str) -> None:
         super().__init__()

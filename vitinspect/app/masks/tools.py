@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 SMALLEST, LARGEST = 1, 4000
 LIVE_PIXELS = 3_000_000
-"""Up to here a fill follows the mouse; larger pictures are filled when the button goes up."""
+"""Pixels up to which a fill follows the mouse; larger pictures are filled when the button goes up."""
 
 
 class Brushwork(QObject):
@@ -51,7 +51,7 @@ class MaskTool(Tool):
         return Qt.CursorShape.CrossCursor
 
     def value(self, swap: bool) -> int:
-        """What is painted: the label in hand, or nothing."""
+        """What is painted: the current label, or nothing."""
         return 0 if self.work.erase != swap else self.masks.label
 
     def press(self, view: MaskView, point: Point, modifiers: Any, swap: bool) -> None:  # type: ignore[override]
@@ -66,14 +66,14 @@ class MaskTool(Tool):
     def double_click(self, view: MaskView) -> bool:
         return False
 
-    def put_down(self, view: MaskView) -> None:
-        """Another tool is taken."""
+    def deselected(self, view: MaskView) -> None:
+        """Another tool was selected."""
 
     def resize(self, steps: int) -> None:
         self.work.set(size=self.work.size * 1.15**steps if self.work.size > 7 else self.work.size + steps)
 
     def area(self, view: MaskView, point: Point) -> QRect:
-        """What is to be painted anew when the cursor is at a point."""
+        """What is to be repainted when the cursor is at a point."""
         reach = int(self.work.size * view.scale / 2) + 4
         at = view.to_screen(point).toPoint()
         return QRect(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
@@ -171,7 +171,7 @@ class MaskBrush(MaskTool):
             return True
         return super().key_pressed(view, event)
 
-    def put_down(self, view: MaskView) -> None:
+    def deselected(self, view: MaskView) -> None:
         if self.masks.document is not None and self.masks.document.in_stroke:
             self.masks.touched(self.masks.document.end())
 
@@ -215,7 +215,7 @@ class _Outline(MaskTool):
             self.masks.touched(document.fill(polygon_mask(points, document.size), self._value, self.word))
         view.update()
 
-    def put_down(self, view: MaskView) -> None:
+    def deselected(self, view: MaskView) -> None:
         self.points = []
         view.update()
 
@@ -374,7 +374,7 @@ class MaskFill(MaskTool):
         self._seed = None
         view.update()
 
-    def put_down(self, view: MaskView) -> None:
+    def deselected(self, view: MaskView) -> None:
         if self._seed is not None and self.masks.document is not None:
             self.masks.document.abandon()
             self._seed = None

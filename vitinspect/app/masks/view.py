@@ -1,4 +1,4 @@
-"""The picture that is drawn on: zoom and pan, the mask over it, and the mouse for the tool in hand."""
+"""The picture that is drawn on: zoom and pan, the mask over it, and the mouse for the current tool."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MaskView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self.zoomed.emit()  # what is fitted is as large as the room
+        self.zoomed.emit()  # a fitted picture changes its size with the view
 
     @property
     def pane(self) -> tuple[int, int]:
@@ -115,7 +115,7 @@ class MaskView(QWidget):
 
     def set_tool(self, tool: MaskTool) -> None:
         if self.tool is not None and self.tool is not tool:
-            self.tool.put_down(self)
+            self.tool.deselected(self)
         self.tool = tool
         self.setCursor(tool.cursor())
         self.update()
@@ -172,7 +172,7 @@ class MaskView(QWidget):
         assert picture is not None
         ratio = self.devicePixelRatioF()
         left, top = self.view.origin(self.pane, picture.size)
-        # One pixel more on each side, so that outlines go on over the edge of what is painted.
+        # One pixel more on each side, so that outlines continue over the edge of what is painted.
         x0, y0 = int(dirty.left() * ratio) - 1, int(dirty.top() * ratio) - 1
         width, height = int(dirty.width() * ratio) + 2, int(dirty.height() * ratio) + 2
         where = (left * ratio - x0, top * ratio - y0, self.scale * ratio, width, height)

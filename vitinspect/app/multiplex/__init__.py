@@ -1,3 +1,3 @@
 """The attention network beside the picture: what is computed (``networks``), what it means (``model``, ``geometry``:
-arrays without Qt), how it is painted (``painting``, ``views``, ``aggregate``), and the panel that holds it all.
+arrays without Qt), how it is painted (``painting``, ``views``, ``aggregate``), and the panel that contains it all.
 """

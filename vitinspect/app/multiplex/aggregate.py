@@ -1,4 +1,4 @@
-"""Why the map looks as it does: 54 statistics, the mask that is cut from each, its confidence, and their sum."""
+"""How the map came about: 54 statistics, the mask that is cut from each, its confidence, and their sum."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from vitinspect.app.widgets.numbers import number
 
 HEADER = 20
 WORDS = 32
-"""Room for two lines below the picture."""
+"""Space for two lines below the picture."""
 BAR = 30
-"""Room for the colour bar below the picture."""
+"""Space for the colour bar below the picture."""
 LABELS = 52
-"""Room at the left for the names of the rows."""
+"""Space at the left for the names of the rows."""
 NAMES = ("entropy", "max", "min", "sum", "std", "sum / std", "median", "skewness", "kurtosis")
 SHORT_NAMES = ("ent.", "max", "min", "sum", "std", "s/std", "med.", "skew", "kurt.")
 """Where the columns are narrow."""
@@ -78,7 +78,7 @@ class AggregateView(QWidget):
         return self.networks.aggregate
 
     def masks(self, found: Aggregate) -> np.ndarray:
-        """As the present ``token_ratio`` cuts them: their confidences may still be on the way."""
+        """As the present ``token_ratio`` cuts them: their confidences may still be in progress."""
         if self.networks.aggregate_is_current:
             return found.masks
         ratio = float(self.networks.parameter("token_ratio"))

@@ -1,4 +1,4 @@
-"""What the views of layers share: an image kept of what is drawn, parts to draw with, mouse and keys."""
+"""What the views of layers share: a kept image of what is drawn, functions that draw parts, mouse and keys."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 HEADER = 22
 LEGEND = 34
 REST = 140
-"""Milliseconds without a change until arcs are drawn finely."""
+"""Milliseconds without a change after which arcs are drawn finely."""
 
 
 class NetworkView(QWidget):
-    """What the three share: what is drawn, the mouse, the keys, and an image kept of all that hovering leaves alone."""
+    """What the three share: drawing, mouse, keys, and a kept image of all that does not depend on the cursor."""
 
     hovered = Signal(object)
     """A node, or None."""
     stepped = Signal(int)
-    """A key asks for so many blocks further."""
+    """A key asks to go forward by so many blocks."""
     painted = Signal()
     name = ""
 
@@ -48,7 +48,7 @@ class NetworkView(QWidget):
         self._press: QPointF | None = None
         self._panning = False
         self.zoom, self.centre = 1.0, (0.5, 0.5)
-        """How much larger than fitted, and which share across and down the fitted picture is in the middle."""
+        """How much larger than fitted, and the point in the middle as shares across and down the fitted picture."""
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -174,14 +174,14 @@ class NetworkView(QWidget):
         """That the network of another choice is still shown."""
         return "" if self.networks.is_current else "Reading …  "
 
-    tells_ties = False
+    marks_ties = False
     """Whether the arcs of the pinned node are drawn over the others."""
 
     @property
     def plain(self) -> bool:
-        """Whether arcs are grey, because those of the pinned node are to be told from them."""
+        """Whether arcs are grey, so that those of the pinned node stand out."""
         network, node = self.networks.network, self.networks.selected
-        return self.tells_ties and network is not None and node is not None and node < network.nodes
+        return self.marks_ties and network is not None and node is not None and node < network.nodes
 
     # --- parts -------------------------------------------------------------------------------------------------------
 
@@ -284,7 +284,7 @@ class NetworkView(QWidget):
             painter.drawText(QPointF(x + 26, top + 13), text)
             x += 26 + metrics.horizontalAdvance(text) + 18
         direction = "received" if self.state.network_direction == "in" else "given"
-        words = "each block on its own scale, ringed: beyond it" if several else nodes.scale.words
+        words = "each block has its own scale; ringed: above it" if several else nodes.scale.words
         if nodes.communities:
             text = f"colour: community; size: attention {direction}, {words}"
             x = left

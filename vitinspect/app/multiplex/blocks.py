@@ -1,4 +1,4 @@
-"""The blocks below each other, as a slider: a click, the wheel or a drag chooses one."""
+"""The blocks one below the other, as a slider: a click, the wheel or a drag chooses one."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Line:
 
 
 def figure(value: float) -> str:
-    """A number in three digits; counts as they are."""
+    """A number with three digits; counts as they are."""
     if math.isfinite(value) and value == int(value) and abs(value) < 1e6:
         return numbers.whole(int(value))
     return numbers.number(value)

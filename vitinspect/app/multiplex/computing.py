@@ -56,7 +56,7 @@ def aggregate(
     parameters: dict[str, Any],
     key: Any,
 ) -> Aggregate:
-    """The multiplex method with everything that it made on the way."""
+    """The multiplex method with all its intermediate results."""
     import numpy as np
 
     import vitinspect as vi

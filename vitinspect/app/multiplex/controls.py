@@ -1,4 +1,4 @@
-"""What can be set of the network, by the papers' names; only what the present view obeys is there."""
+"""What can be set for the network, by the papers' names; only what the present view obeys is shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SEVERAL = ("stack", "multiples", "aggregate", "measures")
 
 
 class Controls(QWidget):
-    """Rows with sliders whose values can be typed. What a value means stands beside or below it."""
+    """Rows with sliders whose values can be typed. What a value means is written beside or below it."""
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,7 +73,7 @@ class Controls(QWidget):
             0, 1, 0.5, name="token_ratio", tip="The share of patches that each of the 54 masks removes"
         )
         self.ratio.changed.connect(lambda value: networks.set_parameter("token_ratio", round(value, 3)))
-        self.first = SliderField(0, 11, 0, whole=True, name="starting_layer", tip="The first block that takes part")
+        self.first = SliderField(0, 11, 0, whole=True, name="starting_layer", tip="The first block that is used")
         self.first.changed.connect(lambda value: networks.set_parameter("starting_layer", round(value)))
         self.first_means = note()
         self._layout = QVBoxLayout(self)
@@ -96,7 +96,7 @@ class Controls(QWidget):
         self._add(
             PropertyRow("token_ratio", self.ratio, tip="The share of patches that each mask removes"), ("aggregate",)
         )
-        self._add(PropertyRow("starting_layer", self.first, tip="The first block that takes part"), SEVERAL)
+        self._add(PropertyRow("starting_layer", self.first, tip="The first block that is used"), SEVERAL)
         self._add(self.first_means, SEVERAL)
         self.elsewhere = note(
             "starting_layer and token_ratio belong to the method Multiplex network; they appear in the views that use "
@@ -116,7 +116,7 @@ class Controls(QWidget):
             row.setVisible(view in views)
 
     def follow(self) -> None:
-        """Show what is."""
+        """Show the current values."""
         networks, state = self.networks, self.networks.state
         network, card = networks.network, networks.results.card
         depth = network.depth if network is not None else card.depth if card is not None else 1
@@ -156,6 +156,6 @@ def _cut_of(value: float) -> float:
 
 
 def round_arcs(number: float) -> int:
-    """Round numbers: two figures."""
+    """Round to two figures."""
     step = 10 ** max(0, int(math.log10(max(number, 1))) - 1)
     return int(min(MOST, max(FEWEST, round(number / step) * step)))

@@ -1,4 +1,4 @@
-"""Out of the panel: the picture of a view as PNG, SVG or PDF, and the network as a graph file."""
+"""Export from the panel: the picture of a view as PNG, SVG or PDF, and the network as a graph file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PICTURES = {".png": "PNG", ".svg": "SVG", ".pdf": "PDF"}
 
 
 def picture_bytes(view: Any, ending: str, size: QSize, title: str = "", scale: float = 2.0) -> bytes:
-    """A view painted anew into a file: lines stay lines in SVG and PDF."""
+    """A view painted into a file: lines stay lines in SVG and PDF."""
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)

@@ -1,4 +1,4 @@
-"""Where nodes and arcs lie on the screen: arrays in, arrays out."""
+"""Where nodes and arcs are on the screen: arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from vitinspect.attention_network import AttentionLayers
 
 STRIP = 2.0
-"""Patches of room above the picture for the tokens before the patches."""
+"""Height of the space above the picture for the tokens before the patches, in patches."""
 
 
 def places(layers: AttentionLayers) -> np.ndarray:
-    """(N, 2): x and y of the middle of each node, in patches; tokens before the patches stand above the picture."""
+    """(N, 2): x and y of the middle of each node, in patches; tokens before the patches are above the picture."""
     rows, columns = layers.grid
     down, across = np.mgrid[0:rows, 0:columns]
     patches = np.stack([across.ravel() + 0.5, down.ravel() + 0.5], -1)
@@ -99,8 +99,8 @@ def arcs(
 ) -> np.ndarray:
     """(pieces, n, 4): each arc as a bent line in pieces, from source to target.
 
-    All bend to the left of their direction, so that two arcs that go to and fro are told apart. ``radius`` of the
-    nodes: the line ends at the rim of its target. An arc from a node to itself is a small ring of size ``loop``.
+    All bend to the left of their direction, so that two arcs in opposite directions do not coincide. ``radius`` is
+    that of the nodes: the line ends at the rim of its target. An arc from a node to itself is a ring of size ``loop``.
     """
     a, b = xy[source], xy[target]
     between = b - a
@@ -140,7 +140,7 @@ def nearest(xy: np.ndarray, x: float, y: float, within: float) -> int | None:
 
 
 def node_at(plane: Plane, layers: AttentionLayers, x: float, y: float) -> int | None:
-    """The node whose patch is under a point of the screen, or the token near to it above the picture."""
+    """The node whose patch is under a point of the screen, or the token near the point above the picture."""
     px, py = plane.back(x, y)
     rows, columns = layers.grid
     prefix = len(layers.prefix_names)

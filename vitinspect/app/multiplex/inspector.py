@@ -121,7 +121,7 @@ class Neighbours(QTableWidget):
         self.setShowGrid(False)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(heading)
-        self.setToolTip("A click goes to this node")
+        self.setToolTip("Click to go to this node")
         self.cellClicked.connect(self._clicked)
 
     def _clicked(self, row: int, column: int) -> None:

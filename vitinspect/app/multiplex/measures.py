@@ -29,7 +29,7 @@ COLUMNS = (
     # name in LayerMeasures, heading, what it is
     ("arcs", "Arcs", "Arcs left after min_cut"),
     ("density", "Density", "Arcs over possible arcs"),
-    ("reciprocity", "Reciprocity", "Share of arcs whose reverse is there too"),
+    ("reciprocity", "Reciprocity", "Share of arcs whose reverse exists too"),
     ("components", "Components", "Weakly connected components"),
     ("largest_component", "Largest", "Nodes of the largest component"),
     ("mean_arc_length", "Arc length", "Weighted mean distance of the ends of arcs, in patches"),
@@ -138,7 +138,7 @@ class MeasuresView(QWidget):
         self._fit_table()
 
     def _fit_table(self) -> None:
-        """As high as its rows, up to half of the view; as wide as the view where there is room for all columns."""
+        """As high as its rows, up to half of the view; as wide as the view where all columns fit."""
         header, table = self.table.horizontalHeader(), self.table
         wanted = [max(header.sectionSizeHint(i), table.sizeHintForColumn(i)) for i in range(header.count())]
         more = max(0, (self.width() - sum(wanted)) // len(wanted))

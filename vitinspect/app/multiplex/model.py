@@ -1,4 +1,4 @@
-"""The network as the panel needs it: arrays without Qt, so that a slider costs a look-up and not a computation.
+"""The network as the panel needs it: arrays without Qt, in which moving a slider needs a look-up and no computation.
 
 The arcs of each layer are sorted once, in the worker's thread. A cut, a number of arcs and the share of the weight
 that they carry are then places in that order.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST_ARCS = 20_000
 """The strongest arcs of a layer that are kept in order; no more of them can be drawn."""
 STEPS = 200
-"""Places of the slider of ``min_cut``; the first is 0, the others go from 0.00001 to 1, forty to a factor of ten."""
+"""Steps of the slider of ``min_cut``; the first is 0, the others go from 0.00001 to 1, forty per factor of ten."""
 _PER_DECADE = 40
 _KEPT_CENTRALITIES = 96
 
@@ -139,7 +139,7 @@ class Network:
     def drawn(self, layer: int, min_cut: float, most: int) -> Drawn:
         """The ``most`` strongest of the arcs that the cut leaves."""
         ordered = self.strongest[layer]
-        # The numbers fall, and searchsorted wants them to rise.
+        # The numbers descend, and searchsorted needs them to ascend.
         above = int(np.searchsorted(-ordered.weight, -self._limit(layer, min_cut), side="right"))
         count = min(most, above)
         share = float(ordered.up_to[count - 1] / ordered.total) if count and ordered.total > 0 else 0.0
@@ -183,7 +183,7 @@ class Network:
         return received, given
 
     def ties(self, node: int, layer: int, min_cut: float) -> tuple[Ties, Ties]:
-        """Who a node receives from, and who it gives to, over the arcs that the cut leaves."""
+        """The nodes that a node receives from, and those that it gives to, over the arcs that the cut leaves."""
         weights = self.layers.weights[layer]
         limit = self._limit(layer, min_cut)
         return _ties(weights[:, node], limit), _ties(weights[node], limit)
@@ -275,7 +275,7 @@ class Scale:
 
 @dataclass(frozen=True, eq=False)
 class Aggregate:
-    """Why the map of the multiplex method looks as it does."""
+    """The intermediate results of the multiplex method, which explain its map."""
 
     key: Any
     target: tuple[int, ...]
@@ -291,12 +291,12 @@ class Aggregate:
 
     @property
     def kept(self) -> np.ndarray:
-        """How many masks hold each patch."""
+        """How many masks keep each patch."""
         return self.masks.reshape(-1, self.masks.shape[-1]).sum(0)
 
     @property
     def weighted_sum(self) -> np.ndarray:
-        """(rows, columns): the masks times their confidences, over how many of them hold a patch."""
+        """(rows, columns): the masks times their confidences, divided by how many of them keep the patch."""
         masks = self.masks.reshape(-1, self.masks.shape[-1])
         # A mask that keeps nothing may have no confidence, and adds nothing.
         weights = np.where(masks, self.confidences.reshape(-1, 1).astype(np.float64), 0)
@@ -308,7 +308,7 @@ class Aggregate:
         return float(np.abs(self.weighted_sum - self.method_map).max())
 
     def holding(self, patch: int) -> np.ndarray:
-        """(3, 2, 9): which masks hold a patch."""
+        """(3, 2, 9): which masks keep a patch."""
         return self.masks[..., patch]
 
 

@@ -1,6 +1,6 @@
 """Gets what the network panel shows: layers and aggregate from the worker, measures from a process of their own.
 
-Nothing is asked for while the panel is closed. Of each thing the newest request wins.
+Nothing is requested while the panel is closed. A newer request replaces an older one for the same thing.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 METHOD = "multiplex"
 CAUSE = "network"
 MOST_BYTES = 256 << 20
-"""Of networks that were shown before, so that going back to an operator costs nothing."""
-_STOPPED = "Stopped. Ctrl+R tries again."
+"""Limit for networks that were shown before, so that going back to an operator takes no time."""
+_CANCELLED = "Cancelled: Ctrl+R computes it."
 _OWN = frozenset(
     {
         "workspace",
@@ -72,7 +72,7 @@ class Networks(QObject):
         self.selected_prefix: int | None = None
         """A token before the patches that is selected; a selected patch is the state's pinned one."""
         self.drawing_until = 0.0
-        """When a view will have drawn finely what it drew quickly."""
+        """The time by which a view will have redrawn finely what it drew quickly."""
         self._kept: OrderedDict[Any, Network] = OrderedDict()
         self._ids = {"network": 0, "aggregate": 0}
         self._asked: dict[str, Any] = {"network": None, "aggregate": None, "measures": None}
@@ -105,7 +105,7 @@ class Networks(QObject):
 
     @property
     def first_layer(self) -> int:
-        """The starting layer, held to what the model has."""
+        """The starting layer, limited to the blocks of the model."""
         depth = self.network.depth if self.network is not None else 1
         return min(int(self.parameter("starting_layer")), depth - 1)
 
@@ -128,7 +128,7 @@ class Networks(QObject):
         return None
 
     def select(self, node: int | None) -> None:
-        """Pin a node; the pinned one again lets it go."""
+        """Pin a node; choosing the pinned one again unpins it."""
         if self.network is None or node is None or node == self.selected:
             self.selected_prefix = None
             self.state.set(pinned=())
@@ -156,7 +156,7 @@ class Networks(QObject):
             self.worker.cancel("network")
             self.worker.cancel("aggregate")
             self._stop_measuring()
-            # What still ends of them is no news.
+            # Answers to the earlier requests are ignored.
             self._ids = dict.fromkeys(self._ids, 0)
         if "card" in names:
             self._kept.clear()
@@ -179,12 +179,12 @@ class Networks(QObject):
         return {"pixels": picture.pixels, "address": where}
 
     def _network_key(self) -> Any:
-        """What the network of the state belongs to."""
+        """What the network that the state asks for depends on."""
         where = current_input(self.state, self.results)
         return None if where is None else (where, self.state.network_operator, self.state.network_prefix)
 
     def want(self) -> None:
-        """Ask for what is shown and not there."""
+        """Request what is shown and missing."""
         common = self._common()
         if common is None:
             return
@@ -208,7 +208,7 @@ class Networks(QObject):
                     ),
                     "Reading the attention network",
                 )
-        # What is out of date goes at once; what takes its place waits for the slider to rest.
+        # Outdated results are dropped at once; new ones are requested when the slider rests.
         if self.measures and self._asked["measures"] != self._measures_key():
             self._update(measures=(), communities={})
         self._rest.start()
@@ -265,7 +265,7 @@ class Networks(QObject):
         if self._common() is None or self.network is None or not wanted:
             return
         if self._asked["network"] != self.network.key:
-            return  # the layers of another operator are on their way
+            return  # the layers of another operator are being computed
         key = self._measures_key()
         if key == self._asked["measures"]:
             return
@@ -296,7 +296,7 @@ class Networks(QObject):
         process.closeWriteChannel()
 
     def cancel_measuring(self) -> None:
-        """Stop; what was measured stays. Asking again begins anew."""
+        """Stop; what was measured stays. Measuring again starts from the beginning."""
         self._stop_measuring()
 
     def _stop_measuring(self) -> None:
@@ -371,16 +371,16 @@ class Networks(QObject):
     # --- the person asks ---------------------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Stop the running work and say so; what is there stays."""
+        """Stop the running work and say so; existing results stay."""
         self._rest.stop()
         for kind in self._ids:
             self.worker.cancel(kind)
         self._ids = dict.fromkeys(self._ids, 0)
         self._stop_measuring()
         if self.network is None and self._asked["network"] is not None:
-            self._update(error=_STOPPED)
+            self._update(error=_CANCELLED)
         if self._asked["aggregate"] is not None and not self.aggregate_is_current:
-            self._update(aggregate_error=_STOPPED)
+            self._update(aggregate_error=_CANCELLED)
         if self.network is not None:
             # The choice that was stopped can be made again.
             self._asked["network"] = self.network.key
@@ -396,5 +396,5 @@ class Networks(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something is on its way that is not the worker's: a slider that rests, the measuring process."""
+        """Whether something other than the worker is still to come: a slider that is to rest, the measuring process."""
         return self._rest.isActive() or self.measuring is not None or time.monotonic() < self.drawing_until

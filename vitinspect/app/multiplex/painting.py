@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from vitinspect.app.pictures import Picture
 
 FROM, TO, PLAIN = (QColor(*(int(v) for v in colour)) for colour in (raster.FROM, raster.TO, raster.PLAIN))
-"""An arc's colour where it begins and where it ends; and of all of them where only those of one node are told apart."""
+"""An arc's colour where it begins and where it ends; and the colour of all arcs but those of the pinned node."""
 LEVELS = 5
 CRISP = 400
 """Up to so many arcs have arrow heads."""
 GROUND = QColor(22, 24, 28)
-"""Over the picture, so that arcs show: how much of it is in ``dim``."""
+"""Darkens the picture so that arcs show; ``dim`` says how much."""
 COMMUNITIES = tuple(
     QColor(text)
     for text in (
@@ -132,7 +132,7 @@ def draw_arcs(
     lines = geometry.arcs(xy, drawn.source, drawn.target, pieces, radius=radius, loop=loop)
     top = float(drawn.weight[0])
     level = np.minimum((np.sqrt(drawn.weight / top) * LEVELS).astype(np.int64), LEVELS - 1)
-    # Ink is limited: a thousand arcs as dark as ten would be one blot.
+    # The sum of opacities is limited: a thousand arcs as dark as ten would cover everything.
     ink = strength * float(np.clip(6.0 / np.sqrt(count), 0.07, 1.0))
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
     for i in range(LEVELS):
@@ -168,7 +168,7 @@ def arcs_image(
 
 
 def draw_arcs_image(painter: QPainter, image: QImage, plane: geometry.Plane, grid: tuple[int, int]) -> None:
-    """Lay the image of arcs into a plane."""
+    """Draw the image of the arcs in a plane."""
     across = (grid[1] + 2 * raster.MARGIN) / image.width()
     down = (grid[0] + 2 * raster.MARGIN) / image.height()
     left, top = plane(np.array([-raster.MARGIN, -raster.MARGIN], float)).tolist()
@@ -216,7 +216,7 @@ class Nodes:
     """Index: of 32 steps of the colour map, or of a community."""
     scale: Scale
     above: np.ndarray
-    """Nodes beyond the end of the scale: they get a ring, since their size and colour do not tell them apart."""
+    """Nodes beyond the end of the scale: they get a ring, since their size and colour do not distinguish them."""
     communities: bool = False
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The panel: views, controls, the node, and the ways out."""
+"""The panel: views, controls, the inspector of a node, and exports."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _REDRAWS = frozenset(
 class Properties(QWidget):
     """The controls with a heading, and what can be made of the network."""
 
-    def __init__(self, controls: Controls, *ways_out: QWidget) -> None:
+    def __init__(self, controls: Controls, *buttons: QWidget) -> None:
         super().__init__()
         self.setProperty("kind", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -51,7 +51,7 @@ class Properties(QWidget):
         row = QHBoxLayout()
         row.setContentsMargins(8, 4, 8, 4)
         row.setSpacing(8)
-        for way_out in ways_out:
+        for way_out in buttons:
             row.addWidget(way_out)
         row.addStretch(1)
         layout.addLayout(row)
@@ -63,8 +63,8 @@ class NetworkPanel(QWidget):
 
     hovered = Signal(object)
     """Row and column of the patch under the cursor, or None."""
-    said = Signal(str)
-    """Something for the status bar."""
+    reported = Signal(str)
+    """A sentence for the status bar."""
     menu: QMenu
     properties: Properties
     inspector: Inspector
@@ -173,7 +173,7 @@ class NetworkPanel(QWidget):
         self.inspector.follow(getattr(self.view, "hover", None))
 
     def _marks(self) -> None:
-        """The selection moved; what is drawn below it stays."""
+        """The selection moved; what is drawn below it is kept."""
         self.view.update()
         self.inspector.follow(getattr(self.view, "hover", None))
 
@@ -197,7 +197,7 @@ class NetworkPanel(QWidget):
         self._redraw()
 
     def step(self, by: int) -> None:
-        """Go so many layers further."""
+        """Go forward by so many layers."""
         network = self.networks.network
         if network is not None:
             self.state.set(network_layer=min(max(0, self.networks.layer + by), network.depth - 1))
@@ -205,7 +205,7 @@ class NetworkPanel(QWidget):
     def add_layer(self) -> None:
         """The method's map as a layer of the picture."""
         added = self.state.add_map("multiplex")
-        self.said.emit(f"Added as layer {self.state.number(added)}")
+        self.reported.emit(f"Added as layer {self.state.number(added)}")
 
     # --- hovering ----------------------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class NetworkPanel(QWidget):
         self.hovered.emit(place)
 
     def hover_patch(self, place: tuple[int, int] | None) -> None:
-        """A patch of the main canvas is under the cursor: its node shows here."""
+        """A patch of the main canvas is under the cursor: show its node here."""
         network = self.networks.network
         if self.state.workspace != "network" or network is None or not hasattr(self.view, "set_hover"):
             return
@@ -225,7 +225,7 @@ class NetworkPanel(QWidget):
             self.view.set_hover(node)
             self.inspector.follow(node)
 
-    # --- ways out ----------------------------------------------------------------------------------------------------
+    # --- exports -----------------------------------------------------------------------------------------------------
 
     @property
     def title(self) -> str:
@@ -249,7 +249,7 @@ class NetworkPanel(QWidget):
             self.save_picture(path if path.lower().endswith(ending) else path + ending)
 
     def save_picture(self, path: str) -> None:
-        self.said.emit(f"Saved {export.save_picture(self.view, path, self.title)}")
+        self.reported.emit(f"Saved {export.save_picture(self.view, path, self.title)}")
 
     def ask_graph(self, one: bool) -> None:
         from vitinspect.graphs import FORMATS
@@ -281,7 +281,7 @@ class NetworkPanel(QWidget):
                 networks.problems.report("network file", problem_of(error, "writing the network"))
             else:
                 networks.problems.solved("network file")
-                self.said.emit(f"Saved {result}")
+                self.reported.emit(f"Saved {result}")
 
-        self.said.emit(f"Writing {path} …")
+        self.reported.emit(f"Writing {path} …")
         self.background.submit(CHORES, Job(lambda cancel: work(), done))

@@ -2,7 +2,7 @@
 
 Qt blends each translucent line pixel by pixel, which takes most of a second for ten thousand arcs. But nodes lie on a
 grid, so an arc is one of a few hundred shapes moved to its place. Each shape is worked out once; drawing is then
-looking up places and adding weights to them. What begins and what ends in a place are added up apart, for the colour.
+looking up places and adding weights to them. Beginnings and ends of arcs are summed separately, for the colour.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from vitinspect.app.multiplex.geometry import STRIP
 
 BEND = 0.13
 MARGIN = 2
-"""Patches of room around the grid, for arcs that bend out of it."""
+"""Margin around the grid, in patches, for arcs that bend out of it."""
 QUICK, FINE = 300_000, 1_500_000
 """Places that are added to while a slider moves, and when it rests; with more to draw, the image is coarser."""
 _PER_SHAPE = 250
-"""Places for each shape from which on shapes are worth a loop."""
+"""From this many places per shape on, a loop over the shapes is faster."""
 FROM, TO = np.array([64, 190, 226], np.float32), np.array([255, 196, 64], np.float32)
 """The colour of an arc where it begins and where it ends."""
 PLAIN = np.array([150, 164, 180], np.float32)
-"""The colour of all arcs where only those of one node are told apart."""
+"""The colour of all arcs but those of the pinned node."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ class Shapes:
         points[loop] = np.stack([ring * np.sin(angle), ring * np.cos(angle) - ring], -1)
         slope[loop] = np.stack([np.cos(angle), -np.sin(angle)], -1)
         # Two pixels side by side share each sample, across the direction: the line is smooth without further work.
-        # In a crowd of arcs nobody sees that, and it is twice the work.
+        # With many arcs nobody sees that, and it is twice the work.
         flat = np.abs(slope[:, 0]) >= np.abs(slope[:, 1])
         across = np.where(flat, points[:, 1], points[:, 0])
         along = np.where(flat, points[:, 0], points[:, 1])
@@ -197,11 +197,11 @@ def draw(
 
 
 def ink(weight: np.ndarray) -> np.ndarray:
-    """How strongly each arc is drawn. The more there are, the less for each: a thousand as dark as ten are a blot."""
+    """How strongly each arc is drawn. The more there are, the weaker each is: a thousand as dark as ten hide all."""
     if not len(weight):
         return weight
     exposure = np.clip(20 / np.sqrt(len(weight)), 0.15, 2.4)
-    # By the root, so that beside one dominating arc the others are still seen.
+    # By the square root, so that the others are still seen beside one dominating arc.
     return exposure * (0.12 + 0.88 * np.sqrt(weight / weight[0]))
 
 

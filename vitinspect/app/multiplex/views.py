@@ -22,7 +22,7 @@ from vitinspect.app.widgets.colour_bar import paint_flat
 from vitinspect.app.widgets.numbers import number, whole
 
 COLUMN = 260
-"""Room beside the graph for the small picture and the legend."""
+"""Space beside the graph for the small picture and the legend."""
 TIES = 12
 """Arcs of the chosen node that are drawn over the others, of each direction."""
 
@@ -31,7 +31,7 @@ class LayerView(NetworkView):
     """One block over the picture, with the picture and what the colours mean beside it."""
 
     name = "layer"
-    tells_ties = True
+    marks_ties = True
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
@@ -40,7 +40,7 @@ class LayerView(NetworkView):
     zooms = True
 
     def column(self, width: int, height: int) -> QRectF | None:
-        """Where the small picture and the legend stand beside the graph; None where there is no room for them."""
+        """Where the small picture and the legend are beside the graph; None where there is no space for them."""
         if width - COLUMN < 0.8 * height or width < 640:
             return None
         return QRectF(width - COLUMN + 8, HEADER, COLUMN - 16, height - HEADER)
@@ -163,7 +163,7 @@ class StackView(NetworkView):
     """All layers from the first that takes part, as tilted planes; one node is followed through them."""
 
     name = "stack"
-    tells_ties = True
+    marks_ties = True
 
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)

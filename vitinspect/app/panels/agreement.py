@@ -1,4 +1,4 @@
-"""The bottom tab Agreement: how far the shown maps agree, and what the sizes of their masks alone would give."""
+"""The bottom tab Agreement: how far the shown maps agree, and how far masks of their sizes would by chance."""
 
 from __future__ import annotations
 

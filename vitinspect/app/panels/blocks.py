@@ -57,7 +57,7 @@ class BlocksPanel(QWidget):
         self._follow()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        self.large.take_room(self.height() - self.about.height() - 20)
+        self.large.set_height(self.height() - self.about.height() - 20)
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -80,8 +80,8 @@ class BlocksPanel(QWidget):
         from vitinspect.app.canvas import painting
         from vitinspect.figures.overlay import ValueRange, levels
 
-        # Attention has no sign: a diverging map would put its zero where there is none. Beside each other, small
-        # maps are told apart best in viridis.
+        # Attention has no sign: a diverging colour map would suggest a zero in its middle. Small maps side by side
+        # are distinguished best in viridis.
         name = self._state.colormap
         name = "viridis" if name == "auto" or heat.is_centred(name) else name
         image = painting.indexed(levels(values, ValueRange.of(values)))
@@ -151,8 +151,8 @@ class HeadGrid(QWidget):
         if not self._maps:
             return 48
         across = (self.width() - LEFT) // max(1, len(self._maps[0])) - GAP
-        sight = self.parentWidget()
-        down = ((sight.height() if sight is not None else 0) - TOP) // len(self._maps) - GAP
+        area = self.parentWidget()
+        down = ((area.height() if area is not None else 0) - TOP) // len(self._maps) - GAP
         # All blocks at once where they are large enough to be read, else as wide as there is room, to be scrolled.
         return max(28, min(across, down if down >= 40 else 64))
 
@@ -219,8 +219,8 @@ class LargeMap(QWidget):
         self.setFixedSize(SMALLEST, SMALLEST)
         self.setAccessibleName("The chosen head")
 
-    def take_room(self, height: int) -> None:
-        """As large as the panel is high."""
+    def set_height(self, height: int) -> None:
+        """Make it as large as the panel is high."""
         side = min(max(SMALLEST, height), LARGEST)
         self.setFixedSize(side, side)
 

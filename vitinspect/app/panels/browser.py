@@ -1,4 +1,4 @@
-"""The pictures: which folder, which of them, in which order; as a list with what is known of each."""
+"""The pictures: which folder, which of them, in which order; as a list with what is known about each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Browser(QFrame):
     wants_run = Signal()
     wants_strip = Signal()
     done = Signal()
-    """A folder was typed: the keys belong to the picture again."""
+    """A folder was typed: the keyboard focus goes back to the picture."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Browser(QFrame):
         self.path.hide()
         self.filter = QLineEdit()
         self.filter.setPlaceholderText("Part of a name")
-        self.filter.setToolTip("Show only pictures whose name has this in it")
+        self.filter.setToolTip("Show only pictures whose name contains this")
         self.filter.setClearButtonEnabled(True)
         self.filter.hide()
         self.search = icon_button("search", "Find by name", self.find_by_name, tip="Find pictures by name (Ctrl+F)")
@@ -226,7 +226,7 @@ class Browser(QFrame):
         return min(self._listing.rowCount(), 2000)
 
     def follow_masks(self) -> None:
-        """Masks are drawn now, or not any more."""
+        """Follow a change into or out of the Masks workspace."""
         if not self._facts.draws and self._state.only_status:
             self._state.set(only_status="")
         self.chips.set_chips(self._chips())
@@ -245,7 +245,7 @@ class Browser(QFrame):
             action.setChecked(state.sort == value)
             action.triggered.connect(lambda _=False, value=value: self._sort_by(value))
             group.addAction(action)
-        for name, text in (("descending", "Largest or last first"), ("recursive", "Include subfolders")):
+        for name, text in (("descending", "Descending"), ("recursive", "Include subfolders")):
             action = menu.addAction(text)
             action.setCheckable(True)
             action.setChecked(getattr(state, name))
@@ -269,7 +269,7 @@ class Browser(QFrame):
         self.count.setText(count_of(self._listing, complete) or "Drop a folder here")
 
     def _follow_run(self) -> None:
-        """The row with the score to sort by, which is there only where it is sorted by one."""
+        """The row with the score to sort by, which is shown only while the pictures are sorted by one."""
         index, wanted = self._results.run, self._state.run_column
         for widget in (self.column, self.run):
             widget.setVisible(self._state.sort == "score")
@@ -337,7 +337,7 @@ class Browser(QFrame):
 
 
 def count_of(listing: ImageList, complete: bool = True) -> str:
-    """How many pictures there are, and how many of them are shown."""
+    """How many pictures there are, and how many are shown."""
     shown, total = listing.rowCount(), listing.total
     if not listing.folder and not listing.files and not total:
         return ""

@@ -45,15 +45,15 @@ class FeaturesPanel(QWidget):
         )
         self.keep = rows.button("Keep this picture", self._keep)
         self.drop = rows.button("This picture alone", lambda: state.set(feature_pictures=()))
-        self.hold = rows.button("Hold this patch", self._hold)
-        self.let_go = rows.button("Let go", lambda: state.set(feature_patch=(), feature_patch_of=""))
+        self.keep_patch = rows.button("Keep this patch", self._keep_patch)
+        self.use_pinned = rows.button("Use pinned patch", lambda: state.set(feature_patch=(), feature_patch_of=""))
         self.component = Segments([Segment(i, str(i)) for i in (1, 2, 3)], name="Component of the layer")
         self.component_label = rows.words("Component", "quiet")
-        self.add = rows.button("Add as layer", service.add_layer, tip="The large map as one more layer")
+        self.add = rows.button("Add as layer", service.add_layer, tip="Add the large map as a layer")
         head = QHBoxLayout()
         head.setContentsMargins(8, 4, 8, 2)
         head.setSpacing(8)
-        for widget in (self.views, self.foreground, self.keep, self.drop, self.hold, self.let_go):
+        for widget in (self.views, self.foreground, self.keep, self.drop, self.keep_patch, self.use_pinned):
             head.addWidget(widget)
         head.addStretch(1)
         for end in (self.component_label, self.component, self.add):
@@ -104,7 +104,7 @@ class FeaturesPanel(QWidget):
         return both
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        self.large.take_room(self.height() - 62)
+        self.large.set_height(self.height() - 62)
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -123,13 +123,13 @@ class FeaturesPanel(QWidget):
         self._state.set(feature_block=-1 if last else block)
 
     def _keep(self) -> None:
-        """The picture that is shown shares its components with those that follow."""
+        """Compute the components of the next pictures together with this one."""
         kept = self._state.feature_pictures
         if self._state.image and self._state.image not in kept:
             self._state.set(feature_pictures=(*kept, self._state.image)[-MOST_PICTURES:])
 
-    def _hold(self) -> None:
-        """The patch stays the one that others are compared with, also on the next pictures."""
+    def _keep_patch(self) -> None:
+        """Keep comparing with this patch, also on the next pictures."""
         patch, other = self._service.patch
         if not other:
             self._state.set(feature_patch=patch, feature_patch_of=self._state.image)
@@ -149,10 +149,10 @@ class FeaturesPanel(QWidget):
         self.keep.setEnabled(bool(state.image) and state.image not in state.feature_pictures)
         self.keep.setToolTip("Its patches and those of the next pictures are coloured by the same components")
         self.drop.setVisible(colours and bool(state.feature_pictures))
-        self.hold.setVisible(similar and not held)
-        self.hold.setToolTip("Compare the next pictures with it too")
-        self.let_go.setVisible(similar and held)
-        self.let_go.setToolTip("Compare with the pinned patch again")
+        self.keep_patch.setVisible(similar and not held)
+        self.keep_patch.setToolTip("Compare the next pictures with it too")
+        self.use_pinned.setVisible(similar and held)
+        self.use_pinned.setToolTip("Compare with the patch that is pinned on the picture again")
         for widget in (self.component_label, self.component):
             widget.setVisible(colours)
         self.component.set_value(state.feature_component)

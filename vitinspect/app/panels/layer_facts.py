@@ -1,4 +1,4 @@
-"""What is known of a layer, from the state and the results, as the list, the properties and the tables show it."""
+"""What is known about a layer, from the state and the results, as the list, the properties and the tables show it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def swatch_of(state: State, results: Results, layer: Layer) -> Swatch:
 
 
 def row_of(state: State, results: Results, layer: Layer, *, late: bool = True) -> LayerRow:
-    """The row of the layer list. It says that its map is on its way where that is ``late``."""
+    """The row of the layer list. It says that its map is awaited only where that is ``late``."""
     kind, seconds, progress, note, reason = _state_of(results, layer)
     if kind in (WAITING, RUNNING) and not late:
         kind, progress = READY, 0.0
@@ -139,5 +139,5 @@ def _state_of(results: Results, layer: Layer) -> tuple[str, float | None, float,
 
 
 def _runs(results: Results, layer: Layer) -> bool:
-    """Whether the worker is at this layer."""
+    """Whether the worker is computing this layer."""
     return len(results.pending) == 1 or layer.title in (results.progress.text if results.progress else "")

@@ -34,7 +34,7 @@ from vitinspect.presets import LayerSpec, Preset
 
 FEWEST_ROWS = 3
 _DEMO = ModelSize((14, 14), 12)
-"""What the number of passes is said for while no model is loaded."""
+"""The model size for which numbers of passes are given while no model is loaded."""
 
 
 class LayersPanel(QFrame):
@@ -128,7 +128,7 @@ class LayersPanel(QFrame):
         self._state.edit_layer(layer_id, f"Mark as {letter}" if letter else "Remove the mark", mark=letter)
 
     def remove(self, layer_id: str) -> None:
-        """Without this layer; the next one is selected."""
+        """Remove this layer and select the next one."""
         state = self._state
         if self._hidden_instead(layer_id):
             return
@@ -141,7 +141,7 @@ class LayersPanel(QFrame):
         state.edit("Delete a layer", left, selected=selected)
 
     def _hidden_instead(self, layer_id: str) -> bool:
-        """A mask that lies beside the picture stays in the list as long as it does; its eye closes."""
+        """A mask that was found beside the picture cannot leave the list, so it is hidden instead."""
         layer = self._state.layer(layer_id)
         if layer is None or not layer.found:
             return False
@@ -150,11 +150,11 @@ class LayersPanel(QFrame):
         return True
 
     def score_against(self, layer_id: str) -> None:
-        """Score maps against this mask; once more for the one that fits the target."""
+        """Score maps against this mask; called again, against the one that fits the target."""
         self._state.set(scored_mask="" if self._state.scored_mask == layer_id else layer_id)
 
     def add_consensus(self, how: str) -> None:
-        """One more layer, of what the annotators' masks have in common."""
+        """Add a layer with a consensus of the annotators' masks."""
         state = self._state
         layer = layering.consensus_layer(state.layers, how)
         state.edit("Add a consensus", layering.add(state.layers, layer), selected=layer.id)
@@ -177,17 +177,17 @@ class LayersPanel(QFrame):
             self.remove(layer.id)
 
     def fuse(self, layer_ids: Sequence[str]) -> None:
-        """One more layer that fuses these maps."""
+        """Add a layer that fuses these maps."""
         maps = [i for i in layer_ids if (one := self._state.layer(i)) is not None and one.kind in (MAP, FILE)]
         if len(maps) > 1:
             self._state.add_fused(maps)
 
     def fuse_shown(self) -> None:
-        """One more layer of all maps that are shown."""
+        """Add a layer that fuses all shown maps."""
         self.fuse([layer.id for layer in self._state.layers if layer.visible])
 
     def rename(self, layer_id: str) -> None:
-        """Type another name in place."""
+        """Edit the name in the list."""
         self._state.set(selected=layer_id)
         self.list.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.list.edit(self.list.currentIndex())
@@ -195,7 +195,7 @@ class LayersPanel(QFrame):
     # --- menus ---------------------------------------------------------------------------------------------------
 
     def menu(self, layer_id: str) -> QMenu:
-        """What can be done with one layer; below the last one, what adds to the list."""
+        """What can be done with one layer; below the last one, what can be added."""
         menu = QMenu(self)
         layer = self._state.layer(layer_id)
         if layer is None:
@@ -256,10 +256,10 @@ class LayersPanel(QFrame):
             labels = " - ".join(results.card.label(index) for index in results.target)
             target = f", target={labels!r}"
         asked = ModelSource.parse(state.model)
-        wishes = "".join(f", {name}={value!r}" for name, value in asked.wishes.items())
+        options = "".join(f", {name}={value!r}" for name, value in asked.load_options.items())
         text = (
             "import vitinspect as vi\n\n"
-            f"model = vi.load_model({asked.source!r}{wishes})\n"
+            f"model = vi.load_model({asked.source!r}{options})\n"
             f"explanation = vi.explain(model, {state.image!r}, {layer.as_method().key!r}{target}, "
             f"precision={state.precision!r}, mode={state.fit!r})\n"
             f"values = explanation[{layer.as_method().key!r}].values\n"
@@ -270,7 +270,7 @@ class LayersPanel(QFrame):
 
     @property
     def picker(self) -> MethodPicker:
-        """Made when it is first opened; it lies over the window."""
+        """Made when it is first opened; it is shown over the window."""
         if self._picker is None:
             made = MethodPicker(self.window())
             made.hide()
@@ -315,7 +315,7 @@ class LayersPanel(QFrame):
         )
 
     def add_layers(self, specs: Sequence[LayerSpec]) -> None:
-        """One step: each map, and each fused one with the members that are not there yet, hidden."""
+        """Add, in one step, each map, and each fused map with its missing members, which are hidden."""
         state = self._state
         layers, last = state.layers, ""
         look = look_of(state.values)

@@ -1,4 +1,4 @@
-"""What is known of the pictures of a list: thumbnail, predicted class, masks, flags, stars and notes."""
+"""What is known about the pictures of a list: thumbnail, predicted class, masks, flags, stars and notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class PictureFacts(QObject):
         self._results, self._thumbnails, self._notes = results, thumbnails, notes
         self._masks = MaskFinder()
         self.masks: MaskService | None = None
-        """The masks that are drawn; while they are, their state stands in the place of the predicted class."""
+        """Set while masks are drawn: their state is then shown instead of the predicted class."""
         thumbnails.arrived.connect(lambda path: self.changed.emit())
         notes.changed.connect(lambda path: self.changed.emit())
         results.changed.connect(self._results_changed)
@@ -37,8 +37,8 @@ class PictureFacts(QObject):
         if "folder_size" in names:
             self._masks.forget()
 
-    def look_again(self) -> None:
-        """More is known of the masks beside the pictures."""
+    def masks_found(self) -> None:
+        """Update, since more is known about the masks beside the pictures."""
         self._masks.forget()
         self.changed.emit()
 
@@ -71,7 +71,7 @@ class PictureFacts(QObject):
         return PictureInfo(self._results.known_classes.get(path, ""), icons, tip=note.text)
 
     def _drawn(self, masks: MaskService, path: str) -> PictureInfo:
-        """How far the mask of a picture is. Nothing else, since that could tell what is to be drawn."""
+        """How far the mask of a picture is. Nothing else, since that could reveal what is to be drawn."""
         sidecar = masks.sidecar(path)
         minutes, seconds = divmod(round(sidecar.origin.seconds), 60)
         time = f" {minutes}:{seconds:02}" if sidecar.origin.seconds else ""

@@ -42,7 +42,7 @@ class PropertiesPanel(QWidget):
         self._soon = SoonWhenShown(self.follow, self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.head = _Head()
-        self.about = rows.icon_button("info", "About this method", self._tell_help)
+        self.about = rows.icon_button("info", "About this method", self._show_help)
         self.reset = rows.icon_button("undo", "Defaults", self._reset, tip="Set the parameters back to their defaults")
         self.head.add(self.about)
         self.head.add(self.reset)
@@ -163,7 +163,7 @@ class PropertiesPanel(QWidget):
             about = f"Found beside the picture: {'/'.join(PurePath(layer.path).parts[-3:])}."
         elif layer.kind == CONSENSUS:
             people = ", ".join(one.group for one in mask.mask.of) if mask is not None else ""
-            about = f"Of the masks of {people}." if people else self._results.mask_problems.get(layer.id, "")
+            about = f"Made of the masks of {people}." if people else self._results.mask_problems.get(layer.id, "")
         else:
             about = ""
         self.mask_form.set_values(
@@ -304,7 +304,7 @@ class PropertiesPanel(QWidget):
         layer = self.layer
         shown = facts.shown_map(self._results, layer) if layer is not None else None
         if name == "range_mode" and value in ("typed", "pictures") and shown is not None:
-            # What is typed begins with what is seen, and what pictures share with this one.
+            # A typed range starts from the one that is shown, a range shared by pictures from that of this picture.
             low, high = range_of(shown, layer, self._state.layers, self._results.all_maps)
             if value == "pictures":
                 low, high = automatic(shown)
@@ -322,7 +322,7 @@ class PropertiesPanel(QWidget):
         if high > low:
             self._edit("Range", range_mode="typed", low=low, high=high)
         else:
-            self.follow()  # a range without width shows nothing; the fields go back
+            self.follow()  # a range without width shows nothing, so the fields are reset
 
     def _set_threshold_mode(self, mode: str) -> None:
         self._edit("Threshold", threshold_mode=mode, threshold_value=CUTS[mode][4])
@@ -347,7 +347,7 @@ class PropertiesPanel(QWidget):
         self._set_level(level)
         self._state.edits.rest()
 
-    def _tell_help(self) -> None:
+    def _show_help(self) -> None:
         """What the method is, its paper, its parameters."""
         if self.layer is not None and self.layer.kind == MAP:
             place = self.about.mapToGlobal(QPoint(0, self.about.height()))
@@ -355,7 +355,7 @@ class PropertiesPanel(QWidget):
 
 
 class _Head(QWidget):
-    """Number, name and paper of the layer, and buttons. What has no room in one line stands in two."""
+    """Number, name and paper of the layer, and buttons. What does not fit in one line takes two."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -86,7 +86,7 @@ class ScoresPanel(QWidget):
         self.follow()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
-        """The curves get the room that the table does not need."""
+        """The curves get the space that the table does not need."""
         super().resizeEvent(event)
         for chart in (self.deletion, self.insertion):
             chart.setFixedWidth(min(MOST_CHART, max(LEAST_CHART, (self.width() - TABLE) // 2)))
@@ -115,7 +115,7 @@ class ScoresPanel(QWidget):
         self.steps.set_value(state.score_steps)
         chosen = state.selected_layer
         selected = chosen.id if chosen is not None else ""
-        # A map that is on its way, or refused, keeps its row, so that nothing moves when it arrives.
+        # A map that is awaited or refused keeps its row, so that nothing moves when it arrives.
         scored = [layer for layer in state.layers if layer.is_map and layer.visible]
         self.table.set_scores(COLUMNS, [self._row(layer, at) for at, layer in enumerate(scored)], selected)
         missing = [layer for layer in scored if layer.id in results.all_maps and layer.id not in results.curves]
@@ -154,7 +154,7 @@ class ScoresPanel(QWidget):
         )
 
     def _sentence(self) -> str:
-        """Which mask the table is of, or why there is none."""
+        """Which mask the scores refer to, or why there are none."""
         results = self._results
         if not results.all_maps:
             if results.stopped:

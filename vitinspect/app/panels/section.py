@@ -41,7 +41,7 @@ def quiet(text: str = "", *, wrap: bool = True) -> QLabel:
 
 
 def set_columns(table: QTableWidget, columns: Sequence[tuple[str, str]]) -> None:
-    """Headings with their tool tips; the first column is text, and its heading stands at the left."""
+    """Headings with their tool tips; the first column is text, and its heading is aligned to the left."""
     for number, (heading, tip) in enumerate(columns):
         item = QTableWidgetItem(heading)
         item.setToolTip(tip)
@@ -51,7 +51,7 @@ def set_columns(table: QTableWidget, columns: Sequence[tuple[str, str]]) -> None
 
 
 def even_heights(parent: QWidget) -> None:
-    """Fields, spin boxes and combo boxes of one height, whatever the style makes of them."""
+    """Give fields, spin boxes and combo boxes one height, whatever heights the style gives them."""
     for kind in (QLineEdit, QAbstractSpinBox, QComboBox):
         for widget in parent.findChildren(kind):
             if not isinstance(widget.parent(), QAbstractSpinBox | QComboBox):

@@ -163,7 +163,7 @@ def layer_python(view: Looked, layer: Layer) -> str:
 
 def _script(view: Looked, layers: Sequence[Layer]) -> str:
     asked = ModelSource.parse(view.model)
-    wishes = "".join(f", {name}={value!r}" for name, value in asked.wishes.items())
+    load_options = "".join(f", {name}={value!r}" for name, value in asked.load_options.items())
     device = "" if view.device == "auto" else f", device={view.device!r}"
     keys: dict[str, None] = {}
     for layer in layers:
@@ -176,7 +176,7 @@ def _script(view: Looked, layers: Sequence[Layer]) -> str:
     lines = [
         "import vitinspect as vi",
         "",
-        f"model = vi.load_model({asked.source!r}{wishes}{device})",
+        f"model = vi.load_model({asked.source!r}{load_options}{device})",
         f"methods = {list(keys)!r}",
         f"result = vi.explain(model, {view.image!r}, methods, target={_target(view)}{options})",
         "maps = {",

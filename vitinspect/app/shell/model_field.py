@@ -254,7 +254,7 @@ class ModelPicker(QFrame):
             return  # Enter takes a name of the list first
         try:
             asked = self.asked
-            _ = asked.wishes
+            _ = asked.load_options
         except VitInspectError as error:
             self._say(str(error))
             return

@@ -94,7 +94,7 @@ class MainWindow(QMainWindow):
         self.message = MessageBar()
         self.context = ContextBar(state, results)
         self.facts = PictureFacts(results, backend.thumbnails, backend.notes, self)
-        backend.mask_layers.files_read.connect(self.facts.look_again)
+        backend.mask_layers.files_read.connect(self.facts.masks_found)
         self.browser = Browser(state, results, backend.listing, self.facts, backend.folders)
         self.film = FilmStrip(state, backend.listing, self.facts)
         self._network_panel: Any = None
@@ -218,7 +218,7 @@ class MainWindow(QMainWindow):
 
             panel = NetworkPanel(self.backend.networks, self.backend.background)
             panel.hovered.connect(self._network_hovered)
-            panel.said.connect(self.status.say)
+            panel.reported.connect(self.status.say)
             self._network_panel = panel
         return self._network_panel
 

@@ -1,4 +1,4 @@
-"""What has been on its way for long enough to be said, so that nothing flickers when the answer comes at once."""
+"""What has been waited for long enough to be shown as waiting, so that quick answers cause no flicker."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Hashable
 from PySide6.QtCore import QObject, QTimer, Signal
 
 PATIENCE = 0.15
-"""Seconds that a thing may be on its way before a person is told."""
+"""Seconds that something may be waited for before the window says so."""
 
 
 class Lateness(QObject):
-    """``follow`` says what is on its way now; ``in`` tells whether one of these is late."""
+    """``follow`` names what is waited for now; ``in`` says whether one of these is late."""
 
     became_late = Signal()
 
@@ -23,13 +23,13 @@ class Lateness(QObject):
         self._late: set[Hashable] = set()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self.check)
 
     def __contains__(self, thing: Hashable) -> bool:
         return thing in self._late
 
     def follow(self, waiting: Collection[Hashable]) -> None:
-        """What is not among them any more has arrived."""
+        """What is no longer among them has arrived."""
         if self._since.keys() == set(waiting):
             return
         now = self._clock()
@@ -37,8 +37,8 @@ class Lateness(QObject):
         self._late &= self._since.keys()
         self._wait()
 
-    def look(self) -> None:
-        """See what is late by now."""
+    def check(self) -> None:
+        """Find what is late by now."""
         now = self._clock()
         late = {thing for thing, since in self._since.items() if now - since >= PATIENCE - 0.005}
         if late - self._late:
@@ -47,7 +47,7 @@ class Lateness(QObject):
         self._wait()
 
     def _wait(self) -> None:
-        """Come back when the next one is late."""
+        """Check again when the next one is late."""
         ahead = [since for thing, since in self._since.items() if thing not in self._late]
         if ahead:
             self._timer.start(max(1, round(1000 * (min(ahead) + PATIENCE - self._clock()))))

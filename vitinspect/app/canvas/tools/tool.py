@@ -1,4 +1,4 @@
-"""What the canvas knows of a tool."""
+"""The interface between the canvas and its tools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Spot:
     y: float
     """On the canvas, in its pixels."""
     point: tuple[float, float] | None
-    """On the picture, in its pixels; None beside it."""
+    """On the picture, in its pixels; None outside of it."""
     pane: Pane
     modifiers: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
 
@@ -35,7 +35,7 @@ class Tool:
     tip = ""
     icon = ""
     key = ""
-    """The key that takes it."""
+    """The key that selects it."""
     marks_patch = True
     """Whether the patch under the cursor is framed, with its value."""
     fits_on_double_click = False
@@ -53,7 +53,7 @@ class Tool:
         """The button went up, or the drag was ended from elsewhere."""
 
     def key_pressed(self, canvas: Canvas, event: QKeyEvent) -> bool:
-        """A key on the canvas; True where the tool has taken it."""
+        """A key on the canvas; True where the tool has handled it."""
         return False
 
     def paint(self, canvas: Canvas, painter: QPainter, pane: Pane, point: tuple[float, float]) -> None:

@@ -1,4 +1,4 @@
-"""Taking regions out of the picture, with undo: what the brush, the eraser and their buttons do."""
+"""Removing regions from the picture, with undo: what the brush, the eraser and their buttons do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WhatIf(QObject):
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & {"picture", "card"}:
-            # A region of another picture, or of another model's input, cannot come back.
+            # A region of another picture, or of another model's input, cannot be restored.
             self._drawing = self._history.busy = False
             self._history.drop(OWNER)
 
@@ -63,7 +63,7 @@ class WhatIf(QObject):
         return self._results.placed is not None and self._cut() is not None
 
     def hide(self, *, inside: bool) -> None:
-        """Take out what is inside the outline of the selected map, or all that is outside of it."""
+        """Remove what is inside the outline of the selected map, or all that is outside of it."""
         cut, placed = self._cut(), self._results.placed
         if cut is None or placed is None:
             return

@@ -1,4 +1,4 @@
-"""Painting a region out of the picture, and back in."""
+"""Removing a region of the picture with the brush, and restoring it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Brush(Tool):
 class Eraser(Brush):
     id = "eraser"
     title = "What-if eraser"
-    tip = "Drag brings a removed region back"
+    tip = "Drag restores a removed region"
     icon = "eraser"
     key = "E"
     erases = True

@@ -1,4 +1,4 @@
-"""The strip above the canvas while a what-if tool is taken."""
+"""The strip above the canvas while a what-if tool is selected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class WhatIfOptions(QWidget):
             whole=True,
             unit="%",
             name="Brush width",
-            tip="Width of the brush, of the picture's shorter side ([ and ])",
+            tip="Width of the brush, as a share of the picture's shorter side ([ and ])",
             width=48,
         )
         self.size_field.setFixedWidth(150)
