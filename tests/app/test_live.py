@@ -142,7 +142,7 @@ def test_paths_keep_their_places_unless_masks_lie_beside_them(
     [
         ({"maps": {"mine": [np.zeros((8, 8))] * 2}}, "2 were given for 1 pictures"),
         ({"maps": [np.zeros((8, 8))]}, "maps has a name for each"),
-        ({"masks": np.zeros((5, 5), bool)}, "must be 60 x 80"),
+        ({"masks": np.zeros((5, 5), bool)}, "must be 60 × 80"),
         ({"maps": {"mine": np.full((8, 8), np.nan)}}, "finite"),
     ],
 )

@@ -133,12 +133,12 @@ def test_a_figure_on_the_command_line_is_opened_and_not_shown_as_a_picture(start
     figure = pictures / "figure.pdf"
     figure.write_bytes(b"%PDF-1.4")
     window, _ = start(figure)
-    assert window.backend.opens == str(figure)
+    assert window.backend.file_to_open == str(figure)
     assert window.backend.state.folder != str(pictures)
-    window.backend.opens = ""
+    window.backend.file_to_open = ""
     start.end()  # type: ignore[attr-defined]
     window, _ = start(pictures / "picture 1.png")
-    assert window.backend.opens == ""
+    assert window.backend.file_to_open == ""
     assert window.backend.state.image == str(pictures / "picture 1.png")
 
 

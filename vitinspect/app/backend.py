@@ -1,4 +1,4 @@
-"""Everything behind the window, put together once: state, results, threads, caches. And the one way to end it."""
+"""Everything behind the window, built once: state, results, threads, caches. And the one way to shut it down."""
 
 from __future__ import annotations
 
@@ -156,14 +156,14 @@ class Backend(QObject):
             self.figures,
         )
         self.coordinator = Coordinator(state, services, pool, worker, parent=self)
-        self.settings.changed.connect(self._bound)
+        self.settings.changed.connect(self._apply_limit)
         self.saved = SavedSession(
             state, self.state_file, lambda work: pool.submit(CHORES, Job(lambda cancel: work())), parent=self
         )
-        self.opens = ""
-        """A file that the window opens once it is there: a figure that the command line named."""
+        self.file_to_open = ""
+        """A file that the window opens after it is shown: a figure that was named on the command line."""
         self.remembers = True
-        """Whether what is shown is kept for the next start; not for a picture of the window."""
+        """Whether what is shown is kept for the next start; false where the window is only made for a screenshot."""
         self._closed = False
 
     @Slot()
@@ -172,8 +172,8 @@ class Backend(QObject):
             self.folders.filter_again()
 
     @Slot(str)
-    def _bound(self, setting: str) -> None:
-        """A limit was changed: it counts at once."""
+    def _apply_limit(self, setting: str) -> None:
+        """Apply a limit that was changed in the settings at once."""
         if setting not in ("map_memory", "picture_memory", "map_disk", "thumbnail_disk"):
             return
         most = self.settings[setting] * _MB
@@ -205,7 +205,7 @@ class Backend(QObject):
         self.saved.layout = layout
 
     def restore(self) -> list[str]:
-        """Bring back what was shown the last time; sentences about what could not be."""
+        """Restore what was shown last. Returns sentences about what could not be restored."""
         return self.saved.restore(read_json)
 
     def save_while_working(self) -> None:
@@ -219,7 +219,7 @@ class Backend(QObject):
             self.saved.save()
 
     def close(self, timeout: float = 1.6) -> bool:
-        """End everything: cancel, stop the threads, wait. False if a thread sits in what cannot be interrupted."""
+        """End everything: cancel, stop the threads, wait. False if a thread is in a call that cannot be interrupted."""
         if self._closed:
             return True
         self._closed = True

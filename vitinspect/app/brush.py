@@ -15,7 +15,7 @@ def stroke(
 ) -> NDArray[np.bool_]:
     """``mask`` (over the model's input) with a round brush drawn from one point of the picture to another.
 
-    ``width`` is in pixels of the picture. With ``erase`` the brush takes away from the mask.
+    ``width`` is in pixels of the picture. With ``erase`` the brush removes from the mask.
     """
     height, columns = mask.shape
     left, top, right, bottom = placed.box

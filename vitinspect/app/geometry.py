@@ -107,7 +107,7 @@ class View:
         return left + x * scale, top + y * scale
 
     def zoomed(self, factor: float, px: float, py: float, pane: tuple[float, float], size: tuple[int, int]) -> View:
-        """Zoomed such that the point of the picture under (px, py) stays there."""
+        """Zoomed so that the point of the picture under (px, py) stays there."""
         x, y = self.to_picture(px, py, pane, size)
         zoom = min(MAX_ZOOM, max(MIN_ZOOM, self.scale(pane, size) * factor))
         moved = View(zoom, (x - (px - pane[0] / 2) / zoom) / size[1], (y - (py - pane[1] / 2) / zoom) / size[0])

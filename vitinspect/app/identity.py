@@ -6,7 +6,7 @@ from __future__ import annotations
 class Same:
     """Equal to another ``Same`` of the very same object, which is kept alive for as long as the key is.
 
-    ``id(thing)`` in a key is not enough: when the thing is gone, the next one may get its number.
+    ``id(thing)`` in a key is not enough: once the thing is deleted, another one may get the same number.
     """
 
     __slots__ = ("thing",)

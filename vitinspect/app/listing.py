@@ -56,7 +56,7 @@ class ImageList(QAbstractListModel):
     """The pictures of the open folder that pass the filter, in order."""
 
     listed = Signal(bool)
-    """New rows are there; True when all are."""
+    """New rows have arrived; True when all have."""
     failed = Signal(str)
     vanished = Signal(str)
 
@@ -161,7 +161,7 @@ class ImageList(QAbstractListModel):
             self._scan()
 
     def open_files(self, paths: Sequence[str]) -> None:
-        """Show some files, wherever they lie."""
+        """Show some files, in whatever folders they are."""
         self.folder, self.recursive, self._files = "", False, tuple(paths)
         if self._watcher.directories():
             self._watcher.removePaths(self._watcher.directories())
@@ -169,7 +169,7 @@ class ImageList(QAbstractListModel):
         self._scan()
 
     def refresh(self) -> None:
-        """Read the folder again: it changed, or shall be sorted otherwise."""
+        """Read the folder again, because it changed or is to be sorted differently."""
         if self.folder or self._files:
             self._scan()
 
@@ -247,7 +247,7 @@ class ImageList(QAbstractListModel):
             self._take(Listed([], {}, True))
             self.vanished.emit(path)
             return
-        # A copy of a thousand files is a thousand changes: one reading after the last of them.
+        # Copying a thousand files causes a thousand changes: read the folder once, after the last of them.
         self._again.start()
 
 

@@ -1,4 +1,4 @@
-"""The window on objects of a running Python: a model, pictures, maps and masks from memory.
+"""The window on objects of a running Python process: a model, pictures, maps and masks from memory.
 
 The window knows pictures, maps and masks as files. What is in memory is therefore written into a folder first, and the
 model is handed over by a loader that knows its name.
@@ -57,7 +57,7 @@ class View(QObject):
             self.window.deleteLater()
             self.backend.deleteLater()
             _open.remove(self)
-        # Otherwise a thread sits in what cannot be interrupted, and what it uses must stay.
+        # Otherwise a thread is in a call that cannot be interrupted, and what it uses must stay.
         kept = self._files.end()
         if kept:
             print(f"vitinspect: masks that were drawn are in {kept}.", file=sys.stderr)
@@ -105,7 +105,7 @@ def open_view(
 
 
 def _wrapped(model: Any, labels: Sequence[str] | None) -> Any:
-    """The model as vitinspect has it; a source stays what it is."""
+    """The model wrapped by vitinspect; the name of a source is returned as it is."""
     if isinstance(model, str | os.PathLike):
         return os.fspath(model)
     from vitinspect.models.vit import ViT, wrap_model
@@ -172,7 +172,7 @@ def _backend(model: Any, files: LiveFiles, methods: Sequence[str] | str | None, 
         state.edit_layer(state.add_file(path, image), name=name)
     if state.layers:
         state.set(selected=state.layers[0].id)
-    state.edits = Edits()  # what is there at the start is no step that could be undone
+    state.edits = Edits()  # the initial state is not a step that can be undone
     return backend
 
 
@@ -201,7 +201,7 @@ def _let_ipython_run_the_loop() -> None:
 
 
 def _wait(app: QApplication, view: View) -> None:
-    """Until the window is closed, whatever other windows do."""
+    """Run the loop until the window is closed, whatever other windows do."""
     from PySide6.QtCore import QEventLoop
 
     hooks = logs.Hooks(view.window.message.show_problem)

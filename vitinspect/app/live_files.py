@@ -39,7 +39,7 @@ class LiveFiles:
             self._write_masks(masks)
 
     def end(self) -> str:
-        """Take a temporary folder away; its name where somebody drew a mask into it, which is kept."""
+        """Delete a temporary folder. One that masks were drawn into is kept, and its name returned."""
         if not self._temporary:
             return ""
         drawn = [path for path in self.root.rglob("*") if path.is_file() and path not in self._written]
@@ -135,7 +135,7 @@ class LiveFiles:
                     size = opened.size
                 if mask.ndim != 2 or (mask.shape[1], mask.shape[0]) not in (size, size[::-1]):
                     raise DataError(
-                        f"A mask of {Path(picture).name} must be {size[1]} x {size[0]}, not of shape {mask.shape}."
+                        f"A mask of {Path(picture).name} must be {size[1]} × {size[0]}, not of shape {mask.shape}."
                     )
                 labels = mask.astype(np.uint8) * 255 if mask.dtype == bool else mask.astype(np.uint8)
                 self._put(place / f"{Path(picture).stem}.png", png_bytes(Image.fromarray(labels), {}))
@@ -161,7 +161,7 @@ class LiveFiles:
         if path.is_symlink() and data is None:
             return
         if data is None or path.read_bytes() != data:
-            raise DataError(f"{path} is there already and holds something else: choose another folder.")
+            raise DataError(f"{path} already exists with different content: choose another folder.")
 
 
 def _as_picture(image: Any, model: Any) -> Image.Image:
@@ -172,7 +172,7 @@ def _as_picture(image: Any, model: Any) -> Image.Image:
         return Image.fromarray(np.ascontiguousarray(array))
     if array.ndim == 3 and array.shape[0] == 3 and np.issubdtype(array.dtype, np.floating):
         if isinstance(model, str):
-            raise ImageError("A preprocessed tensor needs a loaded model, which knows how to bring it back.")
+            raise ImageError("A preprocessed tensor needs a loaded model, whose preprocessing is then undone.")
         mean, std = (np.reshape(v, (3, 1, 1)) for v in (model.preprocessing.mean, model.preprocessing.std))
         restored = np.clip(array.astype(np.float64) * std + mean, 0, 1)
         return Image.fromarray(np.rint(restored * 255).astype(np.uint8).transpose(1, 2, 0))

@@ -1,4 +1,4 @@
-"""A rotating log file, and what becomes of exceptions that nobody caught: a message, never the end of the window."""
+"""A rotating log file, and uncaught exceptions, which become a message and never end the window."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def log_file() -> Path:
 
 
 class _QuietHandler(logging.handlers.RotatingFileHandler):
-    """A line that cannot be written (a full disk, a folder that is gone) is lost, without a traceback on stderr."""
+    """A line that cannot be written (a full disk, a deleted folder) is lost, without a traceback on stderr."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         pass
 
 
 def start(level: int = logging.INFO) -> logging.Handler | None:
-    """Write to the log file from here on. None where it cannot be written."""
+    """From now on, write to the log file. None where it cannot be written."""
     try:
         paths.ensure(paths.log_folder())
         if log_file().exists() and not log_file().is_file():
@@ -72,13 +72,13 @@ class Hooks:
         if issubclass(kind, KeyboardInterrupt):
             self._before[0](kind, error, trace)
             return
-        self._tell(error)
+        self._report(error)
 
     def _thread_exception(self, arguments: threading.ExceptHookArgs) -> None:
         if arguments.exc_value is not None:
-            self._tell(arguments.exc_value)
+            self._report(arguments.exc_value)
 
-    def _tell(self, error: BaseException) -> None:
+    def _report(self, error: BaseException) -> None:
         logging.getLogger("vitinspect.app").error("Not caught", exc_info=error)
         details = "".join(traceback.format_exception(error))
         self._show(

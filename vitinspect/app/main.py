@@ -36,7 +36,7 @@ STUCK = 1.6
 def application() -> QApplication:
     app = QApplication.instance()
     if app is None:
-        # Torch and Qt share two cores here and there: a thread that waits for Python's lock gets it after this long.
+        # On small machines torch and Qt share two cores: a thread that waits for Python's lock gets it after this long.
         sys.setswitchinterval(0.001)
         app = QApplication(["vitinspect"])
         app.setApplicationName("vitinspect")
@@ -50,7 +50,7 @@ def application() -> QApplication:
 def make_backend(
     folder: str | None, model: str | None, fresh: bool, *, device: str | None = None, loader: Any = None
 ) -> tuple[Backend, list[str]]:
-    """What is behind the window, as it was left, with what the command line asks for on top."""
+    """The backend as the last session left it, with what the command line asks for applied to it."""
     backend = Backend(loader=loader)
     problems = list(backend.settings.problems)
     state = backend.state
@@ -65,7 +65,7 @@ def make_backend(
         from vitinspect.figures.metadata import is_figure
 
         if folder.casefold().endswith(ENDING) or is_figure(Path(folder)):
-            backend.opens, folder = os.path.abspath(folder), None
+            backend.file_to_open, folder = os.path.abspath(folder), None
     if folder:
         path = os.path.abspath(folder)
         if os.path.isdir(path):
@@ -81,14 +81,14 @@ def make_backend(
         state.set(image="")
     if state.folder:
         state.set(recent_folders=(state.folder, *(f for f in state.recent_folders if f != state.folder))[:12])
-    # Asked now, so that a plug-in that cannot be used is told when the window opens.
+    # Asked now, so that a plug-in that cannot be used is reported when the window opens.
     methods()
     problems += [str(broken) for broken in plugins.broken]
     return backend, problems
 
 
 def gallery() -> str:
-    """The bundled pictures; nothing where they are missing, which the window then says."""
+    """The folder of the bundled pictures; empty where they are missing, which the window then reports."""
     from vitinspect import resources
 
     try:
@@ -112,7 +112,7 @@ def run(
     handler = logs.start()
     mark = RunningMark(paths.config_folder(), paths.config_folder() / "window.json")
     unclean = mark.begin() and not fresh
-    # What made the window end may be in what it showed: it comes back when the person says so.
+    # What was shown may have caused the crash, so it is only restored when the person agrees.
     backend, problems = make_backend(folder, model, fresh or unclean, device=device, loader=loader)
     theme.apply(app, backend.settings["theme"])
     window = MainWindow(backend)
@@ -123,8 +123,8 @@ def run(
     window.first_paint.connect(backend.save_while_working)
     if not folder and (fresh or not backend.state_file().exists()):
         window.guide.show_welcome()
-    if backend.opens:
-        window.first_paint.connect(lambda: window.open_paths([backend.opens]))
+    if backend.file_to_open:
+        window.first_paint.connect(lambda: window.open_paths([backend.file_to_open]))
     window.closed.connect(app.quit)
     if unclean:
         window.sessions.offer(mark.kept)
@@ -139,8 +139,8 @@ def run(
     hooks.remove()
     logs.stop(handler)
     if leave or not clean:
-        # Either a thread sits in an import or in one large matrix product, which nothing can interrupt; or all is
-        # done, and Python would spend seconds on taking torch and Qt apart. What must be kept is on disk.
+        # Either a thread is in an import or in one large matrix product, which nothing can interrupt; or all is
+        # done, and Python would spend seconds on tearing torch and Qt down. What must be kept is on disk.
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
@@ -151,7 +151,7 @@ def run(
 
 
 def show_whole(window: MainWindow) -> None:
-    """Show the window; where the screen has no room for it with its frame, maximized: nothing lies beyond an edge."""
+    """Show the window; maximized where the screen is too small for it with its frame, so that no edge is cut off."""
     room = window.screen().availableGeometry()
     if window.width() + FRAME > room.width() or window.height() + TITLE > room.height():
         window.showMaximized()
@@ -162,7 +162,7 @@ def show_whole(window: MainWindow) -> None:
 def let_python_see_signals(app: QApplication) -> tuple[QTimer, Callable[[], None]]:
     """Ctrl-C in the terminal closes the window: Python looks at signals only when it runs, so it must now and then.
 
-    Returns the timer that lets it, and what brings back how signals were handled before.
+    Returns the timer for that, and a function that restores how signals were handled before.
     """
     before = {}
     try:

@@ -1,4 +1,4 @@
-"""Pictures ready to be painted at any zoom, decoded ahead, with a bound on the memory they take.
+"""Pictures ready to be painted at any zoom, decoded ahead, with a limit on the memory they take.
 
 Enlarging and shrinking is Qt's work, but Qt shrinks by looking at two pixels in each direction: a picture shown at
 a tenth of its size would be noise. So a picture is kept in halves of halves, and the next larger one is painted.
@@ -32,7 +32,7 @@ class Picture:
 
     path: str
     content: str
-    """A hash of the file's bytes: the picture's name in the caches, wherever the file lies."""
+    """A hash of the file's bytes: the picture's name in the caches, wherever the file is."""
     pixels: np.ndarray
     """Height x width x 3 of 8-bit numbers; nobody writes to it."""
     levels: list[QImage] = field(default_factory=list)
@@ -66,7 +66,7 @@ def decode(path: str, cancel: CancelToken | None = None) -> Picture:
     """Open ``path``; an ``ImageError`` names it and the reason."""
     import numpy as np
 
-    # What the picture is painted with: loaded here, in a thread of its own, the window does not wait for it.
+    # Painting needs these: imported here, in a thread of the pool, so that the window does not wait for them.
     import vitinspect.figures.overlay
     import vitinspect.maps  # noqa: F401
     from vitinspect.images import open_image
@@ -84,7 +84,7 @@ def decode(path: str, cancel: CancelToken | None = None) -> Picture:
         else:
             digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}".encode("utf-8", "surrogateescape"))
     except OSError:
-        source = path  # the opening function has the better sentence for it
+        source = path  # the function that opens it says what is wrong
     if cancel is not None:
         cancel.check()
     image = open_image(source)
@@ -95,7 +95,7 @@ def decode(path: str, cancel: CancelToken | None = None) -> Picture:
         pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     if max(height, width) > 32_000:
-        raise ImageError(f"{path} has {width} x {height} pixels; the window shows up to 32,000 a side.")
+        raise ImageError(f"{path} has {width} × {height} pixels; the window shows up to 32,000 a side.")
     picture = Picture(path, digest.hexdigest(), pixels, [QImage(pixels.data, width, height, 3 * width, _RGB)])
     smaller = image
     while max(smaller.size) > 2 * _SMALLEST_LEVEL:
@@ -117,11 +117,11 @@ def _qimage(image: Any) -> QImage:
 
 
 MOST_PICTURES = 64
-"""Nobody goes back farther than this in one breath; small pictures decode as fast as they are found."""
+"""Nobody steps back farther than this at once, and small pictures are decoded quickly."""
 
 
 class PictureCache:
-    """Decoded pictures by path and file stamp, the least recently used ones given up first."""
+    """Decoded pictures by path and file stamp; the least recently used ones are dropped first."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -146,7 +146,7 @@ class PictureCache:
         self._shrink()
 
     def bound(self, most_bytes: int) -> None:
-        """Another bound, from now on."""
+        """Change the limit."""
         self.most_bytes = most_bytes
         self._shrink()
 
@@ -171,7 +171,7 @@ class PictureCache:
 
 
 def stamp(path: str) -> tuple[str, int, int] | None:
-    """What tells a file from a newer one of the same name."""
+    """What distinguishes a file from a newer one of the same name."""
     try:
         status = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""Which raw values stand at the two ends of a layer's colour bar. Plain numbers, no Qt, no numpy."""
+"""The raw values at the two ends of a layer's colour bar. Plain numbers, no Qt, no numpy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def automatic(shown: ShownMap) -> Range:
 
 
 def wider(*ranges: Range) -> Range:
-    """The least range that holds all of them."""
+    """The smallest range that contains all of them."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 

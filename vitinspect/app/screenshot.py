@@ -1,4 +1,4 @@
-"""A real picture of the real window, made where there is no display: the bundled gallery, model and first map."""
+"""A screenshot of the window, made without a display: the bundled gallery, model and first map."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def write_screenshot(
 
 
 def wait_until_settled(backend: Any, timeout: float = 120.0) -> None:
-    """Let events run until everything that was asked for is there, thumbnails too."""
+    """Process events until everything that was asked for has arrived, thumbnails too."""
     from PySide6.QtCore import QEventLoop
     from PySide6.QtWidgets import QApplication
 

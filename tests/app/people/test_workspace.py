@@ -317,7 +317,7 @@ def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
     people, panel = backend.people, panel_of(opened)
     people.process.program = (sys.executable, "-c", WAITING)
     panel.begin.click()
-    qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+    qtbot.waitUntil(lambda: "going" in people.process.output, timeout=20_000)
     assert panel.halt.isEnabled()
     assert not panel.begin.isEnabled()
     panel.halt.click()
@@ -340,7 +340,7 @@ def test_closing_the_window_ends_the_evaluation(opened, backend, qtbot):
     people = backend.people
     people.process.program = (sys.executable, "-c", "import time; print('going', flush=True); time.sleep(60)")
     people.start()
-    qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+    qtbot.waitUntil(lambda: "going" in people.process.output, timeout=20_000)
     assert backend.close(10)
     assert not people.process.running
 

@@ -93,7 +93,7 @@ def test_a_cancelled_training_is_no_trouble_and_offers_nothing(service, tmp_path
     (tmp_path / "head.json").write_text(json.dumps({"loss": "ce"}))
     service.process.program = (sys.executable, "-c", "import time; print('on', flush=True); time.sleep(30)")
     service.start(task(tmp_path, loss="ce"))
-    qtbot.waitUntil(lambda: "on" in service.process.said, timeout=20_000)
+    qtbot.waitUntil(lambda: "on" in service.process.output, timeout=20_000)
     service.cancel()
     qtbot.waitUntil(lambda: not service.running, timeout=20_000)
     assert (service.trouble, service.stopped, service.heads) == ("", True, ())

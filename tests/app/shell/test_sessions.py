@@ -110,7 +110,7 @@ def test_a_session_on_the_command_line_is_opened(home, loader, tmp_path, qapp):
     path.write_text("{}")
     made, _ = make_backend(str(path), None, True, loader=loader)
     try:
-        assert made.opens == str(path)
+        assert made.file_to_open == str(path)
     finally:
         assert made.close(10)
         made.deleteLater()

@@ -35,7 +35,7 @@ class InputAddress:
 
 @dataclass(frozen=True)
 class Address:
-    """What a map is the map of."""
+    """All that a map depends on."""
 
     content: str
     model: str
@@ -164,7 +164,7 @@ class CurvesAddress:
 
 @dataclass(frozen=True)
 class WhatIfAddress:
-    """A picture with a region taken out."""
+    """A picture with a region removed."""
 
     input: InputAddress
     region: str
@@ -180,11 +180,11 @@ class FeaturesAddress:
     view: str
     """colours, similarity, norms or distance"""
     pictures: tuple[str, ...] = ()
-    """Paths of the other pictures whose tokens share the components, with their time of change."""
+    """Paths of the other pictures whose tokens share the components, with their modification times."""
     patch: tuple[int, ...] = ()
     """Row and column of the patch that the others are compared with."""
     patch_of: str = ""
-    """The path of the picture that it lies in, with its time of change; empty for the same picture."""
+    """The path of the picture that it lies in, with its modification time; empty for the same picture."""
     foreground: str = ""
     """A hash of the patches that the components are made of; empty for all."""
 

@@ -33,8 +33,8 @@ class Curves:
 class CurvesWork:
     """The curves of some maps, one after the other.
 
-    It keeps what it has done: when something more urgent interrupts it and it is begun again, it goes on with the
-    curve that it was at.
+    It keeps what it has done: when something more urgent interrupts it and it is started again, it continues with
+    the curve that it had reached.
     """
 
     def __init__(self, address: InputAddress, pixels: np.ndarray, maps: Mapping[CurvesAddress, np.ndarray]) -> None:

@@ -25,7 +25,7 @@ TOP = 10
 
 @dataclass(frozen=True)
 class MapsRequest:
-    """Which maps of which input; it travels with the work, and each answer has its part of it as its address."""
+    """Which maps of which input are wanted. The address of each answer is made from it."""
 
     input: InputAddress
     methods: tuple[Method, ...]
@@ -44,7 +44,7 @@ class MapsRequest:
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """The first thing that is known of a picture."""
+    """What the model predicts for a picture; known before any map."""
 
     address: InputAddress
     predictions: tuple[Prediction, ...]
@@ -153,7 +153,7 @@ def explain(
         if len(good) == 1:
             refuse(good[0], error)
             return
-    # One of them failed and took the others with it: the rest are made one by one.
+    # One of them failed, and the whole call with it: the rest are computed one by one.
     rest = [method for method in good if method.key not in arrived]
     for done, method in enumerate(rest):
         cancel.check()
@@ -167,7 +167,7 @@ def explain(
 
 
 def predict(model: Any, prepared: Any, address: InputAddress) -> Predicted:
-    """What the model says of the picture, and where its input lies on it."""
+    """What the model says about the picture, and where its input lies on it."""
     import numpy as np
 
     scores, probabilities = (found[0].cpu().numpy().copy() for found in model.answers(prepared.tensor[None]))

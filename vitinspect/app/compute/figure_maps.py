@@ -88,7 +88,7 @@ class Failed:
 
 @dataclass(frozen=True, eq=False)
 class Plotted:
-    """A cell that is no picture, as a model made it."""
+    """A cell that shows no picture but something drawn with a model."""
 
     ask: Ask
     plot: Cell
@@ -97,7 +97,7 @@ class Plotted:
 
 
 class FigureWork:
-    """It keeps what it has done: when something more urgent interrupts it and it is begun again, it goes on."""
+    """The maps of some groups. It keeps what it has done, so that it can be interrupted and started again."""
 
     def __init__(self, groups: list[Group], device: str, loader: Loader) -> None:
         # Models one after the other, so that each is loaded once.
@@ -128,7 +128,7 @@ class FigureWork:
             self._done.add(group.key)
 
     def _context(self, context: Context, other: Context | None, line: str) -> Context:
-        """One of its own with the model: one of the window's, that of the group before, or one that is loaded now."""
+        """A context with the model: the previous group's, or a new one with the window's model or one loaded now."""
         key = (line, self._device)
         if other is not None and key in other.models:
             return other

@@ -1,8 +1,8 @@
-"""Maps that were computed before: in memory with a bound in bytes, and on disk for the next day.
+"""Maps that were computed before: in memory with a limit in bytes, and on disk for later sessions.
 
 On disk one small file holds one map, named by the hash of its address (content of the image, fingerprint of the
 model, method with parameters, target, precision, fit), so nothing in there is ever out of date; it is only deleted
-when the folder grows over its bound. A digest behind each tells a damaged one, which is left out and made again.
+when the folder exceeds its limit. A digest at the end of each shows damage; a damaged map is computed again.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from vitinspect.version import __version__
 _log = logging.getLogger(__name__)
 _MAGIC = b"vitinspect map "
 _VERSION = f"{_MAGIC.decode()}4 of {__version__}\n".encode()
-"""Another version may compute a method otherwise, so that its maps are not read. The number is of the file's form."""
+"""Another version may compute a method differently, so its maps are not read. The number is that of the file format."""
 
 
 class MemoryCache:
-    """Least recently used entries go when the arrays take more than ``most_bytes``."""
+    """Drops the least recently used entries when the arrays take more than ``most_bytes``."""
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -52,7 +52,7 @@ class MemoryCache:
         self._shrink()
 
     def bound(self, most_bytes: int) -> None:
-        """Another bound, from now on."""
+        """Change the limit."""
         self.most_bytes = most_bytes
         self._shrink()
 
@@ -92,7 +92,7 @@ def _file_for(key: str) -> Path:
 
 
 def write(value: Mapped | Predicted) -> None:
-    """Put one entry on disk. A disk that cannot be written costs the entry only."""
+    """Put one entry on disk. If the disk cannot be written to, only this entry is lost."""
     from vitinspect.files import write_atomic
 
     try:
@@ -110,7 +110,7 @@ def read(key: str) -> Mapped | Predicted | None:
     try:
         return unpack(key, data)
     except (ValueError, KeyError, TypeError) as error:
-        _log.info("%s is left out and made again: %s", path, error)
+        _log.info("%s is ignored and computed again: %s", path, error)
         return None
 
 
@@ -146,7 +146,7 @@ def key_of(data: bytes) -> str:
 
 
 def _header(data: bytes) -> tuple[dict[str, Any], int]:
-    """What stands before the numbers, and where they begin."""
+    """The header of a file, and where the numbers after it begin."""
     start = len(_VERSION)
     if data[:start] != _VERSION:
         other = data.startswith(_MAGIC)

@@ -1,4 +1,4 @@
-"""What is known of models that were loaded before: enough to find their maps while they are being loaded."""
+"""What is known about models that were loaded before: enough to find their maps while they are being loaded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _cards_file() -> Path:
 
 
 def model_stamp(source: str) -> str:
-    """What changes when the files behind a model's name do; empty where that cannot be told."""
+    """A text that changes when the files behind a model's name change; empty where that cannot be found out."""
     from vitinspect import resources
 
     if source == "demo":
@@ -45,7 +45,7 @@ def model_stamp(source: str) -> str:
 
 
 def remember_card(card: ModelCard) -> None:
-    """So that at the next start its maps are found before it is loaded."""
+    """Keep the card, so that at the next start the model's maps are found before it is loaded."""
     from vitinspect.files import sealed, write_atomic
 
     try:
@@ -63,11 +63,11 @@ def remember_card(card: ModelCard) -> None:
 
 
 def recall_card(source: str, precision: str) -> ModelCard | None:
-    """What is known of ``source`` from an earlier time, if its files are the same still."""
+    """What is known about ``source`` from earlier, if its files are still the same."""
     try:
         found = _read_cards().get(source)
         if found is None or found.get("version") != __version__ or found["stamp"] != model_stamp(source):
-            return None  # another version may know other things of the same model
+            return None  # another version may keep other facts about the same model
         values = dict(found["card"])
         for name in ("labels", "grid", "patch_size", "input_size", "prefix_names", "notes", "warnings"):
             values[name] = tuple(values[name])

@@ -1,4 +1,4 @@
-"""The model in the worker's thread and a picture as it gets it: what every kind of work begins with."""
+"""The model in the worker's thread and a picture as the model gets it: what every kind of work begins with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FILLS = {"mean": "mean", "blur": "blur", "black": "true_black"}
-"""The window's words for what stands in, and those of ``vitinspect.scores.fills``."""
+"""The window's names of the fills, and those in ``vitinspect.scores.fills``."""
 
 
 def model_for(context: Context, address: InputAddress) -> Any:
@@ -21,7 +21,7 @@ def model_for(context: Context, address: InputAddress) -> Any:
 
 
 def model_of(context: Context, fingerprint: str) -> Any:
-    """The model of this fingerprint. If it is loaded no more, nobody waits for the answer."""
+    """The model of this fingerprint. If it is no longer loaded, nobody waits for the answer."""
     for model in context.models.values():
         if model.fingerprint == fingerprint:
             return model

@@ -35,11 +35,11 @@ class Names:
 
 
 def load_from_sources(source: str, device: str) -> Any:
-    """A model by its name, folder or file, with what is asked besides."""
+    """A model by its name, folder or file, with the options that are given with it."""
     from vitinspect.models.sources import load_model
 
     asked = ModelSource.parse(source)
-    return with_asked_texts(load_model(asked.source, device=device, **asked.wishes), asked)
+    return with_asked_texts(load_model(asked.source, device=device, **asked.load_options), asked)
 
 
 def with_asked_texts(model: Any, asked: ModelSource) -> Any:
@@ -82,9 +82,9 @@ def load(
     beside: Asked | None = None,
     everywhere: Everywhere | None = None,
 ) -> ModelCard:
-    """Load a model, keep it in the thread, and tell what it is. One that cannot be loaded leaves the one before.
+    """Load a model, keep it in the thread, and return its card. If it cannot be loaded, the earlier one stays.
 
-    ``beside``: what the other slot holds, which stays. All others go, so that there are never more than two.
+    ``beside`` is the model of the other slot, which stays. All others are dropped, so that there are at most two.
     """
     from vitinspect.app import torchload
 
@@ -95,7 +95,7 @@ def load(
         model = _with_other_texts(context, asked) if loader is None else None
         if model is None:
             model = _loaded(context, loader or load_from_sources, asked, beside)
-        # The card first: a model that does not answer for itself does not take the place of one that does.
+        # The card first: a model for which that fails must not replace one that works.
         card = card_of(model, source, precision)
         context.models[asked], context.cards[asked] = model, card
         context.prepared.clear()
@@ -115,7 +115,7 @@ def load(
 
 
 def _with_other_texts(context: Context, asked: Asked) -> Any:
-    """A model that is there with other texts, where nothing else differs; None where there is none."""
+    """A loaded model that differs only in its texts, with the texts that are asked for; None where there is none."""
     line = ModelSource.parse(asked[0])
     for (source, device), model in context.models.items():
         there = ModelSource.parse(source)
@@ -133,7 +133,7 @@ def _loaded(context: Context, loader: Loader, asked: Asked, beside: Asked | None
         replaced = [key for key in context.models if key != beside]
         if not replaced or not _lacks_memory(error):
             raise
-    # Two large models do not fit: the one before makes room, and comes back if that does not help.
+    # Two large models do not fit: the earlier one is dropped, and loaded again if that does not help.
     for key in replaced:
         del context.models[key]
     context.prepared.clear()

@@ -1,4 +1,4 @@
-"""A model's source with what is asked besides it, in one line: as it is written behind ``--model`` on the command line.
+"""A model's source with its options, in one line: as it is written after ``--model`` on the command line.
 
 ``weights.pth --arch vit_tiny_patch16_224 --head head.pth``: state, recent models and caches know a model by that line.
 """
@@ -33,7 +33,7 @@ class ModelSource:
     text: tuple[str, ...] = ()
     """Texts that are the classes of an image-text model."""
     template: tuple[str, ...] = ()
-    """What stands around each of them, with ``{}`` in its place."""
+    """The sentence around each of them, with ``{}`` in its place."""
     text_embeddings: str = ""
     """A file of saved embeddings, instead of texts."""
     token_ids: str = ""
@@ -41,7 +41,7 @@ class ModelSource:
 
     @classmethod
     def parse(cls, line: str) -> ModelSource:
-        """Read a line; a source may have blanks in it, as folders do."""
+        """Read a line; a source may have spaces in it, as folders do."""
         found = _OPTION.search(line)
         source, options = (line[: found.start()], line[found.start() :]) if found else (line, "")
         values: dict[str, Any] = {}
@@ -52,7 +52,9 @@ class ModelSource:
         known = {"--" + f.name.replace("_", "-"): f.name for f in fields(cls) if f.name not in ("source", "random")}
         for name, value in zip(words[::2], [*words[1::2], ""], strict=False):
             if name not in known or not value or value.startswith("--"):
-                raise ModelError(f"{name} is no option of a model, or has no value; there are {', '.join(known)}.")
+                raise ModelError(
+                    f"{name} is not an option of a model, or has no value; the options are {', '.join(known)}."
+                )
             if known[name] in _SEVERAL:
                 values[known[name]] = (*values.get(known[name], ()), value)
             else:
@@ -81,15 +83,15 @@ class ModelSource:
 
     @property
     def short(self) -> str:
-        """In few words: the last part of a path, and what is asked besides."""
+        """A short name: the last part of a path, and the options."""
         name = _last_part(self.source)
         if self.random:
             name = f"{name}, untrained"
         return f"{name} + {_last_part(self.head)}" if self.head else name
 
     @property
-    def wishes(self) -> dict[str, Any]:
-        """What ``load_model`` takes besides the source."""
+    def load_options(self) -> dict[str, Any]:
+        """The arguments of ``load_model`` besides the source."""
         asked: dict[str, Any] = {"arch": self.arch, "head": self.head, "head_name": self.head_name}
         if self.image_size:
             sides = self.image_size.casefold().split("x")
@@ -100,7 +102,7 @@ class ModelSource:
 
 
 def _halves(word: str) -> list[str]:
-    """``--arch=NAME`` in its two halves."""
+    """``--arch=NAME`` as two words."""
     name, equals, value = word.partition("=")
     return [name, value] if equals and name.startswith("--") else [word]
 

@@ -1,7 +1,7 @@
 """A few plain threads for what needs no model: decoding, thumbnails, listing folders.
 
 Jobs run newest first within their lane, because what was asked for last is what the person looks at now. A lane
-has a bound on how many jobs wait in it: of thumbnails that were scrolled past, the oldest are dropped.
+has a limit on how many jobs wait in it: of thumbnails that were scrolled past, the oldest are dropped.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Background(QObject):
         self._running: set[int] = set()
         self._tokens: dict[int, CancelToken] = {}
         self._everywhere: dict[int, list[Callable[[], None]]] = {}
-        """Thread -> what it is to do before its next job."""
+        """Thread -> the calls that it makes before its next job."""
         self._condition = threading.Condition()
         self._stopping = False
         self._finished.connect(self._deliver)

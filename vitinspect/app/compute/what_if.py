@@ -1,4 +1,4 @@
-"""What the model says of a picture without a region, in the worker's thread."""
+"""What the model says about a picture without a region, in the worker's thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class WithoutRegion:
-    """What the model says of a picture with a region painted out."""
+    """What the model says about a picture with a region removed."""
 
     address: WhatIfAddress
     probabilities: np.ndarray
@@ -28,7 +28,7 @@ class WithoutRegion:
 
 
 def region_hash(mask: np.ndarray) -> str:
-    """By this two painted regions are told apart."""
+    """A hash by which painted regions are distinguished."""
     return hashlib.blake2b(mask.tobytes(), digest_size=16, key=str(mask.shape).encode()).hexdigest()
 
 

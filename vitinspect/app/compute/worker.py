@@ -1,7 +1,7 @@
 """The one thread in which models live.
 
-Requests are of a few kinds. Of each kind the newest wins: it takes the place of one that waits and cancels one that
-runs. A kind of lower rank goes first; it interrupts a request of a higher rank, which is begun again afterwards.
+Requests are of a few kinds. A new request replaces a waiting one of its kind and cancels a running one. A kind of
+lower rank goes first; it interrupts a request of a higher rank, which is started again afterwards.
 Results come back by signals with the request's id; whoever asked drops those of an id that is no longer wanted.
 
 Arrays are handed over: the thread keeps nothing of what it has sent, and the window writes to nothing it got.
@@ -39,9 +39,9 @@ class Problem:
     message: str
     details: str
     expected: bool = False
-    """Whether vitinspect raised it on purpose."""
+    """Whether vitinspect foresaw it and says what to do."""
     choices: tuple[str, ...] = ()
-    """What a person may choose from to solve it."""
+    """The choices that a person has to solve it."""
 
 
 def problem_of(error: BaseException, doing: str = "") -> Problem:
@@ -91,7 +91,7 @@ class Context:
 
 
 class _Runner(QObject):
-    """Lives in the thread and works the queue off."""
+    """Lives in the thread and processes the queue."""
 
     started = Signal(int, str)
     progressed = Signal(int, int, int)
@@ -153,7 +153,7 @@ class _Queue:
         self._last_id = 0
 
     def put(self, request: Request) -> int | None:
-        """Give a request its id and let it wait. Returns the id of the one whose place it took."""
+        """Give a request its id and let it wait. Returns the id of the one that it replaced."""
         with self._lock:
             self._last_id += 1
             request.id = self._last_id
@@ -215,7 +215,7 @@ class _Queue:
 
 
 class Worker(QObject):
-    """The window's end of it: submit requests, listen for what comes back."""
+    """The window's access to the thread: submit requests, listen for results."""
 
     started = Signal(int, str)
     progressed = Signal(int, int, int)
@@ -223,7 +223,7 @@ class Worker(QObject):
     finished = Signal(int, object)
     failed = Signal(int, object)
     ended = Signal(int)
-    """A request is over in whatever way: finished, failed or cancelled, also before it began."""
+    """A request has ended: finished, failed or cancelled, also before it was started."""
     _wake = Signal()
     _forgotten = Signal(int)
 
@@ -264,7 +264,7 @@ class Worker(QObject):
         return self._queue.busy
 
     def close(self, timeout: float = 1.5) -> bool:
-        """Stop and wait. False if the thread sits in something that cannot be interrupted, such as an import."""
+        """Stop and wait. False if the thread is in a call that cannot be interrupted, such as an import."""
         self._queue.close()
         self._thread.quit()
         return self._thread.wait(max(1, round(timeout * 1000)))

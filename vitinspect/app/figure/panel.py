@@ -74,7 +74,7 @@ class CheckList(QWidget):
         self._table = _Lines()
         column.addWidget(self._table)
         figures.page_made.connect(self.follow)
-        figures.told.connect(self.follow)
+        figures.status_changed.connect(self.follow)
         self.follow()
 
     @property
@@ -192,7 +192,7 @@ class ExportRow(QWidget):
         layout.addLayout(said)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         figures.page_made.connect(self.follow)
-        figures.told.connect(self.follow)
+        figures.status_changed.connect(self.follow)
         self.follow()
 
     @Slot()

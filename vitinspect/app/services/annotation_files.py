@@ -1,6 +1,6 @@
-"""COCO and CVAT files that lie beside the pictures: which there are, and what they hold of a picture.
+"""COCO and CVAT files beside the pictures: which there are, and what they say about a picture.
 
-They are read in the pool, since they may be large, and kept for all who ask: ``of`` says what is known by now.
+They are read in the pool, since they may be large, and kept for all callers: ``of`` says what is known by now.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 NAMES = ("annotations.json", "annotations.xml", "instances.json", "instances_default.json", "_annotations.coco.json")
 """Those of a folder's own name, ``instances_FOLDER.json``, come before them."""
 LARGEST = 32 << 20
-"""Bytes. Larger ones are not read by themselves; ``vitinspect masks import`` takes them."""
+"""Bytes. Larger files are not read automatically; ``vitinspect masks import`` imports them."""
 MOST, KEPT = 4, 4
-"""So many of a folder are read; so many are kept."""
+"""How many files of a folder are read, and how many are kept in memory."""
 
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """A file as it was when its folder was looked at; one that was written again is another one."""
+    """A file as it was when its folder was read; one that was written again is a different one."""
 
     path: str
     size: int
@@ -141,7 +141,7 @@ def draw(path: str, image: str, label: str, size: tuple[int, int]) -> Any:
     file = _file(path)
     picture = KNOWN.read(file).find(image) if file is not None else None
     if picture is None:
-        raise DataError(f"{path} does not tell of {os.path.basename(image)} any more.")
+        raise DataError(f"{path} no longer contains {os.path.basename(image)}.")
     if picture.size is not None and picture.size != size:
         raise sizes_differ(f"{path}: {picture.name}", picture.size, image, size)
     return picture.mask(label, size)

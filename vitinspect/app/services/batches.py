@@ -1,4 +1,4 @@
-"""Work that takes long with the model: batches of files and reports. It gives way to whatever is looked at."""
+"""Work that takes long with the model: batches of files and reports. All other requests go before it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class LongWork(QObject):
-    """One piece of work of a kind at a time. Whatever else is asked of the model goes first; then it begins again."""
+    """One piece of work of a kind at a time. Any other request to the model interrupts it; then it starts again."""
 
     kind = ""
     progressed = Signal(int, int)
     finished = Signal(object)
-    """What came out."""
+    """The result."""
     failed = Signal(object)
     """The ``Problem`` that ended it."""
     stopped = Signal()
@@ -73,14 +73,14 @@ class LongWork(QObject):
 
     @Slot(int)
     def _on_ended(self, request_id: int) -> None:
-        # One that gave way to another request is known still, and begins again.
+        # One that was interrupted by another request is still known, and starts again.
         if request_id == self._request and not self._worker.knows(request_id):
             self._request = 0
             self.stopped.emit()
 
 
 class BatchService(LongWork):
-    """Files of many pictures; what was stopped goes on where it was."""
+    """Files of many pictures; a stopped batch continues where it was."""
 
     kind = "batch"
 

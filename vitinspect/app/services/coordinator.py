@@ -1,4 +1,4 @@
-"""What concerns all services at once: begin, cancel, try again, empty the caches."""
+"""What concerns all services at once: start, cancel, retry, clear the caches."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Services:
 
 
 class Coordinator(QObject):
-    """Speaks to all services."""
+    """Calls all services."""
 
     def __init__(
         self, state: State, services: Services, pool: Background, worker: Worker, parent: QObject | None = None
@@ -79,7 +79,7 @@ class Coordinator(QObject):
 
     @property
     def is_due(self) -> bool:
-        """Whether something is to be looked at as soon as the window is at rest."""
+        """Whether a service has work to do as soon as the window is idle."""
         return self.services.maps.is_due or self.services.second.maps.is_due or self.services.figures.is_due
 
     @property

@@ -20,7 +20,7 @@ _SHOWS = frozenset(
     {"maps", "fused_maps", "file_maps", "shown_layers", "target", "predicted_for", "picture", "card", "model_state"}
 )
 MOST = 200
-"""Curves that are kept: they take little room and long to compute."""
+"""How many curves are kept: they need little memory and take long to compute."""
 
 
 class CurveService(QObject):

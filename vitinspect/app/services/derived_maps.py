@@ -1,4 +1,4 @@
-"""What follows from the maps by arithmetic alone: the fused maps, the cuts, the agreement of pairs.
+"""What follows from the maps by arithmetic alone: fused maps, masks at thresholds, the agreement of pairs.
 
 Each is kept under the address of the map that it was made of.
 
@@ -36,7 +36,7 @@ CUTS: dict[str, tuple[str, str, float, float, float]] = {
 }
 
 KEPT_CUTS = 4
-"""Masks that are kept of one map: a slider that is dragged leaves no more behind."""
+"""How many masks are kept for one map while a slider is dragged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ class DerivedMaps(QObject):
         return found
 
     def _fused(self, layer: Layer, old: ShownMap | None) -> ShownMap | None:
-        """The fused map of a layer; what was fused before where members are on their way."""
+        """The fused map of a layer; the earlier one while members are being computed."""
         sources = self._sources()
         used = [(sources[m.layer], m.weight) for m in layer.members if m.layer in sources and m.weight > 0]
         if len(used) < 2:

@@ -13,11 +13,11 @@ from vitinspect.plugins import plugins
 from vitinspect.progress import INTERVAL_VARIABLE
 
 _KEPT = 4000
-"""Characters of what the process says that are kept for its last words."""
+"""How many characters of the process's output are kept, for the message when it fails."""
 
 
 class EvaluationProcess(QObject):
-    """At most one run at a time. It ends after the picture in hand, and goes on there the next time."""
+    """At most one run at a time. A stopped run ends after the current picture, and the next start continues there."""
 
     what = "The evaluation"
     ended = Signal(str)
@@ -26,7 +26,7 @@ class EvaluationProcess(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.program: tuple[str, ...] = (sys.executable, "-m", "vitinspect")
-        self.said = ""
+        self.output = ""
         self.stopping = False
         self._process: QProcess | None = None
 
@@ -37,7 +37,7 @@ class EvaluationProcess(QObject):
     def start(self, arguments: Sequence[str]) -> None:
         if self._process is not None:
             return
-        self.said, self.stopping = "", False
+        self.output, self.stopping = "", False
         process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONIOENCODING", "utf-8")
@@ -63,7 +63,7 @@ class EvaluationProcess(QObject):
             process.kill()
 
     def close(self) -> None:
-        """Stop, and do not wait long: what is done is on the disk after each picture."""
+        """Stop, and do not wait long: results are on disk after each picture."""
         process = self._process
         if process is None:
             return
@@ -79,7 +79,7 @@ class EvaluationProcess(QObject):
     def _read(self) -> None:
         if self._process is not None:
             data = self._process.readAllStandardOutput().data()
-            self.said = (self.said + bytes(data).decode("utf-8", "replace"))[-_KEPT:]
+            self.output = (self.output + bytes(data).decode("utf-8", "replace"))[-_KEPT:]
 
     @Slot(QProcess.ProcessError)
     def _failed(self, error: QProcess.ProcessError) -> None:
@@ -89,8 +89,8 @@ class EvaluationProcess(QObject):
     @Slot(int, QProcess.ExitStatus)
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
-        lines = [line for line in self.said.splitlines() if line.strip()]
-        last = lines[-1].strip() if lines else f"{self.what} ended with {code}."
+        lines = [line for line in self.output.splitlines() if line.strip()]
+        last = lines[-1].strip() if lines else f"{self.what} ended with exit code {code}."
         self._over(last if code and not self.stopping else "")
 
     def _over(self, trouble: str) -> None:

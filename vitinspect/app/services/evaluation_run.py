@@ -43,8 +43,8 @@ class EvaluationRunService(QObject):
         self._problems = problems
         self._started = False
         self._asked = 0
-        self._in_force: tuple[object, ...] = ()
-        """What the listing was last told, in the words of the state."""
+        self._current_order: tuple[object, ...] = ()
+        """The order that the listing was last given, as the state names it."""
         state.changed.connect(self._state_changed)
 
     def start(self) -> None:
@@ -53,17 +53,21 @@ class EvaluationRunService(QObject):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if self._started and names & {"sort", "descending", "run", "run_column"} and self._wish() != self._in_force:
+        if (
+            self._started
+            and names & {"sort", "descending", "run", "run_column"}
+            and self._wanted_order() != self._current_order
+        ):
             self._order()
 
-    def _wish(self) -> tuple[object, ...]:
+    def _wanted_order(self) -> tuple[object, ...]:
         state = self._state
         return state.sort, state.descending, state.run, state.run_column
 
     def _order(self) -> None:
         state = self._state
         self._asked += 1
-        self._in_force = self._wish()
+        self._current_order = self._wanted_order()
         if state.sort != "score" or not state.run:
             self._listing.order_by(state.sort, state.descending)
             return
@@ -74,7 +78,7 @@ class EvaluationRunService(QObject):
         def work(cancel: Any) -> tuple[RunIndex, Column, ScoreOf]:
             from vitinspect.evaluation.lookup import open_run, values_of
 
-            run = open_run(folder)  # anew each time: it may be going on
+            run = open_run(folder)  # read again each time, since the run may be in progress
             column = wanted if wanted in run.columns else best_column(run.columns)
             return run, column, values_of(run, column)
 
@@ -92,15 +96,15 @@ class EvaluationRunService(QObject):
             self._problems.solved(CAUSE)
             self._results.update(run=run)
             self._listing.order_by("score", state.descending, scores)
-            # This is not a wish of the person, and everything is there already.
-            self._in_force = (state.sort, state.descending, state.run, column)
+            # The column was not chosen by the person, and the listing is in this order already.
+            self._current_order = (state.sort, state.descending, state.run, column)
             state.set(run_column=column)
 
         self._background.submit(LOOKUP, Job(work, done))
 
 
 def best_column(columns: tuple[Column, ...]) -> Column:
-    """What a person most likely wants to see first."""
+    """The score that a person most likely wants to see first."""
     for score in ("iou", "deletion_auc"):
         for column in columns:
             if column[2] == score:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CAUSE = "features"
 TAB = "features"
 MOST_PICTURES = 12
-"""That share their components: each has the tokens of all blocks in memory meanwhile."""
+"""How many pictures may share their components: the tokens of all their blocks are in memory meanwhile."""
 METHODS = {
     "colours": "feature_component",
     "similarity": "patch_similarity",
@@ -127,7 +127,7 @@ class FeatureService(QObject):
         if shown is not None and shown.address == address:
             self._worker.cancel("features")
             return
-        self._request = 0  # the end of the request before says nothing about this one
+        self._request = 0  # the end of the earlier request must not be taken for the end of this one
         self._request = self._worker.submit(
             "features",
             partial(
@@ -166,10 +166,10 @@ class FeatureService(QObject):
     # --- as a layer ----------------------------------------------------------------------------------------------
 
     def add_layer(self) -> str:
-        """The enlarged block of the view as one more layer; its id, or nothing while there is no view.
+        """Add the enlarged block of the view as a layer; returns its id, or an empty text while there is no view.
 
-        What depends on this picture alone follows to the next one, as a method does. What depends on other pictures or
-        on a mask is written to a file and stays with this picture.
+        A view that depends on one picture alone is computed for the next ones too, as a method is. One that depends on
+        other pictures or on a mask is written to a file and stays with this picture.
         """
         shown, state = self._results.features, self._state
         if shown is None:
@@ -215,7 +215,7 @@ class FeatureService(QObject):
 
 
 def _stamped(path: str) -> str:
-    """A path with the time of its last change."""
+    """A path with its modification time."""
     if not path:
         return ""
     try:

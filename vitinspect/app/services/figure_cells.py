@@ -1,4 +1,4 @@
-"""What is known of a figure's cells: pictures, models, classes and maps, each by its address."""
+"""What is known about a figure's cells: pictures, models, classes and maps, each by its address."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class FigureCells:
     # --- what arrives --------------------------------------------------------------------------------------------
 
     def put_size(self, path: str, size: tuple[int, int] | None) -> None:
-        """None where it cannot be told; then the picture cannot be read either."""
+        """None where it cannot be found out; then the picture cannot be read either."""
         self._sizes[path] = size or (3, 4)
 
     def knows_sizes(self, spec: FigureSpec) -> bool:
@@ -106,7 +106,7 @@ class FigureCells:
         missing = []
         for path in dict.fromkeys(wanted):
             there = self._pictures.get(path)
-            if there is None or (there[0] < most and one_is(there[1]) and _is_reduced(there[1])):
+            if there is None or (there[0] < most and is_picture(there[1]) and _is_reduced(there[1])):
                 missing.append((path, most))
         return missing
 
@@ -129,11 +129,11 @@ class FigureCells:
         return found, groups, keys
 
     def _picture_of(self, cell: Cell) -> FigurePicture | Known:
-        """The picture of a cell, or what stands in the cell without it."""
+        """The picture of a cell, or what is shown in the cell without it."""
         from vitinspect.app.figure.cells import Known
 
         if not cell.image:
-            return Known(cell, problem="This cell names no picture: drag one into it.")
+            return Known(cell, problem="This cell has no picture: drag one into it.")
         size = self._sizes.get(cell.image, (3, 4))
         picture = self._pictures.get(cell.image, (0, None))[1]
         if isinstance(picture, str):
@@ -141,7 +141,7 @@ class FigureCells:
         return Known(cell, size, waiting=True) if picture is None else picture
 
     def _plot(self, cell: Cell, plots: list[Group]) -> Known:
-        """What there is for a cell that is no picture. Those that need no model are made with the page."""
+        """What there is for a cell that shows no picture. Those that need no model are made with the page."""
         from vitinspect.app.figure.cells import Known
 
         if not shows_image(cell):
@@ -291,8 +291,8 @@ def line_of(cell: Cell) -> str:
     return cell.model
 
 
-def one_is(found: object) -> bool:
-    """Whether it is a picture and not the sentence about one."""
+def is_picture(found: object) -> bool:
+    """Whether it is a picture and not a sentence that says why there is none."""
     return not isinstance(found, str)
 
 

@@ -26,7 +26,7 @@ class FigureEdits(QObject):
     """Reads and writes the figure of the state, and knows which of its cells is selected."""
 
     changed = Signal()
-    """The figure is another one, or another cell is selected."""
+    """The figure has changed, or another cell is selected."""
     step_done = Signal(object)
     """A ``Step`` for the window's history."""
 
@@ -53,7 +53,7 @@ class FigureEdits(QObject):
         return self._spec
 
     def shown(self) -> Shown:
-        """What of the window a figure can be made of."""
+        """What the window has that a figure can be made of."""
         state, results = self._state, self._results
         card = results.card
         predicted = tuple(one.label for one in results.predictions)
@@ -76,7 +76,7 @@ class FigureEdits(QObject):
         )
 
     def _annotators(self) -> dict[str, str]:
-        """Who drew on the present picture, with the paths of the masks: as patterns, where they follow the picture."""
+        """The picture's annotators with the paths of their masks: as patterns, where they follow the picture."""
         found: dict[str, str] = {}
         image = Path(self._state.image)
         for mask in self._results.masks.values():
@@ -94,7 +94,7 @@ class FigureEdits(QObject):
         return found
 
     def from_window(self, rows: str, columns: str, pictures: list[str] | None = None) -> FigureSpec:
-        """A figure of what the window shows, on the page that there is."""
+        """A figure of what the window shows, with the present settings of the page."""
         page = entries.page_of(self.spec) if self._state.figure else {}
         chosen = pictures if pictures is not None else self.pictures
         return entries.compose(self.shown(), rows, columns, chosen, page)
@@ -105,7 +105,7 @@ class FigureEdits(QObject):
         return entries.pictures_of(self.spec) if self._state.figure else []
 
     def edit(self, text: str, spec: FigureSpec, merge: str = "") -> None:
-        """Another figure, as one step that can be undone. Steps with the same ``merge`` in a row are one."""
+        """Replace the figure, as one step that can be undone. Steps in a row with the same ``merge`` are one."""
         before = self.spec if self._state.figure else None
         if before == spec:
             return
@@ -133,7 +133,7 @@ class FigureEdits(QObject):
         self._merge = ""
 
     def try_edit(self, text: str, make: Callable[[], FigureSpec], merge: str = "") -> str:
-        """Edit with what ``make`` gives; why it cannot be, where it cannot."""
+        """Replace the figure by what ``make`` returns. Returns why that is not possible, else an empty text."""
         try:
             self.edit(text, make(), merge)
         except VitInspectError as error:
@@ -143,16 +143,16 @@ class FigureEdits(QObject):
         return ""
 
     def change_page(self, text: str, values: dict[str, Any], merge: str = "") -> str:
-        """Other values of the page."""
+        """Change values of the page."""
         return self.try_edit(text, lambda: from_dict({**self.spec.to_dict(), **values}), merge)
 
     def change_cells(self, text: str, scope: str, values: dict[str, Any], where: str = "", merge: str = "") -> str:
-        """Other values of a cell, its row, its column or all."""
+        """Change values of a cell, its row, its column or all."""
         row, column = self.place_of(where or self.selected)
         return self.try_edit(text, lambda: entries.changed(self.spec, scope, row, column, values), merge)
 
     def label(self, by: str, index: int, text: str) -> str:
-        """Another label of a row or a column."""
+        """Change the label of a row or a column."""
         return self.try_edit(f"Label of a {by}", lambda: entries.labelled(self.spec, by, index, text))
 
     def drop(self, title: str, values: dict[str, Any], where: str) -> str:
@@ -162,11 +162,11 @@ class FigureEdits(QObject):
         return self.try_edit(f"{title} into {where}", make)
 
     def make_of(self, rows: str, columns: str, pictures: list[str] | None = None) -> str:
-        """Make rows and columns anew of what the window shows."""
+        """Rebuild rows and columns from what the window shows."""
         return self.try_edit("Rows and columns", lambda: self.from_window(rows, columns, pictures))
 
     def add(self, by: str, step: int) -> str:
-        """One more row or column of free cells, or one less."""
+        """Add a row or column of free cells, or remove one."""
         words = f"{'Add' if step > 0 else 'Remove'} a {by}"
         return self.try_edit(words, lambda: entries.resized(self.spec, by, step))
 

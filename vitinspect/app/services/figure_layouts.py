@@ -40,10 +40,10 @@ class FigureLayouts(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.damaged: list[str] = []
-        """Sentences about files that could not be read the last time."""
+        """Sentences about files that could not be read when they were last listed."""
 
     def all(self) -> list[SavedLayout]:
-        """By name. A damaged file is left out, and said."""
+        """Sorted by name. A damaged file is left out, and named in ``damaged``."""
         found = []
         self.damaged = []
         for path in sorted(folder().glob("*.json"))[:MOST] if folder().is_dir() else ():
@@ -60,14 +60,14 @@ class FigureLayouts(QObject):
         return next((one for one in self.all() if one.name == name), None)
 
     def free_name(self, wanted: str) -> str:
-        """``wanted``, or with the first number that makes it another one."""
+        """``wanted``, with a number behind it where that name exists."""
         taken = {one.name for one in self.all()}
         if wanted not in taken:
             return wanted
         return next(f"{wanted} {i}" for i in range(2, len(taken) + 3) if f"{wanted} {i}" not in taken)
 
     def save(self, name: str, spec: FigureSpec) -> SavedLayout:
-        """Under a name; one of the same name is replaced."""
+        """Save under a name; a layout of the same name is replaced."""
         from vitinspect.files import write_atomic
 
         name = " ".join(name.split())
@@ -87,7 +87,7 @@ class FigureLayouts(QObject):
         return _read(found.path)[1]
 
     def delete(self, name: str) -> FigureSpec:
-        """Take it away; what it held, so that it can be brought back."""
+        """Delete a layout. Returns its figure, so that it can be restored."""
         spec = self.open(name)
         found = self.find(name)
         assert found is not None
@@ -96,7 +96,7 @@ class FigureLayouts(QObject):
         return spec
 
     def rename(self, name: str, new: str) -> None:
-        """Another name, which no other layout has."""
+        """Give a layout a name that no other one has."""
         new = " ".join(new.split())
         if not new or new == name:
             return
@@ -115,5 +115,5 @@ def _path_of(name: str) -> Path:
 def _read(path: Path) -> tuple[str, FigureSpec]:
     found = read_json(path)
     if found.get("vitinspect") != "figure layout" or found.get("version") != VERSION:
-        raise DataError(f"{path} is no layout of a figure that this vitinspect reads.")
+        raise DataError(f"{path} is not a figure layout that this version of vitinspect can read.")
     return str(found.get("name", path.stem)), from_dict(found.get("figure"), str(path))

@@ -1,4 +1,4 @@
-"""The figure of the Figure workspace: what it shows, the page as it looks now, what is on its way, and its file."""
+"""The figure of the Figure workspace: what it shows, the page as it looks now, what is being computed, and its file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vitinspect.app.figure.pages import MadePage, Measured
 
 WITH, ANONYMOUS, WITHOUT = "inside", "anonymous", "none"
-"""What a file carries of how it was made."""
+"""How much a file records about how it was made."""
 _PAGE_WAIT = 60
 """Milliseconds in which several changes become one page."""
 _SIZE_WAIT = 700
@@ -43,12 +43,12 @@ class Working:
 
 
 class FigureService(FigureEdits):
-    """The one who changes the figure of the state, and makes its page."""
+    """The only one that changes the figure of the state, and that makes its page."""
 
     page_made = Signal()
     """``page`` is a newer one."""
-    told = Signal()
-    """What is on its way, what is being written, or what a file would be like is something else."""
+    status_changed = Signal()
+    """What is being computed or written, or what a file would be like, has changed."""
     saved = Signal(str)
     """The path of a figure that was written."""
 
@@ -73,10 +73,10 @@ class FigureService(FigureEdits):
         self.format = "pdf"
         self.recipe = WITH
         self.colour_blind = ""
-        """How the page is shown: as it is, or as with a kind of colour blindness."""
+        """How the page is shown: as it is, or as a person with a kind of colour blindness sees it."""
         self.working: Working | None = None
         self.measured: Measured | None = None
-        """Of the file as it would be written now; None as long as nothing is known."""
+        """Facts about the file as it would be written now; None until they are known."""
         self.stopped = False
         """Whether the person cancelled what was being computed."""
         self._request = 0
@@ -146,7 +146,7 @@ class FigureService(FigureEdits):
             self.activate(True)
 
     def say(self, cause: str, sentence: str) -> None:
-        """Something that is wrong and does not stop the work."""
+        """Report something that is wrong and does not stop the work."""
         self._problems.report(cause, Problem(sentence, "", True))
 
     def retry(self) -> None:
@@ -157,20 +157,20 @@ class FigureService(FigureEdits):
             self._soon.start()
 
     def cancel(self) -> None:
-        """Stop what is computed; what is there stays."""
+        """Stop computing; what has been computed stays."""
         if self._worker.knows(self._request):
             self.stopped = True
         self._worker.cancel("figure")
-        self.told.emit()
+        self.status_changed.emit()
 
     @property
     def waiting(self) -> int:
-        """How many cells are not there yet."""
+        """How many cells are still to be computed."""
         return self.page.waiting if self.page is not None else 0
 
     @property
     def is_waiting(self) -> bool:
-        """Whether cells that are on their way are all that a file waits for."""
+        """Whether a file waits only for cells that are being computed."""
         return self.page is not None and not self.page.problems and self.page.waiting > 0
 
     @Slot()
@@ -248,7 +248,7 @@ class FigureService(FigureEdits):
 
     def _compute(self, groups: list[Group]) -> None:
         if self._results.model_state != READY:
-            return  # comes back when the model is there
+            return  # called again when the model is loaded
         asked = frozenset(group.key for group in groups)
         if asked <= self._asked and self._worker.knows(self._request):
             return
@@ -257,7 +257,7 @@ class FigureService(FigureEdits):
         what = "part" if any(group.plot is not None for group in groups) else "map"
         words = f"Computing {count} {what}{'s' if count != 1 else ''} of the figure"
         self._request = self._worker.submit("figure", FigureWork(groups, self._state.device, self._loader), words)
-        self.told.emit()
+        self.status_changed.emit()
 
     @Slot(int, object)
     def _on_part(self, request_id: int, part: Any) -> None:
@@ -279,7 +279,7 @@ class FigureService(FigureEdits):
             self._asked = frozenset()
             if self.active:
                 self._soon.start()
-            self.told.emit()
+            self.status_changed.emit()
 
     # --- the page ------------------------------------------------------------------------------------------------
 
@@ -313,7 +313,7 @@ class FigureService(FigureEdits):
         self._making = None
 
     def show_as(self, colour_blind: str) -> None:
-        """Show the page as somebody with a kind of colour blindness sees it; empty: as it is."""
+        """Show the page as a person with a kind of colour blindness sees it; empty: as it is."""
         self.colour_blind = colour_blind
         self._soon.start()
 
@@ -324,7 +324,7 @@ class FigureService(FigureEdits):
         for name, value in values.items():
             setattr(self, name, value)
         self.measured = None
-        self.told.emit()
+        self.status_changed.emit()
         self._rest.start()
 
     @Slot()
@@ -341,7 +341,7 @@ class FigureService(FigureEdits):
             self._measuring = None
             if error is None and page is self.page and kind == self.format:
                 self.measured = found
-                self.told.emit()
+                self.status_changed.emit()
             elif page is not self.page or kind != self.format:
                 self._rest.start()
 
@@ -360,7 +360,7 @@ class FigureService(FigureEdits):
             return f"Cell {where}: {sentence}"
         if self.page.waiting:
             count = self.page.waiting
-            return f"{count} cell{'s are' if count != 1 else ' is'} still on the way."
+            return f"{count} cell{'s are' if count != 1 else ' is'} still being computed."
         return ""
 
     def export(self, path: str) -> None:
@@ -371,14 +371,14 @@ class FigureService(FigureEdits):
             return
         known, _, _ = self.cells.known(self.spec)
         self.working = Working(path)
-        self.told.emit()
+        self.status_changed.emit()
 
         def progress(done: int, total: int) -> None:
             self._pool.post(lambda: self._written(replace(self.working or Working(path), done=done, total=total)))
 
         def done(result: Any, error: BaseException | None) -> None:
             self._writing, self.working = None, None
-            self.told.emit()
+            self.status_changed.emit()
             if error is None:
                 self._problems.solved("figure file")
                 self.saved.emit(path)
@@ -392,7 +392,7 @@ class FigureService(FigureEdits):
     def _written(self, working: Working) -> None:
         if self.working is not None:
             self.working = working
-            self.told.emit()
+            self.status_changed.emit()
 
     def cancel_export(self) -> None:
         if self._writing is not None:
@@ -401,7 +401,7 @@ class FigureService(FigureEdits):
 
     def _stopped_writing(self) -> None:
         self._writing, self.working = None, None
-        self.told.emit()
+        self.status_changed.emit()
 
 
 def _keep(part: Mapped | Predicted, cancel: Any) -> None:
@@ -418,5 +418,5 @@ def _size_of(path: str) -> tuple[int, int] | None:
         with Image.open(path) as image:
             turned = image.getexif().get(0x0112, 1) >= 5
             return (image.width, image.height) if turned else (image.height, image.width)
-    except Exception:  # opening it says what is wrong
+    except Exception:  # opening the file reports what is wrong
         return None

@@ -38,7 +38,7 @@ class FolderService(QObject):
         super().__init__(parent)
         self._state, self._results, self._listing, self._problems = state, results, listing, problems
         self.notes: PictureNotes | None = None
-        """Where flags are known from."""
+        """The source of flags."""
         self.drawn_status: Callable[[str], str] | None = None
         """How far the drawn mask of a picture is, by its path."""
         self._started = False
@@ -62,17 +62,17 @@ class FolderService(QObject):
     # --- the person asks -----------------------------------------------------------------------------------------
 
     def open(self, folder: str, image: str = "") -> bool:
-        """Show a folder. One that is not there replaces nothing."""
+        """Show a folder. If it does not exist, the open one stays."""
         folder = os.path.abspath(folder)
         if not os.path.isdir(folder):
             there = os.path.exists(folder)
-            self._report(f"{folder} is {'a file, not a folder' if there else 'not there'}.")
+            self._report(f"{folder} is {'a file, not a folder' if there else 'not a folder that exists'}.")
             return False
         self._state.set(folder=folder, image=image, files=(), **_UNFILTERED)
         return True
 
     def open_files(self, paths: Sequence[str]) -> None:
-        """Show some pictures, wherever they lie, instead of a folder."""
+        """Show some pictures, from whatever folders, instead of a folder."""
         files = tuple(dict.fromkeys(os.path.abspath(path) for path in paths))
         self._state.set(folder="", files=files, image=files[0], **_UNFILTERED)
 
@@ -119,7 +119,7 @@ class FolderService(QObject):
         elif not state.folder or os.path.isdir(state.folder):
             self._listing.open(state.folder, state.recursive)
         else:
-            message = f"The folder {state.folder} is not there."
+            message = f"The folder {state.folder} does not exist."
             if self._last:
                 # The last good one stays.
                 self._started = False
@@ -157,12 +157,12 @@ class FolderService(QObject):
         state, listing = self._state, self._listing
         self._results.update(folder_size=listing.total)
         if (listing.folder, listing.files) != (state.folder, state.files):
-            return  # another one is on its way
+            return  # another folder is being read
         if listing.failure:
             return
         if listing.complete:
             self._problems.solved(CAUSE)
-        # The first picture of a folder shows by itself, but the filter does not take the shown one away.
+        # The first picture of a folder is shown automatically, but a filter does not replace the shown one.
         if state.files:
             inside = state.image in state.files
         else:

@@ -31,13 +31,13 @@ class RankBy:
     thresholds: str = "otsu"
     fuse: str = "geometric"
     weights: bool = False
-    """Also with one of the methods counting double."""
+    """Also with double weight for one of the methods."""
     normalisation: str = "minmax"
     everything: bool = False
     """Also with masks that are not independent."""
 
     def command(self, folder: Path) -> str:
-        """What does the same in a shell."""
+        """The command that does the same in a shell."""
         words = ["vitinspect", "rank", str(folder)]
         defaults = RankBy()
         for option, value, plain in (
@@ -70,7 +70,7 @@ class FusionRanking(QObject):
         self.running = False
 
     def forget(self) -> None:
-        """Another folder is looked at."""
+        """Drop the ranking, since another folder was opened."""
         self.found = None
         self.changed.emit()
 

@@ -1,7 +1,7 @@
 """Predictions and maps of the methods: from memory, from disk, from the worker; shown by their address alone.
 
-As little as possible is asked for: a parameter that changes costs one method, a class that changes costs the methods
-that follow the class. Every answer is kept under the address that it brings, whatever is on screen by then; what is
+As little as possible is computed: for a changed parameter one method, for a changed class the methods that follow the
+class. Every answer is kept under the address that comes with it, whatever is on screen by then; what is
 shown is looked up under the addresses that the state asks for.
 """
 
@@ -42,7 +42,7 @@ class MapService(QObject):
     Writes the predictions, ``placed``, ``target``, ``maps``, ``kept``, ``pending``, ``refusals`` and ``stopped``.
     """
 
-    _picture_came = Signal()
+    _picture_arrived = Signal()
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class MapService(QObject):
         self._looked_for: set[str] = set()
         """Keys that were looked for on disk."""
         self._in_use: dict[str, Mapped | Predicted] = {}
-        """What is shown, however small the bound of the memory."""
+        """What is shown, kept however small the limit of the memory."""
         self._refused: dict[Wish, str] = {}
         self._stopped: set[Wish] = set()
         self._request: MapsRequest | None = None
@@ -84,7 +84,7 @@ class MapService(QObject):
         self._soon.timeout.connect(self.refresh)
         # Before the window is painted again, where a timer would come after it: a picture whose maps are in memory
         # is never seen without them.
-        self._picture_came.connect(self._refresh_before_paint, Qt.ConnectionType.QueuedConnection)
+        self._picture_arrived.connect(self._refresh_before_paint, Qt.ConnectionType.QueuedConnection)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         worker.part.connect(self._on_part)
@@ -101,7 +101,7 @@ class MapService(QObject):
 
     @property
     def is_due(self) -> bool:
-        """Whether it will look at the state as soon as the window is at rest."""
+        """Whether it will read the state as soon as the window is idle."""
         return self._soon.isActive()
 
     # --- the disk ------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class MapService(QObject):
         return self._disk_allowed and self.disk_bytes > 0
 
     def bound_disk(self, most_bytes: int) -> None:
-        """Another bound for the maps on disk; 0 keeps none."""
+        """Change the limit for the maps on disk; 0 keeps none."""
         self.disk_bytes = most_bytes
         self._prune_disk()
 
@@ -132,7 +132,7 @@ class MapService(QObject):
         if not self._started or not names & _ASKS:
             return
         if "layers" in names:
-            # A layer that is taken away and added again is a new wish.
+            # A layer that is removed and added again is requested again.
             wanted = {layer.as_method().key for layer in self._wanted()} | {PREDICTION}
             self._stopped = {wish for wish in self._stopped if wish[1] in wanted}
         self._soon.start()
@@ -143,7 +143,7 @@ class MapService(QObject):
             self._picture_changed()
         if self._started and names & {"picture", "card", "model_state"}:
             self._soon.start()
-            self._picture_came.emit()
+            self._picture_arrived.emit()
 
     @Slot()
     def _refresh_before_paint(self) -> None:
@@ -180,7 +180,7 @@ class MapService(QObject):
         self._results.update(maps={k: m if m.image == name else replace(m, image=name) for k, m in maps.items()})
 
     def _wanted(self) -> Layers:
-        """The layers whose maps are to be there."""
+        """The layers that need a map."""
         return computed(self._state.layers)
 
     def _input(self) -> tuple[InputAddress, ModelCard] | None:
@@ -192,7 +192,7 @@ class MapService(QObject):
 
     @Slot()
     def refresh(self) -> None:
-        """Show what is there for the present state, and ask for the rest."""
+        """Show what is known for the present state, and request the rest."""
         self._soon.stop()
         found = self._input()
         if found is None:
@@ -214,7 +214,7 @@ class MapService(QObject):
         waits = bool(missing) or needs_prediction
         self._results.update(pending=frozenset(layer.id for layer in waiting))
         if self._look_on_disk(where, missing, target, needs_prediction):
-            return  # comes back here with what was found
+            return  # called again with what was found
         if not waits:
             self._worker.cancel(self._kind)
             self._request = None
@@ -242,7 +242,7 @@ class MapService(QObject):
         return wish in self._refused or wish in self._stopped
 
     def _has_no_answer(self, where: InputAddress, card: ModelCard, layer: Layer) -> bool:
-        """Whether it is known that this map is not to be had, or not wanted."""
+        """Whether it is known that this map cannot be computed, or is not wanted."""
         by_nature = layer.method in card.refusals and not layer.parameters
         return by_nature or self._is_settled(where, layer.as_method(), ())
 
@@ -288,7 +288,7 @@ class MapService(QObject):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def _show(self, where: InputAddress, card: ModelCard) -> None:
-        """Everything that is known of what the state asks for. What is on its way shows what was there before."""
+        """Everything known that the state asks for. While a map is being computed, the earlier one is shown."""
         results, state = self._results, self._state
         predicted = self._known(where.text)
         in_use: dict[str, Mapped | Predicted] = {}
@@ -324,7 +324,7 @@ class MapService(QObject):
                 continue
             waiting.add(layer.id)
             if old is not None and old.address.content == where.content:
-                maps[layer.id] = old  # until the new one is there; it says itself what it belongs to
+                maps[layer.id] = old  # until the new one arrives; its address says what it belongs to
         self._in_use = in_use
         if (where, PREDICTION, ()) in self._stopped and predicted is None:
             stopped.add(PREDICTION)
@@ -379,15 +379,15 @@ class MapService(QObject):
         found = self._input()
         if found is not None and part.address.content == found[0].content:
             if isinstance(part, Mapped | Predicted):
-                # Kept while it is shown, also where the memory has no room for two.
+                # Kept while it is shown, also where the memory is too small for two.
                 self._in_use[part.address.text] = part
             self._show(*found)
             if request_id != self._request_id and self._started:
-                # The other slot asked for the same: what waited for this, as maps do for a prediction, can go on.
+                # The other slot asked for the same: what waited for this, as maps wait for a prediction, can continue.
                 self._soon.start()
 
     def _expect(self, kept: list[Mapped]) -> None:
-        """What maps of the disk took, for the methods that were not computed since."""
+        """Take expected times from maps on disk, for methods that were not computed since."""
         known = {(m.address.input.model, m.key): m.seconds for m in kept if m.seconds is not None}
         self._results.update(measured={**known, **self._results.measured})
 

@@ -70,7 +70,7 @@ def choose_truth(
 ) -> TruthChoice:
     """The truth of ``target`` (a class's name) among the masks of a picture.
 
-    A mask of that class comes first; then one of a class that nothing tells or that the model does not have. A mask
+    A mask of that class comes first; then one whose class is not given or unknown to the model. A mask
     of another class that the model knows is not the target's, and is not used.
     """
     if not masks:
@@ -119,7 +119,7 @@ def consensus_of(masks: Sequence[MaskFile], how: str) -> MaskFile:
 
 
 def read_mask(mask: MaskFile, size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bytes of 0, 1 and 255 for what counts for nothing; a ``DataError`` where it does not fit the picture."""
+    """(H, W) bytes of 0, 1 and 255 for what is not scored; a ``DataError`` where it does not fit the picture."""
     from vitinspect.evaluation.mask_codings import IGNORED, INDEX, MaskCoding
 
     if mask.how:
@@ -185,7 +185,7 @@ class MaskFinder:
         return self._known[folder]
 
     def forget(self) -> None:
-        """Read the folders again: files may have come or gone."""
+        """Read the folders again: files may have been added or removed."""
         self._known.clear()
 
     def filter(self) -> Callable[[str], bool]:
@@ -267,7 +267,7 @@ def _contents(folder: str) -> tuple[dict[str, str], list[str]]:
 
 
 def _rows(path: str) -> list[dict[str, str]]:
-    """The rows of a table; nothing where it is not there or is no table."""
+    """The rows of a table; empty where there is none or it cannot be read."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as lines:
             return list(csv.DictReader(lines))

@@ -1,4 +1,4 @@
-"""Masks as layers: those that lie beside the picture come and go with it; a consensus is made of the annotators'."""
+"""Masks as layers: those found beside the picture change with it; a consensus is made of the annotators' masks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vitinspect.errors import VitInspectError
 
 @dataclass(frozen=True)
 class Wanted:
-    """The masks of one picture, by the ids of their layers; a file that was written again is another one."""
+    """The masks of one picture, by the ids of their layers; a file that was written again is a different one."""
 
     picture: str
     size: tuple[int, int]
@@ -33,7 +33,7 @@ class MaskLayers(QObject):
     """Writes ``masks`` and ``mask_problems``, and keeps the found layers those of the present picture."""
 
     files_read = Signal()
-    """Of the pictures of a folder more masks are known than before."""
+    """More masks of the pictures in a folder are known than before."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class MaskLayers(QObject):
         super().__init__(parent)
         self._state, self._results, self._pool, self._finder, self._blind = state, results, pool, finder, blind
         self._found: tuple[Layer, ...] | None = None
-        """What lies beside the picture; None as long as nobody has looked."""
+        """The masks beside the picture; None until they were looked for."""
         self._looks: dict[str, dict[str, Any]] = {}
         """How the found layers looked, for the next picture that has a mask of the same kind."""
         self._people = False
@@ -56,7 +56,7 @@ class MaskLayers(QObject):
         self._reading: list[AnnotationFile] = []
         """Files about many pictures that are being read."""
         self._read_for: tuple[tuple[str, str], ...] = ()
-        """The consensus layers that were asked for the last time."""
+        """The consensus layers that were last asked for."""
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
 
@@ -100,7 +100,7 @@ class MaskLayers(QObject):
             self.files_read.emit()
 
     def show_people(self, on: bool) -> None:
-        """Whether the masks of annotators are seen: now, and of pictures that follow until somebody changes it."""
+        """Show or hide the masks of annotators, on this picture and on the following ones until this is changed."""
         self._people = on
         state = self._state
         people = {layer.id for layer in state.layers if layer.found and layer.kind == ANNOTATOR}
@@ -159,7 +159,7 @@ class MaskLayers(QObject):
         self._keep_found()
 
     def _present(self, beside: dict[str, tuple[Layer, MaskFile]]) -> tuple[Layer, ...]:
-        """Of a file with a class per value, those classes that it shows."""
+        """Of a file with a class per value, the classes that occur in it."""
         masks = self._results.masks
         return tuple(
             layer
@@ -168,7 +168,7 @@ class MaskLayers(QObject):
         )
 
     def _keep_found(self) -> None:
-        """The layers that were found are those of this picture: others go, new ones come last."""
+        """Make the found layers those of this picture: remove others, add new ones at the end."""
         if self._found is None:
             return
         found = {layer.id: layer for layer in self._found}
@@ -184,7 +184,7 @@ class MaskLayers(QObject):
             self._state.set(layers=tuple(layers))
 
     def _as_before(self, layer: Layer) -> Layer:
-        # Where there is a truth, its outline is the one that is seen at first; the people's are a click away.
+        # Where there is a truth, its outline is shown at first, and those of people are hidden.
         truth = any(one.kind == TRUTH for one in self._found or ())
         look = self._looks.get(layer.id, {"visible": layer.kind == TRUTH or not truth or self._people})
         if layer.kind == ANNOTATOR and not look.get("colour"):
@@ -218,7 +218,7 @@ def read_all(wanted: Wanted, cancel: Any) -> tuple[dict[str, ShownMask], dict[st
         cancel.check()
         try:
             made = ShownMask(key, mask, read_mask(mask, wanted.size))
-            made.lines  # noqa: B018 - found here, so that painting does not wait for it
+            made.lines  # noqa: B018 - computed here, so that painting does not wait for it
             masks[key] = made
         except VitInspectError as error:
             problems[key] = str(error)

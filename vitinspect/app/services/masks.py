@@ -1,4 +1,4 @@
-"""The masks that are drawn: one document for each picture and annotator, journaled, and written when it is left.
+"""The masks that are drawn: one document per picture and annotator, journaled, and written when the picture is left.
 
 The only one that opens, changes and writes mask documents. Drawing goes through ``document``; what was drawn is in the
 journal at once, and in the PNG when the picture is left, on a timer, and when the window closes.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 AUTOSAVE = 5_000
 """Milliseconds after a change until the PNG is written."""
 MOST_DOCUMENTS = 12
-"""So many pictures keep their undo steps after they were left."""
+"""How many pictures keep their undo steps after another one was opened."""
 CAUSE, LOCK, JOURNAL = "masks", "masks in two windows", "mask journal"
 
 
@@ -47,10 +47,10 @@ class MaskService(QObject):
     """Another document, or none, or its labels."""
     painted = Signal(object)
     """The rectangle of the picture that was painted on."""
-    told = Signal()
-    """Something that is said beside the picture changed: areas, state, time, progress, what is written."""
+    status_changed = Signal()
+    """What is shown beside the picture has changed: areas, state, time, progress, what is written."""
     conflict = Signal(object)
-    """A path whose file somebody else changed; ``resolve`` is called with the person's choice."""
+    """The path of a file that another program or person changed; ``resolve`` is called with the choice made."""
 
     def __init__(
         self, state: State, results: Results, pool: Background, problems: Problems, parent: QObject | None = None
@@ -102,12 +102,12 @@ class MaskService(QObject):
             self._pause()
             document = self.document
             if document is not None and document.status == "begun":
-                # Elsewhere maps and predictions of this picture are seen.
+                # Other workspaces show maps and predictions of this picture.
                 document.origin = replace(document.origin, blind=False)
             self.write_all()
 
     def set_annotator(self, name: str) -> None:
-        """Who draws; what the one before drew is written first."""
+        """Set who draws; what the previous annotator drew is written first."""
         from vitinspect.annotation.store import AnnotatorFolder, remember_annotator
 
         name = name.strip()
@@ -126,7 +126,7 @@ class MaskService(QObject):
         self._follow_picture()
 
     def set_blind(self, on: bool) -> None:
-        """Hide what others think. A mask that is seen beside it even once was not drawn blind."""
+        """Hide maps and the masks of others. A mask beside which they were shown even once was not drawn blind."""
         self.blind = on
         if not on and self.document is not None:
             self.document.origin = replace(self.document.origin, blind=False)
@@ -135,7 +135,7 @@ class MaskService(QObject):
     def set_label(self, value: int) -> None:
         if self.document is not None and value in {label.value for label in self.labels}:
             self.label = value
-            self.told.emit()
+            self.status_changed.emit()
 
     @property
     def labels(self) -> tuple[Any, ...]:
@@ -144,7 +144,7 @@ class MaskService(QObject):
         return (*self.document.labels, IGNORE_LABEL) if self.document is not None else ()
 
     def add_label(self, name: str) -> None:
-        """One more class to draw."""
+        """Add a class that can be drawn."""
         from vitinspect.annotation.document import labels_from_names
 
         document = self.document
@@ -178,7 +178,7 @@ class MaskService(QObject):
             self._timer.start()
         self.label = 1
         self.opened.emit()
-        self.told.emit()
+        self.status_changed.emit()
 
     def _opened(self, image: Path, size: tuple[int, int], content: str) -> OpenMask | None:
         from vitinspect.annotation.journal import Journal, JournalKey
@@ -229,7 +229,7 @@ class MaskService(QObject):
             except DataError as error:
                 self._report(JOURNAL, f"{error} What is drawn is kept in memory.")
             self._timer.start()
-            self.told.emit()
+            self.status_changed.emit()
 
         one.document.on_step = step
 
@@ -251,7 +251,7 @@ class MaskService(QObject):
             try:
                 mask = load(path)
             except DataError:
-                continue  # what is wrong with it is said where it is opened
+                continue  # what is wrong with it is reported where it is opened
             if mask.shape == size:
                 found[name] = mask
         return found
@@ -265,7 +265,7 @@ class MaskService(QObject):
         return self.study.order(self.annotator)
 
     def _place_in_study(self, image: Path) -> None:
-        """Which turn a picture is: the one at hand, else its first."""
+        """Which turn a picture is: the current one, else its first."""
         turns = self.turns()
         self.repeated = False
         if not turns or self._data is None:
@@ -310,7 +310,7 @@ class MaskService(QObject):
         self._follow_picture()
 
     def progress(self) -> tuple[int, int, float | None]:
-        """How many are done, of how many, and the seconds that are left by the time spent so far."""
+        """How many are done, of how many, and the seconds left as estimated from the time spent so far."""
         turns = self.turns()
         if turns and self._data is not None:
             from vitinspect.annotation.study import progress
@@ -331,7 +331,7 @@ class MaskService(QObject):
         return paths if len(paths) <= 2000 else paths[:2000]
 
     def sidecar(self, image: str, repeated: bool = False) -> Sidecar:
-        """What is known of a mask of this annotator, as it is in memory, else on disk."""
+        """What is known about a mask of this annotator, as it is in memory, else on disk."""
         from vitinspect.annotation.store import AnnotatorFolder, Sidecar
 
         if not self.annotator:
@@ -367,7 +367,7 @@ class MaskService(QObject):
         return True
 
     def operate(self, operation_id: str, other: str = "") -> None:
-        """An operation on the label in hand; ``other`` is the annotator whose mask it takes."""
+        """An operation on the current label; ``other`` is the annotator whose mask it uses."""
         from vitinspect.annotation.operations import COMBINATIONS, OPERATIONS
 
         one = self._current
@@ -388,7 +388,7 @@ class MaskService(QObject):
             self.touched(document.apply(self.label, operation.apply(mine), operation.title))
 
     def start_from_map(self) -> None:
-        """Fill the label with what the selected map has above its threshold; the mask says so for ever."""
+        """Fill the label with the part of the selected map above its threshold; the mask keeps a record of this."""
         cut = self._cut()
         document = self.document
         if cut is None or document is None or self.blind:
@@ -418,7 +418,7 @@ class MaskService(QObject):
         return active.title, np.nan_to_num(heat, nan=-np.inf) > cut.level
 
     def set_status(self, status: Any) -> bool:
-        """Done, nothing here, or begun again; False where it cannot be said."""
+        """Set done, nothing here, or begun again; False where that is not possible."""
         document = self.document
         if document is None:
             return False
@@ -428,7 +428,7 @@ class MaskService(QObject):
             self._report(CAUSE, str(error))
             return False
         self._problems.solved(CAUSE)
-        self.told.emit()
+        self.status_changed.emit()
         return True
 
     # --- writing -------------------------------------------------------------------------------------------------
@@ -481,10 +481,10 @@ class MaskService(QObject):
                 one.journal.discard()
             if not any(other.dirty for other in self._open.values()):
                 self._problems.solved(CAUSE)
-        self.told.emit()
+        self.status_changed.emit()
 
     def resolve(self, one: OpenMask, choice: str) -> None:
-        """What becomes of a mask that somebody else changed: ``mine``, ``theirs`` or ``both``."""
+        """What to keep of a mask whose file was changed elsewhere: ``mine``, ``theirs`` or ``both``."""
         try:
             if choice == "both":
                 one.folder.keep_both(one.image)
@@ -521,7 +521,7 @@ class MaskService(QObject):
         release_lock(self._lock)
         self._lock = None
 
-    # --- other windows, and what a dead one left ------------------------------------------------------------------
+    # --- other windows, and the strokes of one that crashed -------------------------------------------------------
 
     def _take_lock(self, folder: AnnotatorFolder) -> None:
         from vitinspect.annotation.store import release_lock
@@ -538,8 +538,7 @@ class MaskService(QObject):
         if self._lock is None:
             self._report(
                 LOCK,
-                f"Another window draws here as {shown(self.annotator)}: what one of them writes, the other does not"
-                " see.",
+                f"Another window draws here as {shown(self.annotator)}: neither shows what the other writes.",
             )
         else:
             self._problems.solved(LOCK)
@@ -563,7 +562,7 @@ class MaskService(QObject):
                 self.recovered.append(found)
 
     def restore(self, found: Recovered) -> None:
-        """Write what a journal holds to where it belongs, and show it where that picture is shown."""
+        """Write the strokes of a journal to their mask, and show them if its picture is open."""
         image = Path(found.key.image)
         from vitinspect.annotation.store import REPEATS, AnnotatorFolder
 
@@ -585,7 +584,7 @@ class MaskService(QObject):
     def discard(self, found: Recovered) -> None:
         found.path.unlink(missing_ok=True)
         self.recovered.remove(found)
-        self.told.emit()
+        self.status_changed.emit()
 
     def _report(self, cause: str, text: str) -> None:
         self._problems.report(cause, Problem(text, "", True))

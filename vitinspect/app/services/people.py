@@ -309,7 +309,7 @@ class PeopleService(QObject):
     def _ended(self, trouble: str) -> None:
         self._timer.stop()
         if trouble:
-            self._problems.report(RUN, Problem(trouble, self.process.said, True))
+            self._problems.report(RUN, Problem(trouble, self.process.output, True))
         self.follow()
 
     # --- the ranking ---------------------------------------------------------------------------------

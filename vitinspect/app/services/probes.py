@@ -102,7 +102,7 @@ class ProbeService(QObject):
         super().__init__(parent)
         self._state = state
         self.process = _ProbeProcess(self)
-        self.process.told.connect(self._told)
+        self.process.output_changed.connect(self._follow_output)
         self.process.ended.connect(self._ended)
         self.task: ProbeTask | None = None
         self.doing = ""
@@ -138,8 +138,8 @@ class ProbeService(QObject):
         self.process.close()
 
     @Slot(str)
-    def _told(self, said: str) -> None:
-        """The newest of the lines that tell how far it is."""
+    def _follow_output(self, said: str) -> None:
+        """The newest line of progress."""
         for line in reversed(said.splitlines()):
             if found := _STEP.match(line.strip()):
                 self.doing, self.done, self.total = found[1], int(found[2]), int(found[3])
@@ -179,13 +179,13 @@ class ProbeService(QObject):
 
 class _ProbeProcess(EvaluationProcess):
     what = "The training"
-    told = Signal(str)
-    """What the process has said last."""
+    output_changed = Signal(str)
+    """The end of the process's output."""
 
     @Slot()
     def _read(self) -> None:
         super()._read()
-        self.told.emit(self.said)
+        self.output_changed.emit(self.output)
 
 
 def _read(path: Path) -> Any:

@@ -23,7 +23,7 @@ def _view(window: MainWindow) -> QWidget:
         window.backend.listing.path_at(row) for row in range(min(window.backend.listing.rowCount(), 2000))
     ]
     masks.conflict.connect(lambda one: _ask(window, one))
-    masks.told.connect(window.facts.changed)
+    masks.status_changed.connect(window.facts.changed)
     view.zoomed.connect(window.status.follow_zoom)
     window.facts.masks = masks
     return view
