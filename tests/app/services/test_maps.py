@@ -177,3 +177,21 @@ def test_a_small_memory_still_shows_all_maps(bench, service):
     service.refresh()
     assert set(bench.results.maps) == {"rollout", "raw_attention"}
     assert len(bench.worker.asked) == before
+
+
+def test_how_a_map_is_shown_asks_for_nothing_and_another_parameter_does(bench, service):
+    for changes in ({"opacity": 0.4}, {"threshold_value": 0.3}, {"shown_as": "outline"}, {"colormap": "grey"}):
+        bench.state.edit_layer("rollout", **changes)
+        assert not service.is_due, changes
+    bench.state.edit_layer("rollout", parameters={"start_layer": 1})
+    assert service.is_due
+    service.refresh()
+    assert [method.key for method in request(bench).methods] == ["rollout(start_layer=1)"]
+    bench.state.edit_layer("rollout", visible=False)
+    assert service.is_due
+
+
+def test_a_layer_whose_values_are_in_order_stays_the_same_object(bench):
+    (before,) = bench.state.layers
+    bench.state.add_map("legrad")
+    assert bench.state.layers[0] is before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 
@@ -11,6 +11,8 @@ from vitinspect.app.widgets import rows
 from vitinspect.app.widgets.choice import Choice, ColourMapChoice
 from vitinspect.app.widgets.fields import CheckBox, NumberField, SliderField
 from vitinspect.app.widgets.focus import FocusRing
+from vitinspect.app.widgets.histogram import Histogram
+from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.segments import Segment, Segments
 
 
@@ -85,6 +87,58 @@ def test_setting_a_value_tells_nobody(show, heard) -> None:
     box.set_value(True)
     assert told == [[], [], [], []]
     assert (choice.value, number.value(), slide.value, box.isChecked()) == (2, 7, 0.3, True)
+
+
+class Paints(QObject):
+    """Counts the paintings of all widgets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+@pytest.mark.parametrize(
+    ("widget", "shows", "same", "another"),
+    [
+        (lambda: Choice([("a", "First"), ("b", "Second")]), Choice.set_value, "a", "b"),
+        (lambda: NumberField(0, 10, 3), NumberField.set_value, 3, 4),
+        (lambda: NumberField(0, 10, 3), lambda field, high: field.set_range(0, high), 10, 2),
+        (lambda: SliderField(0, 10, 3), SliderField.set_value, 3, 4),
+        (Histogram, Histogram.set_level, None, 0.5),
+        (Histogram, lambda shown, counts: shown.set_counts(counts, 0, 1), (), (1, 2)),
+        (lambda: FusionForm(), lambda form, weight: form.set_members([Member("a", 1, "LRP", weight)]), 0.5, 0.75),
+    ],
+    ids=["choice", "number", "range", "slider", "level", "histogram", "members"],
+)
+def test_what_stays_the_same_is_not_painted_again(qapp, show, widget, shows, same, another) -> None:
+    made = widget()
+    shows(made, same)
+    show(made)
+    qapp.processEvents()
+    paints = Paints()
+    qapp.installEventFilter(paints)
+    try:
+        shows(made, same)
+        qapp.processEvents()
+        assert paints.count == 0
+        shows(made, another)
+        qapp.processEvents()
+        assert paints.count > 0
+    finally:
+        qapp.removeEventFilter(paints)
+
+
+def test_what_was_typed_and_not_taken_goes_back_to_the_value_that_holds(qtbot, show) -> None:
+    field = NumberField(0, 10, 3)
+    show(field)
+    field.selectAll()
+    qtbot.keyClicks(field, "7")
+    field.set_value(3)
+    assert (field.text(), field.value()) == ("3.00", 3)
 
 
 def test_a_choice_keeps_its_value_when_its_items_change() -> None:

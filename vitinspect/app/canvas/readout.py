@@ -28,6 +28,8 @@ class Readout(QWidget):
         """What a workspace without the canvas shows here: texts, each with whether it is in the weaker colour."""
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._painted: object = None
+        """What was shown at the last painting."""
         self._followed: set[Canvas] = set()
         self.follow(canvas)
         results.changed.connect(lambda names: self.update())
@@ -41,8 +43,16 @@ class Readout(QWidget):
             self._followed.add(canvas)
             canvas.hovered.connect(lambda at: self.update())
             # Every change of what the canvas shows (the next map, the layout, the zoom) is painted there first.
-            canvas.painted.connect(self.update)
+            canvas.painted.connect(self.look_again)
         self.update()
+
+    def look_again(self) -> None:
+        """Repaint where the words have changed since the last painting."""
+        if self._words() != self._painted:
+            self.update()
+
+    def _words(self) -> object:
+        return self.instead or (self.picture_text(), self.place_text(), self.values())
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(400, HEIGHT)
@@ -93,6 +103,7 @@ class Readout(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         t = theme.current()
+        self._painted = self._words()
         painter = QPainter(self)
         if self.instead is not None:
             left = 8

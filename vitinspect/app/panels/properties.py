@@ -370,6 +370,8 @@ class _Head(QWidget):
         self._line.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
 
     def show_layer(self, number: int, name: str, paper: str) -> None:
+        if (number, name, paper) == (self._number, self.name, self.paper):
+            return
         self._number, self.name, self.paper = number, name, paper
         self.setAccessibleName(f"{number} {name} {paper}".strip())
         self.setToolTip(tips.plain(f"{name}\n{paper}".strip()))

@@ -77,6 +77,8 @@ class MapService(QObject):
         self._request: MapsRequest | None = None
         self._request_id = 0
         self._content = ""
+        self._asked: tuple[object, ...] | None = None
+        """What the layers asked for when they were looked at last."""
         self._started = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -132,10 +134,16 @@ class MapService(QObject):
         if not self._started or not names & _ASKS:
             return
         if "layers" in names:
+            if self._asked_now() == self._asked and not (names - {"layers"}) & _ASKS:
+                return  # only how a map is displayed has changed
             # A layer that is removed and added again is requested again.
             wanted = {layer.as_method().key for layer in self._wanted()} | {PREDICTION}
             self._stopped = {wish for wish in self._stopped if wish[1] in wanted}
         self._soon.start()
+
+    def _asked_now(self) -> tuple[object, ...]:
+        """What it is of the layers that maps are computed for."""
+        return tuple((layer.id, layer.method, layer.parameters, layer.title) for layer in self._wanted())
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -194,6 +202,7 @@ class MapService(QObject):
     def refresh(self) -> None:
         """Show what is known for the present state, and request the rest."""
         self._soon.stop()
+        self._asked = self._asked_now()
         found = self._input()
         if found is None:
             self._worker.cancel(self._kind)

@@ -389,7 +389,9 @@ def checked(layer: Layer) -> Layer:
         raise ParameterError("A map from a file has the path of the file.")
     if any(not 0.0 <= member.weight <= 1.0 for member in layer.members):
         raise ParameterError("The weights of a fused map lie between 0 and 1.")
-    return replace(layer, parameters=parameters, **numbers)
+    same = all(type(getattr(layer, name)) is float and getattr(layer, name) == value for name, value in numbers.items())
+    # The very same object where nothing differs, so that all who compare layers are done at once.
+    return layer if same and parameters == layer.parameters else replace(layer, parameters=parameters, **numbers)
 
 
 def check_all(layers: Iterable[Layer]) -> Layers:

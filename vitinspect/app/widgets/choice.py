@@ -71,6 +71,8 @@ class Choice(QComboBox):
 
     def set_value(self, value: Any) -> None:
         row = self._row_of(value)
+        if row == self.currentIndex():
+            return
         self.blockSignals(True)
         self.setCurrentIndex(row)
         self.blockSignals(False)

@@ -66,12 +66,16 @@ class NumberField(QDoubleSpinBox):
         self.setToolTip(tip)
         self.setFont(theme.tabular(self.font()))
         self._step = step
+        self._range: tuple[float, float] | None = None
         self.set_range(low, high)
         self.set_value(value)
         self.valueChanged.connect(self.changed)
         self.editingFinished.connect(lambda: self._say(""))
 
     def set_range(self, low: float, high: float) -> None:
+        if (low, high) == self._range:
+            return
+        self._range = low, high
         self.blockSignals(True)
         self.setRange(low, high)
         self.blockSignals(False)
@@ -82,9 +86,11 @@ class NumberField(QDoubleSpinBox):
         self.setSingleStep(step if math.isfinite(step) and step < 1e200 else 0.1)
 
     def set_value(self, value: float) -> None:
-        self.blockSignals(True)
-        self.setValue(value)
-        self.blockSignals(False)
+        # Qt writes the text and paints it anew for the same value too.
+        if value != self.value() or self.text() != self.textFromValue(value):
+            self.blockSignals(True)
+            self.setValue(value)
+            self.blockSignals(False)
         self._say("")
 
     def textFromValue(self, value: float) -> str:  # noqa: N802

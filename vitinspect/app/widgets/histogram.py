@@ -39,14 +39,16 @@ class Histogram(QWidget):
 
     def set_counts(self, counts: Sequence[float], low: float, high: float) -> None:
         """How many values fall into each of the equal parts from ``low`` to ``high``."""
-        self._counts = tuple(float(c) for c in counts)
-        self._low, self._high = low, high
-        self.update()
+        found = tuple(float(c) for c in counts)
+        if (found, low, high) != (self._counts, self._low, self._high):
+            self._counts, self._low, self._high = found, low, high
+            self.update()
 
     def set_level(self, level: float | None) -> None:
-        self._level = level
-        self.setAccessibleDescription("" if level is None else numbers.number(level))
-        self.update()
+        if level != self._level:
+            self._level = level
+            self.setAccessibleDescription("" if level is None else numbers.number(level))
+            self.update()
 
     @property
     def level(self) -> float | None:

@@ -151,12 +151,14 @@ class MemberRow(QWidget):
         self.name.setWordWrap(long)
 
     def set_member(self, member: Member) -> None:
-        self._number = member.number
-        self.name.setText(member.name)
-        self.name.setToolTip(tips.plain(member.name))
         self.slide.set_value(member.weight)
-        self._fit_name()
-        self.update()
+        if member.name != self.name.text():
+            self.name.setText(member.name)
+            self._fit_name()
+        self.name.setToolTip(tips.plain(member.name))
+        if member.number != self._number:
+            self._number = member.number
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
