@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import sys
 import threading
@@ -70,14 +71,14 @@ class ProgressLine:
         self._last_shown = -float("inf")
         self._first: tuple[int, float] | None = None
         self._shown_total = False
-        self._longest = 0
+        self._display = f"vitinspect-progress-{id(self)}-{self._start}"
         self._interval: float | None = None
 
     def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._terminal and self._last_shown > 0:
+        if self._terminal and not self._notebook and self._last_shown > 0:
             self.stream.write("\n")
             self.stream.flush()
 
@@ -91,16 +92,26 @@ class ProgressLine:
         finished = total > 0 and done >= total
         if now - self._last_shown < self._interval and not (finished and not self._shown_total):
             return
+        shown_before = self._last_shown > 0
         self._last_shown = now
         self._shown_total = finished
         text = self._text(done, total, now)
         if self._notebook:
-            # A notebook knows the return to the start of a line, and nothing that clears it.
-            self._longest = max(self._longest, len(text))
-            self.stream.write("\r" + text.ljust(self._longest))
-        else:
-            self.stream.write(f"\r\x1b[2K{text}" if self._terminal else text + "\n")
+            self._show_in_notebook(done, total, text, update=shown_before)
+            return
+        self.stream.write(f"\r\x1b[2K{text}" if self._terminal else text + "\n")
         self.stream.flush()
+
+    def _show_in_notebook(self, done: int, total: int, text: str, *, update: bool) -> None:
+        """One output that changes: written to stderr, each step would stay as a line on red in the notebook's file."""
+        from IPython.display import display
+
+        words = html.escape("  ".join(part for part in text.split("  ") if not part.startswith(("█", "░"))))
+        page = (
+            f'<div style="white-space: pre"><progress value="{done}" max="{max(total, 1)}" '
+            f'style="vertical-align: middle"></progress>  {words}</div>'
+        )
+        display({"text/plain": text, "text/html": page}, raw=True, display_id=self._display, update=update)
 
     def _text(self, done: int, total: int, now: float) -> str:
         assert self._first is not None
