@@ -99,6 +99,11 @@ def test_a_fused_map_says_what_it_was_made_of():
     assert fused.params["weights"] == (2.0, 1.0)
 
 
+def test_an_array_among_the_maps_stands_in_the_name_of_the_fused_map():
+    known = vi.AttributionMap(np.ones((2, 2)), "lrp")
+    assert vi.fuse([known, np.ones((2, 2))]).key == "lrp + array [geometric]"
+
+
 @pytest.mark.parametrize(
     ("weights", "message"), [([1], "1 weights.*2 maps"), ([0, 0], "All weights are zero"), ([1, -1], "at least zero")]
 )

@@ -134,7 +134,7 @@ def _as_map(
         values=fused,
         method="fused",
         params=params,
-        key=combination_key([m.key or m.method for m in known], mode),
+        key=combination_key([(m.key or m.method) if isinstance(m, AttributionMap) else "array" for m in given], mode),
         target=targets[0] if targets else None,
         resolution="pixel" if any(m.resolution == "pixel" for m in known) else "patch",
         origin=next((m.origin for m in known if m.origin is not None), None),
