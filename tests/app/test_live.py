@@ -189,7 +189,16 @@ def test_without_a_display_a_sentence_says_what_works(tmp_path: Path) -> None:
         assert "show() and save() of a map work" in done.stdout, done.stderr
 
 
-def test_ipython_keeps_its_prompt(home: Path, tmp_path: Path) -> None:
+def test_python_ends_properly_while_a_window_is_open(home: Path, tmp_path: Path) -> None:
+    code = "import vitinspect as vi; v = vi.view('demo', block=False); print(v)"
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=variables, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "<vitinspect window, open>\n"), done.stderr
+    assert "QThread" not in done.stderr
+
+
+@pytest.mark.parametrize("first", ["", "%gui qt"])
+def test_ipython_keeps_its_prompt(first: str, home: Path, tmp_path: Path) -> None:
     pytest.importorskip("IPython", reason="IPython is not installed")
     pexpect = pytest.importorskip("pexpect", reason="pexpect, which comes with IPython, is not installed")
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path), "PROMPT_TOOLKIT_NO_CPR": "1"}
@@ -206,7 +215,11 @@ def test_ipython_keeps_its_prompt(home: Path, tmp_path: Path) -> None:
         child.sendline(line)
         child.expect(answer)
 
-    ask("import vitinspect as vi, time; v = vi.view('demo', methods=['rollout'])", r"In \[2\]")
+    if first:
+        ask(first, r"In \[2\]")
+    ask(
+        "import vitinspect as vi, time; v = vi.view('demo', methods=['rollout'])", r"In \[3\]" if first else r"In \[2\]"
+    )
     ask("print('o' + 'pen', v.is_open)", "open True")
     # The window works while the prompt waits: IPython runs the loop in between.
     for _ in range(60):
@@ -218,7 +231,8 @@ def test_ipython_keeps_its_prompt(home: Path, tmp_path: Path) -> None:
     else:
         pytest.fail("the window computed nothing")
     ask("v.close(); print('o' + 'pen', v.is_open)", "open False")
-    child.sendline("exit()")
+    ask("w = vi.view('demo', methods=['rollout']); print('a' + 'gain', w.is_open)", "again True")
+    child.sendline("exit()")  # with a window open
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 0

@@ -6,6 +6,7 @@ model is handed over by a loader that knows its name.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -28,6 +29,19 @@ from vitinspect.errors import ParameterError
 
 _open: list[View] = []
 """Windows live as long as they are open, whether or not the caller keeps the handle."""
+LEAVING = 30.0
+"""Seconds that a computation gets to end where Python itself ends: a thread of Qt that still runs then aborts it."""
+
+
+def _close_all() -> None:
+    for view in tuple(_open):
+        view.close()
+    for view in tuple(_open):  # those whose thread sits in what cannot be interrupted, such as an import
+        view.backend.worker.close(LEAVING)
+
+
+# Behind Qt's own, so that it is called before Qt is taken apart.
+atexit.register(_close_all)
 
 
 class View(QObject):
