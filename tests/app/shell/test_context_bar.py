@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QLabel
+
+from vitinspect.app.widgets.prediction_bars import PredictionBar
 
 
 def click(bars, qtbot, at, modifier=Qt.KeyboardModifier.NoModifier):
@@ -47,3 +53,26 @@ def test_runs_on_says_all_three_and_changes_each(shown, backend, settle):
     assert backend.state.fit == "squash"
     settle()
     assert runs_on.button.currentText() == "cpu, float32, squash 64"
+
+
+@pytest.mark.parametrize(("width", "count"), [(1280, 4), (1360, 5), (1440, 5), (2560, 5)])
+def test_five_predictions_are_shown_from_1360_pixels_up(shown, backend, qtbot, settle, width, count):
+    shown.resize(width, 900)
+    qtbot.waitUntil(lambda: shown.context.width() == width)
+    names = ("butterfly", "mushroom", "starfish", "lifebuoy", "palette")
+    bars = [PredictionBar(i, name, 0.967 / (1 + 9 * i)) for i, name in enumerate(names)]
+    shown.context.bars.set_bars(bars, 0)
+    assert shown.context.bars.count() == count
+    shown.context.bars.set_bars([replace(bar, after=0.888) for bar in bars], 0)
+    assert shown.context.bars.count() == count, "a what-if edit takes no bar away"
+
+
+def test_the_predictions_stand_in_line_with_the_fields(shown):
+    context = shown.context
+
+    def top(widget, y=0):
+        return widget.mapTo(context, QPoint(0, y)).y()
+
+    assert top(context.bars, context.bars.bar_rect(0).top()) == top(context.model.button)
+    caption = next(label for label in context.findChildren(QLabel) if label.text() == "Model")
+    assert (top(context.said), context.said.height()) == (top(caption), caption.height())

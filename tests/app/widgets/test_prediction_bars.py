@@ -97,3 +97,15 @@ def test_no_bars_are_no_trouble(bars, qtbot) -> None:
     bars.grab()
     qtbot.keyClick(bars, Qt.Key.Key_Return)
     assert bars.count() == 0
+
+
+def test_where_room_is_scarce_a_change_is_said_in_fewer_digits(show) -> None:
+    made = PredictionBars()
+    show(made, width=900)
+    made.set_bars([PredictionBar(0, "butterfly", 0.967, 0.888), PredictionBar(1, "leaf", 0.0123, 0.0456)], explained=0)
+    said = []
+    for width in range(900, 100, -10):
+        made.resize(width, made.height())
+        if made.count() == 2 and made.figures() not in said:
+            said.append(made.figures())
+    assert said == [["96.7 → 88.8 %", "1.2 → 4.6 %"], ["97 → 89 %", "1.2 → 4.6 %"], ["→ 89 %", "→ 4.6 %"]]

@@ -17,6 +17,8 @@ from vitinspect.app.widgets.prediction_bars import RING, PredictionBar, Predicti
 from vitinspect.app.widgets.rows import PropertyRow, upright_line, words
 
 HEIGHT = 48
+CAPTION, CAPTION_GAP = 17, 1
+"""The height of the words above a field, and what lies between them."""
 MOST = 5
 NARROW, NARROWER = 1360, 1200
 MODEL_WIDE, MODEL_NARROW = 196, 132
@@ -75,15 +77,7 @@ class ContextBar(QFrame):
         row.addWidget(_captioned("Explain", self.explain, 132))
         row.addWidget(self._against_part)
         row.addWidget(upright_line())
-        predictions = QVBoxLayout()
-        predictions.setContentsMargins(0, 0, 0, 0)
-        predictions.setSpacing(0)
-        self.said.setContentsMargins(RING, 0, 0, 0)
-        self.said.setFixedHeight(16)
-        predictions.addWidget(self.said)
-        predictions.addWidget(self.bars)
-        predictions.addStretch(1)
-        row.addLayout(predictions, 1)
+        row.addWidget(_Predictions(self.said, self.bars), 1)
 
     def _connect(self) -> None:
         state, results = self._state, self._results
@@ -281,15 +275,35 @@ class RunsOn(QWidget):
         self.button.set_items([("", f"{device}, {state.precision}, {state.fit}{side}")])
 
 
+class _Predictions(QWidget):
+    """The bars with their sentence above, in line with the other fields and their captions."""
+
+    def __init__(self, said: QWidget, bars: PredictionBars) -> None:
+        super().__init__()
+        self._said, self._bars = said, bars
+        for part in (said, bars):
+            part.setParent(self)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._said.setGeometry(RING, 0, max(0, self.width() - RING), CAPTION)
+        # The bars have room for their focus ring, which reaches under the sentence.
+        self._bars.setGeometry(0, CAPTION + CAPTION_GAP - RING, self.width(), self._bars.height())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return self._bars.minimumSizeHint()
+
+
 def _captioned(caption: str, field: QWidget, width: int) -> QWidget:
     """A field with its words above it."""
     box = QWidget()
     box.setFixedWidth(width)
     layout = QVBoxLayout(box)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(1)
+    layout.setSpacing(CAPTION_GAP)
     label = words(caption, "note")
-    label.setFixedHeight(17)
+    label.setFixedHeight(CAPTION)
     label.setBuddy(field)
     layout.addWidget(label)
     layout.addWidget(field)

@@ -56,16 +56,20 @@ def ticks(values: list[float], *, sign: bool = False) -> list[str]:
     return texts
 
 
-def percent(share: float, decimals: int = 1) -> str:
-    """A share of 1 as 85.5 %."""
+def percent(share: float, decimals: int = 1, *, most_characters: int = 0) -> str:
+    """A share of 1 as 85.5 %; as 86 % where the number with its decimals is longer than ``most_characters``."""
     if math.isnan(share):
         return NONE
-    return true_minus(f"{100 * share:.{decimals}f} %")
+    text = f"{100 * share:.{decimals}f}"
+    if most_characters and len(text) > most_characters:
+        text = f"{100 * share:.0f}"
+    return true_minus(f"{text} %")
 
 
-def percent_change(before: float, after: float) -> str:
+def percent_change(before: float, after: float, *, most_characters: int = 0) -> str:
     """9.7 → 4.1 %"""
-    return f"{percent(before).removesuffix(' %')} → {percent(after)}"
+    first, second = (percent(share, most_characters=most_characters) for share in (before, after))
+    return f"{first.removesuffix(' %')} → {second}"
 
 
 def seconds(value: float, *, about: bool = False) -> str:

@@ -27,6 +27,8 @@ from vitinspect.app.widgets.focus import draw_ring
 GAP = 4
 RING = 4
 """Room around the bars for the focus ring."""
+RESERVED = "→ 88.8 %"
+"""The least that a bar must have room for beside its name."""
 _KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 
 
@@ -41,9 +43,19 @@ class PredictionBar:
 
     @property
     def figure(self) -> str:
+        return self.figures[0]
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """What the bar says of its class, the longest first: a change is said in fewer digits where room is scarce,
+        and then by what it leads to, for the mark in the bar stands where it was before."""
         if self.after is None:
-            return numbers.percent(self.probability)
-        return numbers.percent_change(self.probability, self.after)
+            return (numbers.percent(self.probability),)
+        return (
+            numbers.percent_change(self.probability, self.after),
+            numbers.percent_change(self.probability, self.after, most_characters=3),
+            f"→ {numbers.percent(self.after, most_characters=3)}",
+        )
 
     @property
     def tip(self) -> str:
@@ -107,16 +119,26 @@ class PredictionBars(QWidget):
         return next((n for n in range(min(self.most, len(self.bars)), 1, -1) if self._fits(n)), min(1, len(self.bars)))
 
     def _fits(self, count: int) -> bool:
-        normal = QFontMetrics(theme.font(tokens.SMALL_SIZE))
-        bold = QFontMetrics(theme.font(tokens.SMALL_SIZE, bold=True))
-        room = self._bar_width(count) - 14
-        for bar in self.bars[:count]:
-            metrics = bold if bar.index == self._explained else normal
-            # As if it had changed, so that a what-if edit does not take a bar away.
-            figure = metrics.horizontalAdvance("88.8 → 88.8 %")
-            if metrics.horizontalAdvance(bar.label) + 6 + figure > room:
-                return False
-        return True
+        # As if it had changed, so that a what-if edit does not take a bar away.
+        return all(self._room_for_figure(bar, count, RESERVED) >= 0 for bar in self.bars[:count])
+
+    def _room_for_figure(self, bar: PredictionBar, count: int, figure: str) -> int:
+        """What a bar's width leaves beside its name and this figure."""
+        metrics = QFontMetrics(theme.font(tokens.SMALL_SIZE, bold=bar.index == self._explained))
+        words = metrics.horizontalAdvance(self._label_of(bar)) + 6 + metrics.horizontalAdvance(figure)
+        return self._bar_width(count) - 14 - words
+
+    def _label_of(self, bar: PredictionBar) -> str:
+        return ("− " if bar.index == self._against else "") + bar.label
+
+    def figures(self) -> list[str]:
+        """What the bars that are shown say, all of them in the longest way that has room in each."""
+        count = self.count()
+        ways = list(zip(*(bar.figures for bar in self.bars[:count]), strict=False)) or [()]
+        for way in ways[:-1]:
+            if all(self._room_for_figure(b, count, f) >= 0 for b, f in zip(self.bars, way, strict=False)):
+                return list(way)
+        return list(ways[-1])
 
     def _bar_width(self, count: int) -> int:
         return (self.width() - 2 * RING - GAP * (count - 1)) // count
@@ -145,13 +167,13 @@ class PredictionBars(QWidget):
             painter.setPen(QPen(QColor(theme.current().line), 1))
             painter.setBrush(QColor(theme.current().field))
             painter.drawRoundedRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
-        for i in range(self.count()):
-            self._paint_bar(painter, self.bar_rect(i), self.bars[i], hovered=i == self._hovered)
+        for i, figure in enumerate(self.figures()):
+            self._paint_bar(painter, self.bar_rect(i), self.bars[i], figure, hovered=i == self._hovered)
         if self._ring and self.hasFocus() and self.bars:
             draw_ring(painter, self.bar_rect(min(self._current, self.count() - 1)))
         painter.end()
 
-    def _paint_bar(self, painter: QPainter, rect: QRect, bar: PredictionBar, *, hovered: bool) -> None:
+    def _paint_bar(self, painter: QPainter, rect: QRect, bar: PredictionBar, figure: str, *, hovered: bool) -> None:
         t = theme.current()
         explained = bar.index == self._explained
         frame = QRectF(rect).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -171,10 +193,9 @@ class PredictionBars(QWidget):
         words = rect.adjusted(7, 0, -7, 0)
         metrics = painter.fontMetrics()
         middle = Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
-        painter.drawText(words, int(Qt.AlignmentFlag.AlignRight | middle), bar.figure)
-        label = ("− " if bar.index == self._against else "") + bar.label
-        room = words.width() - metrics.horizontalAdvance(bar.figure) - 6
-        label = metrics.elidedText(label, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignRight | middle), figure)
+        room = words.width() - metrics.horizontalAdvance(figure) - 6
+        label = metrics.elidedText(self._label_of(bar), Qt.TextElideMode.ElideRight, room)
         painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | middle), label)
 
     # --- mouse and keyboard --------------------------------------------------------------------------------------
