@@ -93,7 +93,7 @@ class PropertiesPanel(QWidget):
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
-        if names & {"layers", "selected", "scored_mask"}:
+        if names & {"layers", "selected", "scored_mask", "show"}:
             if self._soon.waits:
                 self._soon.ask()
             else:
@@ -180,7 +180,8 @@ class PropertiesPanel(QWidget):
             self._state.set(scored_mask="" if self._state.scored_mask == layer.id else layer.id)
 
     def _follow_display(self, layer: Layer, shown: ShownMap | None) -> None:
-        low, high = layer.low, layer.high
+        typed = layer.range_mode in ("typed", "pictures")
+        low, high = (layer.low, layer.high) if typed else (None, None)
         if shown is not None:
             low, high = range_of(shown, layer, self._state.layers, self._results.all_maps)
         self.display.set_values(
@@ -194,6 +195,7 @@ class PropertiesPanel(QWidget):
                 layer.opacity,
                 layer.smooth,
                 shown is None or shown.resolution == "patch",
+                self._state.show,
             )
         )
 
@@ -214,6 +216,7 @@ class PropertiesPanel(QWidget):
                 counts,
                 low,
                 high,
+                drawn=self._state.show != "image",
             )
         )
 

@@ -85,11 +85,16 @@ class NumberField(QDoubleSpinBox):
         )
         self.setSingleStep(step if math.isfinite(step) and step < 1e200 else 0.1)
 
-    def set_value(self, value: float) -> None:
+    def set_value(self, value: float | None) -> None:
+        """None for a number that is not known yet: the field is empty and takes nothing."""
+        self.setEnabled(value is not None)
         # Qt writes the text and paints it anew for the same value too.
-        if value != self.value() or self.text() != self.textFromValue(value):
+        if value is None or value != self.value() or self.text() != self.textFromValue(value):
             self.blockSignals(True)
-            self.setValue(value)
+            if value is None:
+                self.clear()
+            else:
+                self.setValue(value)
             self.blockSignals(False)
         self._say("")
 

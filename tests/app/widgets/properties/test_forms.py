@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QCheckBox
@@ -161,6 +163,34 @@ def test_a_map_on_pixels_has_no_patches_to_show(show) -> None:
     assert not form.drawn.isEnabled()
 
 
+def test_a_range_on_its_way_is_empty_and_takes_nothing(show, heard) -> None:
+    form = DisplayForm()
+    show(form, width=320)
+    typed = heard(form.range_typed)
+    form.set_values(DisplayValues(low=None, high=None))
+    for field in (form.low, form.high):
+        assert (field.text(), field.isEnabled()) == ("", False)
+    form.set_values(DisplayValues(low=0.0, high=1.0))
+    for field, text in ((form.low, "0"), (form.high, "1.00")):
+        assert (field.text(), field.isEnabled()) == (text, True)
+    assert typed == []
+
+
+def test_what_the_view_does_not_obey_is_disabled_and_says_why(show) -> None:
+    form, threshold = DisplayForm(), ThresholdForm()
+    for part in (form, threshold):
+        show(part, width=320)
+    parts = (form.colours, form.range, form.low, form.opacity, form.drawn)
+    obeyed = {"overlay": (True,) * 5, "heat": (True, True, True, False, True), "image": (False,) * 5}
+    for shown_as, expected in obeyed.items():
+        form.set_values(DisplayValues(shown_as=shown_as))
+        assert tuple(part.isEnabled() for part in parts) == expected, shown_as
+        assert all(part.parentWidget().toolTip() for part in parts if not part.isEnabled()), shown_as
+    threshold.set_values(replace(VALUES, drawn=False))
+    assert not threshold.shown_as.isEnabled()
+    assert threshold.number.isEnabled(), "scores are still cut there"
+
+
 VALUES = ThresholdValues("otsu", 0.0, 0.25, 0.125, "outline", [5, 4, 3, 2], 0.0, 1.0)
 
 
@@ -173,6 +203,7 @@ def test_a_threshold_says_what_lies_above_it(show) -> None:
     form.set_values(ThresholdValues())
     assert form.share.text() == ""
     assert not form.number.isEnabled()
+    assert form.number.text() == ""
 
 
 def test_a_typed_level_is_a_level_and_a_typed_percentile_is_a_percentile(qtbot, show, heard) -> None:

@@ -26,13 +26,20 @@ class DisplayValues:
     colormap: str = "auto"
     signed: bool = False
     range_mode: str = "automatic"
-    low: float = 0.0
-    high: float = 1.0
+    low: float | None = 0.0
+    high: float | None = 1.0
+    """None for both as long as the map is on its way."""
     opacity_mode: str = "growing"
     opacity: float = 0.9
     smooth: bool = True
     on_patches: bool = True
     """A map with a value for each pixel has no patches to show."""
+    shown_as: str = "overlay"
+    """Or "heat" for the map alone, which is opaque, or "image" for the picture alone."""
+
+
+IN_MAP = "The map alone hides the picture"
+IN_PICTURE = "The picture is shown without maps"
 
 
 class DisplayForm(QWidget):
@@ -68,8 +75,10 @@ class DisplayForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(rows.heading("Display"))
-        column.addWidget(rows.PropertyRow("Colours", self.colours))
-        column.addWidget(rows.PropertyRow("Range", self.range, self.low, self.high))
+        self._colours_row = rows.PropertyRow("Colours", self.colours)
+        column.addWidget(self._colours_row)
+        self._range_row = rows.PropertyRow("Range", self.range, self.low, self.high)
+        column.addWidget(self._range_row)
         self._opacity_row = rows.PropertyRow("Opacity", self.opacity)
         self._opacity_row.layout().insertWidget(1, self.grows)  # type: ignore[union-attr]
         column.addWidget(self._opacity_row)
@@ -92,5 +101,14 @@ class DisplayForm(QWidget):
         self.grows.set_value(values.opacity_mode)
         self.opacity.set_value(values.opacity)
         self.drawn.set_value(values.smooth)
-        self._drawn_row.setEnabled(values.on_patches)
-        self._drawn_row.setToolTip("" if values.on_patches else "This map has a value for each pixel of the input")
+        no_map = IN_PICTURE if values.shown_as == "image" else ""
+        no_opacity = IN_MAP if values.shown_as == "heat" else no_map
+        no_patches = no_map or ("" if values.on_patches else "This map has a value for each pixel of the input")
+        for row, why_not in (
+            (self._colours_row, no_map),
+            (self._range_row, no_map),
+            (self._opacity_row, no_opacity),
+            (self._drawn_row, no_patches),
+        ):
+            row.setEnabled(not why_not)
+            row.setToolTip(why_not)

@@ -13,6 +13,7 @@ from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.fields import NumberField
 from vitinspect.app.widgets.histogram import Histogram
 from vitinspect.app.widgets.properties.choices import OWN_NUMBER, SHOWN_AS, THRESHOLDS
+from vitinspect.app.widgets.properties.display import IN_PICTURE
 from vitinspect.app.widgets.segments import Segment, Segments
 
 NUMBER_WIDTH = 96
@@ -31,6 +32,8 @@ class ThresholdValues:
     counts: Sequence[float] = ()
     low: float = 0.0
     high: float = 1.0
+    drawn: bool = True
+    """Whether the view draws maps at all: the picture alone has no outline either."""
 
 
 class ThresholdForm(QWidget):
@@ -91,12 +94,13 @@ class ThresholdForm(QWidget):
             own if own is not None else (-1e300, 1e300, "The value above which the map is part of the mask")
         )
         self.number.set_range(low, high)
-        self.number.set_value(values.value if own is not None else (values.level or 0.0))
+        self.number.set_value(values.value if own is not None else values.level)
         self.number.setToolTip(tip)
-        self.number.setEnabled(own is not None or values.level is not None)
         self.histogram.set_counts(values.counts, values.low, values.high)
         self.histogram.set_level(values.level)
         self.shown_as.set_value(values.shown_as or None)
+        self.shown_as.setEnabled(values.drawn)
+        self.shown_as.setToolTip("" if values.drawn else IN_PICTURE)
         self.share.setText("" if values.level is None else self.sentence(values))
 
     @staticmethod
