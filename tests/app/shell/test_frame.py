@@ -60,6 +60,16 @@ def test_a_narrow_window_has_a_film_strip_and_a_wide_one_a_list(shown, qtbot):
     qtbot.waitUntil(lambda: shown.properties.width() == WIDE_RIGHT)
 
 
+def test_the_network_has_a_film_strip_up_to_wider_windows(shown, backend, qtbot):
+    for width, in_network in ((1440, False), (1680, True)):
+        shown.resize(width, 900)
+        qtbot.waitUntil(lambda width=width: shown.frame.width() == width)
+        backend.state.set(workspace="network")
+        assert (shown.browser.isVisible(), shown.film.isVisible()) == (in_network, not in_network), width
+        backend.state.set(workspace="inspect")
+        assert (shown.browser.isVisible(), shown.film.isVisible()) == (True, False), width
+
+
 def test_who_looks_for_a_picture_by_name_gets_the_list(shown, qtbot):
     shown.resize(1280, 800)
     shown.actions_["find"].trigger()

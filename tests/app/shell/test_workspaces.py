@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QToolButton
 
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 
@@ -61,3 +62,21 @@ def test_page_keys_step_through_the_blocks_of_the_network(shown, backend, qtbot,
     shown.focus_view()
     qtbot.keyClick(shown.network_panel.view, Qt.Key.Key_PageDown if key == "PgDown" else Qt.Key.Key_PageUp)
     assert backend.state.network_layer == (1 if key == "PgDown" else 0)
+
+
+def test_what_a_view_of_the_network_ignores_is_disabled(shown, backend, settle):
+    backend.state.set(workspace="network")
+    fit, export = (next(b for b in shown.top.findChildren(QToolButton) if _is(b, name)) for name in ("Fit", "Export"))
+    for view, zooms in (("layer", True), ("stack", False), ("aggregate", False), ("layer", True)):
+        backend.state.set(network_view=view)
+        assert (fit.isEnabled(), shown.actions_["zoom_in"].isEnabled()) == (zooms, zooms), view
+        assert shown.strip.buttons["pan"].isEnabled() == zooms, view
+        assert shown.strip.buttons["pin"].isEnabled()
+        assert export.isEnabled()
+    backend.state.set(network_view="stack", workspace="inspect")
+    assert shown.actions_["fit"].isEnabled(), "the canvas zooms whatever the network shows"
+    settle()
+
+
+def _is(button, name):
+    return button.accessibleName() == name and button.isVisible()

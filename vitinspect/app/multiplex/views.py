@@ -91,7 +91,7 @@ class LayerView(NetworkView):
         header(painter, self.font(), self.caption, QRectF(left, 0, width - left - 8, HEADER))
         column = self.column(width, height)
         if column is None:
-            self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16)
+            self._legend(painter, nodes, left, height - LEGEND + 2, width - left - 8)
         else:
             self._beside(painter, network, nodes, column)
 
@@ -324,10 +324,11 @@ class MultiplesView(NetworkView):
             left, top, right, _ = box
             share = f"{100 * drawn.share:.0f} % of the weight"
             text = f"Block {layer + 1}: {whole(len(drawn))} of {whole(drawn.remaining)} arcs, {share}"
-            if right - left < 260:
+            start = max(left + 2, plane.left)
+            if right - start < 244:
                 text = f"Block {layer + 1}: {share}"
             current = layer == self.networks.layer
-            header(painter, self.font(), text, QRectF(left + 2, top, right - left, 18), small=True)
+            header(painter, self.font(), text, QRectF(start, top, right - start, 18), small=True)
             if current:
                 painting.draw_outline(painter, plane, network.layers.grid, QColor(t.accent), 2)
         header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))

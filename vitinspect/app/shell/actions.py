@@ -72,10 +72,8 @@ class Actions(QObject):
             if name and name in names:
                 value = self._settings[name] if record.setting else getattr(self._state, name)
                 self.by_id[record.id].setChecked(value == (True if record.value is None else record.value))
-        if "workspace" in names:
-            for record in self.records:
-                if record.where or record.needs in ("undo", "redo"):
-                    self.by_id[record.id].setEnabled(self._can_run(record))
+        if names & {"workspace", *(choice.state for choice in self._window.workspace.choices)}:
+            self.follow_needs()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
@@ -89,6 +87,8 @@ class Actions(QObject):
 
     def _can_run(self, record: Action) -> bool:
         if record.where and self._state.workspace not in record.where:
+            return False
+        if record.id in self._window.ignored:
             return False
         results, history = self._window.backend.results, self._window.history
         # Masks that are drawn by hand have a history of their own, which says what cannot be undone.

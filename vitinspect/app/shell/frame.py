@@ -16,6 +16,8 @@ LEFT, RIGHT, BOTTOM = 216, 320, 216
 WIDE_RIGHT, WIDE_BOTTOM = 420, 360
 NARROW, WIDE = 1360, 2200
 """Windows of less width have a film strip; of more, a wider right panel."""
+NARROW_FOR_WIDE = 1600
+"""The same for a view that makes use of width."""
 
 
 class Frame(QWidget):
@@ -43,7 +45,7 @@ class Frame(QWidget):
         self.as_list: bool | None = None
         """Whether the pictures are a list: None for as the width has it."""
         self.narrow: bool | None = None
-        self._keeps_left = False
+        self._keeps_left = self._gives_width = False
         self._left_width, self._right_width, self._bottom_height = LEFT, 0, 0
         self.views, self.bottoms = QStackedWidget(), QStackedWidget()
         self.views.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -122,11 +124,19 @@ class Frame(QWidget):
             self._keeps_left = on
             self.arrange()
 
+    def give_width(self, on: bool) -> None:
+        """Whether the view makes use of the width that a list of pictures takes."""
+        if on != self._gives_width:
+            self._gives_width = on
+            self.arrange()
+
     @property
     def lists_pictures(self) -> bool:
         if self._keeps_left:
             return True
-        return not self.narrow if self.as_list is None else self.as_list
+        if self.as_list is not None:
+            return self.as_list
+        return self.width() >= (NARROW_FOR_WIDE if self._gives_width else NARROW)
 
     def arrange(self) -> None:
         """Give the sides their widths, and the view all the rest."""

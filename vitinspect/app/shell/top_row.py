@@ -91,7 +91,10 @@ class TopRow(QWidget):
             made.setMenu(declared.menu(window))
             return made
         action = window.actions_[declared.action]
-        return icon_button(declared.icon, declared.title, action.trigger, tip=action.toolTip())
+        made = icon_button(declared.icon, declared.title, action.trigger, tip=action.toolTip())
+        made.setEnabled(action.isEnabled())
+        action.enabledChanged.connect(made.setEnabled)
+        return made
 
     def follow(self, names: frozenset[str]) -> None:
         for name in names & set(self.segments):

@@ -263,6 +263,7 @@ class MainWindow(QMainWindow):
         self._show_context(shown)
         self.lefts.show_part(shown.id if shown.left is not None else "")
         self.frame.keep_left(shown.left is not None)
+        self.frame.give_width(shown.wide)
         self.readout.instead = None
         self.top.show_workspace(shown)
         self.frame.views.setCurrentWidget(self._views[shown.id])
@@ -356,6 +357,7 @@ class MainWindow(QMainWindow):
         self.strip.set_tools(made)
         self.strip.setVisible(bool(made))
         self._follow_history()
+        self._follow_ignored()
         self.options.set_options("", [])  # a workspace without tools has none of another one's
         self.take_tool(self._taken.get(shown.id, shown.first_tool))
 
@@ -378,6 +380,16 @@ class MainWindow(QMainWindow):
                 tool.title if options is not None else "", [options] if options is not None else []
             )
 
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Tools and actions that the view does not obey at present."""
+        ignores = self.workspace.ignores
+        return ignores(self.backend.state) if ignores is not None else frozenset()
+
+    def _follow_ignored(self) -> None:
+        for tool in self.tools_in_hand():
+            self.strip.set_enabled(tool.id, tool.id not in self.ignored)
+
     def _follow_history(self) -> None:
         own = hasattr(self.workspace_view, "undo")  # a view that draws has a history of its own
         for name, on in (("undo", own or self.history.can_undo), ("redo", own or self.history.can_redo)):
@@ -395,6 +407,8 @@ class MainWindow(QMainWindow):
             self._show_workspace()
         elif names & {"plots", "plot", "compare_tab"}:
             self._follow_bottom()
+        if names & {choice.state for choice in self.workspace.choices}:
+            self._follow_ignored()
         if names & {"layers", "selected"}:
             self._follow_summary()
         if "fit" in names:

@@ -11,6 +11,7 @@ from vitinspect.app.widgets.segments import Segment
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from vitinspect.app.session.state import State
     from vitinspect.app.shell.window import MainWindow
 
     Make = Callable[[MainWindow], QWidget]
@@ -63,6 +64,10 @@ class Workspace:
     tools: tuple[str, ...] = ()
     """Ids of the tools in the strip; "" is a gap."""
     first_tool: str = ""
+    ignores: Callable[[State], frozenset[str]] | None = None
+    """Ids of tools and actions that its view, as it is chosen at present, does not obey: they are disabled."""
+    wide: bool = False
+    """Its view makes use of width: the pictures stand in a film strip up to wider windows than elsewhere."""
     lists_pictures: bool = False
     """The view is a table of the pictures, so that the list of them beside it is not shown by itself."""
     tabs: tuple[BottomTab, ...] = ()

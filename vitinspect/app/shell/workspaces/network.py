@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
 
 
+_ZOOMING = frozenset({"pan", "fit", "actual", "zoom_in", "zoom_out"})
+"""One block can be enlarged; the other views show all that they have."""
+
+
 def _panel(window: MainWindow) -> NetworkPanel:
     return window.network_panel
 
@@ -35,6 +39,8 @@ WORKSPACE = Workspace(
     properties=lambda window: _panel(window).properties,
     tools=("pan", "pin"),
     first_tool="pin",
+    ignores=lambda state: frozenset() if state.network_view == "layer" else _ZOOMING,
+    wide=True,
     tabs=(BottomTab("patch", "Pinned patch", lambda window: _panel(window).inspector),),
     choices=(
         ViewChoice(
