@@ -116,3 +116,9 @@ def test_the_chips_for_masks_and_flags_are_clicked(shown, browser, backend, pict
         browser.chips.buttons[chip].click()
         qtbot.waitUntil(lambda: len(names(backend)) == 6, timeout=5000)
         settle()
+
+
+def test_the_breadcrumb_lets_the_path_be_typed(browser, qtbot):
+    menu = browser.crumbs.recent_menu()
+    next(action for action in menu.actions() if "path" in action.text()).trigger()
+    assert browser.path.isVisible()

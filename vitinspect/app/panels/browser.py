@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QActionGroup, QKeyEvent
@@ -22,11 +20,11 @@ from PySide6.QtWidgets import (
 
 from vitinspect.app.listing import ImageList
 from vitinspect.app.panels.picture_facts import PictureFacts
+from vitinspect.app.panels.picture_filters import PictureFilters
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.widgets.breadcrumb import Breadcrumb
-from vitinspect.app.widgets.chips import Chip, Chips, Choices
 from vitinspect.app.widgets.fields import Slider
 from vitinspect.app.widgets.picture_list import PictureList
 from vitinspect.app.widgets.rows import icon_button, line, words
@@ -59,7 +57,8 @@ class Browser(QFrame):
         self.grid = PictureList(facts.thumbnail, facts.of)
         self.grid.setModel(listing)
         self.crumbs = Breadcrumb()
-        self.crumbs.folder_chosen.connect(self._go)
+        self.crumbs.folder_chosen.connect(self.open_folder)
+        self.crumbs.edit_wanted.connect(self.type_folder)
         self.path = QLineEdit()
         self.path.setPlaceholderText("Folder")
         self.path.setAccessibleName("Folder")
@@ -73,8 +72,7 @@ class Browser(QFrame):
         self.strip = icon_button("film-strip", "Film strip", self.wants_strip.emit, tip="Show the pictures in one row")
         self.more = icon_button("more", "More", tip="Order, subfolders, another folder")
         self.more.clicked.connect(self._open_menu)
-        self.chips = Chips(self._chips())
-        self.chips.changed.connect(self._chip_changed)
+        self.chips = PictureFilters(state, results, listing, facts)
         self.column = QComboBox()
         self.column.setToolTip("The score of the run that the pictures are sorted by; those without one come last")
         self.column.setAccessibleName("Score to sort by")
@@ -160,10 +158,10 @@ class Browser(QFrame):
     def _entered(self) -> None:
         text = self.path.text()
         self.path.hide()
-        self._go(text)
+        self.open_folder(text)
         self.done.emit()
 
-    def _go(self, text: str) -> None:
+    def open_folder(self, text: str) -> None:
         text = os.path.expanduser(text.strip())
         if text and text != self._state.folder and not self._folders.open(text):
             self._follow_folder()
@@ -182,54 +180,11 @@ class Browser(QFrame):
     def _chosen(self, path: str) -> None:
         self._state.set(image=path)
 
-    def _chips(self) -> list[Chip]:
-        if self._facts.draws:
-            counts = Counter(self._facts.statuses(self._listing.path_at(row) for row in range(self._shown_rows())))
-            statuses = tuple((status, f"{text} {counts[status]}") for status, text in self._facts.STATUSES)
-            return [Chip("status", "all", "Only pictures whose mask has this status", statuses)]
-        scored = self._results.run is not None and self._state.sort == "score"
-        counts = Counter(self._results.known_classes.values())
-        classes = tuple((label, f"{label} ({count} so far)") for label, count in sorted(counts.items()))
-        return [
-            Chip("mask", "has mask", "Only pictures with a mask beside them"),
-            Chip("class", "predicted", "Only pictures predicted as this class, among those opened so far", classes),
-            Chip("flagged", "flagged", "Only pictures that you flagged"),
-            *([Chip("score", "score", "Only pictures whose score lies in a range", self._ranges)] if scored else []),
-        ]
-
-    def _ranges(self) -> Choices:
-        """Quarters of the scores that the pictures have."""
-        listing = self._listing
-        found = sorted(s for s in (listing.score_of(path) for path in listing.everything) if s is not None)
-        if len(found) < 4:
-            return ()
-        edges = [found[0], *(found[len(found) * i // 4] for i in (1, 2, 3)), found[-1]]
-        names = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
-        return tuple(
-            ((low, high), f"{name}: {low:.3f} to {high:.3f}")
-            for name, low, high in zip(names, edges[:-1], edges[1:], strict=True)
-        )
-
-    def _chip_changed(self, chip: str, value: Any) -> None:
-        if chip == "mask":
-            self._state.set(only_masked=bool(value))
-        elif chip == "status":
-            self._state.set(only_status=value or "")
-        elif chip == "class":
-            self._state.set(only_class=value or "")
-        elif chip == "score":
-            self._state.set(score_range=tuple(value) if value else ())
-        else:
-            self._state.set(only_flagged=bool(value))
-
-    def _shown_rows(self) -> int:
-        return min(self._listing.rowCount(), 2000)
-
     def follow_masks(self) -> None:
         """Follow a change into or out of the Masks workspace."""
         if not self._facts.draws and self._state.only_status:
             self._state.set(only_status="")
-        self.chips.set_chips(self._chips())
+        self.chips.refill()
         self.grid.refresh()
 
     def _open_menu(self) -> None:
@@ -288,11 +243,9 @@ class Browser(QFrame):
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if "known_classes" in names:
-            self.chips.set_chips(self._chips())
             self.grid.refresh()
         if "run" in names:
             self._follow_run()
-            self.chips.set_chips(self._chips())
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -305,15 +258,6 @@ class Browser(QFrame):
             self._follow_run()
             if state.sort != "score":
                 state.set(score_range=())
-            self.chips.set_chips(self._chips())
-        for chip, name in (
-            ("mask", "only_masked"),
-            ("class", "only_class"),
-            ("flagged", "only_flagged"),
-            ("score", "score_range"),
-        ):
-            if name in names and chip in self.chips.buttons:
-                self.chips.set_value(chip, getattr(state, name) or None)
         if "filter" in names and self.filter.text() != state.filter:
             self.filter.setText(state.filter)
             self.filter.setVisible(bool(state.filter))

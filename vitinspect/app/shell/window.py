@@ -96,7 +96,7 @@ class MainWindow(QMainWindow):
         self.facts = PictureFacts(results, backend.thumbnails, backend.notes, self)
         backend.mask_layers.files_read.connect(self.facts.masks_found)
         self.browser = Browser(state, results, backend.listing, self.facts, backend.folders)
-        self.film = FilmStrip(state, backend.listing, self.facts)
+        self.film = FilmStrip(state, backend.results, backend.listing, self.facts)
         self._network_panel: Any = None
         self.layers_panel = LayersPanel(state, results)
         self.layers_panel.trouble.connect(lambda text: backend.problems.report("layers", Problem(text, "", True)))
@@ -157,6 +157,9 @@ class MainWindow(QMainWindow):
         self.context.wants_training.connect(self.actions_["train_head"].trigger)
         self.film.chosen.connect(lambda path: state.set(image=path))
         self.film.wants_list.connect(lambda: self.frame.show_as_list(True))
+        self.film.folder_chosen.connect(self.browser.open_folder)
+        self.film.wants_path.connect(self.frame.show_left)
+        self.film.wants_path.connect(self.browser.type_folder)
         self.frame.squeezed.connect(lambda narrow: self.top.show_words(not narrow))
         self.top.switched.connect(lambda workspace_id: state.set(workspace=workspace_id))
         self.strip.chosen.connect(self.take_tool)

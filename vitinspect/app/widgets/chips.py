@@ -37,9 +37,13 @@ class Chips(QWidget):
 
     changed = Signal(str, object)
 
-    def __init__(self, chips: Sequence[Chip] = (), parent: QWidget | None = None) -> None:
+    def __init__(
+        self, chips: Sequence[Chip] = (), parent: QWidget | None = None, *, last: QWidget | None = None
+    ) -> None:
+        """``last`` flows behind the filters."""
         super().__init__(parent)
         self.buttons: dict[str, ChipButton] = {}
+        self._last = last
         self._flow = FlowLayout(self, spacing=4)
         self.setAccessibleName("Filters")
         self.set_chips(chips)
@@ -49,7 +53,7 @@ class Chips(QWidget):
         before = {name: button.value for name, button in self.buttons.items()}
         while (item := self._flow.takeAt(0)) is not None:
             widget = item.widget()
-            if widget is not None:
+            if widget is not None and widget is not self._last:
                 widget.hide()
                 widget.deleteLater()
         self.buttons = {}
@@ -58,6 +62,8 @@ class Chips(QWidget):
             self.buttons[chip.id] = button
             self._flow.addWidget(button)
             button.set_value(before.get(chip.id))
+        if self._last is not None:
+            self._flow.addWidget(self._last)
         self.updateGeometry()
 
     def set_value(self, chip: str, value: Any) -> None:

@@ -14,6 +14,12 @@ _NAMES = 32
 """Two lines of a name below a picture of the grid."""
 
 
+def film_width(room: int) -> int:
+    """The width of a film strip that shows whole pictures only: as many as have room, and one at least."""
+    cell = FILM_THUMB + _PAD
+    return _PAD + max(1, (room - _PAD) // cell) * cell
+
+
 @dataclass(frozen=True)
 class Cells:
     """``thumb`` is the side of a thumbnail, ``width`` and ``height`` are those of what is seen."""
@@ -95,6 +101,8 @@ class Cells:
         start = row // self.columns * size
         if centre:
             wanted = start - (self.seen - size) // 2
+            if self.sideways:
+                wanted = round(wanted / size) * size
         elif start < offset:
             wanted = start
         elif start + size > offset + self.seen:

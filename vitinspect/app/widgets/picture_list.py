@@ -90,6 +90,7 @@ class PictureList(QAbstractItemView):
         self.setAccessibleName("Pictures")
         self.setMouseTracking(True)
         self._hovered = -1
+        self._turned = 0
         # Many thumbnails arriving at once are one repaint.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -182,8 +183,12 @@ class PictureList(QAbstractItemView):
 
     def page(self, step: int) -> None:
         """Scroll the film strip by what is seen, for the arrows at its ends."""
-        bar = self.horizontalScrollBar() if self._mode == FILM else self.verticalScrollBar()
-        bar.setValue(bar.value() + step * max(1, self.cells.seen - self.cells.cell[0]))
+        cells = self.cells
+        if self._mode == FILM:
+            bar, by = self.horizontalScrollBar(), max(1, cells.page - 1) * cells.cell[0]
+        else:
+            bar, by = self.verticalScrollBar(), max(1, cells.seen - cells.cell[0])
+        bar.setValue(bar.value() + step * by)
 
     def horizontalOffset(self) -> int:  # noqa: N802
         return self.horizontalScrollBar().value()
@@ -280,8 +285,13 @@ class PictureList(QAbstractItemView):
             super().wheelEvent(event)
             return
         delta = event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta()
+        # By whole pictures; what a touch pad moves by less is kept for the next time.
+        self._turned += delta.x() or delta.y()
+        size = self.cells.cell[0]
+        steps = int(self._turned / size)
+        self._turned -= steps * size
         bar = self.horizontalScrollBar()
-        bar.setValue(bar.value() - (delta.x() or delta.y()))
+        bar.setValue(bar.value() - steps * size)
         event.accept()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802

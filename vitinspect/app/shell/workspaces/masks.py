@@ -59,6 +59,7 @@ def _exchange(window: MainWindow) -> Any:
 def _activate(window: MainWindow, on: bool) -> None:
     window.backend.masks.activate(on)
     window.browser.follow_masks()
+    window.film.chips.refill()
 
 
 def _go_on(window: MainWindow) -> None:
