@@ -132,6 +132,7 @@ class Backend(QObject):
         self.people = PeopleService(state, results, pool, problems, parent=self)
         self.mask_layers = MaskLayers(state, results, pool, self.overlaps.masks, lambda: self.masks.blind, parent=self)
         self.masks.opened.connect(self.mask_layers.follow)
+        self.masks.written.connect(self.mask_layers.drawn)
         self.mask_layers.files_read.connect(self._filter_by_masks)
         self.probes = ProbeService(state, parent=self)
         self.batches = BatchService(results, worker, parent=self)

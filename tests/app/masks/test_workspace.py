@@ -400,3 +400,36 @@ def test_the_status_bar_says_how_large_the_picture_is_drawn(drawing, backend, qt
     drawing.workspace_view.zoom_by(2)
     assert drawing.status.zoom.text() == f"{100 * drawing.workspace_view.scale:.0f} %"
     drawing.workspace_view.fit()
+
+
+def test_drawing_on_a_bundled_picture_leaves_the_bundled_files_alone(
+    shown, backend, pictures, tmp_path, monkeypatch, qtbot, settle
+):
+    from vitinspect import paths, resources
+
+    gallery = tmp_path / "program" / "gallery"
+    (gallery / "masks").mkdir(parents=True)
+    pictures.rename(gallery / "images")
+    monkeypatch.setattr(resources, "gallery_folder", lambda: gallery)
+    before = sorted(path.name for path in gallery.rglob("*"))
+    backend.state.set(folder=str(gallery / "images"), image=str(gallery / "images" / "picture 4.png"))
+    settle()
+    backend.state.set(workspace="masks")
+    backend.masks.set_annotator("ben")
+    qtbot.waitUntil(lambda: backend.masks.document is not None)
+    shown.workspace_view.tool.work.set(size=10, smooth=False)
+    drag(shown.workspace_view, (20, 20), (60, 20))
+    kept = paths.data_folder() / "gallery" / "masks" / "ben" / "picture 4.png"
+    assert "bundled files stay" in shown.bottom.summary.text()
+    assert "gallery/masks/ben/picture 4.png" in shown.bottom.summary.text()
+    backend.state.set(workspace="inspect")
+    qtbot.waitUntil(lambda: kept.is_file())
+    settle()
+    assert sorted(path.name for path in gallery.rglob("*")) == before
+    assert vi.masks.load(kept).any()
+    qtbot.waitUntil(lambda: any(layer.group == "ben" for layer in backend.state.layers))
+    assert backend.state.folder == str(gallery / "images"), "the pictures are shown from where they came"
+
+
+def test_the_row_below_says_where_the_mask_is_kept(drawing):
+    assert drawing.bottom.summary.text() == "Kept in masks/ben/picture 4.png"

@@ -53,6 +53,21 @@ def test_a_program_that_sets_the_level_is_not_told(histogram, heard) -> None:
     assert moved == []
 
 
+def test_without_values_it_says_and_takes_nothing(histogram, qtbot, heard) -> None:
+    histogram.set_counts([], 0.0, 0.0)
+    histogram.set_level(None)
+    moved = heard(histogram.moved)
+    qtbot.mouseClick(histogram, Qt.MouseButton.LeftButton, pos=QPoint(151, 30))
+    qtbot.keyClick(histogram, Qt.Key.Key_Right)
+    assert (moved, histogram.level) == ([], None)
+    image = histogram.grab(QRect(0, 53, 302, 17)).toImage()
+    seen = {image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())}
+    assert len(seen) == 1, "no numbers at the scale"
+    histogram.set_counts([2, 1], 0.0, 1.0)
+    qtbot.mouseClick(histogram, Qt.MouseButton.LeftButton, pos=QPoint(151, 30))
+    assert moved == [pytest.approx(0.5)]
+
+
 def test_bars_above_the_line_are_in_the_accent(histogram) -> None:
     image = histogram.grab().toImage()
     accent = QColor(theme.current().accent)

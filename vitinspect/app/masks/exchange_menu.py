@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu
 
 from vitinspect.app.compute.thread_pool import CHORES, Job
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.services.open_masks import data_of
+from vitinspect.app.services.open_masks import data_of, data_to_write
 from vitinspect.names import shown
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def import_from(window: MainWindow, source: Path) -> None:
     from vitinspect.annotation.exchange import import_masks
 
     masks = window.backend.masks
-    data = data_of(Path(window.backend.state.image))
+    image = Path(window.backend.state.image)
     annotator = None if source.is_dir() else masks.annotator or None
 
     def work(cancel: Any) -> Outcome:
-        return import_masks(source, data, annotator=annotator)
+        return import_masks(source, data_to_write(image), annotator=annotator)
 
     _run(window, work, "imported", masks.forget_read)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitinspect.app.services import annotation_files
+from vitinspect.app.services import annotation_files, own_gallery
 from vitinspect.app.services.annotation_files import AnnotationFile, FolderAnnotations
 from vitinspect.errors import DataError
 
@@ -197,7 +197,7 @@ class _Folder:
     """The masks that belong to the pictures of one folder."""
 
     def __init__(self, folder: str) -> None:
-        above = os.path.dirname(folder)
+        above = str(own_gallery.masks_beside(Path(os.path.dirname(folder))))
         self._path = folder
         self.annotations = FolderAnnotations(folder)
         self._shapes = [folder, os.path.join(above, "masks"), os.path.join(folder, "masks")]

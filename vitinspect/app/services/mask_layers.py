@@ -78,6 +78,14 @@ class MaskLayers(QObject):
         if names & {"picture", "card"}:
             self.follow()
 
+    @Slot(str)
+    def drawn(self, image: str) -> None:
+        """A mask of this picture was written: where the picture is shown with its layers, it is one of them."""
+        self._finder.forget()
+        picture = self._results.picture
+        if picture is not None and picture.path == image and self._state.workspace != "masks":
+            self._read(look=True)
+
     def follow(self) -> None:
         """Look beside the present picture."""
         picture = self._results.picture

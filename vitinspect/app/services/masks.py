@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from vitinspect.app.compute.thread_pool import CHORES, Background, Job
 from vitinspect.app.compute.worker import Problem
-from vitinspect.app.services.open_masks import OpenMask, copied, data_of
+from vitinspect.app.services.open_masks import OpenMask, copied, data_of, data_to_write
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
@@ -49,6 +49,8 @@ class MaskService(QObject):
     """The rectangle of the picture that was painted on."""
     status_changed = Signal()
     """What is shown beside the picture has changed: areas, state, time, progress, what is written."""
+    written = Signal(str)
+    """The path of a picture whose mask is now in its file."""
     conflict = Signal(object)
     """The path of a file that another program or person changed; ``resolve`` is called with the choice made."""
 
@@ -185,7 +187,11 @@ class MaskService(QObject):
         from vitinspect.annotation.store import AnnotatorFolder
         from vitinspect.annotation.study import read_study
 
-        data = data_of(image)
+        try:
+            data = data_to_write(image)
+        except DataError as error:
+            self._report(CAUSE, str(error))
+            return None
         if data != self._data:
             self._data, self._turn = data, 0
             self._sidecars.clear()
@@ -481,6 +487,7 @@ class MaskService(QObject):
                 one.journal.discard()
             if not any(other.dirty for other in self._open.values()):
                 self._problems.solved(CAUSE)
+            self.written.emit(str(one.image))
         self.status_changed.emit()
 
     def resolve(self, one: OpenMask, choice: str) -> None:
@@ -567,8 +574,8 @@ class MaskService(QObject):
         from vitinspect.annotation.store import REPEATS, AnnotatorFolder
 
         repeated = REPEATS in Path(found.key.mask).parts
-        folder = AnnotatorFolder(data_of(image), found.key.annotator, repeated)
         try:
+            folder = AnnotatorFolder(data_to_write(image), found.key.annotator, repeated)
             folder.write(image, found.document, folder.digest(image))
             found.path.unlink(missing_ok=True)
         except (DataError, OSError) as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitinspect.app.services import own_gallery
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -37,7 +39,18 @@ class OpenMask:
 
 
 def data_of(image: Path) -> Path:
-    """The folder that has ``masks/`` for a picture: the one above ``images/``, else the picture's own."""
+    """The folder that has ``masks/`` for a picture: the one above ``images/``, else the picture's own. For a bundled
+    picture it is the person's own copy of the gallery, if there is one."""
+    return own_gallery.masks_beside(_beside(image))
+
+
+def data_to_write(image: Path) -> Path:
+    """The folder whose ``masks/`` is written to; of the bundled gallery, which stays as it is, a copy is made. A
+    ``DataError`` where that is not possible."""
+    return own_gallery.to_write(_beside(image))
+
+
+def _beside(image: Path) -> Path:
     for parent in image.parents:
         if parent.name == "images":
             return parent.parent

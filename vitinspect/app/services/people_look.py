@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.annotation.store import MASKS, REPEATS
+from vitinspect.app.services import own_gallery
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Found:
     def path_of(self, image: str) -> Path:
         """Of a picture by the name that its masks have."""
         inside = self.data / "images"
-        return (inside if inside.is_dir() else self.data) / image
+        return own_gallery.as_opened((inside if inside.is_dir() else self.data) / image)
 
     @property
     def gathered(self) -> Gathered:

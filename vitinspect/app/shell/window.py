@@ -329,10 +329,11 @@ class MainWindow(QMainWindow):
         shown = self.workspace
         tab = getattr(self.backend.state, shown.tab_state) if shown.tab_state else self._taken_tab
         self.bottom.show_open(self.backend.state.plots, tab)
-        self._follow_summary()
+        self.follow_summary()
         self.frame.arrange_bottom()
 
-    def _follow_summary(self) -> None:
+    def follow_summary(self) -> None:
+        """What stands in the row of the tabs while they are collapsed."""
         shown = self.workspace
         if shown.summary is not None and shown.id in self._bottoms:
             self.bottom.summary.setText("" if self.backend.state.plots else shown.summary(self))
@@ -413,14 +414,14 @@ class MainWindow(QMainWindow):
         if names & {choice.state for choice in self.workspace.choices}:
             self._follow_ignored()
         if names & {"layers", "selected"}:
-            self._follow_summary()
+            self.follow_summary()
         if "fit" in names:
             self.history.clear()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & {"maps", "fused_maps", "file_maps", "shown_layers", "curves", "overlaps", "picture"}:
-            self._follow_summary()
+            self.follow_summary()
         if "head_choices" in names and self.backend.results.head_choices:
             self.context.model.ask_head()
         if "card" in names:

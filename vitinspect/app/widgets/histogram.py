@@ -30,6 +30,7 @@ class Histogram(QWidget):
         self._level: float | None = None
         self._unit = unit
         self._dragging = False
+        self.setEnabled(False)
         self.setFixedHeight(HEIGHT + SCALE)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -38,10 +39,12 @@ class Histogram(QWidget):
         self.setToolTip("Drag the line to set the threshold")
 
     def set_counts(self, counts: Sequence[float], low: float, high: float) -> None:
-        """How many values fall into each of the equal parts from ``low`` to ``high``."""
+        """How many values fall into each of the equal parts from ``low`` to ``high``. With none of them it says and
+        takes nothing."""
         found = tuple(float(c) for c in counts)
         if (found, low, high) != (self._counts, self._low, self._high):
             self._counts, self._low, self._high = found, low, high
+            self.setEnabled(bool(found))
             self.update()
 
     def set_level(self, level: float | None) -> None:
@@ -111,6 +114,9 @@ class Histogram(QWidget):
         painter.fillRect(box, QColor(t.plot))
         painter.setPen(QPen(QColor(t.line), 1))
         painter.drawRect(QRectF(box).adjusted(0.5, 0.5, -0.5, -0.5))
+        if not self._counts:
+            painter.end()
+            return
         self._paint_bars(painter)
         painter.setFont(theme.font(tokens.SMALL_SIZE))
         painter.setPen(QColor(t.quiet))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.app.shell.workspace import BottomTab, ViewButton, Workspace
@@ -24,6 +25,7 @@ def _view(window: MainWindow) -> QWidget:
     ]
     masks.conflict.connect(lambda one: _ask(window, one))
     masks.status_changed.connect(window.facts.changed)
+    masks.opened.connect(window.follow_summary)
     view.zoomed.connect(window.status.follow_zoom)
     window.facts.masks = masks
     return view
@@ -94,6 +96,21 @@ def _ask(window: MainWindow, one: Any) -> None:
     box.open()
 
 
+def _summary(window: MainWindow) -> str:
+    """Where the mask is kept."""
+    from vitinspect.names import shown
+
+    one = window.backend.masks.current
+    if one is None:
+        return ""
+    path = one.folder.mask_path(one.image)
+    if one.folder.data in one.image.parents:
+        return f"Kept in {shown(path.relative_to(one.folder.data).as_posix())}"
+    home = Path.home()
+    where = f"~/{path.relative_to(home).as_posix()}" if path.is_relative_to(home) else str(path)
+    return f"The bundled files stay as they are; this mask is kept in {shown(where)}"
+
+
 WORKSPACE = Workspace(
     id="masks",
     title="Masks",
@@ -107,6 +124,7 @@ WORKSPACE = Workspace(
     ),
     first_tool="mask-brush",
     tabs=(BottomTab("mask-keys", "Keys", _keys),),
+    summary=_summary,
     buttons=(
         ViewButton("fit", "Fit", "fit"),
         ViewButton("one-to-one", "Actual size", "actual"),
