@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import subprocess
 import zlib
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.figures.rendered import browser_pixels, needs_browser, pdf_pixels, program
 from vitinspect.figures.colormaps import colormap
 from vitinspect.figures.exporting import FORMATS, format_of
 from vitinspect.figures.fonts import font, text_width
@@ -40,19 +40,6 @@ def scene() -> Scene:
         Lines([[(140, 90), (200, 120)]], (0, 90, 200), 1.2, dash=(4, 2)),
     )
     return page
-
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} (poppler-utils) is not installed")
-    return found
-
-
-def pdf_pixels(data: bytes, folder: Path, dpi: int) -> np.ndarray:
-    (folder / "page.pdf").write_bytes(data)
-    subprocess.run([program("pdftoppm"), "-r", str(dpi), "-png", "page.pdf", "page"], cwd=folder, check=True)
-    return np.asarray(Image.open(folder / "page-1.png").convert("RGB")).astype(int)
 
 
 def test_a_page_has_the_width_that_was_asked_for(scene: Scene) -> None:
@@ -163,18 +150,9 @@ def test_a_text_is_as_wide_as_its_letters() -> None:
         assert text_width(text, 1000) == pytest.approx(expected, abs=2)
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no browser here")
+@needs_browser
 def test_a_browser_shows_the_colours_of_an_svg(scene: Scene, tmp_path: Path) -> None:
-    (tmp_path / "page.svg").write_bytes(write_svg(scene))
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--force-color-profile=srgb", "--hide-scrollbars"]
-    command += ["--force-device-scale-factor=3", "--window-size=500,400", f"--screenshot={tmp_path / 'seen.png'}"]
-    subprocess.run([*command, (tmp_path / "page.svg").as_uri()], capture_output=True, timeout=240, check=True)
-    theirs = np.asarray(Image.open(tmp_path / "seen.png").convert("RGB")).astype(int)
+    theirs = browser_pixels(write_svg(scene), tmp_path, 288, (1000, 600))
     ours = np.asarray(render(scene, 288)).astype(int)  # three pixels for each of 96 to the inch
     theirs = theirs[: len(ours), : ours.shape[1]]
     distance = np.abs(ours - theirs).max(-1)

@@ -19,6 +19,7 @@ from vitinspect.figures.fonts import broken, text_width
 from vitinspect.figures.overlay import ValueRange, levels, place, rgba_table, sees_all
 from vitinspect.figures.overlay import blend as laid_over
 from vitinspect.figures.ranges import colours_of
+from vitinspect.figures.resampling import on_whole_pixels
 from vitinspect.figures.scene import BLACK, WHITE, Box, Colour, Path, Picture, Scene, Text, rectangle
 from vitinspect.figures.specification import FigureSpec
 from vitinspect.maps import resize
@@ -76,8 +77,9 @@ def cell_picture(finished: FinishedCell, value_range: ValueRange | None) -> NDAr
 
 
 def _factor(pixels: NDArray[np.uint8]) -> int:
+    """Odd, so that the pixel in the middle of each block is one of the picture's own."""
     height, width = pixels.shape[:2]
-    return max(1, min(4, 1200 // max(height, width), int((_MOST_PIXELS / (height * width)) ** 0.5)))
+    return 3 if 9 * height * width <= _MOST_PIXELS else 1
 
 
 def draw_cell(
@@ -100,7 +102,9 @@ def draw_cell(
         return
     look = (value_range, finished.cell.show)
     painted = kept.get((finished, look, "pixels"), lambda: cell_picture(finished, value_range))
-    scene.add(Picture(painted, box, finished.cell.patches and finished.values is not None, finished.finer))
+    sharp = finished.cell.patches and finished.values is not None
+    finer = finished.finer * finished.pixels.shape[1] / painted.shape[1]
+    scene.add(Picture(painted, box, sharp, finer))
     if finished.truth is not None:
         _outline(scene, kept.get((finished, "truth"), lambda: _truth_lines(finished)), box, dash=(2.2, 1.6))
     if finished.values is not None and finished.placement is not None:
@@ -111,7 +115,7 @@ def draw_cell(
             seen = _within(box, (left, top, right - left, bottom - top))
             scene.add(rectangle(seen, BLACK, 1.2), rectangle(seen, FRAME, 0.6))
     if finished.cell.inset:
-        _inset(scene, painted, finished, box)
+        _inset(scene, Picture(painted, box, sharp, finer), finished.cell.inset, spec.dpi)
     if spec.scores and finished.truth is not None and finished.values is not None:
         words = kept.get((finished, "scores"), lambda: _scores(finished))
         _write_scores(scene, words, box, spec.font_size)
@@ -203,21 +207,20 @@ def _outline(scene: Scene, lines: list[Line], box: Box, dash: tuple[float, ...] 
 # --- inset and scores ---------------------------------------------------------------------------------------------
 
 
-def _inset(scene: Scene, painted: NDArray[np.uint8], finished: FinishedCell, box: Box) -> None:
+def _inset(scene: Scene, whole: Picture, shares: tuple[float, ...], dpi: float) -> None:
     """A part of the picture at two fifths of its width, in the corner that is farthest from it."""
-    cell = finished.cell
-    height, width = painted.shape[:2]
-    left, top, wide, high = cell.inset
+    box, (height, width) = whole.box, whole.pixels.shape[:2]
+    left, top, wide, high = shares
     rows = slice(int(top * height), max(int((top + high) * height), int(top * height) + 1))
     columns = slice(int(left * width), max(int((left + wide) * width), int(left * width) + 1))
-    part = np.ascontiguousarray(painted[rows, columns])
+    part = np.ascontiguousarray(whole.pixels[rows, columns])
     scene.add(rectangle(_within(box, (left, top, wide, high)), WHITE, 0.8))
     size = min(0.4 * box[2], 0.4 * box[3] * part.shape[1] / part.shape[0])
     tall = size * part.shape[0] / part.shape[1]
     x = box[0] if left + wide / 2 > 0.5 else box[0] + box[2] - size
     y = box[1] if top + high / 2 > 0.5 else box[1] + box[3] - tall
-    where = (x, y, size, tall)
-    scene.add(Picture(part, where, cell.patches, finished.finer), rectangle(where, WHITE, 0.8))
+    where = on_whole_pixels((x, y, size, tall), dpi)
+    scene.add(Picture(part, where, whole.sharp, whole.finer), rectangle(where, WHITE, 0.8))
 
 
 def _scores(finished: FinishedCell) -> str:

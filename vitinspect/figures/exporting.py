@@ -37,14 +37,14 @@ def _raster(kind: str) -> Callable[[Scene, float, Recipe | None], bytes]:
 
 
 def _svg(scene: Scene, dpi: float, recipe: Recipe | None) -> bytes:
-    return metadata.embed(write_svg(scene), "svg", dict(recipe) if recipe else None)
+    return metadata.embed(write_svg(scene, dpi=dpi), "svg", dict(recipe) if recipe else None)
 
 
 def _pdf(scene: Scene, dpi: float, recipe: Recipe | None) -> bytes:
     if not recipe:
-        return write_pdf(scene)
+        return write_pdf(scene, dpi=dpi)
     text = json.dumps(dict(recipe), sort_keys=True, indent=1).encode()
-    return write_pdf(scene, xmp=metadata.packet(dict(recipe)), attachments={"recipe.json": text})
+    return write_pdf(scene, dpi=dpi, xmp=metadata.packet(dict(recipe)), attachments={"recipe.json": text})
 
 
 FORMATS: tuple[ExportFormat, ...] = (

@@ -6,6 +6,7 @@ while maps are still on their way.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from vitinspect.figures.fonts import text_width
 from vitinspect.figures.lengths import points
 from vitinspect.figures.overlay import Opacity, rgba_table
 from vitinspect.figures.ranges import Shared, range_groups
+from vitinspect.figures.resampling import on_whole_pixels
 from vitinspect.figures.scene import BLACK, WHITE, Box, Colour, Scene, Text
 from vitinspect.figures.specification import BACKGROUNDS, FigureSpec
 from vitinspect.figures.specification import place as place_of
@@ -100,6 +102,11 @@ class _Layout:
     def x(self, column: int) -> float:
         return self.left + column * (self.wide + self.spacing)
 
+    def on_pixels(self, x: float, y: float, high: float) -> Box:
+        """The box of a cell on whole pixels of the figure's resolution, for pictures, outlines and frames alike: there,
+        no program places a picture between two pixels."""
+        return on_whole_pixels((x, y, self.wide, high), self.spec.dpi)
+
     def page(self) -> Page:
         y = self._heads()
         ranges = {where: one.range for one in self.groups for where in one.places}
@@ -111,13 +118,14 @@ class _Layout:
             for column in self.columns:
                 where = place_of(row, column)
                 finished = self.cells[where]
-                box = (self.x(column), y, self.wide, _height(finished, self.wide, high))
+                box = self.on_pixels(self.x(column), y, _height(finished, self.wide, high))
                 self.result.cells.append(CellBox(where, box))
                 draw_cell(self.scene, finished, box, ranges.get(where), self.spec, self.kept)
             y = self._bars_of_row(row, y, high)
             if row + 1 < len(self.rows):
                 y += self.spacing
-        self.scene.height = self._bars_below(y) + 1.0
+        # Whole pixels too: browsers stretch a page to such.
+        self.scene.height = math.ceil((self._bars_below(y) + 1.0) * self.spec.dpi / 72 - 1e-6) * 72 / self.spec.dpi
         return self.result
 
     def _heads(self) -> float:
@@ -168,7 +176,8 @@ class _Layout:
             if where in below:
                 found = True
                 top = y + high + colour_bars.GAP
-                self._lying(below[where], self.x(column), top, self.wide)
+                x, _, wide, _ = self.on_pixels(self.x(column), y, high)
+                self._lying(below[where], x, top, wide)
         return y + high + (colour_bars.lying_height(self.size) if found else 0.0)
 
     def _bars_below(self, y: float) -> float:
@@ -198,7 +207,8 @@ class _Layout:
     def _below(self, one: Shared, total: float) -> tuple[float, float]:
         if self.spec.ranges == "column":
             assert isinstance(one.group, int)
-            return self.x(one.group), self.wide
+            x, _, wide, _ = self.on_pixels(self.x(one.group), 0.0, 1.0)
+            return x, wide
         length = min(total, max(self.wide, total / 2))
         return self.left + (total - length) / 2, length
 

@@ -32,7 +32,8 @@ class Picture:
     sharp: bool = False
     """Whether its pixels are to be seen as squares, in every viewer."""
     finer: float = 1.0
-    """How many pixels across the picture has for each one here, where a smaller one stands for it on a screen."""
+    """How many pixels across the picture has for each one here: more than one where a smaller one stands for it on a
+    screen, less where it was enlarged."""
 
     @property
     def dpi(self) -> float:

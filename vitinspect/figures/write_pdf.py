@@ -16,17 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.figures.fonts import Font, font
+from vitinspect.figures.resampling import as_stored
 from vitinspect.figures.scene import Colour, ColourBar, Path, Picture, Scene, Text
 
+_INSET = 0.002
+"""Points by which a picture is smaller than its box at each side. Poppler paints every pixel that a picture touches: of
+one that ends exactly between two pixels it would touch one more, and stretch it by that."""
 
-def write_pdf(scene: Scene, *, xmp: bytes | None = None, attachments: Mapping[str, bytes] | None = None) -> bytes:
-    """One page. ``xmp`` is a whole XMP packet."""
-    return _Writer(scene).write(xmp, attachments or {})
+
+def write_pdf(
+    scene: Scene,
+    *,
+    dpi: float | None = None,
+    xmp: bytes | None = None,
+    attachments: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """One page. Pictures are stored for ``dpi`` (see ``resampling``), or as they are. ``xmp`` is a whole XMP packet."""
+    return _Writer(scene, dpi).write(xmp, attachments or {})
 
 
 class _Writer:
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene, dpi: float | None = None) -> None:
+        self.scene, self.dpi = scene, dpi
         self.objects: list[bytes] = []
         self.fonts: dict[str, tuple[Font, int, dict[int, str]]] = {}
         """Name in the page to font, the number of its object, and the glyphs that are used."""
@@ -127,7 +138,7 @@ class _Writer:
         return "\n".join(parts).encode("latin-1")
 
     def picture(self, element: Picture) -> str:
-        pixels = np.ascontiguousarray(element.pixels)
+        pixels = np.ascontiguousarray(as_stored(element, self.dpi))
         height, width = pixels.shape[:2]
         mask = ""
         shape = f"/Type /XObject /Subtype /Image /Width {width} /Height {height} /BitsPerComponent 8"
@@ -141,6 +152,7 @@ class _Writer:
             f"{shape} /ColorSpace /DeviceRGB /Interpolate false{mask} {predictor}", rows
         )
         x, y, wide, high = element.box
+        x, y, wide, high = x + _INSET, y + _INSET, max(wide - 2 * _INSET, 0.01), max(high - 2 * _INSET, 0.01)
         return f"q {_number(wide)} 0 0 {_number(-high)} {_number(x)} {_number(y + high)} cm /{name} Do Q"
 
     def text(self, element: Text) -> str:

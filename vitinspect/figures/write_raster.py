@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from vitinspect.figures.fonts import font
+from vitinspect.figures.resampling import resized
 from vitinspect.figures.scene import Colour, ColourBar, Path, Picture, Scene, Text
 
 _FINE = 4
@@ -48,15 +49,8 @@ def _edges(box: tuple[float, float, float, float], scale: float) -> tuple[int, i
 
 def _picture(page: Image.Image, element: Picture, scale: float) -> None:
     x0, y0, x1, y1 = _edges(element.box, scale)
-    source = Image.fromarray(np.ascontiguousarray(element.pixels)).convert("RGBA")
     size = (x1 - x0, y1 - y0)
-    if source.size != size:
-        if element.sharp:
-            source = source.resize(size, Image.Resampling.NEAREST)
-        elif size[0] < source.width:
-            source = source.resize(size, Image.Resampling.LANCZOS)
-        else:
-            source = source.resize(size, Image.Resampling.BICUBIC)
+    source = Image.fromarray(np.ascontiguousarray(resized(element, size))).convert("RGBA")
     page.alpha_composite(source, (x0, y0)) if x0 >= 0 and y0 >= 0 else page.alpha_composite(
         source.crop((max(-x0, 0), max(-y0, 0), size[0], size[1])), (max(x0, 0), max(y0, 0))
     )

@@ -16,6 +16,7 @@ from vitinspect.figures.cells import FinishedCell
 from vitinspect.figures.exporting import FORMATS, ExportFormat
 from vitinspect.figures.layout import Page, lay_out
 from vitinspect.figures.preflight import Finding, check, check_fonts
+from vitinspect.figures.resampling import stored_count
 from vitinspect.figures.scene import ColourBar, Picture, Scene
 from vitinspect.figures.specification import FigureSpec
 
@@ -105,10 +106,16 @@ def measure(made: MadePage, kind: str, dpi: int, cancel: Any) -> Measured:
     data = form.write(made.page.scene, dpi, None)
     size, fonts = len(data), check_fonts(data) if kind == "pdf" else None
     if form.vector:
-        here = sum(p.pixels.shape[0] * p.pixels.shape[1] for p in made.page.scene.pictures)
-        there = sum(p.pixels.shape[0] * p.pixels.shape[1] * p.finer**2 for p in made.page.scene.pictures)
+        pictures = made.page.scene.pictures
+        here = sum(stored_count(one, dpi) for one in pictures)
+        there = sum(max(stored_count(one, dpi), _whole_count(one)) for one in pictures)
         size = round(size * there / here) if here else size
     return Measured(size, fonts)
+
+
+def _whole_count(picture: Picture) -> int:
+    """How many pixels the picture has for which one of a screen stands."""
+    return round(picture.pixels.shape[0] * picture.pixels.shape[1] * max(1.0, picture.finer) ** 2)
 
 
 def write(spec: FigureSpec, known: Mapping[str, Known], path: str, recipe: str, progress: Report, cancel: Any) -> None:

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QRawFont, QTransform
 
 from vitinspect.app.identity import Same
 from vitinspect.figures.fonts import font
+from vitinspect.figures.resampling import resized
 from vitinspect.figures.scene import ColourBar, Path, Picture, Scene, Text
 
 _EM = 100.0
@@ -55,20 +55,19 @@ class ScenePainter:
         if not on_screen.intersects(visible):
             return
         width, height = max(1, round(target.width())), max(1, round(target.height()))
-        if width * height > 16_000_000 or element.sharp:
+        if width * height > 16_000_000:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, not element.sharp)
-            painter.drawImage(on_screen, self._image(element.pixels, 0, 0))
+            painter.drawImage(on_screen, self._image(element, None))
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
             return
-        image = self._image(element.pixels, width, height)
-        painter.drawImage(on_screen, image)
+        painter.drawImage(on_screen, self._image(element, (width, height)))
 
-    def _image(self, pixels: Any, width: int, height: int) -> QImage:
-        """The pixels in a size, resampled as the raster files are; 0 for as they are."""
-        key = (Same(pixels), width, height)
+    def _image(self, element: Picture, size: tuple[int, int] | None) -> QImage:
+        """The picture in a size, as the raster files have it; None for its own."""
+        key = (Same(element.pixels), *(size or (0, 0)))
         found = self._images.get(key) or self._used.get(key)
         if found is None:
-            found = _as_image(pixels, width, height)
+            found = _as_image(resized(element, size) if size is not None else element.pixels)
         if len(self._used) < _MOST_IMAGES:
             self._used[key] = found
         return found
@@ -114,7 +113,7 @@ class ScenePainter:
         line = np.ascontiguousarray(colours[:, None] if element.upright else colours[None])
         box = QRectF(target.x() / ratio, target.y() / ratio, target.width() / ratio, target.height() / ratio)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
-        painter.drawImage(box, _as_image(line, 0, 0))
+        painter.drawImage(box, _as_image(line))
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, True)
 
 
@@ -125,12 +124,8 @@ def _edges(box: tuple[float, float, float, float], scale: float, origin: QPointF
     return QRectF(left, top, max(1, right - left), max(1, bottom - top))
 
 
-def _as_image(pixels: Any, width: int, height: int) -> QImage:
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if width and picture.size != (width, height):
-        smaller = width < picture.width
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS if smaller else Image.Resampling.BICUBIC)
-    data = np.ascontiguousarray(np.asarray(picture))
+def _as_image(pixels: Any) -> QImage:
+    data = np.ascontiguousarray(pixels)
     form = QImage.Format.Format_RGBA8888 if data.shape[2] == 4 else QImage.Format.Format_RGB888
     return QImage(data.data, data.shape[1], data.shape[0], data.strides[0], form).copy()
 
