@@ -19,8 +19,8 @@ from vitinspect.app.session.as_text import (
     figure_python,
     layer_command,
     layer_python,
-    looked,
     view_command,
+    view_inputs,
     view_python,
 )
 from vitinspect.app.session.state import State
@@ -90,7 +90,7 @@ def expected(state: State, model) -> dict[str, np.ndarray]:
 def test_python_of_the_view_gives_the_maps_and_masks(state, model, target) -> None:
     state.set(target=target)
     wanted = expected(state, model)
-    space = run_python(view_python(looked(state, model.labels)))
+    space = run_python(view_python(view_inputs(state, model.labels)))
     found = list(space["maps"].values())
     assert len(found) == 4
     for value, values in zip(found, wanted.values(), strict=True):
@@ -102,7 +102,7 @@ def test_python_of_the_view_gives_the_maps_and_masks(state, model, target) -> No
 
 def test_python_of_a_fused_layer_computes_it_alone(state, model) -> None:
     fused = state.selected_layer
-    space = run_python(layer_python(looked(state, model.labels), fused))
+    space = run_python(layer_python(view_inputs(state, model.labels), fused))
     assert list(space["maps"]) == ["Both of them"]
     assert np.allclose(
         space["maps"]["Both of them"].values, expected(state, model)["Both of them"], rtol=1e-4, atol=1e-7
@@ -113,7 +113,7 @@ def test_python_of_a_fused_layer_computes_it_alone(state, model) -> None:
 
 def test_commands_of_the_view_write_the_maps(state, model, tmp_path) -> None:
     state.set(target=(4,))
-    text = view_command(looked(state, model.labels))
+    text = view_command(view_inputs(state, model.labels))
     assert len(text.split("\n")) == 4
     run_shell(text, tmp_path / "run")
     written = {p.name: np.load(p) for p in (tmp_path / "run" / "vitinspect-output").glob("*.npy")}
@@ -123,11 +123,11 @@ def test_commands_of_the_view_write_the_maps(state, model, tmp_path) -> None:
         assert any(v.shape == values.shape and np.allclose(v, values, rtol=1e-4, atol=1e-6) for v in wanted)
 
 
-def test_the_command_of_a_layer_carries_its_whole_look(state, model) -> None:
+def test_the_command_of_a_layer_contains_its_whole_look(state, model) -> None:
     state.edit_layer(state.selected, colormap="viridis", opacity=0.4, opacity_mode="uniform", range_mode="typed")
     state.edit_layer(state.selected, low=0.1, high=0.9)
     state.set(precision="float64", model="w.pth --arch vit_tiny_patch16_224 --head h.pth", target=(2,))
-    words = shlex.split(layer_command(looked(state, ["a", "b", "a - b"]), state.selected_layer))
+    words = shlex.split(layer_command(view_inputs(state, ["a", "b", "a - b"]), state.selected_layer))
     for option, value in {
         "--methods": "rollout(start_layer=1) + attention_gradient [arithmetic]",
         "--weights": "1.0,0.25",
@@ -187,13 +187,13 @@ def test_a_figure_of_a_model_that_a_specification_cannot_name_is_refused(model) 
             copied(spec)
 
 
-def test_what_no_method_makes_is_said(state) -> None:
+def test_a_layer_that_no_method_makes_is_refused_in_words(state) -> None:
     state.add_file("/somewhere/map.npy", state.image)
     with pytest.raises(ParameterError):
-        layer_python(looked(state, ()), state.selected_layer)
-    text = view_python(looked(state, ()))
+        layer_python(view_inputs(state, ()), state.selected_layer)
+    text = view_python(view_inputs(state, ()))
     assert "somewhere" not in text
     for layer in state.layers[:-1]:
         state.edit_layer(layer.id, visible=False)
     with pytest.raises(ParameterError, match="no visible layer"):
-        view_command(looked(state, ()))
+        view_command(view_inputs(state, ()))

@@ -45,7 +45,7 @@ def test_exchanging_exchanges_what_is_compared():
     assert exchanged((ROLLOUT, LRP), "lrp") == (ROLLOUT, LRP), "one layer for both stays that"
 
 
-def test_exchanging_twice_is_where_it_began(qapp):
+def test_exchanging_twice_changes_nothing(qapp):
     state = State()
     state.set(model="first", target=(1,), fit="pad", slot_b={"model": "second", "precision": "float64"})
     before = (state.slot_a, state.slot_b)

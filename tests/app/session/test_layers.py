@@ -28,7 +28,7 @@ def ids(layers):
     return [layer.id for layer in layers]
 
 
-def test_the_same_method_may_stand_twice(three):
+def test_the_same_method_may_be_listed_twice(three):
     assert ids(three) == ["rollout", "rollout 2", "legrad"]
     assert [layer.as_method().key for layer in three[:2]] == ["rollout", "rollout(start_layer=1)"]
 
@@ -46,7 +46,7 @@ def test_a_parameter_at_its_default_is_not_kept(three):
         layering.set_parameter(three, "rollout", "depth", 1)
 
 
-def test_operations_leave_the_list_that_they_got(three):
+def test_operations_do_not_change_the_list_that_they_are_given(three):
     before = tuple(three)
     layering.rename(three, "rollout", "mine")
     layering.solo(three, "legrad")
@@ -54,7 +54,7 @@ def test_operations_leave_the_list_that_they_got(three):
     assert three == before
 
 
-def test_removing_a_layer_takes_it_out_of_fused_maps(three):
+def test_removing_a_layer_removes_it_from_fused_maps(three):
     fused = layering.fused_layer(three, ["rollout", "legrad"])
     layers = layering.add(three, fused)
     left = layering.remove(layers, "legrad")
@@ -62,13 +62,13 @@ def test_removing_a_layer_takes_it_out_of_fused_maps(three):
     assert layering.find(layering.remove(left, "rollout"), FUSED) is None
 
 
-def test_several_fused_maps_may_stand(three):
+def test_several_fused_maps_may_be_listed(three):
     layers = layering.add(three, layering.fused_layer(three, ["rollout", "legrad"]))
     layers = layering.add(layers, layering.fused_layer(layers, ["rollout", "rollout 2"], fusion_mode="max"))
     assert ids(layers)[-2:] == ["fused", "fused 2"]
 
 
-def test_a_weight_is_set_and_a_layer_that_is_none_becomes_a_member(three):
+def test_setting_a_weight_makes_a_layer_a_member(three):
     layers = layering.add(three, layering.fused_layer(three, ["rollout"]))
     layers = layering.set_weight(layers, FUSED, "legrad", 0.25)
     assert layering.find(layers, FUSED).weights == {"rollout": 1.0, "legrad": 0.25}
@@ -78,7 +78,7 @@ def test_a_weight_is_set_and_a_layer_that_is_none_becomes_a_member(three):
             layering.set_weight(layers, FUSED, wrong, 2.0)
 
 
-def test_a_copy_stands_below_its_original_and_has_no_mark(three):
+def test_a_copy_is_below_its_original_and_has_no_mark(three):
     layers, copy = layering.duplicate(layering.change(three, "rollout 2", mark="A"), "rollout 2")
     assert ids(layers) == ["rollout", "rollout 2", "rollout 3", "legrad"]
     assert copy == "rollout 3"
@@ -137,14 +137,14 @@ def test_titles_say_what_a_layer_is_unless_it_has_a_name(three):
     assert Layer("t", ANNOTATOR, group="anna", label="leaf").title == "anna: leaf"
 
 
-def test_layers_come_back_from_json(three):
+def test_layers_are_restored_from_json(three):
     layers = layering.add(three, layering.fused_layer(three, [Member("rollout", 0.5), "legrad"], fusion_mode="max"))
     layers = layering.change(layers, "legrad", opacity=0.4, mark="B", visible=False, name="LeGrad again")
     text = json.dumps([to_plain(layer) for layer in layers])
     assert restore(json.loads(text)) == (layers, [])
 
 
-def test_a_layer_that_cannot_be_read_costs_itself_and_its_place_in_fused_maps(three):
+def test_a_layer_that_cannot_be_read_is_left_out_also_of_fused_maps(three):
     plain = [to_plain(layer) for layer in three]
     plain.append({"id": "fused", "kind": "fused", "members": [["rollout", 1], ["legrad", 1]]})
     plain[2]["method"] = "of_the_past"
@@ -157,7 +157,7 @@ def test_a_layer_that_cannot_be_read_costs_itself_and_its_place_in_fused_maps(th
 
 
 @pytest.mark.parametrize("plain", [{"id": 3}, {"id": "a", "opacity": True}, {"id": "a", "members": 1}, "rollout"])
-def test_what_is_no_layer_is_refused_with_a_sentence(plain):
+def test_invalid_layers_are_refused_with_a_sentence(plain):
     with pytest.raises(ParameterError):
         from_plain(plain)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import vitinspect.app
 from vitinspect.app.session.results import Results
 
-HANDED_ON = "**"
-"""What one slot's results take over from the other's, under the names that they have there."""
+COPIED = "**"
+"""What one slot's results copy from the other's, under the same names."""
 APP = Path(vitinspect.app.__file__).parent
 
 
@@ -24,7 +24,7 @@ def writers():
             name = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
             if name in ("results", "_results"):
                 for keyword in node.keywords:
-                    found[keyword.arg or HANDED_ON].add(path.relative_to(APP).as_posix())
+                    found[keyword.arg or COPIED].add(path.relative_to(APP).as_posix())
     return found
 
 
@@ -33,8 +33,8 @@ def test_each_result_has_one_writer_and_it_is_a_service():
     assert {"maps", "picture", "card", "curves", "overlaps", "painted", "attention", "progress"} <= set(found)
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
     assert [place for places in found.values() for place in places if not place.startswith("services/")] == []
-    assert found[HANDED_ON] == {"services/second_slot.py"}
+    assert found[COPIED] == {"services/second_slot.py"}
 
 
-def test_every_result_that_is_written_is_there(qapp):
-    assert [name for name in writers() if name != HANDED_ON and not hasattr(Results(), name)] == []
+def test_every_result_that_is_written_exists(qapp):
+    assert [name for name in writers() if name != COPIED and not hasattr(Results(), name)] == []

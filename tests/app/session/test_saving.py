@@ -1,4 +1,4 @@
-"""What is shown is saved while the person works, whole, and an older state never comes after a newer one."""
+"""What is shown is saved while the person works, whole, and an older state never replaces a newer one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_changes_are_saved_by_themselves_and_many_of_them_at_once(saved, qtbot):
     assert written(saved)["swipe"] == 0.3
 
 
-def test_a_late_writer_does_not_bring_an_older_state_back(saved, qtbot):
+def test_a_late_writer_does_not_restore_an_older_state(saved, qtbot):
     saved._state.set(swipe=0.1)
     qtbot.waitUntil(lambda: bool(saved.jobs), timeout=2000)
     saved._state.set(swipe=0.9)
@@ -52,7 +52,7 @@ def test_nothing_is_written_before_the_first_paint_or_after_the_end(saved, qtbot
     assert saved.jobs == []
 
 
-def test_layers_come_back(saved):
+def test_layers_are_restored(saved):
     saved._state.add_map("rollout", {"start_layer": 1})
     saved.layout = {"geometry": "here"}
     saved.save()
@@ -62,14 +62,14 @@ def test_layers_come_back(saved):
     assert other.layout == {"geometry": "here"}
 
 
-def test_a_file_of_the_version_before_is_taken_over(saved):
+def test_a_file_of_the_earlier_version_is_read(saved):
     saved.path.write_text(json.dumps({"state": {"methods": ["legrad"], "opacity": 0.2}, "layout": {}}))
     assert saved.restore(read_json) == []
     assert [layer.id for layer in saved._state.layers] == ["legrad"]
     assert saved._state.layers[0].opacity == 0.2
 
 
-def test_a_file_of_a_newer_version_is_left_alone_with_a_sentence(saved):
+def test_a_file_of_a_newer_version_is_ignored_with_a_sentence(saved):
     saved.path.write_text(json.dumps({"version": VERSION + 1, "state": {"layout": "grid"}}))
     (problem,) = saved.restore(read_json)
     assert "newer version" in problem

@@ -38,7 +38,7 @@ def write(state: State, path: Path, **changes) -> Path:
     return path
 
 
-def test_a_session_keeps_what_is_shown_and_what_a_start_forgets(state, tmp_path) -> None:
+def test_a_session_keeps_what_is_shown_also_what_a_restart_does_not(state, tmp_path) -> None:
     session = read_session(write(state, tmp_path / "s.vitinspect"))
     other = State()
     assert other.take_over(session.state) == []
@@ -70,7 +70,7 @@ def test_a_folder_that_moved_with_its_session_is_found(state, tmp_path) -> None:
     assert session.state["layers"][-1]["path"] == str(moved / "data" / "maps" / "{picture}.npy")
 
 
-def test_a_folder_that_is_found_by_the_person_takes_the_paths_along(state, tmp_path) -> None:
+def test_paths_follow_the_folder_that_the_person_finds(state, tmp_path) -> None:
     session = read_session(write(state, tmp_path / "s.vitinspect"))
     session.momentary["files"] = (str(tmp_path / "data" / "images" / "b.png"), "/other/c.png")
     move(session, "/new/images")
@@ -79,17 +79,17 @@ def test_a_folder_that_is_found_by_the_person_takes_the_paths_along(state, tmp_p
     assert session.momentary["files"] == ("/new/images/b.png", "/other/c.png")
 
 
-def test_a_file_that_is_no_session_is_one_sentence(state, tmp_path) -> None:
+def test_a_file_that_is_not_a_session_is_refused_with_one_sentence(state, tmp_path) -> None:
     path = tmp_path / "s.vitinspect"
     good = json.loads(session_bytes(state, {}, None, path))
     cases = {
         b"": "not JSON",
         b"\xff\xfe\x00": "not JSON",
         b"[" * 100_000: "not JSON",
-        b"[]": "no session",
-        b'{"vitinspect": "recipe"}': "no session",
+        b"[]": "not a session",
+        b'{"vitinspect": "recipe"}': "not a session",
         json.dumps({**good, "version": VERSION + 1, "software": "vitinspect 9"}).encode(): "newer",
-        json.dumps({**good, "version": "1"}).encode(): "never was",
+        json.dumps({**good, "version": "1"}).encode(): "never existed",
         json.dumps({**good, "state": []}).encode(): "no state",
     }
     for data, words in cases.items():
@@ -98,7 +98,7 @@ def test_a_file_that_is_no_session_is_one_sentence(state, tmp_path) -> None:
             read_session(path)
     with path.open("wb") as file:
         file.truncate(LARGEST + 10)
-    with pytest.raises(DataError, match="larger"):
+    with pytest.raises(DataError, match="too large"):
         read_session(path)
     with pytest.raises(DataError):
         read_session(tmp_path)
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_session_is_one_sentence(state, tmp_path) -> None:
         {"beside": "a\0b"},
     ],
 )
-def test_parts_that_cannot_be_cost_those_parts(state, tmp_path, changes) -> None:
+def test_only_invalid_parts_are_left_out(state, tmp_path, changes) -> None:
     session = read_session(write(state, tmp_path / "s.vitinspect", **changes))
     assert session.zoom is None or "view" not in changes
     other = State()
@@ -123,7 +123,7 @@ def test_parts_that_cannot_be_cost_those_parts(state, tmp_path, changes) -> None
     assert other.image == state.image
 
 
-def test_what_lies_on_other_computers_is_left_out(state, tmp_path) -> None:
+def test_what_is_on_other_computers_is_left_out(state, tmp_path) -> None:
     state.add_file("\\\\server\\share\\map.npy")
     session = read_session(
         write(state, tmp_path / "s.vitinspect", momentary={"files": ["//server/share/a.png"], "filter": "x"})
@@ -144,12 +144,12 @@ def test_notes_are_added_only_where_there_are_none(state, tmp_path) -> None:
 # --- the end of the window before ---------------------------------------------------------------------------------
 
 
-def test_a_window_that_did_not_end_is_noticed_once_and_what_it_showed_is_kept(tmp_path) -> None:
+def test_a_window_that_did_not_end_properly_is_noticed_once_and_what_it_showed_is_kept(tmp_path) -> None:
     shown = tmp_path / "window.json"
     first = RunningMark(tmp_path, shown)
     assert not first.begin()
     shown.write_text("what was shown")
-    first._stack.close()  # as when its process is killed: its lock is gone, and its mark stays
+    first._stack.close()  # as when its process is killed: its lock is released, and its mark stays
     second = RunningMark(tmp_path, shown)
     assert second.begin()
     assert second.kept.read_text() == "what was shown"
@@ -159,7 +159,7 @@ def test_a_window_that_did_not_end_is_noticed_once_and_what_it_showed_is_kept(tm
     third.end()
 
 
-def test_a_second_window_at_the_same_time_is_no_crash(tmp_path) -> None:
+def test_a_second_window_at_the_same_time_is_not_taken_for_a_crash(tmp_path) -> None:
     shown = tmp_path / "window.json"
     shown.write_text("{}")
     first, second = RunningMark(tmp_path, shown), RunningMark(tmp_path, shown)
@@ -168,7 +168,7 @@ def test_a_second_window_at_the_same_time_is_no_crash(tmp_path) -> None:
     second.end()
     first._stack.close()
     third = RunningMark(tmp_path, shown)
-    assert third.begin(), "the second window has not taken the mark of the first away"
+    assert third.begin(), "the second window has not removed the mark of the first"
     third.end()
 
 
@@ -204,7 +204,7 @@ def test_a_figure_of_a_session_opens_nothing_but_its_pictures(state, tmp_path, c
 
 
 @pytest.mark.parametrize("figure", [3, [], {"rows": []}, {"rows": [{"nothing": 1}]}, {"rows": [{"image": 3}]}])
-def test_a_damaged_figure_costs_the_figure(state, tmp_path, figure) -> None:
+def test_a_damaged_figure_is_left_out(state, tmp_path, figure) -> None:
     path = write(state, tmp_path / "s.vitinspect")
     document = json.loads(path.read_text())
     document["state"]["figure"] = figure
@@ -212,7 +212,7 @@ def test_a_damaged_figure_costs_the_figure(state, tmp_path, figure) -> None:
     assert "figure" not in read_session(path).state
 
 
-def test_a_harmless_figure_comes_back_and_moves_with_the_folder(state, tmp_path) -> None:
+def test_a_harmless_figure_is_restored_and_moves_with_the_folder(state, tmp_path) -> None:
     state.set(figure=json.loads(json.dumps(FIGURE).replace("PICTURE", str(Path(state.folder) / "p.png"))))
     session = read_session(write(state, tmp_path / "s.vitinspect"))
     assert session.state["figure"]["columns"][0]["method"] == "rollout"

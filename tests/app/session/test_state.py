@@ -1,4 +1,4 @@
-"""The state holds what is shown, says what changed, and comes back from JSON. No widget is needed."""
+"""The state holds what is shown, says what changed, and is restored from JSON. No widget is needed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_change_is_announced_once_by_its_name(state):
     assert (state.swipe, state.layout) == (0.3, "grid")
 
 
-def test_what_stays_the_same_is_not_announced(state):
+def test_values_that_stay_the_same_are_not_announced(state):
     names = heard(state)
     state.set(opacity=state.opacity, layout="single")
     assert names == []
@@ -72,7 +72,7 @@ def test_a_parameter_out_of_range_is_refused(state):
         state.set_parameter("rollout", "discard_ratio", 2.0)
 
 
-def test_what_was_saved_comes_back(state, qapp):
+def test_what_was_saved_is_restored(state, qapp):
     state.set(folder="/pictures", methods=["rollout", "raw_attention"], target=[2, 1], weights={"rollout": 0.5})
     state.set_parameter("rollout", "head_fusion", "max")
     other = State()
@@ -80,14 +80,14 @@ def test_what_was_saved_comes_back(state, qapp):
     assert other.values == state.values
 
 
-def test_what_belongs_to_the_moment_does_not_come_back(state, qapp):
+def test_momentary_values_are_not_restored(state, qapp):
     state.set(filter="cat", pinned=(1, 2), tool="brush")
     other = State()
     other.restore(state.to_json())
     assert (other.filter, other.pinned, other.tool) == ("", (), "pan")
 
 
-def test_a_broken_value_costs_that_value_only(state):
+def test_only_a_broken_value_is_left_out(state):
     document = json.loads(state.to_json()) | {"opacity": "high", "layout": "grid", "from_the_future": 1}
     problems = state.restore(json.dumps(document))
     assert len(problems) == 1
@@ -96,12 +96,12 @@ def test_a_broken_value_costs_that_value_only(state):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1, 2]", "null"])
-def test_a_file_that_is_no_state_leaves_the_defaults(state, text):
+def test_a_file_that_is_not_a_state_leaves_the_defaults(state, text):
     assert state.restore(text)
     assert state.values == Values()
 
 
-def test_a_method_that_is_not_known_any_more_is_left_out(state):
+def test_a_method_that_is_no_longer_known_is_left_out(state):
     document = json.loads(state.to_json()) | {"methods": ["rollout", "of_the_past"], "parameters": {"of_the_past": {}}}
     assert state.restore(json.dumps(document)) == []
     assert state.methods == ("rollout",)
@@ -135,19 +135,19 @@ def test_a_bad_value_of_a_saved_session_is_left_out_with_a_sentence(state, name,
     assert state.values == dataclasses.replace(before, show="heat")
 
 
-def test_a_level_that_only_another_threshold_takes_is_left_out(state):
+def test_a_level_that_fits_only_another_threshold_is_left_out(state):
     assert state.take_over({"threshold_mode": "fixed", "threshold_value": 75.0})
     assert state.threshold_value <= 1
     assert state.take_over({"threshold_mode": "percentile", "threshold_value": 75.0}) == []
     assert state.threshold_value == 75.0
 
 
-def test_json_that_is_nested_without_end_is_told(state):
+def test_json_that_is_nested_too_deeply_is_reported(state):
     assert state.restore("[" * 200_000)
     assert state.restore('{"weights": ' + '{"a": ' * 200_000)
 
 
-def test_names_that_are_no_text_are_saved_and_come_back(state):
+def test_names_that_are_not_text_are_saved_and_restored(state):
     state.set(folder="/pictures/b\udce9", image="/pictures/b\udce9/\udcff.png")
     text = state.to_json()
     text.encode("utf-8")
@@ -209,7 +209,7 @@ def test_edits_of_layers_are_undone_and_redone(state):
     assert state.layer("legrad").opacity == 0.2
 
 
-def test_layers_and_the_second_slot_are_saved_and_come_back(state, qapp):
+def test_layers_and_the_second_slot_are_saved_and_restored(state, qapp):
     state.add_map("rollout", {"start_layer": 1})
     state.add_fused(["rollout", "rollout 2"])
     state.edit_layer("rollout 2", mark="B", name="later blocks")
@@ -223,7 +223,7 @@ def test_layers_and_the_second_slot_are_saved_and_come_back(state, qapp):
     assert other.slot_b == Slot()
 
 
-def test_a_file_of_the_time_before_layers_gives_the_same_maps(state):
+def test_a_file_from_before_layers_gives_the_same_maps(state):
     old = {
         "methods": ["rollout", "legrad"],
         "parameters": {"rollout": {"start_layer": 1}},
@@ -245,7 +245,7 @@ def test_a_file_of_the_time_before_layers_gives_the_same_maps(state):
     assert state.selected == "legrad"
 
 
-def test_saved_layers_that_are_none_cost_the_layers(state):
+def test_saved_layers_that_are_not_a_list_are_left_out(state):
     problems = state.restore(json.dumps({"layers": 3, "layout": "grid"}))
     assert len(problems) == 1
     assert "layers" in problems[0]

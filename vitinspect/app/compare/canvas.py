@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MapOrMissing = ShownMap | Missing
 ENDS = ("A higher", "B higher")
-SCALED = "B less A, each scaled to 0–1"
+SCALED = "B minus A, each scaled to 0–1"
 
 
 class CompareCanvas(Canvas):

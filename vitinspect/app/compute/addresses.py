@@ -110,7 +110,7 @@ class FusedAddress:
 
 @dataclass(frozen=True)
 class DifferenceAddress:
-    """The difference of two maps: that of slot B less that of slot A."""
+    """The difference of two maps: that of slot B minus that of slot A."""
 
     first: MapAddress
     second: MapAddress
@@ -142,7 +142,7 @@ class DifferenceAddress:
     @property
     def method(self) -> str:
         """Both in one line, for captions and files."""
-        return f"{self.second.method} less {self.first.method}"
+        return f"{self.second.method} minus {self.first.method}"
 
     @property
     def text(self) -> str:

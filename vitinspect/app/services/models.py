@@ -1,4 +1,4 @@
-"""The model: loaded in the worker. One that cannot be loaded leaves the one that works."""
+"""The model, loaded in the worker. Where one cannot be loaded, the working one stays."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CARDS = 200
 
 
 class LoadedCards:
-    """What is known of the models that were loaded last, in either slot, so that exchanging them waits for nothing."""
+    """What is known about the models that were loaded last, in either slot, so that exchanging them takes no time."""
 
     def __init__(self) -> None:
         self._cards: dict[tuple[str, str], ModelCard] = {}
@@ -73,7 +73,7 @@ class ModelService(QObject):
         self._asked = ("", "")
         """Source and device of what is being loaded."""
         self._after = ""
-        """Why the model before it could not be loaded, where this one takes its place again."""
+        """Why another model could not be loaded, where this one is loaded again in its place."""
         self._good: tuple[str, str] | None = None
         """Source and device of the last model that could be loaded."""
         self._failed: tuple[str, str] | None = None
@@ -102,9 +102,9 @@ class ModelService(QObject):
             self._results.update(card=replace(self._results.card, precision=self._state.precision))
 
     def load(self, *, after: str = "") -> None:
-        """Load the model of the state, which costs nothing if it is the one that is there. ``after``: what failed.
+        """Load the model of the state; one that is loaded is used at once. ``after``: the error of a model that failed.
 
-        Until it is ready, the one before stays on screen.
+        Until it is ready, the earlier one stays on screen.
         """
         state = self._state
         known = self._cards.recall(state.model, state.device, state.precision)
@@ -186,7 +186,7 @@ class ModelService(QObject):
         if self._after or good is None or good == self._asked:
             self._results.update(model_state=FAILED, model_error=self._after or problem.message, card=None)
         else:
-            # The one that works comes back; mostly it is in the worker still.
+            # The working model is used again; usually the worker still has it.
             self._started = False
             self._state.set(model=good[0], device=good[1])
             self._started = True
@@ -195,8 +195,8 @@ class ModelService(QObject):
 
 
 def short_source(source: str) -> str:
-    """A model's source in few words: the last part of a path."""
+    """A model's source in short: the last part of a path."""
     try:
         return ModelSource.parse(source).short
     except VitInspectError:
-        return source  # loading it says what is wrong with it
+        return source  # loading it reports what is wrong with it

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OpenMask:
-    """A document with where it belongs."""
+    """A document with its picture, its file and its journal."""
 
     image: Path
     folder: AnnotatorFolder
@@ -58,7 +58,7 @@ def _beside(image: Path) -> Path:
 
 
 def copied(document: MaskDocument) -> MaskDocument:
-    """What another thread may write while this one is drawn on."""
+    """A copy that another thread may write while the document is drawn on."""
     from vitinspect.annotation.document import MaskDocument
 
     return MaskDocument(document.size, document.labels, document.values.copy(), document.status, document.origin)

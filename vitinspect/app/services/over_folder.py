@@ -1,6 +1,6 @@
-"""Two models over the folder: each picture that the list shows, one after the other, behind all that is more urgent.
+"""Two models over the folder: each picture that the list shows, one after the other, after all that is more urgent.
 
-What is done is kept in a journal in the folder of the caches: it is there again after a cancel and after a restart.
+Finished rows are kept in a journal in the cache folder, and are used again after a cancel or a restart.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 CAUSE = "folder comparison"
 KIND = "folder"
 _AGAIN = 150
-"""Milliseconds between two looks at what has come."""
+"""Milliseconds between two updates of the rows."""
 
 
 @dataclass(frozen=True)
 class FolderAddress:
-    """What the rows are of: both models, and how they are asked."""
+    """What the rows depend on: both models, and how they are asked."""
 
     models: tuple[str, str]
     sides: tuple[Side, Side]
@@ -56,14 +56,14 @@ class FolderAddress:
 
 @dataclass(frozen=True)
 class FolderPart:
-    """One row, with what it is a row of."""
+    """One row, with what it depends on."""
 
     address: FolderAddress
     row: Row
 
 
 class FolderWork:
-    """In the worker's thread. When something more urgent interrupts it and it is begun again, it goes on."""
+    """In the worker's thread. It keeps what it has done, so that it can be interrupted and started again."""
 
     def __init__(self, address: FolderAddress, pictures: Sequence[str]) -> None:
         self._address, self._pictures = address, tuple(pictures)
@@ -92,7 +92,7 @@ class FolderWork:
 
 
 class FolderComparison(QObject):
-    """Keeps the rows of what is compared now. ``wanted`` is set while somebody looks at them."""
+    """Keeps the rows of what is compared now. ``wanted`` is set while they are shown."""
 
     changed = Signal()
 
@@ -155,15 +155,15 @@ class FolderComparison(QObject):
             ("B", layer_of_b(state.layers, state.selected)),
         ):
             if layer is None:
-                return "There is no layer to compare by: add one at the right."
+                return "There is no layer to compare: add one at the right."
             if layer.kind != MAP:
-                return f"Over a folder, layers of methods are compared; that of {letter} is none."
+                return f"Over a folder, only layers of methods are compared; that of {letter} is not one."
         if self._now() is None:
             return "The models are not loaded yet."
         return ""
 
     def want(self, wanted: bool = True) -> None:
-        """Follow what is compared, and show what is known of it already."""
+        """Follow what is compared, and show what is already known about it."""
         self._wanted = wanted
         if wanted:
             self._follow()
@@ -229,7 +229,7 @@ class FolderComparison(QObject):
         self.changed.emit()
 
     def cancel(self) -> None:
-        """What is done stays; ``compute`` goes on from there."""
+        """What is done stays; ``compute`` continues from there."""
         self._request = 0
         self._worker.cancel(KIND)
         self.changed.emit()

@@ -44,7 +44,7 @@ class KnownOverlaps:
         self._found.clear()
 
     def of(self, request: OverlapRequest) -> dict[str, Any]:
-        """What is known of what is asked, by key."""
+        """The known numbers among those that are asked for, by key."""
         rest = self._where(request)
         return {cut[0]: self._found[rest, cut] for cut in request.cuts if (rest, cut) in self._found}
 
@@ -91,7 +91,7 @@ class OverlapService(QObject):
             self._follow()
 
     def reload(self) -> None:
-        """Masks may have come or gone."""
+        """Read again: masks may have been added or removed."""
         self.masks.forget()
         self._known.clear()
         self._asked = None
@@ -137,7 +137,7 @@ class OverlapService(QObject):
             return None
         maps = {key: shown for key, shown in results.all_maps.items() if key in results.cuts and self._fits(shown)}
         if not self._state.plots:
-            # The row of the collapsed tabs says those of the selected layer.
+            # The row of the collapsed tabs shows those of the selected layer.
             chosen = self._state.selected_layer
             maps = {key: shown for key, shown in maps.items() if chosen is not None and key == chosen.id}
         cuts = tuple((key, shown.address, results.cuts[key].level) for key, shown in maps.items())

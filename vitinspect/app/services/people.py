@@ -1,4 +1,4 @@
-"""People's masks of the folder beside the layers: a run of the folder, its scores, and what can be said of them."""
+"""People's masks of the folder compared with the layers: an evaluation run of the folder, and its scores."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from vitinspect.figures.differences import Differences
 
 CAUSE, RUN = "people", "evaluation of the folder"
-LOOK_AGAIN = 1000
-"""Milliseconds between two looks at a run that goes on."""
+READ_AGAIN = 1000
+"""Milliseconds between two readings of a run in progress."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
 
     @property
     def command(self) -> str:
-        """What does the same in a shell."""
+        """The command that does the same in a shell."""
         return shlex.join(("vitinspect", *self.arguments))
 
 
@@ -67,9 +67,9 @@ class PeopleService(QObject):
         self.detail: Differences | None = None
         self.ranking = FusionRanking(state, pool, problems, self._keys, self)
         self.how = "majority"
-        """The way of the consensus."""
+        """How the consensus is made."""
         self.against = ""
-        """The annotator whom maps are painted against; empty for the consensus."""
+        """The annotator with whose mask maps are compared in the picture; empty for the consensus."""
         self.everything = False
         """Whether masks that are not independent count too."""
         self.process = EvaluationProcess(self)
@@ -80,8 +80,8 @@ class PeopleService(QObject):
         self._known: dict[tuple[Any, ...], dict[str, OnPicture]] = {}
         self._masks: dict[tuple[Any, ...], Masks] = {}
         self._timer = QTimer(self)
-        self._timer.setInterval(LOOK_AGAIN)
-        self._timer.timeout.connect(self._look_again)
+        self._timer.setInterval(READ_AGAIN)
+        self._timer.timeout.connect(self._read_again)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
 
@@ -92,7 +92,7 @@ class PeopleService(QObject):
         """The folder with pictures and masks."""
         if not self._state.folder:
             return data_of(Path(self._state.image)) if self._state.image else None
-        # As if a picture lay in it.
+        # ``data_of`` takes the path of a picture.
         return data_of(Path(self._state.folder) / "picture")
 
     def layers(self) -> list[Layer]:
@@ -208,12 +208,12 @@ class PeopleService(QObject):
         self.follow()
 
     @Slot()
-    def _look_again(self) -> None:
+    def _read_again(self) -> None:
         if self._asked is None:
             self.follow()
 
     def follow(self) -> None:
-        """Read the masks and the run anew; pictures that were compared before are not compared again."""
+        """Read the masks and the run again; pictures that were compared before are not compared again."""
         settings, chosen = self.settings(), tuple(self.candidates())
         data, how, everything = self.data, self.how, self.everything
         if data is None:
@@ -292,7 +292,7 @@ class PeopleService(QObject):
     # --- the evaluation ---------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Evaluate the folder, or go on where the run was stopped."""
+        """Evaluate the folder, or continue where the run was stopped."""
         settings = self.settings()
         if settings is not None and not self.process.running:
             self._problems.solved(RUN)
@@ -301,7 +301,7 @@ class PeopleService(QObject):
             self.changed.emit()
 
     def stop(self) -> None:
-        """After the picture in hand; what is done is kept."""
+        """Stop after the current picture; what is done is kept."""
         self.process.stop()
         self.changed.emit()
 
@@ -330,7 +330,7 @@ class PeopleService(QObject):
         return list(dict.fromkeys(key for layer in self.layers() for key, _ in self._keys(layer)))
 
     def write(self, path: str, text: str) -> None:
-        """A table, where a person wants it."""
+        """Write a table to a path that the person chose."""
         from vitinspect.files import write_atomic
 
         try:
@@ -346,7 +346,7 @@ class PeopleService(QObject):
 
 
 def short_name(layers: Layers, layer: Layer) -> str:
-    """What a layer is called where many stand side by side: a method by its short name."""
+    """What a layer is called where many are side by side: a method by its short name."""
     if layer.kind == MAP and not layer.name:
         from vitinspect.explainers.registry import methods
 

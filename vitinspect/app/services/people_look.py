@@ -1,4 +1,4 @@
-"""One look at a folder: people's masks, how well people agree, and what a run has of its pictures by now. No Qt."""
+"""What a folder holds: people's masks, how well people agree, and which results a run has so far. No Qt."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class PeopleAgreement:
     alpha: Mapping[str, float]
     """By region."""
     ceiling: Ceiling | None = None
-    """The people among each other, without a map: what can be said before an evaluation."""
+    """How well people agree with each other, which is known before an evaluation of maps."""
     trouble: str = ""
     """Why there are no numbers."""
 
 
 @dataclass(frozen=True)
 class Masks:
-    """What the folder holds of people."""
+    """People's masks in the folder, and how well they agree."""
 
     stamp: Stamp
     gathered: Gathered
@@ -55,7 +55,7 @@ class Masks:
 
 @dataclass(frozen=True)
 class Found:
-    """What the window knows of the people and the maps by now."""
+    """What the window knows about the people and the maps so far."""
 
     data: Path
     masks: Masks
@@ -66,7 +66,7 @@ class Found:
     total: int
 
     def path_of(self, image: str) -> Path:
-        """Of a picture by the name that its masks have."""
+        """The path of a picture, by the name that its masks have."""
         inside = self.data / "images"
         return own_gallery.as_opened((inside if inside.is_dir() else self.data) / image)
 
@@ -89,7 +89,7 @@ def look(
     before: Masks | None,
     cancel: Any,
 ) -> Found:
-    """The masks of a folder, read again where their files changed, and what the run has of its pictures."""
+    """The masks of a folder, read again where their files changed, and the results that the run has."""
     from vitinspect.evaluation.among_people import SavedMaps, among_people
     from vitinspect.evaluation.store import FILE
 

@@ -1,4 +1,4 @@
-"""Flags, stars and notes on pictures: kept in the person's data folder, never among the pictures.
+"""Flags, stars and notes on pictures: kept in the user's data folder, never among the pictures.
 
 ``vitinspect.picture_notes`` has the form of the files.
 """
@@ -40,7 +40,7 @@ class PictureNotes(QObject):
         return self._notes(folder).get(name, Note())
 
     def set(self, picture: str, **changes: Any) -> None:
-        """Change what is said of a picture: ``flagged``, ``starred``, ``text``."""
+        """Change the note on a picture: ``flagged``, ``starred``, ``text``."""
         folder, name = os.path.split(os.path.abspath(picture))
         notes = self._notes(folder)
         note = replace(notes.get(name, Note()), **changes)

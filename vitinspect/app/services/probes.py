@@ -1,4 +1,4 @@
-"""Heads trained from the window: ``vitinspect probe`` in a process of its own, what it says, and what it wrote."""
+"""Heads trained from the window: ``vitinspect probe`` in a process of its own, its progress, and what it wrote."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class TrainedHead:
     loss: str
     path: str
     line: str
-    """The line of backbone and head, which the state takes for a model."""
+    """The line of backbone and head, which names a model in the state."""
     about: dict[str, Any] = field(repr=False)
     """What ``HEAD.json`` holds."""
 
@@ -94,7 +94,7 @@ class TrainedHead:
 
 
 class ProbeService(QObject):
-    """At most one training at a time. ``changed`` tells that something of it did."""
+    """At most one training at a time. ``changed`` is emitted when anything about it changes."""
 
     changed = Signal()
 
@@ -128,7 +128,7 @@ class ProbeService(QObject):
         self.changed.emit()
 
     def cancel(self) -> None:
-        """End it; the next time it goes on where it stood."""
+        """Stop it; the next start continues where it was."""
         if self.running:
             self.stopped = True
             self.process.stop()
@@ -173,7 +173,7 @@ class ProbeService(QObject):
         self._state.set(recent_models=tuple(lines)[:10])
 
     def use(self, head: TrainedHead) -> None:
-        """Look through this head."""
+        """Use this head as the window's model."""
         self._state.set(model=head.line, target=())
 
 

@@ -1,6 +1,6 @@
 """Slot B: a state and results of its own, which follow the window's, and the same services that slot A has.
 
-Slot B is asked for what is compared and no more, and only while the workspace Compare is shown. Its model stays loaded
+For slot B only what is compared is computed, and only while the workspace Compare is shown. Its model stays loaded
 beside that of slot A until another one is chosen: never more than two.
 """
 
@@ -23,11 +23,11 @@ from vitinspect.app.session.state import State
 WORKSPACE = "compare"
 _SLOT = frozenset({"model", "device", "precision", "fit", "target"})
 _FOLLOWED = frozenset({"image", "layers", "selected", "slot_b", "workspace", "recent_models", "show", "smooth"})
-_HANDED_ON = ("picture", "picture_path", "picture_error", "file_maps", "file_refusals", "progress", "folder_size")
+_COPIED = ("picture", "picture_path", "picture_error", "file_maps", "file_refusals", "progress", "folder_size")
 
 
 class SecondSlot(QObject):
-    """Hands the picture and the maps from files on to slot B's results; all else in them its services write."""
+    """Copies the picture and the maps from files to slot B's results; its own services write everything else."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class SecondSlot(QObject):
 
     @property
     def is_shown(self) -> bool:
-        """Whether something is asked of slot B."""
+        """Whether anything is computed for slot B."""
         return self._first.workspace == WORKSPACE and self._first.slot_b is not None
 
     @property
@@ -91,7 +91,7 @@ class SecondSlot(QObject):
         return (slot.model, slot.device) if slot is not None and self.models.started else None
 
     def start(self) -> None:
-        """Begin, where Compare is what is shown."""
+        """Begin, if Compare is shown."""
         self._follow()
 
     def close(self) -> None:
@@ -99,8 +99,8 @@ class SecondSlot(QObject):
         self.derived.close()
 
     def fill(self) -> None:
-        """An empty slot B begins as what slot A is: the same model costs nothing, and one thing after the other can
-        be changed in it."""
+        """Fill an empty slot B with a copy of slot A: the same model need not be loaded, and then one thing after the
+        other can be changed."""
         if self._first.slot_b is None:
             self._first.set(slot_b=self._first.slot_a)
 
@@ -128,13 +128,13 @@ class SecondSlot(QObject):
         finally:
             self._following = False
         if not self.models.started:
-            self._hand_on(frozenset(_HANDED_ON))
+            self._copy_results(frozenset(_COPIED))
             self.models.start()
             self.maps.start()
 
     @Slot(object)
     def _own_changed(self, names: frozenset[str]) -> None:
-        """What a person or a service changed in slot B is what the window's state says of it."""
+        """Write to the window's state what a person or a service changed in slot B."""
         if self._following:
             return
         changes: dict[str, Any] = {}
@@ -147,9 +147,9 @@ class SecondSlot(QObject):
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
-        self._hand_on(names)
+        self._copy_results(names)
 
-    def _hand_on(self, names: frozenset[str]) -> None:
-        given = {name: getattr(self._first_results, name) for name in _HANDED_ON if name in names}
+    def _copy_results(self, names: frozenset[str]) -> None:
+        given = {name: getattr(self._first_results, name) for name in _COPIED if name in names}
         if given:
             self.results.update(**given)

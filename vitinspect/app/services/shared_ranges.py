@@ -43,7 +43,7 @@ class SharedRanges(QObject):
 
 
 def _kind(address: MapAddress) -> Any:
-    """What has values of one scale: the same method of the same model. Another one begins anew."""
+    """What has values of one scale: the same method of the same model. Another one starts a new range."""
     if isinstance(address, FusedAddress):
         return (address.mode, address.normalisation, address.weights, *(_kind(member) for member in address.members))
     return (address.method, getattr(address, "model", ""), getattr(address, "precision", ""))

@@ -1,4 +1,4 @@
-"""Maps of large pictures in tiles: asked for one by one, and added as layers when they are there."""
+"""Maps of large pictures in tiles: requested one by one, and added as layers when they are computed."""
 
 from __future__ import annotations
 

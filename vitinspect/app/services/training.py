@@ -1,4 +1,4 @@
-"""A training run as slot B's axis: the map and the prediction of each checkpoint of a folder, for the present picture.
+"""A training run in slot B: the map and the prediction of each checkpoint of a folder, for the present picture.
 
 One checkpoint after the other is loaded beside the models of the two slots, asked, and dropped again.
 """
@@ -43,7 +43,7 @@ _MOST = 6
 
 @dataclass(frozen=True)
 class TrainingAddress:
-    """What the steps are of: all but the checkpoint itself."""
+    """What the steps depend on besides the checkpoint itself."""
 
     folder: str
     content: str
@@ -89,7 +89,7 @@ class StepPart:
 
 
 class TrainingWork:
-    """In the worker's thread. It keeps which checkpoints it has done, and goes on when it is begun again."""
+    """In the worker's thread. It keeps which checkpoints are done, so that it can be interrupted and started again."""
 
     def __init__(self, address: TrainingAddress, sources: Sequence[str], pixels: np.ndarray, loader: Any) -> None:
         self._address, self._sources, self._pixels = address, tuple(sources), pixels
@@ -161,11 +161,11 @@ class TrainingWork:
         try:
             return replace(step, overlap=overlaps_of(request, {step.source: mapped.values}, cancel)[step.source])
         except VitInspectError:
-            return step  # the truth cannot be read: its layer says so
+            return step  # the truth cannot be read, which its layer reports
 
 
 class TrainingRun(QObject):
-    """The checkpoints of the state's folder, and what is known of them for the present picture."""
+    """The checkpoints of the state's folder, and what is known about them for the present picture."""
 
     changed = Signal()
 
@@ -201,7 +201,7 @@ class TrainingRun(QObject):
     # --- what is there -------------------------------------------------------------------------------------------
 
     def read_folder(self) -> None:
-        """The files may have changed."""
+        """List the checkpoints again, since the files may have changed."""
         from vitinspect.evaluation.training_run import checkpoints_in
 
         self.trouble, self.checkpoints, self._listed = "", (), self._state.checkpoints
@@ -258,7 +258,7 @@ class TrainingRun(QObject):
 
     @property
     def steps(self) -> dict[str, Step]:
-        """Source -> what is known of it, of what is asked for now."""
+        """Source -> what is known about it, for what is asked now."""
         address = self.address()
         return self._kept.get(address, {}) if address is not None else {}
 
@@ -303,7 +303,7 @@ class TrainingRun(QObject):
         if rest:
             self._asked = address
             work = TrainingWork(address, rest, picture.pixels, self._loader)
-            self._request = self._worker.submit(KIND, work, "Asking the checkpoints")
+            self._request = self._worker.submit(KIND, work, "Computing the checkpoints' maps")
         self.changed.emit()
 
     def cancel(self) -> None:
@@ -313,7 +313,7 @@ class TrainingRun(QObject):
         self.changed.emit()
 
     def choose(self, checkpoint: Checkpoint) -> None:
-        """Take a checkpoint into slot B, with the class that all steps explain; one that was asked is there at once."""
+        """Load a checkpoint into slot B, with the class that all steps explain; a computed map is shown at once."""
         source = self.source_of(checkpoint)
         step = self.steps.get(source)
         if step is not None and step.card is not None:

@@ -1,7 +1,7 @@
 """What follows from the two maps that are compared: their difference, how far they agree, how well each fits the truth.
 
-The difference and the agreement are arithmetic over at most 128 x 128 cells and are done in the window's thread, as the
-other things that follow from maps; the truth is read from its file in the pool.
+The difference and the agreement are arithmetic over at most 128 x 128 cells and are computed in the window's thread,
+like other things that follow from maps; the truth is read from its file in the pool.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class TwoMaps(QObject):
             self._follow()
 
     def pair(self) -> tuple[ShownMap | None, ShownMap | None]:
-        """The maps of the two slots, where they are there and are maps of the present picture."""
+        """The maps of the two slots, where they exist and are maps of the present picture."""
         state, picture = self._state, self._results.picture
         if not self._second.is_shown or picture is None:
             return None, None
@@ -208,6 +208,6 @@ def _difference(first: ShownMap, second: ShownMap, address: DifferenceAddress, c
         grid=(rows, columns),
         prefix=0,
         image=first.image,
-        model=f"{second.model} less {first.model}",
+        model=f"{second.model} minus {first.model}",
         target_text="",
     )

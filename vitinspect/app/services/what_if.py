@@ -40,7 +40,7 @@ class WhatIfService(QObject):
         return where if where is not None and self._results.predicted_for == where else None
 
     def brush(self, start: tuple[float, float], stop: tuple[float, float], *, erase: bool = False) -> None:
-        """Paint a region out from one point of the picture to another, or bring it back."""
+        """Remove a region from one point of the picture to another, or restore it."""
         placed, where = self._results.placed, self._where()
         if placed is None or where is None:
             return
@@ -56,7 +56,7 @@ class WhatIfService(QObject):
         self.paint_out(stroke(mask, placed, start, stop, width, erase=erase))
 
     def paint_out(self, mask: Any) -> None:
-        """Take ``mask`` (over the model's input) out of the picture; nothing where it is None or empty."""
+        """Remove ``mask`` (over the model's input) from the picture; nothing where it is None or empty."""
         where = self._where()
         if mask is None or not mask.any():
             self.reset()
@@ -116,7 +116,7 @@ class WhatIfService(QObject):
 
     @Slot(int)
     def _on_ended(self, request_id: int) -> None:
-        """Numbers of another region do not stay beside one whose own are not coming."""
+        """If a request was cancelled, remove the numbers of the earlier region."""
         probed = self._results.probed
         over = request_id == self._request and not self._worker.knows(request_id)
         if over and probed is not None and probed.address != self._wanted:

@@ -28,8 +28,8 @@ END = "END"
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What of a view its maps depend on."""
+class ViewInputs:
+    """The part of a view that its maps depend on."""
 
     image: str
     model: str
@@ -41,15 +41,15 @@ class Looked:
     labels: tuple[str, ...] = ()
 
 
-def looked(state: State, labels: Sequence[str]) -> Looked:
-    """What the window looks at."""
-    return Looked(
+def view_inputs(state: State, labels: Sequence[str]) -> ViewInputs:
+    """The part of the window's state that its maps depend on."""
+    return ViewInputs(
         *(state.image, state.model, state.layers, state.device, state.fit, state.precision, state.target),
         tuple(labels),
     )
 
 
-def visible_maps(view: Looked) -> list[Layer]:
+def visible_maps(view: ViewInputs) -> list[Layer]:
     """The visible layers that methods make."""
     found = []
     for layer in view.layers:
@@ -67,12 +67,12 @@ def visible_maps(view: Looked) -> list[Layer]:
 # --- command line -------------------------------------------------------------------------------------------------
 
 
-def view_command(view: Looked) -> str:
+def view_command(view: ViewInputs) -> str:
     """One command for each visible layer, each on a line of its own."""
     return "\n".join(layer_command(view, layer) for layer in visible_maps(view))
 
 
-def layer_command(view: Looked, layer: Layer) -> str:
+def layer_command(view: ViewInputs, layer: Layer) -> str:
     """``vitinspect export`` for one layer: its overlay, its raw map, and its mask where it has one."""
     entry = layer_entry(view.layers, layer)
     words = ["vitinspect", "export", view.image, "--methods", entry["method"]]
@@ -101,7 +101,7 @@ def layer_command(view: Looked, layer: Layer) -> str:
     return shlex.join(words)
 
 
-def _model_options(view: Looked) -> list[str]:
+def _model_options(view: ViewInputs) -> list[str]:
     asked = ModelSource.parse(view.model)
     words = [] if asked.line == "demo" else ["--model", asked.source]
     for name in ("arch", "head", "head_name", "image_size"):
@@ -114,7 +114,7 @@ def _model_options(view: Looked) -> list[str]:
 
 @dataclass(frozen=True)
 class FigureFile:
-    """How a figure is written: to which file, on what its maps are computed, and what it carries of how it was made."""
+    """How a figure is written: to which file, where its maps are computed, and how much it records about its making."""
 
     out: str = "figure.pdf"
     device: str = "auto"
@@ -123,7 +123,7 @@ class FigureFile:
 
 
 def figure_command(spec: dict[str, Any], file: FigureFile | None = None, saved: str = "") -> str:
-    """``vitinspect figure`` with the specification behind it, or with the file that it was saved to."""
+    """``vitinspect figure`` with the specification as its argument, or with the file that it was saved to."""
     file = file or FigureFile()
     check_models(spec)
     words = ["vitinspect", "figure", saved or "/dev/stdin", "--out", file.out]
@@ -141,7 +141,7 @@ def specification_text(spec: dict[str, Any]) -> str:
 
 
 def check_models(spec: dict[str, Any]) -> None:
-    """A ``ParameterError`` for a figure with a model that the window alone can make."""
+    """A ``ParameterError`` for a figure with a model that only the window can make."""
     entries = (spec.get("defaults", {}), *spec["rows"], *spec.get("columns", ()), *spec.get("cells", {}).values())
     for model in {str(entry["model"]) for entry in entries if entry.get("model")}:
         model_entry(model)
@@ -150,18 +150,18 @@ def check_models(spec: dict[str, Any]) -> None:
 # --- Python -------------------------------------------------------------------------------------------------------
 
 
-def view_python(view: Looked) -> str:
+def view_python(view: ViewInputs) -> str:
     """A script with the maps of all visible layers in ``maps``, by their titles."""
     return _script(view, visible_maps(view))
 
 
-def layer_python(view: Looked, layer: Layer) -> str:
+def layer_python(view: ViewInputs, layer: Layer) -> str:
     """The same of one layer."""
     layer_entry(view.layers, layer)
     return _script(view, [layer])
 
 
-def _script(view: Looked, layers: Sequence[Layer]) -> str:
+def _script(view: ViewInputs, layers: Sequence[Layer]) -> str:
     asked = ModelSource.parse(view.model)
     load_options = "".join(f", {name}={value!r}" for name, value in asked.load_options.items())
     device = "" if view.device == "auto" else f", device={view.device!r}"
@@ -197,7 +197,7 @@ def _methods(layers: Layers, layer: Layer) -> list[Layer]:
     return [layer] if layer.kind == MAP else fused_maps(layers, layer)
 
 
-def _target(view: Looked) -> str:
+def _target(view: ViewInputs) -> str:
     if not view.target:
         return "None"
     if len(view.target) == 2:

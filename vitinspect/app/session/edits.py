@@ -1,4 +1,4 @@
-"""What was done to the layers, to be undone and done again. No Qt."""
+"""Undo and redo of changes to the layers. No Qt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Edit:
 
 
 class Edits:
-    """What was done to the layers, to be undone and done again."""
+    """The changes to the layers that can be undone and redone."""
 
     MOST = 200
 
@@ -30,7 +30,7 @@ class Edits:
 
     @property
     def undo_text(self) -> str:
-        """What undo takes back; empty for nothing."""
+        """The name of what undo would revert; empty for nothing."""
         return self._done[-1].text if self._done else ""
 
     @property
@@ -38,9 +38,9 @@ class Edits:
         return self._undone[-1].text if self._undone else ""
 
     def add(self, edit: Edit) -> bool:
-        """An edit that was made; whether it is one more, and not a part of the last one.
+        """Add an edit that was made. Returns whether it is a new step, and was not merged into the last one.
 
-        What was undone before cannot be done again any more.
+        What was undone before can no longer be redone.
         """
         self._undone.clear()
         last = self._done[-1] if self._done else None
@@ -51,7 +51,7 @@ class Edits:
         return True
 
     def rest(self) -> None:
-        """The slider was let go: what comes next is another edit."""
+        """The slider was released: what comes next is another edit."""
         if self._done and self._done[-1].merge:
             self._done[-1] = replace(self._done[-1], merge="")
 

@@ -12,7 +12,7 @@ MOST = 100
 
 @dataclass(frozen=True)
 class Step:
-    """Something that was done, and how it is undone and done again."""
+    """Something that was done, and how it is undone and redone."""
 
     text: str
     undo: Callable[[], object]
@@ -41,7 +41,7 @@ class History(QObject):
         return bool(self._undone)
 
     def add(self, step: Step) -> None:
-        """A step that has been done; what was undone before cannot be redone any more."""
+        """A step that has been done; what was undone before can no longer be redone."""
         self._done = [*self._done, step][-MOST:]
         self._undone = []
         self.changed.emit()
@@ -61,7 +61,7 @@ class History(QObject):
             self.changed.emit()
 
     def drop(self, owner: str) -> None:
-        """Forget the steps of one owner, which cannot be undone any more."""
+        """Forget the steps of one owner, which can no longer be undone."""
         done = [step for step in self._done if step.owner != owner]
         undone = [step for step in self._undone if step.owner != owner]
         if (len(done), len(undone)) != (len(self._done), len(self._undone)):

@@ -1,4 +1,4 @@
-"""Values that say of all layers what each layer says of itself, kept in step with the list of layers. No Qt.
+"""Values that repeat for all layers what each layer says about itself, kept in step with the list of layers. No Qt.
 
 ``methods``, ``fusion``, ``active`` and ``second`` name what is in the list. ``parameters``, ``weights``, ``colormap``
 and the like are what a new layer begins with; setting one of them sets it in every layer that has it.
@@ -31,7 +31,7 @@ _FROM_VALUES = frozenset({*NAMED, *LOOKS, *_FUSION, "parameters", "weights", "ou
 
 
 def in_step(old: Values, new: Values) -> Values:
-    """The new values with the list of layers and the values that go with it saying the same."""
+    """The new values, in which the list of layers and the values that repeat it agree."""
     changed = {each.name for each in fields(new) if getattr(old, each.name) != getattr(new, each.name)}
     if "layers" not in changed and changed & _FROM_VALUES:
         new = replace(new, layers=_layers_of(new, changed))
@@ -79,7 +79,7 @@ def _given(parameters: Mapping[str, Mapping[str, Any]], method: str) -> dict[str
 
 
 def _first_maps(layers: Layers, make: Any) -> Layers:
-    """With the first map of each method made anew."""
+    """With the first map of each method rebuilt by ``make``."""
     seen: set[str] = set()
     made = []
     for layer in layers:

@@ -1,4 +1,4 @@
-"""A layer, a model and a target as the specification of a figure says them. No Qt."""
+"""A layer, a model and a target as the specification of a figure describes them. No Qt."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from vitinspect.thresholds import OPTION_OF
 
 
 def model_entry(line: str) -> dict[str, Any]:
-    """The model of a line; a ``ParameterError`` for one that a specification has no place for."""
+    """The model of a line; a ``ParameterError`` for one that a specification cannot describe."""
     asked = ModelSource.parse(line)
     if asked.random or asked.image_size:
-        raise ParameterError("Neither untrained weights nor an input size of one's own can be said in a recipe.")
+        raise ParameterError("A recipe cannot describe untrained weights or a chosen input size.")
     source = asked.source
     if asked.head:
         source += f" with the head {asked.head}" + (f" ({asked.head_name})" if asked.head_name else "")
@@ -76,5 +76,5 @@ def fused_maps(layers: Layers, layer: Layer) -> list[Layer]:
     found = [find(layers, member.layer) for member in members_of(layer)] if layer.kind == FUSED else []
     maps = [one for one in found if one is not None and one.kind == MAP]
     if len(maps) < 2 or len(maps) != len(found):
-        raise ParameterError(f"{title_in(layers, layer)} is not made by methods alone, and cannot be computed anew.")
+        raise ParameterError(f"{title_in(layers, layer)} is not made by methods alone, and cannot be computed again.")
     return maps

@@ -1,4 +1,4 @@
-"""Layers as JSON keeps them, and back: one that cannot be read costs that one. No Qt."""
+"""Layers to JSON and back; one that cannot be read is left out. No Qt."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def to_plain(layer: Layer) -> dict[str, Any]:
 
 
 def from_plain(plain: Mapping[str, Any]) -> Layer:
-    """The layer that ``to_plain`` wrote; a ``ParameterError`` for one that cannot be."""
+    """The layer that ``to_plain`` wrote; a ``ParameterError`` for an invalid one."""
     if not isinstance(plain, Mapping) or not isinstance(plain.get("id"), str) or not plain["id"]:
         raise ParameterError(f"A layer has an id; {plain!r} has none.")
     known = {each.name: each for each in fields(Layer)}
@@ -54,7 +54,7 @@ def restore(found: Any) -> tuple[Layers, list[str]]:
         try:
             layer = plain if isinstance(plain, Layer) else from_plain(plain)
             if find(kept, layer.id) is not None:
-                raise ParameterError(f"The layer {layer.id} stands twice.")
+                raise ParameterError(f"The layer {layer.id} is listed twice.")
             kept.append(layer)
         except ParameterError as error:
             problems.append(str(error))

@@ -22,7 +22,7 @@ KINDS = (MAP, FUSED, FILE, TRUTH, ANNOTATOR, CONSENSUS, DRAWN)
 MAP_KINDS = (MAP, FUSED, FILE)
 """Layers with a value at each place; the others are masks."""
 
-# As vitinspect.thresholds, vitinspect.fusion and vitinspect.maps have them, which would bring numpy along.
+# The same as in vitinspect.thresholds, vitinspect.fusion and vitinspect.maps, which would import numpy.
 THRESHOLDS = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
 FUSIONS = ("geometric", "product", "sqrt", "arithmetic", "harmonic", "min", "max", "rank")
 NORMALISATIONS = ("none", "minmax", "percentile", "rank")
@@ -77,7 +77,7 @@ class Layer:
     label: str = ""
     """Of a mask: the class that it shows, where that is known."""
     found: bool = False
-    """Of a mask: whether it came by itself, because it lies beside the picture."""
+    """Of a mask: whether it was found beside the picture, and not added by the person."""
 
     # how it looks
     name: str = ""
@@ -194,7 +194,7 @@ def computed(layers: Layers) -> Layers:
 
 
 def free_id(layers: Iterable[Layer], wanted: str) -> str:
-    """``wanted``, or with the first number that makes it another one than those that are there."""
+    """``wanted``, with a number behind it where a layer has that id."""
     taken = {layer.id for layer in layers}
     if wanted not in taken:
         return wanted
@@ -205,7 +205,7 @@ def free_id(layers: Iterable[Layer], wanted: str) -> str:
 
 
 def map_layer(layers: Iterable[Layer], method: str, parameters: Mapping[str, Any] | None = None, **look: Any) -> Layer:
-    """A new layer for a method's map; the same method may stand in the list already."""
+    """A new layer for a method's map; the same method may be in the list already."""
     return Layer(free_id(layers, method), MAP, method, own_parameters(method, parameters or {}), **look)
 
 
@@ -257,7 +257,7 @@ def add(layers: Layers, *new: Layer, at: int | None = None) -> Layers:
 
 
 def remove(layers: Layers, *ids: str) -> Layers:
-    """Without some layers. Fused maps lose them as members; a fused map of nothing goes too."""
+    """Without some layers. Fused maps lose them as members; a fused map without members is removed too."""
     left = []
     for layer in layers:
         if layer.id in ids:
@@ -274,7 +274,7 @@ def duplicate(layers: Layers, layer_id: str) -> tuple[Layers, str]:
     """With a copy below the layer; and the id of the copy. The copy has no mark."""
     original = _need(layers, layer_id)
     if original.found:
-        raise ParameterError(f"{original.title} lies beside the picture: it stands in the list once.")
+        raise ParameterError(f"{original.title} was found beside the picture, and can be in the list only once.")
     copy = replace(original, id=free_id(layers, original.method or original.kind), mark="", found=False)
     place = number(layers, layer_id)
     return (*layers[:place], copy, *layers[place:]), copy.id
@@ -299,12 +299,12 @@ def set_parameter(layers: Layers, layer_id: str, name: str, value: Any) -> Layer
 
 
 def set_weight(layers: Layers, fused_id: str, member: str, weight: float) -> Layers:
-    """The weight of one member of a fused map; a layer that is none becomes one."""
+    """The weight of one member of a fused map; a layer that is not a member becomes one."""
     fused = _need(layers, fused_id)
     if member == fused_id or _need(layers, member).kind not in (MAP, FILE):
         raise ParameterError(f"{member} cannot be fused: only maps of methods and from files can.")
     if not 0.0 <= weight <= 1.0:
-        raise ParameterError(f"A weight lies between 0 and 1; {weight} does not.")
+        raise ParameterError(f"A weight is between 0 and 1; {weight} is not.")
     known = fused.weights
     known[member] = float(weight)
     return change(layers, fused_id, members=tuple(Member(key, value) for key, value in known.items()))
@@ -340,7 +340,7 @@ def solo(layers: Layers, layer_id: str) -> Layers:
 
 
 def next_visible(layers: Sequence[Layer], selected: str, step: int = 1) -> str:
-    """The id of the next visible map after the selected one, round the end; the same where there is no other."""
+    """The id of the next visible map after the selected one, the first after the last; the same if it is alone."""
     shown = [layer.id for layer in layers if layer.visible and layer.is_map]
     if not shown:
         return selected
@@ -377,7 +377,7 @@ def checked(layer: Layer) -> Layer:
     for name in ("opacity", "low", "high", "threshold_value"):
         value = getattr(layer, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            raise ParameterError(f"The {name} of a layer is a number; {value!r} is none.")
+            raise ParameterError(f"The {name} of a layer is a number; {value!r} is not.")
         numbers[name] = float(value)
     numbers["opacity"] = min(1.0, max(0.0, numbers["opacity"]))
     parameters = dict(layer.parameters)
@@ -404,5 +404,5 @@ def check_all(layers: Iterable[Layer]) -> Layers:
     for layer in found:
         strangers = [member.layer for member in layer.members if member.layer not in maps]
         if strangers:
-            raise ParameterError(f"The layer {layer.id} fuses {strangers[0]}, which is no map in the list.")
+            raise ParameterError(f"The layer {layer.id} fuses {strangers[0]}, which is not a map in the list.")
     return _marks_once(found, [m for mark in ("A", "B") if (m := marked(found, mark)) is not None])

@@ -1,4 +1,4 @@
-"""What is wrong now: the one route from a service to the message bar, and away again when its cause is gone."""
+"""What is wrong now: the one route from a service to the message bar, which clears a problem once it is solved."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Problems(QObject):
     raised = Signal(object)
     """A ``Problem`` that the person should see."""
     gone = Signal(object)
-    """A ``Problem`` that was raised before and is none any more."""
+    """A ``Problem`` that was raised before and is solved now."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.current: dict[str, Problem] = {}
 
     def report(self, cause: str, problem: Problem) -> None:
-        """Say it once, in the place of what was said of this cause before."""
+        """Show it once, replacing the earlier problem of the same cause."""
         before = self.current.get(cause)
         if before is not None and before.message == problem.message:
             return
@@ -34,7 +34,7 @@ class Problems(QObject):
         self.raised.emit(problem)
 
     def solved(self, cause: str) -> None:
-        """The cause is gone, and so is what was said of it."""
+        """The cause is gone: clear its problem."""
         problem = self.current.pop(cause, None)
         if problem is not None:
             self.gone.emit(problem)

@@ -1,4 +1,4 @@
-"""A view and its recipe: what a recipe keeps of the window, and the layers that a recipe makes of a window. No Qt.
+"""A view and its recipe: what a recipe keeps of the window, and what it restores in a window. No Qt.
 
 A recipe comes from a file that anybody may have written: each value is checked as the window checks its own, and files
 that it names besides its pictures are not opened.
@@ -25,7 +25,7 @@ MOST_LAYERS = 64
 
 
 def view_block(state: State) -> dict[str, Any]:
-    """The view as a recipe keeps it: what no specification of a figure has a place for. It names no file."""
+    """The view as a recipe keeps it: what the specification of a figure cannot describe. It names no file."""
     layers = _without_files(state.layers)
     return {
         "layers": [to_plain(replace(layer, name="")) for layer in layers],
@@ -40,7 +40,7 @@ def _without_files(layers: Layers) -> Layers:
 
 @dataclass(frozen=True)
 class RecipeView:
-    """What a recipe says of a window."""
+    """What a recipe says about a window."""
 
     images: tuple[str, ...]
     """The names of its pictures, as the recipe has them; the first is shown."""
@@ -106,11 +106,11 @@ def composition(recipe: Mapping[str, Any], pictures: Mapping[str, Any]) -> tuple
 
     def placed(entry: Mapping[str, Any]) -> dict[str, Any]:
         if entry.get("file"):
-            raise ParameterError("The figure shows a table from a file: it is not composed again.")
+            raise ParameterError("The figure shows a table from a file, so its layout is not restored.")
         made = {name: value for name, value in entry.items() if name != "truth"}
         if "image" in made:
             if stored(made["image"]) not in pictures:
-                raise ParameterError("Not all pictures of the figure are there: it is not composed again.")
+                raise ParameterError("Not all pictures of the figure were found, so its layout is not restored.")
             made["image"] = str(pictures[stored(made["image"])])
         return made
 

@@ -1,4 +1,4 @@
-"""What has been computed for what the state shows. Each value has one service that writes it; everybody reads."""
+"""What has been computed for what the state shows. Each value has one service that writes it; all may read it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ModelCard:
     notes: tuple[str, ...] = ()
     """What was recognised while it was loaded."""
     warnings: tuple[str, ...] = ()
-    """What throws doubt on its answers."""
+    """Reasons to doubt its answers."""
     takes_texts: bool = False
     """Whether texts can be its classes."""
 
@@ -132,7 +132,7 @@ class ShownMask:
     """The id of its layer."""
     mask: MaskFile
     values: np.ndarray
-    """On the picture's pixels: 1 where something is marked, 255 where it counts for nothing."""
+    """On the picture's pixels: 1 where something is marked, 255 where it is not scored."""
 
     @cached_property
     def share(self) -> float:
@@ -148,7 +148,7 @@ class ShownMask:
 
 
 def _corners(line: np.ndarray) -> np.ndarray:
-    """Without the points amid straight parts."""
+    """Without the points inside straight parts."""
     import numpy as np
 
     steps = np.diff(line, axis=0)
@@ -190,7 +190,7 @@ class Results(QObject):
         self.file_refusals: dict[str, str] = {}
         """Layer id -> why its file gives no map of this picture."""
         self.shown_layers: tuple[str, ...] | None = None
-        """Ids of the visible layers, in their order; None as long as nobody has looked: all."""
+        """Ids of the visible layers, in their order; None until they are known, which means all."""
         self.cuts: dict[str, Any] = {}
         """Layer id -> where it is cut into a mask."""
         self.agreements: tuple[Any, ...] = ()
@@ -214,7 +214,7 @@ class Results(QObject):
         self.painted: Any = None
         """Over the model's input, what was painted out; None for nothing."""
         self.probed: Any = None
-        """What the model says of the painted picture."""
+        """What the model says about the painted picture."""
         self.attention: Any = None
         self.features: Any = None
         """The view of the features that the open tab shows."""
@@ -228,15 +228,15 @@ class Results(QObject):
         self.seconds: dict[str, float] = {}
         """Address of a map as text -> what it took, of those that were computed since the start."""
         self.measured: dict[tuple[str, str], float] = {}
-        """Fingerprint of a model and key of a method -> what that took the last time."""
+        """Fingerprint of a model and key of a method -> how long it took when it was last computed."""
         self.progress: Progress | None = None
         self.folder_size = 0
         self.run: Any = None
         """What the evaluation run of the state holds: a ``RunIndex``."""
         self.known_classes: dict[str, str] = {}
-        """Path -> the class that the present model predicts, of the pictures that were looked at."""
+        """Path -> the class that the present model predicts, of the pictures that were opened."""
         self.devices: tuple[str, ...] = ()
-        """Where a model can run on this machine; empty as long as nobody has looked."""
+        """Where a model can run on this machine; empty until that is known."""
         self.model_names: tuple[str, ...] = ()
         """What timm knows, for the model picker."""
 

@@ -1,4 +1,4 @@
-"""Whether the window that was open before ended properly: a mark that is there while one is open. No Qt."""
+"""Whether the window that was open before ended properly: a mark that exists while one is open. No Qt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARK, LOCK, KEPT = "window.open", "window.lock", "window.before.json"
 
 
 class RunningMark:
-    """Begins with the window and ends with it. A second window at the same time has none, and takes none away."""
+    """Exists while the window is open. A second window at the same time has none, and removes none."""
 
     def __init__(self, folder: Path, state_file: Path) -> None:
         self._folder, self._state_file = folder, state_file
@@ -23,11 +23,11 @@ class RunningMark:
 
     @property
     def kept(self) -> Path:
-        """What was shown when the window before did not end properly."""
+        """The file with what was shown when the previous window did not end properly."""
         return self._folder / KEPT
 
     def begin(self) -> bool:
-        """Whether the window before did not end properly, and what it showed was kept."""
+        """Set the mark. Returns whether the previous window did not end properly, and what it showed was kept."""
         try:
             self._stack.enter_context(held(self._folder / LOCK, "Another window is open"))
         except DataError:
@@ -38,7 +38,7 @@ class RunningMark:
         try:
             if unclean:
                 shutil.copyfile(self._state_file, self.kept)
-            mark.write_text(f"process {os.getpid()}\n")  # plainly: nothing is lost with it, and the window starts
+            mark.write_text(f"process {os.getpid()}\n")  # not written safely: its loss would do no harm
         except OSError:
             return False
         return unclean

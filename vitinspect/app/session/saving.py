@@ -16,13 +16,13 @@ from vitinspect.errors import DataError
 
 _log = logging.getLogger(__name__)
 VERSION = 2
-"""Of the file. Version 1 had no number: it has methods in the place of layers, and is taken over."""
+"""Of the file. Version 1 has no number and lists methods instead of layers; it can still be read."""
 EVERY = 3000
 """Milliseconds after a change until it is saved, with all that follow in this time."""
 
 
 class SavedSession(QObject):
-    """Writes the file whole or not at all; an older state never comes after a newer one."""
+    """Writes the file whole or not at all; an older state never replaces a newer one."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class SavedSession(QObject):
         self._number += 1
         number = self._number
         document = {"version": VERSION, "state": json.loads(self._state.to_json()), "layout": self.layout}
-        # Names of files may hold bytes that are no text: plain JSON keeps them, as \\udce9.
+        # File names may hold bytes that are not text: plain JSON keeps them, as \\udce9.
         data = json.dumps(document, indent=1).encode()
 
         def write() -> None:
@@ -86,7 +86,7 @@ class SavedSession(QObject):
         return write
 
     def restore(self, read: Callable[[Path], Any]) -> list[str]:
-        """Bring back what was shown the last time; sentences about what could not be."""
+        """Restore what was shown last. Returns sentences about what could not be restored."""
         try:
             found = read(self._file())
         except DataError as error:

@@ -1,4 +1,4 @@
-"""The figure in a session file: taken over only if it opens nothing but its pictures and the session's own model."""
+"""The figure in a session file: used only if it opens nothing but its pictures and the session's own model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refusal(figure: Any, model: str, is_elsewhere: Callable[[str], bool]) -> str
 
 
 def entries_of(figure: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Everything in a specification that can say something of a cell."""
+    """Every entry of a specification that can describe a cell."""
     yield from figure.get("rows", ())
     yield from figure.get("columns", ())
     yield from figure.get("cells", {}).values()

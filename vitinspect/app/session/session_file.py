@@ -1,6 +1,6 @@
-"""A session as a file (``.vitinspect``): folder, models, layers, view and notes, to go on with later. No Qt.
+"""A session as a file (``.vitinspect``): folder, models, layers, view and notes, to continue later. No Qt.
 
-The file may be a stranger's: it is bounded and read as data, each value is checked as the window checks its own, notes
+The file may come from anybody: its size is limited, it is read as data, its values are checked like the window's, notes
 are only added where there are none, and what it names on other computers is not touched unasked.
 """
 
@@ -25,7 +25,7 @@ ENDING = ".vitinspect"
 VERSION = 1
 LARGEST = 20_000_000
 MOMENTARY = (*("files", "filter", "only_masked", "only_flagged", "only_status", "only_class", "score_range", "pinned"),)
-"""Values that the next start does not bring back, and a session does."""
+"""Values that a session restores and a plain start does not."""
 LEFT_OUT = ("recent_folders", "recent_models", "save_what", "save_scale", "save_ground")
 """What belongs to a person and not to a session."""
 _PATHS = ("folder", "image", "run")
@@ -52,7 +52,7 @@ class Session:
 def session_bytes(
     state: State, notes: Mapping[str, Note], view: tuple[float, float, float] | None, path: Path
 ) -> bytes:
-    """The file for what is shown now. ``path`` is where it will lie: the folder is kept relative to it as well."""
+    """The file for what is shown now. ``path`` is where it will be saved: the folder is kept relative to it as well."""
     saved = {name: value for name, value in json.loads(state.to_json()).items() if name not in LEFT_OUT}
     document: dict[str, Any] = {
         "vitinspect": "session",
@@ -70,32 +70,32 @@ def session_bytes(
     if state.folder:
         with contextlib.suppress(ValueError):  # on another drive
             document["beside"] = os.path.relpath(state.folder, path.parent)
-    # Names of files may hold bytes that are no text: plain JSON keeps them, as \\udce9.
+    # File names may hold bytes that are not text: plain JSON keeps them, as \\udce9.
     return (json.dumps(document, indent=1) + "\n").encode()
 
 
 def read_session(path: Path) -> Session:
-    """A session file; a ``DataError`` for what is none, is too large, or is a newer version's."""
+    """A session file; a ``DataError`` for a file that is not one, is too large, or is a newer version's."""
     try:
         with open_regular(path) as file:
             data = file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     if len(data) > LARGEST:
-        raise DataError(f"{path} is larger than a session is.")
+        raise DataError(f"{path} is too large for a session.")
     try:
         found = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged: it is not JSON ({str(error)[:100]}).") from None
     if not isinstance(found, dict) or found.get("vitinspect") != "session":
-        raise DataError(f"{path} is no session of vitinspect.")
+        raise DataError(f"{path} is not a session of vitinspect.")
     version = found.get("version")
     if version != VERSION:
         newer = isinstance(version, int) and version > VERSION
-        told = (
-            f"written by a newer vitinspect ({str(found.get('software'))[:60]})" if newer else "which there never was"
+        reason = (
+            f"written by a newer vitinspect ({str(found.get('software'))[:60]})" if newer else "which never existed"
         )
-        raise DataError(f"{path} is a session of version {version!r}, {told}.")
+        raise DataError(f"{path} is a session of version {version!r}, {reason}.")
     state = found.get("state")
     if not isinstance(state, dict):
         raise DataError(f"{path} is damaged: it has no state.")
@@ -119,7 +119,7 @@ def _take_momentary(session: Session, found: Any) -> None:
     files = session.momentary.get("files", ())
     if any(not isinstance(one, str) or is_elsewhere(one) for one in files):
         session.momentary["files"] = ()
-        session.problems.append("The single pictures of the session lie on another computer, and are left out.")
+        session.problems.append("The single pictures of the session are on another computer, and are left out.")
 
 
 def _take_notes(session: Session, found: Any) -> None:
@@ -141,7 +141,7 @@ def _is_number(value: Any) -> bool:
 
 
 def is_elsewhere(path: str) -> bool:
-    """Whether a path names another computer, which Windows would greet with the person's name."""
+    """Whether a path names another computer, to which Windows would send the user's name."""
     return path.startswith(("\\\\", "//"))
 
 
@@ -153,7 +153,7 @@ def _leave_others_out(session: Session) -> None:
     for layer in layers:
         paths = [layer.get(name) for name in ("path", "image")] if isinstance(layer, dict) else []
         if any(isinstance(one, str) and is_elsewhere(one) for one in paths):
-            session.problems.append(f"The layer {str(layer.get('id'))[:60]} lies on another computer, and is left out.")
+            session.problems.append(f"The layer {str(layer.get('id'))[:60]} is on another computer, and is left out.")
         else:
             kept.append(layer)
     session.state["layers"] = kept
@@ -169,7 +169,7 @@ def _check_figure(session: Session) -> None:
 
 
 def _follow_folder(session: Session, beside: Any) -> None:
-    """Where the folder is not where it was, but lies as it did beside the session: all paths move with it."""
+    """If the folder has moved together with the session file, adapt all paths."""
     folder = session.folder
     if not folder or is_elsewhere(folder) or os.path.isdir(folder) or not isinstance(beside, str) or "\0" in beside:
         return
@@ -179,7 +179,7 @@ def _follow_folder(session: Session, beside: Any) -> None:
 
 
 def move(session: Session, folder: str) -> None:
-    """The folder of the session is another one now: what lay in it is looked for there."""
+    """Replace the folder of the session, and with it the paths of all that was in it."""
     before = session.folder
     for name in _PATHS:
         if isinstance(session.state.get(name), str):

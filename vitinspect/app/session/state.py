@@ -1,7 +1,7 @@
 """What is shown: one object that holds it, and one signal that says what changed.
 
-No widget is needed to use it. Panels read its values and call ``set``; whoever wants to know listens to
-``changed``. A value that can be seen in two places is kept here once.
+No widget is needed to use it. Panels read its values, call ``set``, and listen to ``changed``. A value that can be
+seen in two places is kept here once.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ class Values:
     feature_pictures: tuple[str, ...] = ()
     """Paths of pictures whose tokens share the components with those of the picture that is shown."""
     feature_patch: tuple[int, ...] = ()
-    """Row and column of the patch that is held; nothing for the pinned one."""
+    """Row and column of the patch that is kept for comparison; empty for the pinned one."""
     feature_patch_of: str = ""
     """The picture that it lies in."""
     feature_foreground: bool = False
@@ -176,7 +176,7 @@ class Values:
     workspace: str = "inspect"
     """Id of the workspace that is shown."""
     tool: str = "pan"
-    """Id of the tool that the mouse has on the canvas."""
+    """Id of the tool that is selected on the canvas."""
     plots: bool = False
     """Whether the tabs below the picture are open."""
     plot: str = "scores"
@@ -238,17 +238,17 @@ _SESSION_ONLY = frozenset(
         *("files", "feature_pictures", "feature_patch", "feature_patch_of", "feature_foreground"),
     }
 )
-"""Not brought back at the next start: they belong to the moment."""
+"""Not restored at the next start."""
 NAMES = tuple(f.name for f in dataclasses.fields(Values))
 
 
 class State(QObject):
-    """The values, and who may know that they changed."""
+    """The values, and signals that report their changes."""
 
     changed = Signal(object)
     """A frozenset of the names of the values that differ from before."""
     edited = Signal(str)
-    """The layers were edited in one more step, which ``undo`` takes back: its words."""
+    """The layers were edited in a new step, which ``undo`` reverts; carries the name of the step."""
 
     def __init__(self, values: Values | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -295,11 +295,11 @@ class State(QObject):
         return layering.find(layers, self._values.selected) or (layers[0] if layers else None)
 
     def number(self, layer_id: str) -> int:
-        """The number by which a layer's values are found elsewhere; 0 for none."""
+        """The number by which a layer is named in titles and tables; 0 for none."""
         return layering.number(self._values.layers, layer_id)
 
     def edit(self, text: str, layers: Layers, *, selected: str | None = None, merge: str = "") -> None:
-        """Put an edited list in the place of the layers, as one step that can be undone.
+        """Replace the layers by an edited list, as one step that can be undone.
 
         ``merge``: edits with the same word in a row, as a slider makes them, are one step; ``edits.rest`` ends it.
         """
@@ -314,7 +314,7 @@ class State(QObject):
         self.edit(words, layering.change(self._values.layers, layer_id, **changes), merge=merge)
 
     def add_map(self, method_id: str, parameters: Mapping[str, Any] | None = None) -> str:
-        """One more layer for a method, selected; its id."""
+        """Add a layer for a method and select it; returns its id."""
         layers = self._values.layers
         given = self._values.parameters.get(method_id, {}) if parameters is None else parameters
         layer = layering.map_layer(layers, method_id, given, **look_of(self._values))
@@ -323,7 +323,7 @@ class State(QObject):
         return layer.id
 
     def add_fused(self, members: Iterable[str]) -> str:
-        """One more layer that fuses others, selected; its id."""
+        """Add a layer that fuses others and select it; returns its id."""
         layers = self._values.layers
         layer = layering.fused_layer(layers, members, **look_of(self._values))
         last = max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)
@@ -331,7 +331,7 @@ class State(QObject):
         return layer.id
 
     def add_file(self, path: str, image: str = "") -> str:
-        """One more layer for a map from a file, selected; its id."""
+        """Add a layer for a map from a file and select it; returns its id."""
         layers = self._values.layers
         layer = layering.file_layer(layers, path, image, **look_of(self._values))
         last = max((i for i, one in enumerate(layers, 1) if one.is_map), default=0)
@@ -401,7 +401,7 @@ class State(QObject):
     def restore(self, text: str) -> list[str]:
         """Take over what ``to_json`` wrote; returns a sentence for each value that could not be used.
 
-        A file of another version, or one that a person has edited, costs the values that do not fit and no more.
+        Of a file of another version, or one that a person has edited, only the values that do not fit are dropped.
         """
         try:
             found = json.loads(text)
@@ -410,13 +410,13 @@ class State(QObject):
         return self.take_over(found)
 
     def take_over(self, found: Any) -> list[str]:
-        """As ``restore``, from what was JSON."""
+        """As ``restore``, from parsed JSON."""
         if not isinstance(found, dict):
             return ["The saved state is not a JSON object; starting with the defaults."]
         good: dict[str, Any] = {}
         problems: list[str] = []
         if "layers" in found:
-            # What follows from them is not read beside them. A file of before layers has the methods instead.
+            # What follows from them is not read beside them. A file from before there were layers has methods instead.
             found = {name: value for name, value in found.items() if name not in NAMED}
             try:
                 found["layers"], problems = restore_layers(found["layers"])
@@ -459,10 +459,10 @@ def _short(value: Any) -> str:
 
 
 def _refuse_out_of_range(name: str, value: Any) -> None:
-    """A number from a file that lies outside of its range is no wish of anybody's."""
+    """Refuse a number from a file that is outside of its range, which the window would never write."""
     if name in _RANGES and not _RANGES[name][0] <= value <= _RANGES[name][1]:
         low, high = _RANGES[name]
-        raise ParameterError(f"{_short(value)} cannot be the window's {name}: it lies between {low:g} and {high:g}")
+        raise ParameterError(f"{_short(value)} cannot be the window's {name}: it must be between {low:g} and {high:g}")
 
 
 def _plain(name: str) -> Callable[[Any], Any]:
@@ -473,7 +473,7 @@ def _plain(name: str) -> Callable[[Any], Any]:
             if not isinstance(value, str):
                 raise TypeError("it must be a text")
             if "\0" in value:
-                raise ValueError("no text that is used here holds a null character")
+                raise ValueError("it must not contain a null character")
             if name in _CHOICES and value not in _CHOICES[name]:
                 raise ValueError(f"it must be one of {', '.join(_CHOICES[name])}")
             return value
@@ -511,7 +511,7 @@ def _indices(most: int) -> Callable[[Any], tuple[int, ...]]:
         if not whole or len(numbers) > most:
             raise TypeError(f"it must be a list of at most {most} whole numbers")
         if any(n > _LARGEST for n in numbers):
-            raise ValueError(f"its numbers go up to {_LARGEST}")
+            raise ValueError(f"its numbers must be at most {_LARGEST}")
         return numbers
 
     return convert
@@ -552,7 +552,7 @@ def _figure(value: Any) -> dict[str, Any]:
 def _weights(value: Any) -> dict[str, float]:
     result = {str(key): float(weight) for key, weight in dict(value).items()}
     if any(not 0.0 <= weight <= 1.0 for weight in result.values()):
-        raise ValueError("weights lie between 0 and 1")
+        raise ValueError("weights must be between 0 and 1")
     return result
 
 
