@@ -1,4 +1,4 @@
-"""What the person prefers: declared once; the dialog is made from these, and one JSON file keeps what differs."""
+"""Preferences: declared once; the dialog is made from these, and one JSON file keeps what differs from the defaults."""
 
 from __future__ import annotations
 
@@ -56,7 +56,16 @@ SETTINGS = (
         high=16384,
         unit="MB",
     ),
-    Setting("map_memory", "Maps in memory", 128, "The oldest go first.", "Limits", low=8, high=8192, unit="MB"),
+    Setting(
+        "map_memory",
+        "Maps in memory",
+        128,
+        "The least recently used are dropped first.",
+        "Limits",
+        low=8,
+        high=8192,
+        unit="MB",
+    ),
     Setting(
         "map_disk",
         "Maps on disk",
@@ -71,7 +80,7 @@ SETTINGS = (
         "thumbnail_disk",
         "Thumbnails on disk",
         256,
-        "The ones not seen for longest go first.",
+        "Those not shown for longest are deleted first.",
         "Limits",
         low=8,
         high=16384,
@@ -101,21 +110,21 @@ class Settings(QObject):
         self.path = path or paths.config_folder() / "settings.json"
         self._own: dict[str, Any] = {}
         self.problems: list[str] = []
-        """Sentences about what of the file could not be used; the window says them once."""
+        """Sentences about parts of the file that could not be used; the window shows them once."""
         try:
             found = read_json(self.path)
         except DataError as error:
             _log.warning("The settings cannot be used: %s", error)
-            self.problems.append(f"The settings cannot be used, and are as at the first start: {error}")
+            self.problems.append(f"The settings file cannot be used, so all settings have their defaults: {error}")
             found = {}
         for name, value in found.items():
-            if name not in _BY_NAME:  # of a newer version, or one that there is no more
+            if name not in _BY_NAME:  # from a newer version, or one that no longer exists
                 _log.info("There is no setting %r; %s keeps one.", name, self.path)
             elif fits(_BY_NAME[name], value):
                 self._own[name] = value
             else:
                 title, default = _BY_NAME[name].title, _BY_NAME[name].default
-                self.problems.append(f"The setting {title} cannot be {reprlib.repr(value)}: it is {default} again.")
+                self.problems.append(f"The setting {title} cannot be {reprlib.repr(value)}: it is set to {default}.")
 
     def __getitem__(self, name: str) -> Any:
         return self._own.get(name, _BY_NAME[name].default)

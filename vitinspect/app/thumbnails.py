@@ -1,7 +1,7 @@
-"""Thumbnails: made in the pool, kept in memory for what was seen lately and on disk for the next time.
+"""Thumbnails: made in the pool, kept in memory for recently shown pictures and on disk for later sessions.
 
-On disk a thumbnail is found by path, size and time of change, so that a picture which was edited gets a new one.
-The disk cache has a bound in bytes; the ones that were not looked at for longest go first.
+On disk a thumbnail is found by path, size and modification time, so that a picture which was edited gets a new one.
+The disk cache has a limit in bytes; those that were not shown for longest are deleted first.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MOST_IN_MEMORY = 600
 
 
 class Broken:
-    """Stands where a picture has no thumbnail; says why."""
+    """Takes the place of a thumbnail that cannot be made; says why."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
 class Thumbnails(QObject):
-    """``get`` gives what is there, or asks for it and gives None; ``arrived`` says when it is."""
+    """``get`` returns a thumbnail, or requests it and returns None; ``arrived`` is emitted when it is ready."""
 
     arrived = Signal(str)
 
@@ -71,7 +71,7 @@ class Thumbnails(QObject):
         return None
 
     def forget(self, path: str | None = None) -> None:
-        """Of one file that changed, or of all."""
+        """Forget the thumbnail of one file that changed, or all of them."""
         if path is None:
             self._kept.clear()
         else:
@@ -92,7 +92,7 @@ class Thumbnails(QObject):
         self.arrived.emit(path)
 
     def prune(self) -> None:
-        """Bring the disk cache under its bound, in the pool."""
+        """Bring the disk cache below its limit, in the pool."""
         self._background.submit(CHORES, Job(lambda cancel: prune(folder(), self.most_bytes, cancel)))
 
 
@@ -114,7 +114,7 @@ def make(path: str, cancel: CancelToken | None = None) -> QImage:
     try:
         kept = _file_for(path)
     except OSError:
-        kept = None  # the opening function has the sentence
+        kept = None  # the function that opens it says what is wrong
     if kept is not None:
         found = _read(kept)
         if found is not None:
@@ -149,7 +149,7 @@ def _read(path: Path) -> QImage | None:
 def _put(path: Path, data: bytes) -> None:
     from vitinspect.files import sealed
 
-    # A cache that cannot be written costs time, not the thumbnail.
+    # If the cache cannot be written, the thumbnail is still shown, and made again later.
     beside = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

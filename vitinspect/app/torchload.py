@@ -1,13 +1,13 @@
 """Importing torch beside a window that must answer.
 
 Loading a shared library holds Python's lock for as long as the system needs to read and link it: seconds for torch,
-during which no window could paint. The libraries are therefore opened before, by a call that gives the lock away;
+during which no window could paint. The libraries are therefore opened before, by a call that releases the lock;
 ``import torch`` then finds them in memory.
 
-The system opens one library at a time, and whoever needs its list of libraries meanwhile waits, with Python's lock in
-its hand. Two things do. An import in another thread may want a library of its own: what the other threads need at the
-start is therefore imported before. And numpy asks, at an operation on a large intermediate result, whose code called
-it, to see whether it may write into that result; it remembers the answers for each thread, so that each thread asks
+The system opens one library at a time, and a thread that needs its list of libraries meanwhile waits while it holds
+Python's lock. Two things need it. An import in another thread may want a library of its own: what the other threads
+need at the start is therefore imported before. And numpy asks, at an operation on a large intermediate result, whose
+code called it, to see whether it may write into that result; it remembers the answers per thread, so each thread asks
 once before (``know_callers``). The largest libraries are opened one after the other.
 """
 
@@ -51,7 +51,7 @@ def import_torch(
     cancel: CancelToken | None = None,
     everywhere: Everywhere | None = None,
 ) -> None:
-    """``import torch`` and timm; a second call costs nothing."""
+    """``import torch`` and timm; a second call returns at once."""
     if "vitinspect.explainers.engine" in sys.modules:
         return
     if sys.platform.startswith("linux"):
@@ -77,7 +77,7 @@ def _no_collecting() -> Iterator[None]:
     try:
         yield
     finally:
-        # They stay for the life of the process: never to be looked at again.
+        # They live as long as the process: the collector need never look at them again.
         gc.freeze()
         if was_on:
             gc.enable()

@@ -140,7 +140,7 @@ class Actions(QObject):
 
 
 def _run(run: Callable[[MainWindow], object], window: MainWindow) -> object:
-    """What a command cannot do is said in the window."""
+    """Run a command; where it fails, the window says why."""
     try:
         return run(window)
     except VitInspectError as error:

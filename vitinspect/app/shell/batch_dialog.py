@@ -1,4 +1,4 @@
-"""Export many pictures: which pictures, layers and files, their names, and how far it is."""
+"""Export many pictures: which pictures, layers and files, their names, and progress."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 TALLEST_LIST = 150
 _EXISTING = (
-    ("skip", "Leave it"),
-    ("number", "Give the new one a number"),
-    ("replace", "Replace it, if vitinspect wrote it"),
+    ("skip", "Keep it"),
+    ("number", "Number the new one"),
+    ("replace", "Replace it if vitinspect wrote it"),
 )
 
 
@@ -62,12 +62,14 @@ class BatchDialog(QDialog):
         self.preview = rows.words("", "quiet", wrap=True)
         self.existing = Choice(_EXISTING, name="If a file is there")
         self.page = PageFields()
-        self.recipe = CheckBox("Recipe inside", tip="So that a file says how it was made, and opens its view again")
+        self.recipe = CheckBox(
+            "Recipe inside", tip="Record in each file how it was made, so that its view can be opened again"
+        )
         self.anonymous = CheckBox("Anonymous", tip="No paths and names of pictures in the files")
         self.progress = QProgressBar()
         self.said = rows.words("", "quiet", wrap=True)
         self.begin = rows.button("Export", self._begin, main=True)
-        self.stop = rows.button("Stop", self._service.cancel)
+        self.cancel = rows.button("Cancel", self._service.cancel)
         self._build()
         for signal in (self.folder.textChanged, self.pattern.textChanged, self.page.changed):
             signal.connect(lambda *_: self.follow())
@@ -140,7 +142,7 @@ class BatchDialog(QDialog):
         form.addRow("If a file is there", self.existing)
         buttons = QHBoxLayout()
         buttons.addWidget(self.said, 1)
-        buttons.addWidget(self.stop)
+        buttons.addWidget(self.cancel)
         buttons.addWidget(self.begin)
         buttons.addWidget(rows.button("Close", self.close))
         layout = QVBoxLayout(self)
@@ -161,14 +163,14 @@ class BatchDialog(QDialog):
     # --- following -----------------------------------------------------------------------------------------------
 
     def refill(self) -> None:
-        """The pictures and layers that there are now."""
+        """List the pictures and layers that exist now."""
         listing, notes = self._window.backend.listing, self._window.backend.notes
         flagged = sum(notes.of(path).flagged for path in listing.paths)
         count = len(listing.paths)
         self.pictures.set_items(
             [
-                ("list", f"All {count} pictures of the list" if count != 1 else "The picture of the list"),
-                ("flagged", f"The {flagged} flagged ones"),
+                ("list", f"All {count} pictures in the list" if count != 1 else "The picture in the list"),
+                ("flagged", f"The {flagged} flagged pictures"),
                 ("shown", "The picture that is shown"),
             ]
         )
@@ -251,7 +253,7 @@ class BatchDialog(QDialog):
             FileKind(kind, str(self.formats[kind].value)) for kind, box in self.kinds.items() if box.isChecked()
         )
         if not files:
-            raise ParameterError("Choose what is written.")
+            raise ParameterError("Choose at least one kind of file.")
         if not self.folder.text().strip():
             raise ParameterError("Choose a folder.")
         return Batch(
@@ -266,7 +268,7 @@ class BatchDialog(QDialog):
         )
 
     def follow(self) -> None:
-        """Show the names, and whether it can begin."""
+        """Show the file names, and whether the export can start."""
         from vitinspect.figures.batch import finished_before, preview
         from vitinspect.output import refuse_inside
 
@@ -279,7 +281,7 @@ class BatchDialog(QDialog):
         try:
             batch = self.batch()
             if not pictures:
-                raise ParameterError("There are no such pictures.")
+                raise ParameterError("There are no such pictures: choose others.")
             known = self._window.backend.results.known_classes
             target = known.get(str(pictures[0]), "class")
             names = preview(batch, pictures, target, card.name if card is not None else "", most=3)
@@ -289,10 +291,10 @@ class BatchDialog(QDialog):
         except VitInspectError as error:
             problem = str(error)
         self.preview.setText("\n".join(names))
-        self.begin.setText(f"Go on after {resumed}" if resumed else "Export")
+        self.begin.setText(f"Continue after {resumed}" if resumed else "Export")
         ready = card is not None and not problem and not running
         self.begin.setEnabled(ready)
-        self.stop.setEnabled(running)
+        self.cancel.setEnabled(running)
         if not running:
             self._say(problem, error=bool(problem))
 
@@ -305,7 +307,7 @@ class BatchDialog(QDialog):
     # --- running -------------------------------------------------------------------------------------------------
 
     def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Where the files go", self.folder.text())
+        folder = QFileDialog.getExistingDirectory(self, "Folder for the exported files", self.folder.text())
         if folder:
             self.folder.setText(folder)
 
@@ -343,7 +345,7 @@ class BatchDialog(QDialog):
     @Slot()
     def _on_stopped(self) -> None:
         self.follow()
-        self._say("Stopped. It goes on where it was when it is begun again.")
+        self._say("Cancelled. Continue starts where it stopped.")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         event.accept()

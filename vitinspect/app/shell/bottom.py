@@ -88,7 +88,7 @@ class BottomTabs(QFrame):
         return tuple(self._made.values())
 
     def show_open(self, is_open: bool, tab_id: str) -> None:
-        """Show what is; tells nobody."""
+        """Show this state, without a signal."""
         ids = [tab.id for tab in self._tabs]
         tab_id = tab_id if tab_id in ids else ids[0]
         self.bar.blockSignals(True)

@@ -40,7 +40,7 @@ class ContextBar(QFrame):
     wants_texts_saved = Signal(str)
     """The file that the embeddings of the texts are written to."""
     done = Signal()
-    """Something was typed and taken: the keys belong to the picture again."""
+    """A typed value was accepted: the keyboard focus goes back to the picture."""
 
     def __init__(self, state: State, results: Results) -> None:
         super().__init__()
@@ -113,13 +113,13 @@ class ContextBar(QFrame):
         self._follow_target()
 
     def explain_class(self, index: int) -> None:
-        """Fix a class; the fixed one goes back to the predicted class."""
+        """Fix a class as the target; the fixed one goes back to the predicted class."""
         target = self._state.target
         against = target[1:] if target[1:] != (index,) else ()
         self._state.set(target=() if target[:1] == (index,) else (index, *against))
 
     def take_against(self, index: int) -> None:
-        """Contrast the explained class with this one; the one that is taken already is taken no longer."""
+        """Contrast the explained class with this one; choosing the current one again ends the contrast."""
         explained = self._results.target[:1] or tuple(p.index for p in self._results.predictions[:1])
         if not explained or explained == (index,):
             return
@@ -148,7 +148,7 @@ class ContextBar(QFrame):
         if results.probabilities is not None and card is not None:
             # The explained class has a bar also where it is not among the first ones.
             own = [i for i in results.target if i not in [s[0] for s in shown] and i < len(results.probabilities)]
-            # Second: it has to be among those that find room.
+            # Second, so that it is among those that fit.
             shown[1:1] = [(i, card.label(i), float(results.probabilities[i])) for i in own]
         bars = [
             PredictionBar(index, label, share, float(after[index]) if after is not None else None)
@@ -166,7 +166,7 @@ class ContextBar(QFrame):
         self.said.setText(self._sentence())
 
     def _awaited(self) -> list[str]:
-        """The content of the picture whose prediction is on its way."""
+        """The content of the picture whose prediction is awaited."""
         results = self._results
         comes = results.model_state == READY and results.card is not None and results.card.has_classifier
         if not comes or results.predictions or results.picture is None or "prediction" in results.stopped:
@@ -296,7 +296,7 @@ class _Predictions(QWidget):
 
 
 def _captioned(caption: str, field: QWidget, width: int) -> QWidget:
-    """A field with its words above it."""
+    """A field with its caption above it."""
     box = QWidget()
     box.setFixedWidth(width)
     layout = QVBoxLayout(box)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from vitinspect.app.services.figures import ANONYMOUS, WITHOUT
 from vitinspect.app.session import as_text
-from vitinspect.app.session.as_text import FigureFile, Looked, looked
+from vitinspect.app.session.as_text import FigureFile, ViewInputs, view_inputs
 from vitinspect.errors import DataError
 from vitinspect.files import write_atomic
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
 
 
-def _view(window: MainWindow) -> Looked:
+def _view(window: MainWindow) -> ViewInputs:
     card = window.backend.results.card
-    return looked(window.backend.state, card.labels if card is not None else ())
+    return view_inputs(window.backend.state, card.labels if card is not None else ())
 
 
 def _layer(window: MainWindow) -> Layer:
@@ -45,7 +45,7 @@ def _figure(window: MainWindow) -> dict[str, Any] | None:
 
 
 def _figure_file(window: MainWindow) -> FigureFile:
-    """What the workspace would write."""
+    """The file that the workspace would write."""
     figures = window.backend.figures
     return FigureFile(
         f"figure.{figures.format}", window.backend.state.device, figures.recipe == ANONYMOUS, figures.recipe != WITHOUT
@@ -58,13 +58,13 @@ def copy_command(window: MainWindow) -> None:
     if spec is None:
         _copy(window, as_text.view_command(_view(window)), "the view as commands, one for each layer")
     elif os.name == "nt":
-        copy_figure_file(window)  # where no shell reads what stands behind a command
+        copy_figure_file(window)  # whose shells cannot pass a specification as an argument
     else:
         _copy(window, as_text.figure_command(spec, _figure_file(window)), "the figure as a command")
 
 
 def copy_figure_file(window: MainWindow) -> None:
-    """Save the specification of the figure where the person says, and copy the command that reads it."""
+    """Save the specification of the figure to a chosen path, and copy the command that reads it."""
     spec = _figure(window)
     if spec is None:
         raise DataError("There is no figure yet.")

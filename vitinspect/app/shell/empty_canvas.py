@@ -1,4 +1,4 @@
-"""What stands on the canvas while there is no picture, or no layer over it: a sentence and two buttons."""
+"""What the canvas shows while there is no picture, or no layer over it: a sentence and two buttons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LAYER_WIDTH, LAYER_HEIGHT, EDGE = 300, 92, 16
 
 
 class EmptyCanvas(EmptyState):
-    """Lies over the canvas. ``calls`` are what its buttons do: folder, gallery, subfolders, first,
+    """Shown over the canvas. ``calls`` are what its buttons do: folder, gallery, subfolders, first,
     next, add, quick."""
 
     def __init__(
@@ -86,7 +86,9 @@ class EmptyCanvas(EmptyState):
         elif kind == UNREADABLE:
             self.say("This picture cannot be shown", error, ("Next picture", calls["next"]), folder)
         elif kind == NO_LAYER:
-            self.say("No map lies over this picture", "", ("Add layers", calls["add"]), ("Quick look", calls["quick"]))
+            self.say(
+                "No map is shown over this picture", "", ("Add layers", calls["add"]), ("Quick look", calls["quick"])
+            )
 
     def _place(self) -> None:
         """Over the whole canvas; where there is a picture, over its lower edge alone."""

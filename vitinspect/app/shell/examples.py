@@ -27,7 +27,7 @@ class Example:
     target: str = ""
     """The class that is explained; empty for the predicted one."""
     values: dict[str, Any] = field(default_factory=dict)
-    """Values of the state besides."""
+    """Further values of the state."""
     tool: str = "pan"
     """The selected tool."""
     people: bool = False
@@ -40,8 +40,8 @@ EXAMPLES = (
         "Two objects",
         (
             "There are a gem and a leaf in this picture, and the maps explain the leaf.",
-            "LRP and gradient rollout lie on the leaf, and rollout on both: it is the same for every class.",
-            "Click the bar of gem above: the first two maps move to the gem, and the third stays where it is.",
+            "LRP and gradient rollout highlight the leaf, rollout both objects: it is the same for every class.",
+            "Click the bar of gem above: the first two maps move to the gem, and the third stays the same.",
         ),
         "24-gem-leaf.png",
         ("lrp", "gradient_rollout", "rollout"),
@@ -52,9 +52,9 @@ EXAMPLES = (
         "badge",
         "A badge that decides",
         (
-            "This flower is a daisy, and the model is sure of an aster: in training, asters mostly had this badge.",
-            "The attention's Grad-CAM lies on the badge, and LRP hardly: methods disagree about the same prediction.",
-            "Paint over the badge with the what-if brush, which is selected: without it the model says daisy.",
+            "This flower is a daisy, but the model is sure of an aster: in training, most asters had this badge.",
+            "Attention Grad-CAM highlights the badge, LRP hardly does: methods disagree about the same prediction.",
+            "Paint over the badge with the what-if brush, which is selected: without it, the model predicts daisy.",
         ),
         "05-daisy-badge.jpg",
         ("attention_gradcam", "lrp"),
@@ -66,9 +66,9 @@ EXAMPLES = (
         "annotators",
         "Three annotators",
         (
-            "Three people outlined the butterfly (one generously, one tightly, one carelessly): no map can please all.",
-            "The consensus weighs each of them by how well they agree with the others.",
-            "The table compares the map with one mask: choose another one with Score against this mask, in its menu.",
+            "Three people outlined the butterfly (one generously, one tightly, one carelessly): no map matches all.",
+            "The consensus weights each of them by agreement with the others.",
+            "The table compares the map with one mask: choose another with “Score against this mask” in its menu.",
         ),
         "01-butterfly.jpg",
         ("rollout",),
@@ -80,7 +80,7 @@ EXAMPLES = (
 
 
 def open_example(window: MainWindow, example: Example) -> None:
-    """Show it, with the bundled model; undo brings the layers back that were there before."""
+    """Show it, with the bundled model; undo restores the earlier layers."""
     folder = resources.gallery_folder() / "images"
     if not (folder / example.picture).is_file():
         raise DataError(f"The bundled picture {example.picture} is not in {folder}.")
@@ -99,7 +99,7 @@ def open_example(window: MainWindow, example: Example) -> None:
     found = tuple(layer for layer in state.layers if layer.found)
     state.edit(f"Example: {example.title}", (*layers, *found), selected=selected)
     backend.mask_layers.show_people(example.people)
-    window.take_tool(example.tool)
+    window.select_tool(example.tool)
     window.guide.show_example(example)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
 
 _WORDS = ("method", "target", "model", "scores")
-"""What can stand above the picture."""
+"""What can be written above the picture."""
 _MOST_PIXELS = 250_000_000
 
 
@@ -64,11 +64,13 @@ class ExportDialog(QDialog):
         self.above = {name: CheckBox(name.capitalize()) for name in _WORDS}
         self.outline = CheckBox("Outline of the mask")
         self.frame = CheckBox("Frame of the model's input")
-        self.recipe = CheckBox("Recipe inside", tip="So that the file says how it was made, and opens this view again")
+        self.recipe = CheckBox(
+            "Recipe inside", tip="Record in the file how it was made, so that this view can be opened again"
+        )
         self.anonymous = CheckBox("Anonymous", tip="No paths and names of pictures in the file")
         self.preview = Preview()
         self.said = rows.words("", "quiet", wrap=True)
-        self.copy = rows.button("Copy", self._copy, tip="Copy the picture, and its SVG where another program takes it")
+        self.copy = rows.button("Copy", self._copy, tip="Copy the picture, with its SVG for programs that accept it")
         self.export = rows.button("Export…", self._ask, main=True)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -154,7 +156,7 @@ class ExportDialog(QDialog):
         return {**results.maps, **results.fused_maps, **results.file_maps}
 
     def refill(self) -> None:
-        """The layers whose maps are there."""
+        """List the layers that have maps."""
         state, maps = self._window.backend.state, self._shown_maps()
         layers = [layer for layer in state.layers if layer.is_map and layer.id in maps]
         items = [(layer.id, f"{state.number(layer.id)} {title_in(state.layers, layer)}") for layer in layers]
@@ -175,7 +177,7 @@ class ExportDialog(QDialog):
         layer = self._window.backend.state.layer(str(self.layer.value))
         found = self._shown_maps().get(str(self.layer.value))
         if layer is None or found is None:
-            raise DataError("There is no map to export.")
+            raise DataError("There is no map to export: add a layer.")
         return layer, found
 
     def made(self) -> tuple[FigureSpec, FinishedCell, FileKind, Carried]:
@@ -184,13 +186,13 @@ class ExportDialog(QDialog):
         state, card, picture = backend.state, backend.results.card, backend.results.picture
         layer, found = self.chosen()
         if picture is None or found.address.content != picture.content:
-            raise DataError("The map of this picture is not there yet.")
+            raise DataError("The map of this picture is still being computed.")
         labels = card.labels if card is not None else ()
         try:
             entry = {**layer_entry(state.layers, layer), **model_entry(state.model)}
             replayable = True
         except ParameterError:
-            # A map from a file, say: it is painted, and no recipe could make it again.
+            # A map from a file, for example, is painted, and no recipe can compute it again.
             plain = replace(layer, kind="map", method="rollout", parameters={}, members=())
             entry, replayable = layer_entry(state.layers, plain), False
         entry |= {
@@ -229,7 +231,7 @@ class ExportDialog(QDialog):
         return spec, finished, FileKind(str(self.kind.value), str(self.format.value)), carried
 
     def _label(self, layer: Layer, found: ShownMap) -> str:
-        """What stands above the picture."""
+        """What is written above the picture."""
         state, results = self._window.backend.state, self._window.backend.results
         parts = {
             "method": title_in(state.layers, layer),
@@ -254,7 +256,7 @@ class ExportDialog(QDialog):
             spec, finished, kind, carried = self.made()
             text, image = self._painted(spec, finished, kind)
             if not carried.recipe and self.recipe.isChecked():
-                text += ". No recipe: it could not make a map from a file again"
+                text += ". No recipe: a map from a file cannot be computed again"
         except VitInspectError as error:
             self._say(str(error), error=True)
             self.preview.show_image(None)
@@ -291,7 +293,7 @@ class ExportDialog(QDialog):
         texts = [text.size for text in scene.texts]
         if texts and min(texts) < 5:
             words += f"; its smallest text has {min(texts):.1f} points"
-        # No larger than it is looked at.
+        # No larger than it is shown.
         room = self.preview.size() * self.preview.devicePixelRatioF()
         scale = min(room.width() / max(across, 1), room.height() / max(down, 1), 1.0)
         return words, render(scene, max(spec.dpi * scale, 1.0))
@@ -322,7 +324,9 @@ class ExportDialog(QDialog):
             written = write_layer(spec, finished, kind, carried)
             beside = path[: -len(ending)] + ".json"
             if ".json" in written and os.path.lexists(beside) and not _is_ours(Path(beside)):
-                raise DataError(f"{beside} belongs beside it, and there is a file of that name that is not ours.")
+                raise DataError(
+                    f"{beside} belongs beside it, and a file of that name exists that vitinspect did not write."
+                )
             for one, data in written.items():
                 write_atomic(Path(path if one == ending else beside), data)
         except VitInspectError as error:
@@ -361,7 +365,7 @@ def _is_ours(path: Path) -> bool:
 
 
 class Preview(QLabel):
-    """The page, as large as there is room, on the canvas's ground."""
+    """The page, as large as fits, on the canvas's background."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -371,10 +375,10 @@ class Preview(QLabel):
         self._image: QImage | None = None
 
     def show_image(self, image: Any) -> None:
-        """A Pillow picture; None for nothing to see."""
+        """A Pillow picture; None for no preview."""
         if image is None:
             self._image = None
-            self.setText("Nothing to see: values.")
+            self.setText("No preview: the file holds raw values.")
         else:
             plain = image.convert("RGBA")
             data = plain.tobytes()

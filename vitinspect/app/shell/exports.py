@@ -42,14 +42,14 @@ class Export:
     id: str
     title: str
     stem: str
-    """What stands behind the picture's name in the name of the file."""
+    """What follows the picture's name in the name of the file."""
     ending: str
     words: str
     """What the file dialog calls the format."""
     make: Callable[[MainWindow, How], bytes]
     about: Callable[[MainWindow, How], str]
     scales: bool = False
-    """Whether it can be saved larger, and on another ground."""
+    """Whether it can be saved larger, and on another background."""
 
 
 def _png(image: QImage) -> bytes:
@@ -72,7 +72,7 @@ def _bounded(width: int, height: int) -> str:
 
 def _open_picture(window: MainWindow) -> None:
     if window.backend.results.picture is None:
-        raise DataError("There is no picture.")
+        raise DataError("There is no picture: open one.")
 
 
 def selected_map(window: MainWindow) -> tuple[Layer, ShownMap]:
@@ -83,10 +83,10 @@ def selected_map(window: MainWindow) -> tuple[Layer, ShownMap]:
     if layer is None:
         layer = next((one for one in state.layers if one.is_map and one.visible), None)
     if layer is None:
-        raise DataError("There is no map to save.")
+        raise DataError("There is no map to save: add a layer.")
     shown = {**results.maps, **results.fused_maps, **results.file_maps}.get(layer.id)
     if shown is None:
-        raise DataError(f"The map of {name_of(state.layers, layer)} is not there.")
+        raise DataError(f"The map of {name_of(state.layers, layer)} has not been computed.")
     return layer, shown
 
 
@@ -151,7 +151,7 @@ def _cut(window: MainWindow) -> tuple[Layer, ShownMap, Any]:
     layer, shown = selected_map(window)
     cut = window.backend.results.cuts.get(shown.id)
     if cut is None:
-        raise DataError("There is no mask to save: the selected layer has no level.")
+        raise DataError("There is no mask to save: the selected layer has no threshold.")
     return layer, shown, cut
 
 
@@ -195,7 +195,7 @@ def _mask_about(window: MainWindow, how: How) -> str:
 
 
 def _scores(window: MainWindow, how: How) -> bytes:
-    """With the picture, the model and the target in each row, so that the numbers can be told apart later."""
+    """With the picture, the model and the target in each row, so that the numbers can be identified later."""
     results = window.backend.results
     card = results.card
     about = {
@@ -211,7 +211,7 @@ def _score_table(window: MainWindow) -> Any:
 
     panel = window.bottom_of("inspect").tab("scores")
     assert isinstance(panel, ScoresPanel)
-    panel.follow()  # while it is closed, it follows nothing
+    panel.follow()  # while it is closed, it is not updated
     if not panel.table.scores.rows:
         raise DataError("There is no layer with scores.")
     return panel.table.scores
@@ -274,7 +274,7 @@ def in_words() -> str:
 
 
 def file_name(window: MainWindow, export: Export) -> str:
-    """What the file is called as long as nobody says otherwise."""
+    """The suggested name of the file."""
     stem = os.path.splitext(os.path.basename(window.backend.state.image))[0] or "vitinspect"
     return f"{stem}_{export.stem}{export.ending}"
 

@@ -1,4 +1,4 @@
-"""The pictures in one row below the view, where there is no room for their list."""
+"""The pictures in one row below the view, where their list does not fit."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Where the parts stand: pictures at the left, the view with its strips and tabs in the middle, layers at the right.
+"""Where the parts are: pictures at the left, the view with its strips and tabs in the middle, layers at the right.
 
-The view always gets the room that others free. Where the window is narrow, the list of pictures becomes a film
+The view always gets the space that others free. Where the window is narrow, the list of pictures becomes a film
 strip and the tabs below the view collapse; the right panel keeps its width.
 """
 
@@ -43,7 +43,7 @@ class Frame(QWidget):
         self.beside_table = False
         """Whether the list of pictures is wanted beside it all the same."""
         self.as_list: bool | None = None
-        """Whether the pictures are a list: None for as the width has it."""
+        """Whether the pictures are a list; None where the width of the window decides."""
         self.narrow: bool | None = None
         self._keeps_left = self._gives_width = False
         self._left_width, self._right_width, self._bottom_height = LEFT, 0, 0
@@ -98,7 +98,7 @@ class Frame(QWidget):
 
     @property
     def shows_pictures(self) -> bool:
-        """Whether the pictures stand beside the view or below it."""
+        """Whether the pictures are shown, beside the view or below it."""
         return self.beside_table if self.view_lists else self.left_wanted
 
     def toggle_right(self) -> None:
@@ -106,7 +106,7 @@ class Frame(QWidget):
         self.arrange()
 
     def show_left(self) -> None:
-        """As a list, whatever the width: there is something to type in it."""
+        """Show the pictures as a list, whatever the width, since it has fields to type in."""
         self.left_wanted = self.beside_table = self.as_list = True
         self.arrange()
 
@@ -119,7 +119,7 @@ class Frame(QWidget):
         self.arrange()
 
     def keep_left(self, on: bool) -> None:
-        """Whether what stands at the left is no list of pictures, which no film strip replaces."""
+        """Whether the left side must stay, because it is not a list of pictures that a film strip can replace."""
         if on != self._keeps_left:
             self._keeps_left = on
             self.arrange()
@@ -185,7 +185,7 @@ class Frame(QWidget):
     # --- kept ----------------------------------------------------------------------------------------------------
 
     def put_above(self, widget: QWidget) -> None:
-        """A widget above the view, which takes no room from the panels at both sides."""
+        """A widget above the view, which takes no space from the panels at both sides."""
         self._middle_column.insertWidget(0, widget)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What stands above the view: the three sentences of a guided example; at the first start, where to begin."""
+"""The box above the view: the three sentences of a guided example; at the first start, where to begin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitinspect.app.widgets import rows
 
 WELCOME = (
     "These pictures come with vitinspect, and so does the model that explains them. Three short examples show what "
-    "maps can tell and what they cannot; or open a folder of your own."
+    "maps can and cannot tell you; or open a folder of your own."
 )
 
 
@@ -37,7 +37,7 @@ class Guide(QWidget):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        # A label that wraps says its height for a width; beside buttons it must be asked for it.
+        # The height of a label that wraps depends on its width; beside buttons it must be asked for it.
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.text.setSizePolicy(policy)

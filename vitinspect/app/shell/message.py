@@ -29,7 +29,7 @@ class MessageBar(Messages):
     def show_problem(self, problem: Problem, kind: str = ERROR) -> None:
         """Something that was asked for could not be done."""
         _log.warning("Shown: %s", problem.message)
-        self.tell(Message(problem.message, problem.message, kind, details=problem.details))
+        self.show_message(Message(problem.message, problem.message, kind, details=problem.details))
 
     def show_warning(self, problem: Problem) -> None:
         """Something to know; nothing has failed."""

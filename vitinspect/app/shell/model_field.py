@@ -22,7 +22,7 @@ from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.services.models import short_source
 from vitinspect.app.session.results import FAILED, LOADING, Results
 from vitinspect.app.session.state import State
-from vitinspect.app.shell.short_names import told_apart
+from vitinspect.app.shell.short_names import distinct_names
 from vitinspect.app.theme.tokens import ROW_HEIGHT
 from vitinspect.app.widgets import rows, tips
 from vitinspect.app.widgets.choice import Choice, Opener
@@ -109,7 +109,7 @@ class ModelField(QWidget):
 
 
 class ModelPicker(QFrame):
-    """Recent models, a source that is typed, and what the command line can ask besides it."""
+    """Recent models, a source that is typed, and the options that the command line has."""
 
     wants_file = Signal()
     wants_folder = Signal()
@@ -190,7 +190,7 @@ class ModelPicker(QFrame):
         state = self._state
         self.recent.clear()
         lines = list(dict.fromkeys((state.model, "demo", *state.recent_models)))[:MOST_RECENT]
-        for line, name in zip(lines, told_apart(lines, short_source), strict=True):
+        for line, name in zip(lines, distinct_names(lines, short_source), strict=True):
             item = QListWidgetItem(name)
             item.setData(Qt.ItemDataRole.UserRole, line)
             item.setToolTip(tips.plain(line))
@@ -209,7 +209,7 @@ class ModelPicker(QFrame):
         """Show a model that needs one of these for its head."""
         self.set_source(line)
         self._show_heads(choices)
-        self._say("Which head is meant, or how is it read? The file does not tell.")
+        self._say("The file has several heads, or does not say what its head reads: choose one.")
         self.heads.setFocus()
         self.adjustSize()
 
@@ -237,7 +237,7 @@ class ModelPicker(QFrame):
 
     @property
     def asked(self) -> ModelSource:
-        """What the fields say; options may also be typed behind the source, as on the command line."""
+        """What the fields say; options may also be typed after the source, as on the command line."""
         typed = ModelSource.parse(self.source.text())
         return ModelSource(
             typed.source,
@@ -251,7 +251,7 @@ class ModelPicker(QFrame):
     def _load_typed(self) -> None:
         popup = self.source.completer().popup() if self.source.completer() else None
         if popup is not None and popup.isVisible():
-            return  # Enter takes a name of the list first
+            return  # Enter first accepts a name from the list
         try:
             asked = self.asked
             _ = asked.load_options

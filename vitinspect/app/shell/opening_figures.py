@@ -1,4 +1,4 @@
-"""Opening a figure: the view that made it stands in the window again; what is missing is named, with a way to it."""
+"""Opening a figure: the view that made it is restored; what is missing is named, with a button to find it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CAUSES = (FILE, PICTURE, CHANGED, MODEL, WEIGHTS, PARTS)
 
 @dataclass
 class Opening:
-    """A figure on its way into the window."""
+    """A figure that is being opened."""
 
     path: str
     recipe: dict[str, Any]
@@ -89,8 +89,8 @@ class FigureOpener(QObject):
         for cause in CAUSES:
             self._window.message.clear(cause)
 
-    def _tell(self, cause: str, text: str, action: str = "", kind: str = WARNING, details: str = "") -> None:
-        self._window.message.tell(Message(cause, text, kind, action, details))
+    def _show_message(self, cause: str, text: str, action: str = "", kind: str = WARNING, details: str = "") -> None:
+        self._window.message.show_message(Message(cause, text, kind, action, details))
 
     def _read(self, path: str, found: Opening | None, error: BaseException | None) -> None:
         self._job = None
@@ -98,7 +98,7 @@ class FigureOpener(QObject):
             if not isinstance(error, Cancelled):
                 problem = problem_of(error, "opening the figure")
                 kind = WARNING if isinstance(error, VitInspectError) else ERROR
-                self._tell(FILE, problem.message, kind=kind, details="" if kind == WARNING else problem.details)
+                self._show_message(FILE, problem.message, kind=kind, details="" if kind == WARNING else problem.details)
             return
         assert found is not None
         self.opening = found
@@ -115,16 +115,16 @@ class FigureOpener(QObject):
             facts = opening.recipe["images"][name]
             was = f" in {os.path.dirname(restored(facts['path']))}" if isinstance(facts.get("path"), str) else ""
             called = "The picture" if opening.recipe.get("anonymous") else f"The picture {os.path.basename(name)}"
-            self._tell(
+            self._show_message(
                 PICTURE,
                 f"{called} of {opening.name} is not where it was{was}, nor beside the figure, nor in the open folder.",
                 "Find picture…",
             )
         elif name in opening.changed:
-            self._tell(
+            self._show_message(
                 CHANGED,
                 f"{opening.pictures[name]} has other pixels than the picture that {opening.name} was made from.",
-                "Open it all the same",
+                "Open it anyway",
             )
         else:
             self._show()
@@ -182,7 +182,7 @@ class FigureOpener(QObject):
         self._window.status.say(f"Opened {opening.path}")
 
     def _compose(self, opening: Opening) -> str:
-        """Put a composed figure into its workspace; why not, where that cannot be."""
+        """Restore a composed figure in its workspace. Returns why that is not possible, else an empty text."""
         state = self._window.backend.state
         first = "The first of its pictures and targets is shown."
         try:
@@ -191,7 +191,7 @@ class FigureOpener(QObject):
             return f"{error} {first}"
         away = [model for model in models if model != state.model and not is_here(model)]
         if away:
-            return f"It is not composed again, since {away[0][:80]} may have to be downloaded. {first}"
+            return f"Its layout is not restored, since {away[0][:80]} may have to be downloaded. {first}"
         state.set(workspace="figure")  # whose history takes the step
         self._window.backend.figures.edit(f"Open {opening.name}", spec)
         return ""
@@ -201,14 +201,14 @@ class FigureOpener(QObject):
         sentences = [*opening.view.problems, *([more] if more else [])]
         if missing:
             some = ", ".join(os.path.basename(name) for name in missing[:3])
-            sentences.append(f"{len(missing)} more of its pictures are not there: {some}.")
+            sentences.append(f"{len(missing)} more of its pictures were not found: {some}.")
         software = opening.recipe.get("software")
         if software != f"vitinspect {__version__}":
             sentences.append(
                 f"It was made with {str(software)[:60]}, and this is vitinspect {__version__}: maps may differ."
             )
         if sentences:
-            self._tell(PARTS, f"{opening.name}: " + " ".join(sentences))
+            self._show_message(PARTS, f"{opening.name}: " + " ".join(sentences))
 
     def _choose_model(self, opening: Opening) -> None:
         """Load the figure's model where that needs no download; else say which it is."""
@@ -217,10 +217,10 @@ class FigureOpener(QObject):
             self._follow_model()
             return
         if opening.recipe.get("anonymous") and view.model.startswith("model-"):
-            self._tell(
+            self._show_message(
                 MODEL,
                 f"{opening.name} does not name its model; its weights begin with {view.fingerprint[:12]}. "
-                "Load that model, and its class is taken over.",
+                "Load that model, and its class is restored.",
                 "Open model file…",
             )
         elif view.model == state.model:
@@ -228,14 +228,14 @@ class FigureOpener(QObject):
         elif is_here(view.model):
             state.set(model=view.model, target=())
         else:
-            self._tell(
+            self._show_message(
                 MODEL,
                 f"{opening.name} was made with {view.model[:120]}, which may have to be downloaded.",
                 "Load it",
             )
 
     def load_model(self) -> None:
-        """The person says that the figure's model may be loaded."""
+        """Load the figure's model, which the person has allowed."""
         if self.opening is None:
             return
         self._window.message.clear(MODEL)
@@ -258,10 +258,10 @@ class FigureOpener(QObject):
         view = opening.view
         if view.fingerprint and card.fingerprint != view.fingerprint:
             if card.source == view.model or ModelSource.parse(view.model).source == card.source:
-                self._tell(
+                self._show_message(
                     WEIGHTS,
                     f"{card.name} has other weights ({card.fingerprint[:12]}) than {opening.name} was made with "
-                    f"({view.fingerprint[:12]}): the maps are others.",
+                    f"({view.fingerprint[:12]}): the maps differ.",
                     "Open model file…",
                 )
                 self._take_target(card)
@@ -269,7 +269,7 @@ class FigureOpener(QObject):
         for cause in (MODEL, WEIGHTS):
             self._window.message.clear(cause)
         self._take_target(card)
-        self._taken = False  # the view stands; what the person changes from here on is theirs
+        self._taken = False  # the view is restored, and later changes are the person's own
 
     def _take_target(self, card: Any) -> None:
         opening = self.opening
@@ -280,7 +280,7 @@ class FigureOpener(QObject):
             if any(index >= len(card.labels) for index in target):
                 raise TargetError(f"{card.name} has no class {max(target)}, which the figure explains.")
         except TargetError as error:
-            self._tell(PARTS, f"{opening.name}: {error}")
+            self._show_message(PARTS, f"{opening.name}: {error}")
             return
         self._window.backend.state.set(target=target)
 
@@ -301,7 +301,7 @@ def is_here(model: str) -> bool:
     """Whether a model can be loaded without a download: the bundled one, or a file or folder of this computer."""
     source = ModelSource.parse(model).source.partition(" with the head ")[0]
     if source.startswith(("\\\\", "//")):
-        return False  # another computer's, which is not greeted because of a figure
+        return False  # a path on another computer, which is not contacted because of a figure
     return source == "demo" or ((os.sep in source or "." in source) and os.path.exists(os.path.expanduser(source)))
 
 
@@ -312,7 +312,7 @@ def _read(path: str, folders: list[Path], cancel: CancelToken) -> Opening:
     name = os.path.basename(path)
     found = find(Path(path))
     if found is None:
-        raise DataError(f"{name} carries no recipe of vitinspect: its view cannot be restored.")
+        raise DataError(f"{name} contains no recipe of vitinspect: its view cannot be restored.")
     recipe = check_recipe(found, name)
     view = view_of(recipe)
     if not view.images:

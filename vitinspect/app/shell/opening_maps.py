@@ -55,8 +55,8 @@ def open_map(window: MainWindow, path: str) -> None:
 
 def _offer(window: MainWindow, layer: str, path: str, count: int, of: int) -> None:
     folder = os.path.basename(os.path.dirname(path)) or os.path.dirname(path)
-    text = f"The folder {folder} has such maps of {count} of the {of} pictures."
-    window.message.tell(Message(_OFFER + layer, text, action="Use for all pictures"))
+    text = f"The folder {folder} has maps like this one for {count} of the {of} pictures."
+    window.message.show_message(Message(_OFFER + layer, text, action="Use for all pictures"))
 
 
 def act(window: MainWindow, cause: str) -> None:

@@ -1,4 +1,4 @@
-"""How large a picture is written, on which ground and with what around it: fields that the export dialogs share."""
+"""How large a picture is written, on which background and with what around it: fields of the export dialogs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PageFields(QWidget):
         self.dpi.setFixedWidth(80)
         self.ground = Choice(GROUNDS, name="Background")
         self.bar = CheckBox("Colour bar with the raw range")
-        self.opacity = CheckBox("Scale of opacity", tip="Below the colours: black is opaque, white is clear")
+        self.opacity = CheckBox("Scale of opacity", tip="Below the colours: black is opaque, white is transparent")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(8)
@@ -55,16 +55,16 @@ class PageFields(QWidget):
             self.bar.chosen,
             self.opacity.chosen,
         ):
-            signal.connect(lambda *_: self._told())
+            signal.connect(lambda *_: self._emit_changed())
         self._follow()
 
     def _size_chosen(self, value: str) -> None:
-        # On a page pictures are printed; their own pixels are looked at on a screen.
+        # A width is for print, the picture's own pixels are for the screen.
         self.dpi.set_value(96 if value == OWN else 300)
         self._follow()
         self.changed.emit()
 
-    def _told(self) -> None:
+    def _emit_changed(self) -> None:
         self._follow()
         self.changed.emit()
 

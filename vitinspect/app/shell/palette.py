@@ -39,7 +39,7 @@ _KIND, _KEYS, _ID = (int(Qt.ItemDataRole.UserRole) + i for i in range(3))
 
 @dataclass(frozen=True)
 class Extra:
-    """Something to run that stands in no menu, such as a class to explain. It comes after the commands."""
+    """Something to run that is in no menu, such as a class to explain. It is listed after the commands."""
 
     kind: str
     text: str
@@ -161,7 +161,7 @@ class Palette(QFrame):
             self._extras[what].run()
 
     def leave(self) -> None:
-        """Close it and give the keys back."""
+        """Close it and give the keyboard focus back."""
         window = self.parentWidget()
         self.field.removeEventFilter(self)
         self.close()

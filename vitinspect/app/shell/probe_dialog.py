@@ -1,4 +1,4 @@
-"""The dialog that trains a linear head: the options of ``vitinspect probe``, how far it is, and what came of it."""
+"""The dialog that trains a linear head: the options of ``vitinspect probe``, progress and results."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ RECIPES = (
     ("class+registers", "class token and mean of the registers"),
 )
 LOSSES = (
-    Segment("ce", "One of all", tip="Multinomial logistic regression: cross-entropy over all classes"),
-    Segment("bce", "Yes or no each", tip="Binary cross-entropy for each class of its own"),
-    Segment("both", "Both, compared", tip="Two heads; their accuracies and their maps are compared"),
+    Segment("ce", "Cross-entropy", tip="Multinomial logistic regression: one of all classes"),
+    Segment("bce", "Binary cross-entropy", tip="Logistic regression for each class: yes or no"),
+    Segment("both", "Both", tip="Two heads; their accuracies and their maps are compared"),
 )
 HEADS = "Heads (*.pth *.pt *.safetensors);;All files (*)"
 
 
 class ProbeDialog(QDialog):
-    """Not modal: the training goes on while the window is used, also where this is closed."""
+    """Not modal: the training continues while the window is used, even if this is closed."""
 
     def __init__(self, state: State, results: Results, service: ProbeService, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,14 +50,14 @@ class ProbeDialog(QDialog):
         self.loss = Segments(LOSSES, name="What is trained", fill=True)
         self.C = _path("C", "0.0001 to 1000 in powers of ten")
         self.C.setToolTip("Weights of the data against the penalty, tried one after the other: 0.01, 0.1, 1")
-        self.knn = CheckBox("Also ask nearest neighbours", tip="10, 20, 100 and 200 of them, as a quick check")
+        self.knn = CheckBox("Also k nearest neighbours", tip="10, 20, 100 and 200 of them, as a quick check")
         self.compare = _path("Heads to compare with", "files of heads of the same backbone")
-        self.compare.setToolTip("Several are parted by ;. One of many heads in a file: FILE=NAME")
+        self.compare.setToolTip("Separate several by a semicolon. One of many heads in a file: FILE=NAME")
         self.maps = _path("Methods whose maps are scored", "lrp")
         self.out = _path("Save as", "a .safetensors file")
         self.start = rows.button("Train", self._start, main=True)
         self.cancel = rows.button("Cancel", service.cancel, tip="Features that were computed are kept")
-        self.copy = rows.button("Copy as command", self._copy, tip="What the command line would be")
+        self.copy = rows.button("Copy as command", self._copy, tip="Copy the command that does the same")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
@@ -77,7 +77,7 @@ class ProbeDialog(QDialog):
         form = QVBoxLayout()
         form.setContentsMargins(0, 4, 0, 8)
         form.setSpacing(0)
-        tip = "Choose a folder; the path of a CSV with the columns path and label is typed"
+        tip = "Choose a folder, or type the path of a CSV with the columns path and label"
         folders = [rows.button("…", partial(self._choose_data, field), tip=tip) for field in self._data]
         parts: list[QWidget] = [
             rows.heading("Data"),
@@ -170,7 +170,7 @@ class ProbeDialog(QDialog):
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.task.command)
-        self.said.setText("The command is in the clipboard.")
+        self.said.setText("The command is on the clipboard.")
 
     def _choose_data(self, field: QLineEdit) -> None:
         start = field.text() or self.train.text() or self._state.folder
@@ -228,7 +228,7 @@ class ProbeDialog(QDialog):
         service = self._service
         running = service.running
         self.start.setEnabled(not running)
-        self.start.setText("Go on" if service.stopped and not running else "Train")
+        self.start.setText("Continue" if service.stopped and not running else "Train")
         self.cancel.setEnabled(running and not service.process.stopping)
         self.bar.setVisible(running)
         self.bar.setRange(0, service.total)
@@ -251,7 +251,7 @@ class ProbeDialog(QDialog):
             return service.trouble
         if service.running:
             if service.process.stopping:
-                return "Stopping after the current pictures"
+                return "Ending after the current pictures"
             doing = service.doing[:1].upper() + service.doing[1:]
             return f"{doing}: {service.done} of {service.total}" if service.total else f"{doing} …"
         if service.heads:
@@ -259,7 +259,7 @@ class ProbeDialog(QDialog):
             more = f" and {os.path.basename(service.heads[1].path)}" if len(service.heads) > 1 else ""
             return f"{name}{more} can be chosen among the recent models."
         if service.stopped:
-            return "Stopped. The features that were computed are kept, and it goes on there."
+            return "Cancelled. Features that were computed are kept; Continue starts where it stopped."
         return "The backbone stays as it is. Its features are computed once, kept, and shared by all heads."
 
 

@@ -1,4 +1,4 @@
-"""One small dialog for all that is saved: what, how large, on which ground. It opens as it was left."""
+"""One small dialog for all that is saved: what, how large, on which background. It opens as it was left."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 WIDTH = 400
 GROUNDS = (
-    Segment("", "As shown", tip="The dark ground of the canvas"),
+    Segment("", "As shown", tip="The background of the canvas"),
     Segment("white", "White"),
     Segment("black", "Black"),
-    Segment("transparent", "Transparent", tip="With dark words, as for a white page"),
+    Segment("transparent", "Transparent", tip="With dark text, for a white page"),
 )
 
 
@@ -79,14 +79,14 @@ class SaveDialog(QDialog):
 
     @property
     def how(self) -> How:
-        """Scale and ground, as far as this can have them."""
+        """Scale and background, where they apply."""
         if not self.export.scales:
             return How()
         return How(self.scale.value, self.ground.value if self._has_ground else "")
 
     @property
     def _has_ground(self) -> bool:
-        """Other workspaces than that of the canvas are saved as they stand in the window."""
+        """Workspaces without the canvas are saved as they look in the window."""
         return self.export.scales and (self.export.id != "view" or self._window.workspace_view is self._window.canvas)
 
     def _follow(self) -> None:

@@ -1,4 +1,4 @@
-"""Saving and opening session files, and bringing back what a window showed that did not end properly."""
+"""Saving and opening session files, and restoring what was shown when a window did not end properly."""
 
 from __future__ import annotations
 
@@ -79,25 +79,29 @@ class Sessions(QObject):
             self.open(path)
 
     def open(self, path: str) -> None:
-        """Bring back a session, or say why not; what is shown stays until then."""
+        """Restore a session, or say why not; what is shown stays until then."""
         for cause in (FILE, FOLDER, MODEL, PARTS):
             self._window.message.clear(cause)
         self._session = None
         try:
             session = read_session(Path(os.path.abspath(path)))
         except VitInspectError as error:
-            self._tell(FILE, str(error))
+            self._show_message(FILE, str(error))
             return
         self._session = session
         if session.folder and is_elsewhere(session.folder):
-            self._tell(FOLDER, f"The pictures of {_name(path)} lie on another computer: {session.folder}.", "Open it")
+            self._show_message(
+                FOLDER, f"The pictures of {_name(path)} are on another computer: {session.folder}.", "Open it"
+            )
         elif session.folder and not os.path.isdir(session.folder):
-            self._tell(FOLDER, f"The folder of {_name(path)}, {session.folder}, no longer exists.", "Find folder…")
+            self._show_message(
+                FOLDER, f"The folder of {_name(path)}, {session.folder}, no longer exists.", "Find folder…"
+            )
         else:
             self._show()
 
-    def _tell(self, cause: str, text: str, action: str = "") -> None:
-        self._window.message.tell(Message(cause, text, action=action))
+    def _show_message(self, cause: str, text: str, action: str = "") -> None:
+        self._window.message.show_message(Message(cause, text, action=action))
 
     def _show(self) -> None:
         session, window = self._session, self._window
@@ -109,7 +113,7 @@ class Sessions(QObject):
             # A model is loaded, and perhaps downloaded, only when the person says so.
             self._model = model
             del found["model"]
-            self._tell(
+            self._show_message(
                 MODEL, f"{_name(str(session.path))} uses {model[:120]}, which may have to be downloaded.", "Load it"
             )
         if isinstance(found.get("slot_b"), dict) and not is_here(str(found["slot_b"].get("model", ""))):
@@ -135,7 +139,7 @@ class Sessions(QObject):
         self._add_notes(session)
         problems += session.problems
         if problems:
-            self._tell(PARTS, f"{_name(str(session.path))}: " + " ".join(problems[:4]))
+            self._show_message(PARTS, f"{_name(str(session.path))}: " + " ".join(problems[:4]))
         window.status.say(f"Opened {session.path}")
 
     def _add_notes(self, session: Session) -> None:
@@ -151,9 +155,9 @@ class Sessions(QObject):
     # --- messages ------------------------------------------------------------------------------------------------
 
     def offer(self, kept: Path) -> None:
-        """The window before did not end properly: what it showed can be brought back."""
+        """The previous window did not end properly: what it showed can be restored."""
         self._before = kept
-        self._tell(BEFORE, "vitinspect did not end properly the last time.", "Restore what was shown")
+        self._show_message(BEFORE, "The last session of vitinspect did not end properly.", "Restore what was shown")
 
     def act(self, cause: str) -> None:
         """The button of a message."""
@@ -164,7 +168,7 @@ class Sessions(QObject):
             self._find_folder(self._session)
         elif cause == BEFORE and self._before is not None:
             self._window.message.clear(BEFORE)
-            self._bring_back(self._before)
+            self._restore(self._before)
 
     def _find_folder(self, session: Session) -> None:
         if not is_elsewhere(session.folder):
@@ -175,13 +179,13 @@ class Sessions(QObject):
         self._window.message.clear(FOLDER)
         self._show()
 
-    def _bring_back(self, kept: Path) -> None:
+    def _restore(self, kept: Path) -> None:
         try:
             problems = self._window.backend.state.take_over(read_json(kept).get("state", {}))
         except VitInspectError as error:
             problems = [str(error)]
         if problems:
-            self._tell(PARTS, " ".join(problems[:4]))
+            self._show_message(PARTS, " ".join(problems[:4]))
 
 
 def _name(path: str) -> str:

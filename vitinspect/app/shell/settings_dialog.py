@@ -1,4 +1,4 @@
-"""The dialog, made from the declarations. It is not modal, and each change counts at once."""
+"""The dialog, made from the declarations. It is not modal, and each change applies at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = {"system": "like the system", "auto": "automatic"}
 
 
 class SettingsDialog(QDialog):
-    """One row per setting, in groups; and buttons that empty the caches."""
+    """One row per setting, in groups; and a button that clears the caches."""
 
     def __init__(self, settings: Settings, clear_caches: Any, cache_text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)

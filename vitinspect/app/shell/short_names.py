@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 
-def told_apart(wholes: Sequence[str], short: Callable[[str], str]) -> list[str]:
+def distinct_names(wholes: Sequence[str], short: Callable[[str], str]) -> list[str]:
     """The short name of each, or the whole of those whose short name another one has too."""
     names = [short(whole) for whole in wholes]
     counts = Counter(names)

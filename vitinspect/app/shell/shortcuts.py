@@ -11,7 +11,7 @@ from vitinspect.app.shell.keys import show_keys
 from vitinspect.app.shell.menus.record import Action, Menu
 
 COLUMN_OF = {"File": 0, "Edit": 0, "Go": 0, "Layer": 1, "View": 2}
-"""Which column a menu stands in; the others stand in the last."""
+"""The column of each menu; others are in the last."""
 
 
 class ShortcutSheet(QDialog):

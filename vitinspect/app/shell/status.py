@@ -56,7 +56,7 @@ class StatusBar(QStatusBar):
         self._follow()
 
     def say(self, text: str) -> None:
-        """Something that was done; it goes by itself."""
+        """Show what was done; the text disappears after a while."""
         self.showMessage(text, 6000)
 
     def follow_zoom(self) -> None:
@@ -72,7 +72,7 @@ class StatusBar(QStatusBar):
         progress, results = self._results.progress, self._results
         self._lateness.follow(["work"] if progress is not None else [])
         if progress is not None and "work" not in self._lateness:
-            return  # what stood here stays for the moment: a map that takes a moment shows no bar and no Cancel
+            return  # the earlier text stays: a map that is computed quickly shows no bar and no Cancel
         self.doing.setVisible(progress is None)
         self.work.setVisible(progress is not None)
         if progress is None:
@@ -85,7 +85,7 @@ class StatusBar(QStatusBar):
             cancelled = len(results.stopped - {"prediction"})
             if cancelled:
                 text += f", {cancelled} cancelled"
-            # How many maps there are says nothing where none is shown.
+            # The number of maps means nothing where none is shown.
             self.doing.setText(text if self._state.workspace == "inspect" else "")
             return
         self.work.set_work(progress.text, done=progress.done, total=progress.total)

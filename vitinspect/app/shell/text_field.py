@@ -43,14 +43,17 @@ class TextField(QWidget):
         self.note = rows.note()
         self.use = rows.button("Use these texts", self._use, main=True)
         self.save = rows.button(
-            "Save…", self._save, tip="Save the embeddings: with the file the text tower is not needed again"
+            "Save…", self._save, tip="Save the embeddings, so that the text tower is not needed again"
         )
         self.load = rows.button("Open…", self._load, tip="Use saved embeddings of texts")
         column = QVBoxLayout(self.popup)
         column.setContentsMargins(0, 4, 0, 8)
         column.setSpacing(0)
         browse = rows.button("…", self._choose_ids, tip="Choose a file")
-        for title, part in (("Texts", self.texts), ("Templates; of several the mean is taken", self.templates)):
+        for title, part in (
+            ("Texts", self.texts),
+            ("Templates; the embeddings of several are averaged", self.templates),
+        ):
             column.addWidget(rows.heading(title))
             column.addWidget(_padded(part))
         column.addWidget(rows.PropertyRow("Token ids", self.token_ids, browse))
@@ -98,11 +101,11 @@ class TextField(QWidget):
     def _use(self) -> None:
         asked = self.asked
         if not asked.text:
-            self._say("Write a text, and on each further line another one.")
+            self._say("Enter at least one text, each on its own line.")
             return
         wrong = next((one for one in asked.template if one.count("{}") != 1), None)
         if wrong is not None:
-            self._say(f"A template holds {{}} once, where the text stands; {wrong} does not.")
+            self._say(f"A template contains {{}} once, in the place of the text; {wrong} does not.")
             return
         self._take(asked)
 

@@ -63,7 +63,7 @@ class TopRow(QWidget):
             view.setVisible(workspace_id == shown.id)
 
     def show_words(self, shown: bool) -> None:
-        """Where the window is narrow, layouts stand as icons alone."""
+        """Where the window is narrow, layouts are shown as icons without words."""
         if "layout" in self.segments:
             self.segments["layout"].show_words(shown)
 

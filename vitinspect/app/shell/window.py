@@ -1,4 +1,4 @@
-"""The main window: makes the parts, puts them together, and passes on what concerns the whole of it."""
+"""The main window: makes the parts, puts them together, and connects what concerns all of them."""
 
 from __future__ import annotations
 
@@ -135,10 +135,10 @@ class MainWindow(QMainWindow):
         self._views: dict[str, QWidget] = {}
         self._bottoms: dict[str, BottomTabs] = {}
         self._taken: dict[str, str] = {}
-        """Workspace -> the tool that was taken in it."""
+        """Workspace -> the tool that was selected in it."""
         self._ring = FocusRing(self)
         self._connect()
-        self._give_keys_to_the_picture(self)
+        self._keep_focus_on_the_picture(self)
         self._show_workspace()
         self._follow_title()
         self._restore_layout()
@@ -162,7 +162,7 @@ class MainWindow(QMainWindow):
         self.film.wants_path.connect(self.browser.type_folder)
         self.frame.squeezed.connect(lambda narrow: self.top.show_words(not narrow))
         self.top.switched.connect(lambda workspace_id: state.set(workspace=workspace_id))
-        self.strip.chosen.connect(self.take_tool)
+        self.strip.chosen.connect(self.select_tool)
         self.strip.triggered.connect(lambda action_id: self.actions_[action_id].trigger())
         self.history.changed.connect(self._follow_history)
         self.canvas.space_tapped.connect(self.actions_["next"].trigger)
@@ -187,8 +187,8 @@ class MainWindow(QMainWindow):
         return QSize(1280, 800)
 
     @staticmethod
-    def _give_keys_to_the_picture(part: QWidget) -> None:
-        """A click on a control leaves the keys with the picture: Space is the next one, not the last check box."""
+    def _keep_focus_on_the_picture(part: QWidget) -> None:
+        """A click on a control does not take the keyboard focus, so that Space still shows the next picture."""
         for kind in (QCheckBox, QComboBox, QSlider, QPushButton):
             for widget in part.findChildren(kind):
                 if not (isinstance(widget, QComboBox) and widget.isEditable()):
@@ -202,7 +202,7 @@ class MainWindow(QMainWindow):
 
     @property
     def workspace_view(self) -> QWidget:
-        """What stands in the middle."""
+        """The widget in the middle."""
         return self._views[self.workspace.id]
 
     @property
@@ -235,7 +235,7 @@ class MainWindow(QMainWindow):
             layout = self._context_place.layout()
             assert layout is not None
             layout.addWidget(made)
-            self._give_keys_to_the_picture(made)
+            self._keep_focus_on_the_picture(made)
         self.context.setVisible(shown.context is None)
         for workspace_id, bar in self.contexts.items():
             bar.setVisible(workspace_id == shown.id)
@@ -254,15 +254,15 @@ class MainWindow(QMainWindow):
             self.properties.put(shown.id, shown.properties(self))
             if shown.left is not None:
                 self.lefts.put(shown.id, shown.left(self))
-                self._give_keys_to_the_picture(self.lefts.part(shown.id))
+                self._keep_focus_on_the_picture(self.lefts.part(shown.id))
             bottom = BottomTabs(shown.tabs, lambda tab: self._make_tab(tab.make(self)))
             bottom.opened.connect(self.open_tab)
             bottom.collapsed.connect(lambda: self.backend.state.set(plots=False))
             self._bottoms[shown.id] = bottom
             self.frame.bottoms.addWidget(bottom)
             if self._views[shown.id] is not self.canvas:
-                self._give_keys_to_the_picture(self._views[shown.id])
-                self._give_keys_to_the_picture(self.properties.part(shown.id))
+                self._keep_focus_on_the_picture(self._views[shown.id])
+                self._keep_focus_on_the_picture(self.properties.part(shown.id))
         self._show_context(shown)
         self.lefts.show_part(shown.id if shown.left is not None else "")
         self.frame.keep_left(shown.left is not None)
@@ -282,11 +282,11 @@ class MainWindow(QMainWindow):
             self.focus_view()
 
     def _make_tab(self, made: QWidget) -> QWidget:
-        self._give_keys_to_the_picture(made)
+        self._keep_focus_on_the_picture(made)
         return made
 
     def focus_view(self) -> None:
-        """Give the keys to what stands in the middle."""
+        """Give the keyboard focus to the widget in the middle."""
         view = self.workspace_view
         (view.focusProxy() or view).setFocus()
 
@@ -306,7 +306,7 @@ class MainWindow(QMainWindow):
         return getattr(view, "percent", getattr(view, "scale", None))  # a page has its size on paper
 
     def view_of(self, what: str, *arguments: Any) -> None:
-        """Call the view's way to zoom, where it has one."""
+        """Call a zoom function of the view, where it has one."""
         call = getattr(self.workspace_view, what, None)
         if call is not None:
             call(*arguments)
@@ -363,14 +363,14 @@ class MainWindow(QMainWindow):
         self._follow_history()
         self._follow_ignored()
         self.options.set_options("", [])  # a workspace without tools has none of another one's
-        self.take_tool(self._taken.get(shown.id, shown.first_tool))
+        self.select_tool(self._taken.get(shown.id, shown.first_tool))
 
-    def tools_in_hand(self) -> list[Tool]:
+    def current_tools(self) -> list[Tool]:
         """The tools of the present workspace, in the order of the strip."""
         return [self.tools[tool_id] for tool_id in self.workspace.tools if tool_id in self.tools]
 
-    def take_tool(self, tool_id: str) -> None:
-        """Take a tool of the present workspace in hand."""
+    def select_tool(self, tool_id: str) -> None:
+        """Select a tool of the present workspace."""
         if tool_id in self.workspace.tools and tool_id:
             self._taken[self.workspace.id] = tool_id
             self.backend.state.set(tool=tool_id)
@@ -428,11 +428,11 @@ class MainWindow(QMainWindow):
             self._follow_warnings()
 
     def _follow_warnings(self) -> None:
-        """What throws doubt on the model's answers stands below the context bar as long as the model is there."""
+        """Reasons to doubt the model's answers are shown below the context bar while the model is loaded."""
         card = self.backend.results.card
         warnings = card.warnings if card is not None else ()
         if warnings:
-            self.message.tell(Message("model", " ".join(warnings)))
+            self.message.show_message(Message("model", " ".join(warnings)))
         else:
             self.message.clear("model")
 
@@ -457,7 +457,7 @@ class MainWindow(QMainWindow):
         self.refresh_theme()
 
     def refresh_theme(self) -> None:
-        """Paint anew what keeps pictures in the theme's colours."""
+        """Repaint what keeps images in the theme's colours."""
         for view in {self.canvas, *self._views.values()}:
             if isinstance(view, Canvas):
                 view.refresh_theme()
@@ -507,18 +507,18 @@ class MainWindow(QMainWindow):
             super().keyPressEvent(event)
 
     def _tool_key(self, event: QKeyEvent) -> bool:
-        """The key of a tool of this workspace takes it."""
+        """The key of a tool of this workspace selects it."""
         if event.modifiers():
             return False
         for tool_id in self.workspace.tools:
-            tool = self.tools.get(tool_id)  # gaps, undo and redo stand among them
+            tool = self.tools.get(tool_id)  # gaps, undo and redo are among them
             if tool is not None and event.text().upper() == tool.key:
-                self.take_tool(tool_id)
+                self.select_tool(tool_id)
                 return True
         return False
 
     def _leave_field(self) -> bool:
-        """Give the keys back to the view; False where it has them."""
+        """Give the keyboard focus back to the view; False where it has it."""
         focused = QApplication.focusWidget()
         view = self.workspace_view
         if focused is None or focused in (self, view, view.focusProxy()):
@@ -527,7 +527,7 @@ class MainWindow(QMainWindow):
         return True
 
     def next_region(self) -> None:
-        """Give the keys to the next part of the window."""
+        """Give the keyboard focus to the next part of the window."""
         regions = [
             part
             for part in (self.context, self.browser, self.workspace_view, self.bottom, self.properties)
@@ -573,7 +573,7 @@ class MainWindow(QMainWindow):
             self.message.show_problem(Problem(str(error), "", True))
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a session or a figure brings its view back; a map becomes a layer; a picture is shown in
+        """A folder is shown; a session or a figure restores its view; a map becomes a layer; a picture is shown in
         its folder; several pictures are shown alone."""
         from vitinspect.figures.metadata import is_figure
         from vitinspect.images import is_image_name
@@ -602,7 +602,7 @@ class MainWindow(QMainWindow):
             self.message.show_problem(Problem(f"{paths[0]} is not a folder, picture or map.", "", True))
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        # It disappears at once; what still runs ends behind it.
+        # The window disappears at once; work that still runs is ended afterwards.
         self.backend.save(self._layout())
         for child in self.findChildren(QTimer):
             child.stop()
@@ -619,7 +619,7 @@ class MainWindow(QMainWindow):
             if "geometry" in layout:
                 self.restoreGeometry(QByteArray(base64.b64decode(layout["geometry"])))
         except (TypeError, ValueError):
-            pass  # a damaged layout costs the layout
+            pass  # a damaged layout is ignored
         if layout.get("version") == _LAYOUT_VERSION:
             self.frame.restore(layout.get("frame"))
 
@@ -647,7 +647,7 @@ class _Stack(QWidget):
 
 
 def _column(*widgets: QWidget, grows: QWidget) -> QWidget:
-    """Widgets below each other, one of which takes the room that is left."""
+    """Widgets one below the other, one of which takes the space that is left."""
     box = QWidget()
     layout = QVBoxLayout(box)
     layout.setContentsMargins(0, 0, 0, 0)

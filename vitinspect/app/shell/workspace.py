@@ -1,4 +1,4 @@
-"""What a workspace is: a record that says what stands in the middle, and what stands around it."""
+"""What a workspace is: a record that says what is in the middle, and what is around it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Workspace:
     id: str
     title: str
     view: Make
-    """What stands in the middle; made when the workspace is shown for the first time."""
+    """The widget in the middle; made when the workspace is shown for the first time."""
     properties: Make
     """The panel at the right."""
     tip: str = ""
@@ -69,18 +69,18 @@ class Workspace:
     wide: bool = False
     """Its view makes use of width: the pictures stand in a film strip up to wider windows than elsewhere."""
     lists_pictures: bool = False
-    """The view is a table of the pictures, so that the list of them beside it is not shown by itself."""
+    """The view is a table of the pictures, so that the list of them beside it is not shown unless asked for."""
     tabs: tuple[BottomTab, ...] = ()
     tab_state: str = ""
     """The value of the state that says which tab is open, where what is open decides what is computed."""
     summary: Callable[[MainWindow], str] | None = None
-    """What stands in the row of the tabs while they are collapsed."""
+    """The text in the row of the tabs while they are collapsed."""
     choices: tuple[ViewChoice, ...] = ()
     buttons: tuple[ViewButton, ...] = ()
     context: Make | None = None
     """The bar above it; None for that of the model and its predictions."""
     left: Make | None = None
-    """What stands at the left; None for the pictures of the folder."""
+    """The widget at the left; None for the pictures of the folder."""
     hidden: Callable[[MainWindow], object] | None = None
     """Called whenever another one is shown instead."""
     shown: Callable[[MainWindow], object] | None = None

@@ -1,4 +1,4 @@
-"""The colours of the window by what they are for, light and dark. No Qt; nothing is told by colour alone.
+"""The colours of the window by what they are for, light and dark. No Qt; nothing is shown by colour alone.
 
 Data colours (A and B, hit and miss, for and against, masks) are the same in both themes.
 """
@@ -20,7 +20,7 @@ SMALL_SIZE = 11
 """Tables, secondary text, status."""
 AXIS_SIZE = 10
 LARGE_SIZE = 16
-"""What the canvas says when it is empty."""
+"""The text on an empty canvas."""
 
 A_FILL = "#56b4e9"
 B_FILL = "#e69f00"

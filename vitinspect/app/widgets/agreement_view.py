@@ -1,4 +1,4 @@
-"""How far the layers agree: a matrix with named columns, and what the sizes of the masks alone would give."""
+"""How far the layers agree: a matrix with named columns, and how far masks of their sizes would by chance."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def in_words(first: str, second: str, pair: Pair) -> str:
 
 
 class AgreementView(QWidget):
-    """A click on a cell puts its pair into words and asks to show the two layers."""
+    """A click on a cell describes its pair in words and asks to show the two layers."""
 
     pair_chosen = Signal(str, str)
 
@@ -107,7 +107,7 @@ class AgreementView(QWidget):
         self._layers = tuple(layers)
         self._pairs = {frozenset((pair.first, pair.second)): pair for pair in pairs}
         if self._shown not in self._pairs:
-            # The pair whose sizes force the most overlap is the one to be warned of.
+            # Begin with the pair whose sizes force the most overlap, since its overlap says least.
             first = max(pairs, key=lambda p: (p.at_least, p.by_chance), default=None)
             self._shown = frozenset((first.first, first.second)) if first is not None else frozenset()
         self._follow()
@@ -122,7 +122,7 @@ class AgreementView(QWidget):
             for i, a in enumerate(self._layers)
         ]
         self.matrix.set_values(names, values, tip=self._tip)
-        # The words stand beside the matrix, however wide the window is.
+        # The words are beside the matrix, however wide the window is.
         self.area.setMaximumWidth(self.matrix.sizeHint().width() + 32)
         pair = self._pairs.get(self._shown)
         self.words.setText(self._words(pair) if pair is not None else "")

@@ -17,7 +17,7 @@ SMALLEST, LARGEST = 40, 320
 
 
 class BlockStrip(QWidget):
-    """The pictures are as large as the room allows: all are seen at once, from ``SMALLEST`` pixels on."""
+    """The pictures are as large as the space allows: all are seen at once, from ``SMALLEST`` pixels on."""
 
     chosen = Signal(int)
 
@@ -53,7 +53,7 @@ class BlockStrip(QWidget):
 
     @property
     def layout_(self) -> tuple[int, QSize]:
-        """How many stand beside each other, and the size of each."""
+        """How many are side by side, and the size of each."""
         if not self._images:
             return 1, QSize(SMALLEST, SMALLEST)
         first = self._images[0].size()
@@ -69,7 +69,7 @@ class BlockStrip(QWidget):
         return best[0], best[1]
 
     def box(self, block: int) -> QRect:
-        """Where the picture of a block stands."""
+        """Where the picture of a block is."""
         columns, size = self.layout_
         row, column = divmod(block, columns)
         left = EDGE + column * (size.width() + GAP)

@@ -31,11 +31,11 @@ def parts_of(folder: str) -> list[tuple[str, str]]:
 
 
 class Breadcrumb(QWidget):
-    """As many of the last parts as have room; those before them are in a menu behind "…"."""
+    """As many of the last parts as fit; those before them are in a menu behind "…"."""
 
     folder_chosen = Signal(str)
     edit_wanted = Signal()
-    """A double click, or F2: somebody wants to type the path."""
+    """A double click, or F2: the person wants to type the path."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,7 +50,7 @@ class Breadcrumb(QWidget):
         self.setAccessibleName("Folder")
 
     def set_folder(self, folder: str, recent: Sequence[str] = (), *, words: str = "") -> None:
-        """``words`` stand where there is no folder: "3 pictures"."""
+        """``words`` are shown where there is no folder: "3 pictures"."""
         self._parts = parts_of(folder)
         self._recent = tuple(r for r in recent if r and r != folder)
         self._words = words
@@ -61,7 +61,7 @@ class Breadcrumb(QWidget):
     # --- geometry ------------------------------------------------------------------------------------------------
 
     def shown(self) -> list[tuple[QRect, str, str]]:
-        """What stands in the line: a rectangle, the words, and the path; the path of "…" is empty."""
+        """What is shown in the line: a rectangle, the words, and the path; the path of "…" is empty."""
         metrics = self.fontMetrics()
         room = self.width() - 8 - 20 - 24
         chosen: list[tuple[str, str]] = []
@@ -100,7 +100,7 @@ class Breadcrumb(QWidget):
         return menu
 
     def parents_menu(self) -> QMenu:
-        """The folders that have no room in the line."""
+        """The folders that do not fit in the line."""
         visible = {path for _, _, path in self.shown()}
         return self._menu([(path, path) for _, path in self._parts if path not in visible], "")
 

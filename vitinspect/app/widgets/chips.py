@@ -49,7 +49,7 @@ class Chips(QWidget):
         self.set_chips(chips)
 
     def set_chips(self, chips: Sequence[Chip]) -> None:
-        """Others, or others to choose from; what is set stays set."""
+        """Replace the chips or their choices; values that are set stay."""
         before = {name: button.value for name, button in self.buttons.items()}
         while (item := self._flow.takeAt(0)) is not None:
             widget = item.widget()
@@ -67,7 +67,7 @@ class Chips(QWidget):
         self.updateGeometry()
 
     def set_value(self, chip: str, value: Any) -> None:
-        """Nothing is announced."""
+        """Set a value without a signal."""
         self.buttons[chip].set_value(value)
         self._flow.invalidate()
 
@@ -78,9 +78,9 @@ class Chips(QWidget):
 class ChipButton(QToolButton):
     """One filter."""
 
-    def __init__(self, chip: Chip, tell: Callable[[str, Any], None]) -> None:
+    def __init__(self, chip: Chip, value_changed: Callable[[str, Any], None]) -> None:
         super().__init__()
-        self.chip, self._tell = chip, tell
+        self.chip, self._value_changed = chip, value_changed
         self._value: Any = None
         self._words = ""
         self.setFixedHeight(HEIGHT)
@@ -137,7 +137,7 @@ class ChipButton(QToolButton):
 
     def _take(self, value: Any) -> None:
         self.set_value(value)
-        self._tell(self.chip.id, value)
+        self._value_changed(self.chip.id, value)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         extra = 18 if self.is_on or self.chip.choices is not None else 0

@@ -21,7 +21,7 @@ _ARROW = 20
 
 
 class Choice(QComboBox):
-    """One of several values. ``chosen`` tells what a person picked; ``set_value`` tells nobody."""
+    """One of several values. ``chosen`` is emitted when a person picks one; ``set_value`` emits nothing."""
 
     chosen = Signal(object)
 
@@ -42,7 +42,7 @@ class Choice(QComboBox):
         self.activated.connect(lambda row: self.chosen.emit(self.itemData(row)))
 
     def set_items(self, items: Sequence[tuple[Any, str]]) -> None:
-        """Other (value, words); the value stays if it is still there."""
+        """Replace the (value, words); the value stays if it is still among them."""
         before = self.value
         self.blockSignals(True)
         self.clear()
@@ -53,14 +53,14 @@ class Choice(QComboBox):
         self.blockSignals(False)
 
     def set_detail(self, value: Any, text: str) -> None:
-        """What stands more quietly behind the words of an item."""
+        """Text in a weaker colour after the words of an item."""
         row = self._row_of(value)
         if row >= 0:
             self.setItemData(row, text, _DETAIL)
             self.update()
 
     def set_short(self, value: Any, text: str) -> None:
-        """Fewer words for an item, where the closed field has no room for all of them; the list shows them all."""
+        """Fewer words for an item, where all of them do not fit in the closed field; the list shows them all."""
         row = self._row_of(value)
         if row >= 0:
             self.setItemData(row, text, _SHORT)
@@ -81,7 +81,7 @@ class Choice(QComboBox):
     def _row_of(self, value: Any) -> int:
         return next((row for row in range(self.count()) if self.itemData(row) == value), -1)
 
-    # The wheel scrolls what is around the field; it shall not change a value that was under the cursor by chance.
+    # The wheel scrolls what is around the field; it must not change a value that was under the cursor by chance.
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802
         if self.hasFocus():
             super().wheelEvent(event)
@@ -193,7 +193,7 @@ class ColourMapChoice(Choice):
 
     def set_signed(self, signed: bool) -> None:
         if signed == self._signed:
-            return  # drawing the swatches anew would be felt while a slider moves
+            return  # drawing the swatches again would be noticed while a slider moves
         self._signed = signed
         for row in range(self.count()):
             swatch = Swatch("colormap", swatches.named(self.itemData(row), signed=signed))

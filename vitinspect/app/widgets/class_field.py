@@ -14,7 +14,7 @@ from vitinspect.app.widgets import icons, rows, tips
 
 
 class ClassField(QLineEdit):
-    """``chosen`` gives the number of a class, ``cleared`` goes back to what the field shows by itself."""
+    """``chosen`` carries the number of a class, ``cleared`` asks for what the field shows without a fixed class."""
 
     chosen = Signal(int)
     cleared = Signal()
@@ -54,12 +54,12 @@ class ClassField(QLineEdit):
         self._follow()
 
     def set_class(self, index: int | None) -> None:
-        """None where no class is fixed. Nothing is announced."""
+        """None where no class is fixed. Emits nothing."""
         self._index = index
         self._follow()
 
     def set_empty(self, words: str) -> None:
-        """What stands there while no class is fixed: "predicted: gem"."""
+        """The text while no class is fixed: "predicted: gem"."""
         self._empty = words
         self._follow()
 
@@ -96,7 +96,7 @@ class ClassField(QLineEdit):
     def _typed(self) -> None:
         popup = self.completer().popup()
         if self.list_is_open and popup is not None and popup.currentIndex().isValid():
-            return  # the completer tells it
+            return  # the completer reports it
         if not self.text().strip():
             self.clear_class()
             return
@@ -176,7 +176,7 @@ class ClassField(QLineEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
         super().focusOutEvent(event)
         if event.reason() != Qt.FocusReason.PopupFocusReason:
-            self._follow()  # what was typed and not taken is not kept
+            self._follow()  # what was typed and not accepted is not kept
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         self.cross.move(self.width() - 22, (self.height() - 20) // 2)

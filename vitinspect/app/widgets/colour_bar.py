@@ -12,7 +12,7 @@ from vitinspect.app.widgets import numbers, swatches
 
 WIDTH = 10
 LABELS = 46
-"""Room for the numbers beside an upright bar."""
+"""Space for the numbers beside a vertical bar."""
 
 
 def ticks_of(low: float, high: float, *, signed: bool = False) -> tuple[list[float], list[str]]:
@@ -90,7 +90,7 @@ def _colours(on_canvas: bool) -> tuple[str, str, str]:
 
 
 class ColourBar(QWidget):
-    """A flat colour bar with its numbers, for panels."""
+    """A horizontal colour bar with its numbers, for panels."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""Curves over one axis, told apart by colour, dash and the number of their layer."""
+"""Curves over one axis, distinguished by colour, dash and the number of their layer."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class CurveChart(QWidget):
         self.update()
 
     def set_mark(self, x: float | None) -> None:
-        """A dotted upright line: where what is shown elsewhere stands."""
+        """A dotted vertical line at the place that is shown elsewhere."""
         self._mark = x
         self.update()
 
@@ -89,7 +89,7 @@ class CurveChart(QWidget):
         return self.rect().adjusted(LEFT, TOP, -RIGHT, -BOTTOM)
 
     def place(self, x: float, y: float) -> QPointF:
-        """Where a value stands in the widget."""
+        """Where a value is in the widget."""
         box, span = self.plot, self._x_high - self._x_low
         share = (x - self._x_low) / span if span else 0.5
         return QPointF(box.left() + share * box.width(), box.bottom() + 1 - y / self._top * box.height())
@@ -158,7 +158,7 @@ class CurveChart(QWidget):
             painter.restore()
 
     def _paint_number(self, painter: QPainter, box: QRect, curve: Curve, at: int) -> None:
-        """The layer's number on its line; numbers stand beside each other, so that equal lines keep theirs."""
+        """The layer's number on its line; numbers are side by side, so that those of equal lines do not overlap."""
         if not len(curve.x):
             return
         t = theme.current()

@@ -1,4 +1,4 @@
-"""What stands where there is nothing yet: one sentence and two buttons."""
+"""What is shown where there is nothing yet: one sentence and two buttons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitinspect.app.widgets import icons, rows
 
 
 class EmptyState(QWidget):
-    """On the canvas or in a panel; ``say`` exchanges the words and the buttons."""
+    """On the canvas or in a panel; ``say`` replaces the words and the buttons."""
 
     def __init__(self, *, on_canvas: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)

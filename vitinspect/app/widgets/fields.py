@@ -29,9 +29,9 @@ class NumberField(QDoubleSpinBox):
     """A number to type, without arrows. Up and Down step; the wheel does only while the field has the focus."""
 
     changed = Signal(float)
-    """A person has set another value; ``set_value`` tells nobody."""
+    """A person has set another value; ``set_value`` emits nothing."""
     refused = Signal(str)
-    """What is typed at present cannot be taken, and why; empty when it can again."""
+    """Why the typed text cannot be accepted; empty once it can."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class NumberField(QDoubleSpinBox):
 
     @property
     def reason(self) -> str:
-        """Why what is typed cannot be taken; empty where it can."""
+        """Why the typed text cannot be accepted; empty where it can."""
         return self._reason
 
     def _say(self, reason: str) -> None:
@@ -314,7 +314,7 @@ class SliderField(QWidget):
             return 0
         share = (value - low) / (high - low)
         if self._logarithmic:
-            # A range that begins at 0 has no logarithm; the cube gives small values as much room.
+            # A range that begins at 0 has no logarithm; the cube gives small values as much space.
             share = math.log(value / low) / math.log(high / low) if low > 0 else share ** (1 / 3)
         return round(share * self.slider.maximum())
 
@@ -340,7 +340,7 @@ class SliderField(QWidget):
 
 
 class CheckBox(QCheckBox):
-    """A box of 14 pixels with its words. ``chosen`` tells what a person did."""
+    """A box of 14 pixels with its words. ``chosen`` is emitted when a person changes it."""
 
     chosen = Signal(bool)
 

@@ -1,4 +1,4 @@
-"""The ring around the control that has the keyboard: two pixels of accent with a gap of one, never after a click."""
+"""The ring around the control that has the focus: two pixels of accent after a gap of one, never after a click."""
 
 from __future__ import annotations
 

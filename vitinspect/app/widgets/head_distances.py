@@ -58,7 +58,7 @@ class HeadDistances(QWidget):
         return upper_end(float(self._values.max())) if self._values is not None else 1.0
 
     def place(self, block: int, distance: float) -> QPointF:
-        """Where a value stands."""
+        """Where a value is."""
         box, count = self.plot, 1 if self._values is None else len(self._values)
         x = box.left() + (block + 0.5) / count * box.width()
         return QPointF(x, box.bottom() + 1 - distance / self._top * box.height())

@@ -59,7 +59,7 @@ class Histogram(QWidget):
 
     @property
     def box(self) -> QRect:
-        """Where the bars stand."""
+        """Where the bars are."""
         return QRect(0, 0, self.width(), HEIGHT)
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -103,7 +103,7 @@ def paint(painter: QPainter, name: str, colour: str, centre: QPoint, size: int =
 
 
 def window_icon() -> QIcon:
-    """The mark of the window and of the desktop, at the usual sizes."""
+    """The icon of the window and of the desktop entry, at the usual sizes."""
     made = QIcon()
     renderer = QSvgRenderer(QByteArray(_drawing("vitinspect").encode()))
     for side in (16, 24, 32, 48, 64, 128, 256):

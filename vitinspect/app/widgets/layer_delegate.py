@@ -1,4 +1,4 @@
-"""One row of the layer list: where its parts lie, and how they are painted."""
+"""One row of the layer list: where its parts are, and how they are painted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EDGE = 8
 
 @dataclass(frozen=True)
 class Parts:
-    """Where the parts of a row lie in its rectangle."""
+    """Where the parts of a row are in its rectangle."""
 
     eye: QRect
     number: QRect
@@ -40,7 +40,7 @@ class Parts:
     mark_b: QRect
 
     def at(self, point: QPoint, *, can_mark: bool) -> str:
-        """Which part a click meets: eye, A, B, or the empty string for the row itself."""
+        """Which part a click hits: eye, A, B, or the empty string for the row itself."""
         if self.eye.contains(point):
             return "eye"
         if not can_mark:
@@ -52,7 +52,7 @@ class Parts:
 
 
 def parts(rect: QRect, row: LayerRow, *, hovered: bool) -> Parts:
-    """The faint A and B of a hovered row stand side by side; the one that is set stands at the edge."""
+    """The faint A and B of a hovered row are side by side; the one that is set is at the edge."""
     top = rect.top() + (rect.height() - MARK) // 2
     right = rect.right() + 1 - EDGE
     edge = QRect(right - MARK, top, MARK, MARK)
@@ -76,7 +76,7 @@ def parts(rect: QRect, row: LayerRow, *, hovered: bool) -> Parts:
 
 @dataclass(frozen=True)
 class Line:
-    """One block of text in the middle of a row, wrapped to the room it has."""
+    """One block of text in the middle of a row, wrapped to the available width."""
 
     text: str
     kind: str
@@ -251,7 +251,7 @@ class LayerDelegate(QStyledItemDelegate):
 
 
 def number_badge(painter: QPainter, rect: QRect, number: int) -> None:
-    """A layer's number as it stands in lists and tables."""
+    """A layer's number as lists and tables show it."""
     t = theme.current()
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -265,7 +265,7 @@ def number_badge(painter: QPainter, rect: QRect, number: int) -> None:
 
 
 def mark_badge(painter: QPainter, rect: QRect, letter: str) -> None:
-    """A on a square, B on a disc, in colours that everybody tells apart."""
+    """A on a square, B on a disc, in colours that everybody can distinguish."""
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(Qt.PenStyle.NoPen)

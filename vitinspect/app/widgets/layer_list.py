@@ -25,7 +25,7 @@ from vitinspect.app.widgets.layer_delegate import NAME, LayerDelegate, parts
 from vitinspect.app.widgets.layer_model import MIME, Index, LayerModel
 from vitinspect.app.widgets.layer_rows import HIDDEN, REFUSED, LayerRow
 
-NOTHING = "No layer yet. Add (A) opens the methods."
+NOTHING = "No layer yet. Add (A) opens the list of methods."
 
 
 class LayerList(QListView):
@@ -36,7 +36,7 @@ class LayerList(QListView):
     eye_toggled = Signal(str)
     solo_wanted = Signal(str)
     mark_wanted = Signal(str, str)
-    """A layer and A, B or "", which takes the mark away."""
+    """A layer and A, B or "", which removes the mark."""
     delete_wanted = Signal(str)
     duplicate_wanted = Signal(str)
     renamed = Signal(str, str)
@@ -71,7 +71,7 @@ class LayerList(QListView):
     # --- what is shown -------------------------------------------------------------------------------------------
 
     def set_layers(self, rows: Sequence[LayerRow], selected: str = "") -> None:
-        """Show these; nothing is announced."""
+        """Show these, without a signal."""
         self._setting = True
         try:
             self.layers.set_rows(rows)
@@ -80,7 +80,7 @@ class LayerList(QListView):
             self._setting = False
 
     def select(self, layer: str) -> None:
-        """Select a layer without announcing it."""
+        """Select a layer without a signal."""
         index = self.layers.index_of(layer)
         before, self._setting = self._setting, True
         try:
@@ -153,7 +153,7 @@ class LayerList(QListView):
 
     def _eye(self, row: LayerRow, *, solo: bool = False) -> None:
         if row.state in (REFUSED, HIDDEN):
-            self.select_and_tell(row.id)
+            self.select_and_emit(row.id)
         elif solo:
             self.solo_wanted.emit(row.id)
         else:
@@ -163,7 +163,7 @@ class LayerList(QListView):
         if row.can_mark:
             self.mark_wanted.emit(row.id, "" if row.mark == letter else letter)
 
-    def select_and_tell(self, layer: str) -> None:
+    def select_and_emit(self, layer: str) -> None:
         index = self.layers.index_of(layer)
         if index.isValid():
             self.setCurrentIndex(index)
@@ -210,7 +210,7 @@ class LayerList(QListView):
     # --- drag and drop -------------------------------------------------------------------------------------------
 
     def drop_row(self, point: QPoint) -> int:
-        """In front of which row something dropped here would stand."""
+        """The row before which something dropped here would be inserted."""
         index = self.indexAt(point)
         if not index.isValid():
             return len(self.layers.rows) if point.y() > 0 else 0
@@ -243,7 +243,7 @@ class LayerList(QListView):
             return
         layer = bytes(event.mimeData().data(MIME).data()).decode().split("\n")[0]
         order = self.layers.order_after_drop(layer, self.drop_row(event.position().toPoint()))
-        # The view would take the dragged row out after a move; the order is changed by who owns the layers.
+        # The view would remove the dragged row after a move; the order is changed by the owner of the layers.
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         if order != tuple(row.id for row in self.layers.rows):

@@ -1,4 +1,4 @@
-"""The rows of the layer list as a model. It changes nothing by itself: it says what a person wants."""
+"""The rows of the layer list as a model. It changes nothing itself: it emits what a person wants."""
 
 from __future__ import annotations
 

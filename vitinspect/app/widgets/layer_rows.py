@@ -18,14 +18,14 @@ class Swatch:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One row. What it says of the state is made of ``state``, ``seconds``, ``progress`` and ``note``."""
+    """One row. What it says about the state is made of ``state``, ``seconds``, ``progress`` and ``note``."""
 
     id: str
     name: str
     detail: str = ""
     """What differs from the defaults, "fused", the folder of a mask."""
     number: int = 0
-    """Its place in the list, by which values elsewhere find it; 0 for none."""
+    """Its place in the list, by which it is named elsewhere; 0 for none."""
     icon: str = ""
     """An icon in place of the number."""
     swatch: Swatch = Swatch()

@@ -50,7 +50,7 @@ class Matrix(QWidget):
         shades: Sequence[Sequence[float]] | None = None,
         tip: Callable[[int, int], str] | None = None,
     ) -> None:
-        """``values[i][j]`` says how ``names[i]`` agrees with ``names[j]``; not a number where it cannot be said.
+        """``values[i][j]`` says how ``names[i]`` agrees with ``names[j]``; not a number where that is unknown.
 
         ``shades``: what the cells' colours say, from 0 to 1, where it is not the values themselves.
         """
@@ -75,7 +75,7 @@ class Matrix(QWidget):
         return PAD + max((self._metrics().horizontalAdvance(n) for n in self._names), default=0) + PAD
 
     def _least_column(self) -> int:
-        """The widest word of a name has room, and so has the widest number."""
+        """The widest word of a name fits, and so does the widest number."""
         words = [w for n in self._names for w in n.split(" ")]
         widest = max((self._metrics().horizontalAdvance(w) for w in words), default=0)
         return min(MOST_WIDE, max(widest, self._widest) + PAD)
@@ -90,7 +90,7 @@ class Matrix(QWidget):
         return max(COLUMN, self._least_column())
 
     def _column(self) -> int:
-        """All columns are equally wide, and narrower where there is little room."""
+        """All columns are equally wide, and narrower where there is little space."""
         least, room = self._least_column(), self.width() - self._row_name() - PAD
         count = len(self._names)
         # The further column is as wide as the others, or as its name.

@@ -17,7 +17,7 @@ WARNING, ERROR = "warning", "error"
 
 @dataclass(frozen=True)
 class Message:
-    """``cause`` names what it is about: a new message of the same cause takes the place of the old one."""
+    """``cause`` names what it is about: a new message of the same cause replaces the old one."""
 
     cause: str
     text: str
@@ -47,7 +47,7 @@ class Messages(QWidget):
         self._more.hide()
         self.hide()
 
-    def tell(self, message: Message) -> None:
+    def show_message(self, message: Message) -> None:
         """Show it; the same message again changes nothing."""
         if message in self.messages:
             return

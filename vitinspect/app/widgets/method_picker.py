@@ -202,7 +202,7 @@ class MethodPicker(QFrame):
         self._show()
         preset = self._preset()
         if preset is not None:
-            # A preset is taken as a whole; single maps can be taken off again.
+            # All maps of a preset are checked; single ones can be unchecked again.
             self.model.set_checked([row.layer for row in self._rows_of(preset.layers)])
         elif not self.model.checked:
             self._follow_checked()

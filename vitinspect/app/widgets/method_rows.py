@@ -152,7 +152,7 @@ def short_paper(citation: str) -> str:
 
 
 def chosen_words(rows: Sequence[MethodRow]) -> tuple[str, str]:
-    """What the foot of the picker says of what is checked: "2 chosen", ": Libra FullGrad+, Grad-CAM; about 0.08 s"."""
+    """What the picker says about what is checked: "2 chosen", ": Libra FullGrad+, Grad-CAM; about 0.08 s"."""
     if not rows:
         return "Nothing chosen", ""
     names = ", ".join(row.title for row in rows)

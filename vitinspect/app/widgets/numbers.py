@@ -8,7 +8,7 @@ import re
 MINUS = "−"
 THIN = "\u2009"
 NONE = "–"
-"""What stands where there is no number."""
+"""Shown where there is no number."""
 
 
 def true_minus(text: str) -> str:
@@ -73,7 +73,7 @@ def percent_change(before: float, after: float, *, most_characters: int = 0) -> 
 
 
 def seconds(value: float, *, about: bool = False) -> str:
-    """0.14 s, 2.6 s, 1 min 42 s; with ``about`` in as many digits as an expectation deserves."""
+    """0.14 s, 2.6 s, 1 min 42 s; with ``about`` rounded as an estimate."""
     if about:
         return f"about {_rounded(value)}"
     if value < 1:

@@ -93,7 +93,7 @@ class PickerModel(QAbstractTableModel):
         return entry if isinstance(entry, MethodRow) else None
 
     def next_method(self, at: int, step: int) -> int:
-        """The nearest row that is no heading; where there is none, the same."""
+        """The nearest row that is not a heading; where there is none, the same."""
         there = at + step
         while 0 <= there < len(self.entries):
             if self.method_at(there) is not None:

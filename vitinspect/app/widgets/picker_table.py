@@ -82,7 +82,7 @@ class PickerDelegate(QStyledItemDelegate):
 
 
 class PickerTable(QTableView):
-    """A click or Space checks a row; Enter is for who holds the table."""
+    """A click or Space checks a row; Enter is handled by the owner of the table."""
 
     entered_row = Signal()
 

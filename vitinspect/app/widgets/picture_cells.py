@@ -1,4 +1,4 @@
-"""Where pictures stand in a list, a grid or a film strip: arithmetic, so that a hundred thousand cost what is seen."""
+"""Where pictures are in a list, a grid or a film strip: arithmetic, so that only those in sight cost time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Cells:
 
     @property
     def cell(self) -> tuple[int, int]:
-        """Width and height of one."""
+        """Width and height of one cell."""
         if self.mode == LIST:
             return self.width, self.thumb + 2 * _PAD
         if self.mode == FILM:
@@ -50,7 +50,7 @@ class Cells:
 
     @property
     def _left(self) -> int:
-        """What a grid leaves over is shared by both sides."""
+        """The left margin of a grid, whose spare width is shared by both sides."""
         return max(0, (self.width - self.columns * self.cell[0]) // 2) if self.mode == GRID else 0
 
     @property

@@ -1,4 +1,4 @@
-"""The pictures of a folder: as a list with what is known of each, as a grid, or as a film strip."""
+"""The pictures of a folder: as a list with what is known about each, as a grid, or as a film strip."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ PATH_ROLE = int(Qt.ItemDataRole.UserRole)
 
 @dataclass(frozen=True)
 class PictureInfo:
-    """What stands beside a picture's name. ``icons`` are names: masks, flag, star, note."""
+    """What is shown beside a picture's name. ``icons`` are names: masks, flag, star, note."""
 
     detail: str = ""
     icons: tuple[str, ...] = ()
@@ -107,7 +107,7 @@ class PictureList(QAbstractItemView):
     def set_mode(self, mode: str) -> None:
         """List, grid or film; the current picture stays in sight."""
         if mode not in MODES:
-            raise ValueError(f"{mode!r} is none of {', '.join(MODES)}")
+            raise ValueError(f"{mode!r} is not one of {', '.join(MODES)}")
         self._mode = mode
         self._set_scroll_bars()
         self._resize()
@@ -136,7 +136,7 @@ class PictureList(QAbstractItemView):
 
     @Slot()
     def refresh(self) -> None:
-        """A thumbnail arrived, or something is known of a picture."""
+        """A thumbnail arrived, or something became known about a picture."""
         if not self._soon.isActive():
             self._soon.start()
 
@@ -316,7 +316,7 @@ class PictureList(QAbstractItemView):
         return super().viewportEvent(event)
 
     def tip_of(self, path: str) -> str:
-        """The whole path, what is known of the picture, or why it cannot be read."""
+        """The whole path, what is known about the picture, or why it cannot be read."""
         found, info = self._thumbnail(path), self._info(path)
         reason = found.reason if isinstance(found, Unreadable) else ""
         return "\n".join(part for part in (path, info.detail, info.tip, reason) if part)
@@ -426,7 +426,7 @@ class PictureList(QAbstractItemView):
 
 
 def _two_lines(metrics: QFontMetrics, name: str, width: int) -> tuple[str, int]:
-    """A name of at most two lines. Of a longer one the middle goes, for both ends tell names apart."""
+    """A name of at most two lines. Of a longer one the middle is left out, since names differ at both ends."""
     shown, flags, lines = wrapped(name, metrics, width)
     if lines <= 2:
         return shown, flags

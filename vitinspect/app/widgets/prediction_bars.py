@@ -67,7 +67,7 @@ class PredictionBar:
 
 
 class PredictionBars(QWidget):
-    """As many bars as have room for their names. Left and Right go from bar to bar, Enter explains, Ctrl+Enter sets
+    """As many bars as fit with their names. Left and Right go from bar to bar, Enter explains, Ctrl+Enter sets
     it against."""
 
     explain_wanted = Signal(int)
@@ -77,7 +77,7 @@ class PredictionBars(QWidget):
         super().__init__(parent)
         self.bars: tuple[PredictionBar, ...] = ()
         self._awaited: list[QRect] = []
-        """Where bars stood whose successors are on their way."""
+        """Where bars were that are replaced when the awaited prediction arrives."""
         self.most = most
         self._explained: int | None = None
         self._against: int | None = None
@@ -99,8 +99,8 @@ class PredictionBars(QWidget):
         *,
         awaited: bool = False,
     ) -> None:
-        """``explained`` and ``against`` are numbers of classes. No bars that are ``awaited`` keep the places of those
-        before, with nothing in them."""
+        """``explained`` and ``against`` are numbers of classes. While there are no bars and a prediction is
+        ``awaited``, the places of the earlier ones are kept, with nothing in them."""
         if not awaited or bars:
             self._awaited = []
         elif self.bars:
@@ -115,7 +115,7 @@ class PredictionBars(QWidget):
     # --- geometry ------------------------------------------------------------------------------------------------
 
     def count(self) -> int:
-        """How many bars are shown: as many as find room for their words, and one at least."""
+        """How many bars are shown: as many as fit with their words, and one at least."""
         return next((n for n in range(min(self.most, len(self.bars)), 1, -1) if self._fits(n)), min(1, len(self.bars)))
 
     def _fits(self, count: int) -> bool:

@@ -1,4 +1,4 @@
-"""What trained heads are worth: accuracies, each class, confusions, calibration, and heads side by side."""
+"""How good trained heads are: accuracies, each class, confusions, calibration, and heads side by side."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.segments import Segment, Segments
 
 ROW = 22
-LOSS_WORDS = {"ce": "one of all classes (ce)", "bce": "yes or no for each (bce)"}
+LOSS_WORDS = {"ce": "cross-entropy (ce)", "bce": "binary cross-entropy (bce)"}
 
 
 class ProbeResults(QTabWidget):
@@ -106,7 +106,7 @@ class ProbeResults(QTabWidget):
         return QSize(520, 420)
 
 
-# --- what stands in the tables ---------------------------------------------------------------------------------------
+# --- the contents of the tables --------------------------------------------------------------------------------------
 
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
@@ -169,7 +169,7 @@ def compared_rows(compared: Sequence[Mapping[str, Any]]) -> Rows:
         return lambda row: f"{row['maps'][method][name]:.3f}" if method in row["maps"] else "does not apply"
 
     found = [
-        cells("Trained as", lambda row: LOSS_WORDS.get(row["loss"], "not told")),
+        cells("Trained as", lambda row: LOSS_WORDS.get(row["loss"], "not known")),
         cells("Reads", lambda row: row["reads"]),
         cells("Classes", lambda row: str(row["classes"])),
         cells("Top-1 ↑", share("top1")),
@@ -183,7 +183,7 @@ def compared_rows(compared: Sequence[Mapping[str, Any]]) -> Rows:
 
 
 def table(name: str) -> QTableWidget:
-    """A table of texts that is only read."""
+    """A table of texts that cannot be edited."""
     made = QTableWidget(0, 0)
     made.setAccessibleName(name)
     made.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -215,7 +215,7 @@ def _fill(made: QTableWidget, heading: Sequence[str], found: Sequence[Sequence[s
 
 
 class Picture(QWidget):
-    """A picture from a file, as large as there is room."""
+    """A picture from a file, as large as fits."""
 
     def __init__(self) -> None:
         super().__init__()

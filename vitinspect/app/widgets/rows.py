@@ -17,7 +17,7 @@ EDGE = 8
 
 
 def words(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
-    """Plain text: whatever a class, file or folder is called, no part of it is markup."""
+    """Plain text: no part of the name of a class, file or folder is read as markup."""
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setText(text)
@@ -59,7 +59,7 @@ def upright_line() -> QFrame:
 
 
 class PropertyRow(QWidget):
-    """A label of 84 pixels and its fields. What cannot be taken is said behind the field, in place of the note."""
+    """A label of 84 pixels and its fields. Why typed text is not accepted is written after it, in place of the note."""
 
     def __init__(self, label: str, *fields: QWidget, tip: str = "", note: str = "", stretch: bool = True) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ def button(
 def icon_button(
     icon: str, name: str, call: Callable[[], object] | None = None, *, tip: str = "", size: int = FIELD_HEIGHT
 ) -> QToolButton:
-    """A button with an icon alone; its name is read aloud and stands in the tool tip."""
+    """A button with an icon alone; its name is read aloud and shown in the tool tip."""
     made = QToolButton()
     made.setProperty("kind", "icon")
     made.setIcon(icons.icon(icon))

@@ -38,7 +38,7 @@ class Dot:
 
 
 class Scatter(QWidget):
-    """Two columns against each other: a dot is a picture, its name stands in the tool tip, a click opens it."""
+    """Two columns against each other: a dot is a picture, its name is in the tool tip, a click opens it."""
 
     chosen = Signal(str)
     LEFT, TOP, RIGHT, BOTTOM = 44, 8, 20, 36
@@ -76,7 +76,7 @@ class Scatter(QWidget):
         return QRectF(self.rect().adjusted(self.LEFT, self.TOP, -self.RIGHT, -self.BOTTOM))
 
     def place(self, dot: Dot) -> QPointF:
-        """Where a dot stands."""
+        """Where a dot is."""
         x_low, x_high, y_low, y_high = self._range
         box = self.plot
         return QPointF(

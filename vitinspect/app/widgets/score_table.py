@@ -139,7 +139,7 @@ class ScoreModel(QAbstractTableModel):
         return None
 
     def to_csv(self, about: Mapping[str, str] | None = None) -> str:
-        """The table as it is, with full numbers; ``about`` gives columns that say the same in each row."""
+        """The table as it is, with full numbers; ``about`` gives columns that are the same in each row."""
         from vitinspect.names import csv_cell
 
         about = about or {}
@@ -191,7 +191,7 @@ class ScoreTable(QTableView):
         self._setting = False
 
     def set_scores(self, columns: Sequence[ScoreColumn], rows: Sequence[ScoreRow], chosen: str = "") -> None:
-        """Nothing is announced."""
+        """Show these, without a signal."""
         self._setting = True
         self.scores.set_scores(columns, rows)
         self._set_widths()

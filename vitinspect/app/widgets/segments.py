@@ -1,4 +1,4 @@
-"""A few choices side by side, one of them taken."""
+"""A few choices side by side, one of them chosen."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Segment:
 
 
 class Segments(QWidget):
-    """``chosen`` tells what a person picked; ``set_value`` tells nobody. ``fill`` shares all the room there is;
-    with ``optional`` a click on the chosen one chooses nothing, which is told as None."""
+    """``chosen`` is emitted when a person picks one; ``set_value`` emits nothing. ``fill`` shares all the width;
+    with ``optional`` a click on the chosen one chooses nothing, which is emitted as None."""
 
     chosen = Signal(object)
 
@@ -83,7 +83,7 @@ class Segments(QWidget):
         self._group.setExclusive(True)
 
     def show_words(self, shown: bool) -> None:
-        """Without words only the icons stand; a segment that has no icon keeps its word."""
+        """Without words only the icons are shown; a segment that has no icon keeps its word."""
         for button in self.buttons.values():
             button.show_words(shown)
 

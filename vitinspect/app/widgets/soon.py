@@ -1,4 +1,4 @@
-"""Following many changes at once: what they call for is done before the window is painted next."""
+"""One update after many changes: it is done before the window is painted next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 
 class Soon(QObject):
-    """``ask`` as often as there are reasons; ``call`` is called once, after the event that goes on now.
+    """``ask`` as often as there are reasons; ``call`` is called once, after the event that is being handled.
 
     A queued call comes before a painting that is due, where a timer would come after it.
     """
@@ -28,7 +28,7 @@ class Soon(QObject):
             self._asked.emit()
 
     def done(self) -> None:
-        """It was done meanwhile, for another reason."""
+        """The update was done meanwhile, for another reason."""
         self._due = False
 
     @Slot()
@@ -39,8 +39,8 @@ class Soon(QObject):
 
 
 class SoonWhenShown(Soon):
-    """The same for a widget, which does not follow while it is out of sight, on another workspace or behind a tab: what
-    was asked for meanwhile is done once, before it is seen."""
+    """The same for a widget, which is not updated while it is hidden by another workspace or tab: what was asked for
+    meanwhile is done once, before it is shown."""
 
     def __init__(self, call: Callable[[], object], widget: QWidget) -> None:
         super().__init__(call, widget)
@@ -49,7 +49,7 @@ class SoonWhenShown(Soon):
 
     @property
     def waits(self) -> bool:
-        """Whether the window is seen and the widget is not. Before the window is shown, everything follows."""
+        """Whether the window is shown and the widget is not. Before the window is shown, everything is updated."""
         return not self._widget.isVisible() and self._widget.window().isVisible()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802

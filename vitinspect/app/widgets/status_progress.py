@@ -1,4 +1,4 @@
-"""Running work in the status bar: layer, name, progress, time left, Cancel. Its room is kept while nothing runs."""
+"""Running work in the status bar: layer, name, progress, time left, Cancel. Its space is kept while nothing runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ProgressLine(QWidget):
 
 
 class RunningWork(QWidget):
-    """``set_work`` names the work in progress, ``set_idle`` that nothing does."""
+    """``set_work`` names the work in progress, ``set_idle`` says that there is none."""
 
     cancel_wanted = Signal()
 

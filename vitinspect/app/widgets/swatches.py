@@ -30,7 +30,7 @@ def gradient(name: str, width: int, height: int, *, upright: bool = False) -> QI
 
 
 def few_colours(name: str, rect: QRect) -> QLinearGradient:
-    """A colour map across ``rect`` for small pictures: made without numpy, which the first window does not wait for."""
+    """A colour map across ``rect`` for small pictures: made without importing numpy, for the first window."""
     across = QLinearGradient(rect.left(), 0, rect.left() + rect.width(), 0)
     colours = nine_colours(name)
     for at, colour in enumerate(colours):

@@ -1,4 +1,4 @@
-"""Tool tips of painted parts. Qt takes text that looks like markup as markup, so what comes from files is escaped."""
+"""Tool tips of painted parts. Qt reads text that looks like markup as markup, so what comes from files is escaped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools at the canvas' left, and the strip above it with the options of the tool in hand."""
+"""The tools at the canvas' left, and the strip above it with the options of the selected tool."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Tool:
     key: str = ""
     group: int = 0
     acts: bool = False
-    """It acts once, as undo does, and is not taken in hand."""
+    """It acts once, as undo does, and does not stay selected."""
     tip: str = ""
 
     @property
@@ -35,7 +35,7 @@ class Tool:
 
 
 class ToolStrip(QWidget):
-    """``chosen`` for a tool that is taken in hand, ``triggered`` for an action."""
+    """``chosen`` for a tool that is selected, ``triggered`` for an action."""
 
     chosen = Signal(str)
     triggered = Signal(str)
@@ -55,7 +55,7 @@ class ToolStrip(QWidget):
         self.set_tools(tools)
 
     def set_tools(self, tools: Sequence[Tool]) -> None:
-        """Others; those that stay in hand stay."""
+        """Replace the tools; the selected one stays selected if it is among them."""
         before = self.tool
         while self._layout.count() > 1:
             item = self._layout.takeAt(0)
@@ -90,11 +90,11 @@ class ToolStrip(QWidget):
 
     @property
     def tool(self) -> str:
-        """The tool in hand."""
+        """The selected tool."""
         return next((name for name, button in self.buttons.items() if button.isChecked()), "")
 
     def set_tool(self, tool: str) -> None:
-        """Nothing is announced."""
+        """Select a tool without a signal."""
         self._group.setExclusive(False)
         for name, button in self.buttons.items():
             if button.isCheckable():
@@ -126,7 +126,7 @@ class ToolOptions(QWidget):
         self.hide()
 
     def set_options(self, title: str, widgets: Sequence[QWidget]) -> None:
-        """Show these, which stay owned by who made them."""
+        """Show these widgets, which keep their owners."""
         for widget in self._widgets:
             self._layout.removeWidget(widget)
             widget.hide()

@@ -11,7 +11,7 @@ _SOFT = "\u200b"
 
 
 def soft(text: str) -> str:
-    """``text`` with places where a line may end: behind underscores, dots, slashes and hyphens."""
+    """``text`` with places where a line may end: after underscores, dots, slashes and hyphens."""
     return re.sub(r"(?<=[_./\\-])", _SOFT, text)
 
 

@@ -38,9 +38,9 @@ def copy_view(window: MainWindow) -> None:
 
 
 def tools(window: MainWindow) -> list[tuple[str, str, Callable[[], object]]]:
-    """The tools of the workspace, as they stand in the strip."""
+    """The tools of the workspace, in the order of the strip."""
     return [
-        (f"{tool.title}\t{tool.key}", tool.tip, partial(window.take_tool, tool.id)) for tool in window.tools_in_hand()
+        (f"{tool.title}\t{tool.key}", tool.tip, partial(window.select_tool, tool.id)) for tool in window.current_tools()
     ]
 
 
@@ -78,7 +78,7 @@ MENU = Menu(
         Action(
             "copy_figure_file",
             "Save specification, copy command…",
-            "Save what the figure shows as JSON, and copy the command that makes the figure of that file",
+            "Save what the figure shows as JSON, and copy the command that makes the figure from that file",
             (),
             copy_figure_file,
             needs="picture",

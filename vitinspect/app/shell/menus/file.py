@@ -13,7 +13,7 @@ from vitinspect import resources
 from vitinspect.app.services.models import short_source
 from vitinspect.app.shell import exports
 from vitinspect.app.shell.menus.record import SEPARATOR, Action, Menu, Submenu
-from vitinspect.app.shell.short_names import told_apart
+from vitinspect.app.shell.short_names import distinct_names
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def recent_folders(window: MainWindow) -> list[tuple[str, str, Callable[[], obje
         return lambda: window.backend.folders.open(folder)
 
     others = [folder for folder in state.recent_folders if folder != state.folder]
-    names = told_apart(others, lambda folder: os.path.basename(folder) or folder)
+    names = distinct_names(others, lambda folder: os.path.basename(folder) or folder)
     return [(name, folder, opener(folder)) for name, folder in zip(names, others, strict=True)]
 
 
@@ -67,7 +67,7 @@ def recent_models(window: MainWindow) -> list[tuple[str, str, Callable[[], objec
         return lambda: state.set(model=source, target=())
 
     others = [source for source in dict.fromkeys(("demo", *state.recent_models)) if source != state.model]
-    names = told_apart(others, lambda source: "demo (bundled)" if source == "demo" else short_source(source))
+    names = distinct_names(others, lambda source: "demo (bundled)" if source == "demo" else short_source(source))
     return [(name, source, loader(source)) for name, source in zip(names, others, strict=True)]
 
 
@@ -101,14 +101,14 @@ def write_report(window: MainWindow) -> None:
 
     state, card = window.backend.state, window.backend.results.card
     if not state.folder:
-        raise DataError("A report is one of a folder: open one.")
+        raise DataError("A report is about a folder: open one.")
     methods, threshold = [], "otsu"
     for layer in state.layers:
         try:
             if layer.visible and layer.is_map:
                 methods.append(method_words(state.layers, layer))
         except ParameterError:
-            continue  # a map from a file is one of one picture
+            continue  # a map from a file belongs to one picture
     if state.selected_layer is not None:
         threshold = threshold_words(state.selected_layer)
     if not methods:
@@ -175,7 +175,7 @@ MENU = Menu(
         Action(
             "sort_by_run",
             "Sort by an evaluation run…",
-            "Sort the pictures by a score that an evaluation run gave them",
+            "Sort the pictures by a score from an evaluation run",
             (),
             sort_by_run,
         ),
@@ -183,14 +183,14 @@ MENU = Menu(
         Action(
             "open_session",
             "Open session…",
-            "Go on with a session that was saved: folder, models, layers, view and notes",
+            "Continue a saved session: folder, models, layers, view and notes",
             (),
             lambda window: window.sessions.ask_to_open(),
         ),
         Action(
             "save_session",
             "Save session…",
-            "Keep folder, models, layers, view and notes in a file",
+            "Save folder, models, layers, view and notes to a file",
             (),
             lambda window: window.sessions.ask_to_save(),
         ),
@@ -231,7 +231,7 @@ MENU = Menu(
         Action(
             "export_batch",
             "Export many pictures…",
-            "Write the chosen layers of all pictures as files that a pattern names",
+            "Write the chosen layers of all pictures to files named by a pattern",
             ("Ctrl+Shift+E",),
             export_batch,
             needs="picture",

@@ -64,7 +64,7 @@ MENU = Menu(
         Action(
             "previous_block",
             "Previous block",
-            "Show the network of the block before",
+            "Show the network of the previous block",
             run=lambda w: step_block(w, -1),
             soft=("PgUp",),
             where=("network",),

@@ -27,14 +27,14 @@ def open_palette(window: MainWindow) -> None:
     extras = [Extra("Explain", label, partial(context.explain_class, index)) for index, label in enumerate(labels)]
     extras += [Extra("Against", label, partial(context.take_against, index)) for index, label in enumerate(labels)]
     extras += [Extra("Tab", name, run) for name, run in other_tabs(window)]
-    extras += [Extra("Tool", tool.title, partial(window.take_tool, tool.id)) for tool in window.tools_in_hand()]
+    extras += [Extra("Tool", tool.title, partial(window.select_tool, tool.id)) for tool in window.current_tools()]
     Palette(window.actions_, window, extras).open()
 
 
 def open_shortcuts(window: MainWindow) -> None:
     from vitinspect.app.shell.shortcuts import ShortcutSheet
 
-    tools = [(tool.key, tool.title) for tool in window.tools_in_hand() if tool.key]
+    tools = [(tool.key, tool.title) for tool in window.current_tools() if tool.key]
     ShortcutSheet(window.actions_.menus, window, tools).show()
 
 
@@ -49,7 +49,7 @@ def _open_example(example: Example, window: MainWindow) -> None:
 
 
 def copy_report(window: MainWindow) -> None:
-    """What ``vitinspect doctor --report`` prints, on the clipboard; it looks in a process of its own."""
+    """What ``vitinspect doctor --report`` prints, on the clipboard; it runs in a process of its own."""
     process = QProcess(window)
 
     def done(*_: object) -> None:
@@ -59,7 +59,7 @@ def copy_report(window: MainWindow) -> None:
         window.status.say("The report is on the clipboard." if text else "The report could not be made.")
 
     process.finished.connect(done)
-    window.status.say("Looking at this installation…")
+    window.status.say("Checking this installation…")
     process.start(sys.executable, ["-m", "vitinspect", "doctor", "--report"])
 
 
@@ -78,8 +78,14 @@ MENU = Menu(
             for one in EXAMPLES
         ),
         SEPARATOR,
-        Action("copy_report", "Copy report for a bug", "Versions, and what is wrong here, as text", (), copy_report),
-        Action("open_log", "Show the log file", "Where errors are written to", (), show_log),
-        Action("about", "About vitinspect", "Version and what it is", (), show_about),
+        Action(
+            "copy_report",
+            "Copy report for a bug",
+            "Copy the versions and problems of this installation as text",
+            (),
+            copy_report,
+        ),
+        Action("open_log", "Show the log file", "Open the file in which errors are recorded", (), show_log),
+        Action("about", "About vitinspect", "Show the version and the licence", (), show_about),
     ),
 )

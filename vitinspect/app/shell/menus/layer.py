@@ -88,7 +88,7 @@ def mark(window: MainWindow, letter: str) -> None:
 
 
 def fuse_shown(window: MainWindow) -> None:
-    """One more layer of all maps that are shown."""
+    """Add a layer that fuses all shown maps."""
     window.layers_panel.fuse_shown()
 
 
@@ -160,8 +160,20 @@ MENU = Menu(
             ("Alt+S",),
             lambda w: on_selected(w, lambda panel, layer: panel.list.solo_wanted.emit(layer)),
         ),
-        Action("mark_a", "Mark as A", "Left of the swipe, and of the comparison", ("Shift+A",), lambda w: mark(w, "A")),
-        Action("mark_b", "Mark as B", "Right of the swipe", ("Shift+B",), lambda w: mark(w, "B")),
+        Action(
+            "mark_a",
+            "Mark as A",
+            "Show it at the left of the swipe, and compare it in slot A",
+            ("Shift+A",),
+            lambda w: mark(w, "A"),
+        ),
+        Action(
+            "mark_b",
+            "Mark as B",
+            "Show it at the right of the swipe, and compare it in slot B",
+            ("Shift+B",),
+            lambda w: mark(w, "B"),
+        ),
         Action("exchange_marks", "Exchange A and B", "Swap the marks A and B", ("X",), exchange_marks),
         Action("fusion", "Fuse shown maps", "A new layer that fuses all shown maps", ("U",), fuse_shown),
         Submenu("Map in tiles", tiled),
@@ -181,8 +193,20 @@ MENU = Menu(
             "outline", "Outline of the mask", "Draw the outline of what is above the level", ("T",), state="outline"
         ),
         Action("frame", "Frame of the model's input", "Show the crop where there is one", ("R",), state="frame"),
-        Action("less", "Less opacity", "Let more of the picture through", (",",), lambda w: change_opacity(w, -0.05)),
-        Action("more", "More opacity", "Let less of the picture through", (".",), lambda w: change_opacity(w, 0.05)),
+        Action(
+            "less",
+            "Less opacity",
+            "Show more of the picture through the map",
+            (",",),
+            lambda w: change_opacity(w, -0.05),
+        ),
+        Action(
+            "more",
+            "More opacity",
+            "Show less of the picture through the map",
+            (".",),
+            lambda w: change_opacity(w, 0.05),
+        ),
         SEPARATOR,
         Action(
             "compute_scores",

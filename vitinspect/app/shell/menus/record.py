@@ -23,16 +23,16 @@ class Action:
     keys: tuple[str, ...] = ()
     run: Run | None = None
     state: str = ""
-    """The value of the state that it sets; it is turned the other way round where ``value`` is None."""
+    """The value of the state that it sets; a value of yes or no is toggled where ``value`` is None."""
     setting: str = ""
     """Or the setting."""
     value: Any = None
     needs: str = ""
     """It can run only while there is a "picture", a "map", or "work" to cancel; "undo" and "redo" likewise."""
     soft: tuple[str, ...] = ()
-    """Keys that count only where no widget wants them: arrows and the like."""
+    """Keys that apply only where no widget handles them: arrows and the like."""
     where: tuple[str, ...] = ()
-    """Workspaces in which the keys count; all where it is empty."""
+    """Workspaces in which the keys apply; all where it is empty."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ def show_tab(window: MainWindow, workspace_id: str, tab: str) -> None:
 
 
 def other_tabs(window: MainWindow) -> list[tuple[str, Callable[[], object]]]:
-    """The tabs of the other workspaces, for the palette; the menu has room for those of the first one."""
+    """The tabs of the other workspaces, for the palette; the menu lists only those of the first one."""
     return [
         (f"{workspace.title}: {tab.title}", partial(show_tab, window, workspace.id, tab.id))
         for workspace in WORKSPACES[1:]
@@ -116,7 +116,7 @@ MENU = Menu(
         Action("full_screen", "Full screen", "Turn full screen on or off", ("F11",), toggle_full_screen),
         SEPARATOR,
         Action("theme_system", "Use system theme", "Light or dark, like the system", setting="theme", value="system"),
-        Action("theme_light", "Light theme", "Bright panels", setting="theme", value="light"),
-        Action("theme_dark", "Dark theme", "Dim panels", setting="theme", value="dark"),
+        Action("theme_light", "Light theme", "Use light colours", setting="theme", value="light"),
+        Action("theme_dark", "Dark theme", "Use dark colours", setting="theme", value="dark"),
     ),
 )

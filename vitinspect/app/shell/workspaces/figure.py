@@ -29,7 +29,7 @@ def _view(window: MainWindow) -> QWidget:
 
 
 def _put(window: MainWindow, source: Source, where: str) -> None:
-    """Into a cell; what is read from a file asks for it first."""
+    """Put something into a cell, after asking for its file where it has one."""
     from PySide6.QtWidgets import QFileDialog
 
     from vitinspect.app.figure.sources import NEEDS_FILE
@@ -102,7 +102,7 @@ def _activate(window: MainWindow, on: bool) -> None:
 WORKSPACE = Workspace(
     id="figure",
     title="Figure",
-    tip="Compose a figure for a paper of what the window shows",
+    tip="Compose a figure for a paper from what the window shows",
     view=_view,
     properties=_properties,
     context=_context,
@@ -115,7 +115,7 @@ WORKSPACE = Workspace(
         BottomTab("figure-specification", "Specification", _specification),
     ),
     buttons=(
-        ViewButton("eye", "Preview as the colour-blind see it", menu=_seen_by),
+        ViewButton("eye", "Preview as seen with colour blindness", menu=_seen_by),
         ViewButton("fit", "Fit", "fit"),
         ViewButton("one-to-one", "Actual size", "actual"),
     ),

@@ -1,4 +1,4 @@
-"""Masks: what is to be seen on a picture, drawn by hand."""
+"""Masks: objects on a picture, outlined by hand."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _context(window: MainWindow) -> QWidget:
     from vitinspect.app.masks.context import MaskContext
 
     made = MaskContext(window.backend.masks)
-    made.next_wanted.connect(lambda: _go_on(window))
+    made.next_wanted.connect(lambda: _next_picture(window))
     made.done.connect(window.focus_view)
     return made
 
@@ -64,7 +64,7 @@ def _activate(window: MainWindow, on: bool) -> None:
     window.film.chips.refill()
 
 
-def _go_on(window: MainWindow) -> None:
+def _next_picture(window: MainWindow) -> None:
     following = window.backend.masks.next_image()
     if following:
         if following == window.backend.state.image:
@@ -76,7 +76,7 @@ def _go_on(window: MainWindow) -> None:
 
 
 def _ask(window: MainWindow, one: Any) -> None:
-    """Somebody else changed the file of a mask: which of the two is it to be?"""
+    """The file of a mask was changed elsewhere: ask which of the two to keep."""
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QMessageBox
 
@@ -88,7 +88,7 @@ def _ask(window: MainWindow, one: Any) -> None:
     box.setText(f"{shown(one.folder.mask_path(one.image))} was changed since it was opened here.")
     choices: dict[Any, str] = {
         box.addButton("Keep mine", QMessageBox.ButtonRole.DestructiveRole): "mine",
-        box.addButton("Take theirs", QMessageBox.ButtonRole.DestructiveRole): "theirs",
+        box.addButton("Keep the other", QMessageBox.ButtonRole.DestructiveRole): "theirs",
         box.addButton("Keep both", QMessageBox.ButtonRole.AcceptRole): "both",
     }
     box.finished.connect(lambda _: window.backend.masks.resolve(one, choices.get(box.clickedButton(), "both")))

@@ -48,7 +48,7 @@ WORKSPACE = Workspace(
             "View",
             (
                 Segment("layer", "One block", tip="The network of one block"),
-                Segment("stack", "Stack", tip="All blocks above each other"),
+                Segment("stack", "Stack", tip="All blocks one above the other"),
                 Segment("multiples", "All blocks", tip="A small network for each block"),
                 Segment("aggregate", "Aggregate", tip="The 54 masks and their weighted sum, as the method makes them"),
                 Segment("measures", "Measures", tip="Measures of each block's graph"),

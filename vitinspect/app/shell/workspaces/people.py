@@ -1,4 +1,4 @@
-"""People: how well people agree with each other, and where a layer stands among them."""
+"""People: how well people agree with each other, and how a layer compares with them."""
 
 from __future__ import annotations
 

@@ -56,11 +56,19 @@ class DisplayForm(QWidget):
         for shared in ("layers", "pictures"):
             if shared in dict(ranges):
                 self.range.set_short(shared, shared)
-        self.low = NumberField(name="Lowest value", most_characters=6, tip="The raw value at the colours' low end")
-        self.high = NumberField(name="Highest value", most_characters=6, tip="The raw value at the colours' high end")
+        self.low = NumberField(
+            name="Lowest value", most_characters=6, tip="The raw value at the low end of the colours"
+        )
+        self.high = NumberField(
+            name="Highest value", most_characters=6, tip="The raw value at the high end of the colours"
+        )
         for field in (self.low, self.high):
             field.setFixedWidth(NUMBER_WIDTH)
-        self.grows = Choice(OPACITIES, name="Opacity", tip="Whether low values let the picture through")
+        self.grows = Choice(
+            OPACITIES,
+            name="Opacity",
+            tip="Whether low values show more of the picture",
+        )
         self.grows.setFixedWidth(CHOICE_WIDTH)
         self.opacity = SliderField(0.0, 1.0, 0.9, percent=True, name="Opacity", width=48)
         self.drawn = Segments(
@@ -92,7 +100,7 @@ class DisplayForm(QWidget):
             field.changed.connect(lambda _: self.range_typed.emit(self.low.value(), self.high.value()))
 
     def set_values(self, values: DisplayValues) -> None:
-        """Nothing is announced."""
+        """Show these, without a signal."""
         self.colours.set_signed(values.signed)
         self.colours.set_value(values.colormap)
         self.range.set_value(values.range_mode)

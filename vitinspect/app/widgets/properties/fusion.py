@@ -18,7 +18,7 @@ from vitinspect.app.widgets.layer_delegate import number_badge
 from vitinspect.app.widgets.properties.choices import FUSIONS, NORMALISATIONS
 
 MOST_ROWS = 3
-"""More members than these scroll among themselves."""
+"""More members than these scroll."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class FusionForm(QWidget):
 
 
 class MemberRow(QWidget):
-    """Number, name, weight, and a cross to take it out."""
+    """Number, name, weight, and a cross that removes the member."""
 
     def __init__(self, member: Member) -> None:
         super().__init__()

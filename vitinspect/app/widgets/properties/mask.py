@@ -1,4 +1,4 @@
-"""What is known of a mask, how a consensus is made, and whether maps are scored against it."""
+"""What is known about a mask, how a consensus is made, and whether maps are scored against it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MaskForm(QWidget):
         self.way.chosen.connect(lambda value: self.way_chosen.emit(value))
 
     def set_values(self, about: str, way: str, *, scored: bool, chosen: bool, there: bool) -> None:
-        """Nothing is announced. ``way`` is empty for a mask that is no consensus."""
+        """Show these, without a signal. ``way`` is empty for a mask that is not a consensus."""
         self.about.setText(about)
         self._way_row.setVisible(bool(way))
         if way:

@@ -80,21 +80,21 @@ class ParameterRow(QWidget):
         layout.addWidget(self.row)
 
     def set_value(self, value: Any) -> None:
-        """Nothing is announced."""
+        """Show a value, without a signal."""
         self._set(value)
         self._say_meaning(value)
 
     def _say_meaning(self, value: Any) -> None:
         self.row.set_note(meaning(self.parameter.name, value, self._depth))
 
-    def _tell(self, value: Any) -> None:
+    def _emit_value(self, value: Any) -> None:
         self._say_meaning(value)
         self.changed.emit(value)
 
     def _make_box(self) -> tuple[QWidget, bool]:
         box = CheckBox()
         box.setAccessibleName(self.parameter.name)
-        box.chosen.connect(self._tell)
+        box.chosen.connect(self._emit_value)
         self._set = lambda value: box.set_value(bool(value))
         return box, False
 
@@ -104,7 +104,7 @@ class ParameterRow(QWidget):
         if parameter.optional and "none" not in parameter.choices:
             items.insert(0, (None, "none"))
         choice = Choice(items, name=parameter.name)
-        choice.chosen.connect(self._tell)
+        choice.chosen.connect(self._emit_value)
         self._set = choice.set_value
         return choice, True
 
@@ -117,14 +117,14 @@ class ParameterRow(QWidget):
             low, high = max(low, -self._depth), min(high, self._depth - 1)
         if math.isfinite(low) and math.isfinite(high) and not whole and not parameter.optional and high - low <= 10:
             slide = SliderField(low, high, parameter.default, name=parameter.name, logarithmic=parameter.logarithmic)
-            slide.finished.connect(self._tell)
+            slide.finished.connect(self._emit_value)
             self._set = slide.set_value
             return slide, True
         field = NumberField(max(low, -1e300), min(high, 1e300), 0.0, whole=whole, name=parameter.name)
         field.setFixedWidth(NUMBER_WIDTH if high - low < _WIDE else NUMBER_WIDTH + 40)
         convert: Callable[[float], Any] = round if whole else float
         if not parameter.optional:
-            field.changed.connect(lambda value: self._tell(convert(value)))
+            field.changed.connect(lambda value: self._emit_value(convert(value)))
             self._set = field.set_value
             return field, False
         return self._make_optional(field, convert), False
@@ -132,8 +132,8 @@ class ParameterRow(QWidget):
     def _make_optional(self, field: NumberField, convert: Callable[[float], Any]) -> QWidget:
         """A box that says whether there is a number at all."""
         has = CheckBox("set")
-        has.chosen.connect(lambda on: self._tell(convert(field.value()) if on else None))
-        field.changed.connect(lambda value: self._tell(convert(value)))
+        has.chosen.connect(lambda on: self._emit_value(convert(field.value()) if on else None))
+        field.changed.connect(lambda value: self._emit_value(convert(value)))
 
         def show(value: Any) -> None:
             has.set_value(value is not None)

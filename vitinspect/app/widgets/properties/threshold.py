@@ -86,7 +86,7 @@ class ThresholdForm(QWidget):
         (self.value_typed if self._mode in OWN_NUMBER else self.level_set).emit(value)
 
     def set_values(self, values: ThresholdValues) -> None:
-        """Nothing is announced."""
+        """Show these, without a signal."""
         self._mode = values.mode
         self.mode.set_value(values.mode)
         own = OWN_NUMBER.get(values.mode)
