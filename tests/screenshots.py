@@ -63,8 +63,8 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
                 "methods": ("rollout",),
             },
             lambda window: [
-                window.take_tool("what_if_brush"),
-                window.take_tool("brush"),
+                window.select_tool("what_if_brush"),
+                window.select_tool("brush"),
                 window.backend.what_if.brush((150, 200), (300, 260)),
                 window.backend.what_if.brush((300, 260), (320, 200)),
             ],

@@ -27,7 +27,7 @@ def nothing_left_behind(qapp: QApplication, home: Path) -> Iterator[None]:
     """Fail a test that leaves a running thread, an active timer or a top-level widget."""
     threads = set(threading.enumerate())
     windows = set(QApplication.topLevelWidgets())
-    # What is there already, torch's half a million objects among it, is not looked at after each test.
+    # Objects that exist already, half a million of torch among them, are not examined after each test.
     gc.freeze()
     try:
         yield
@@ -40,7 +40,7 @@ def _refuse_leftovers(qapp: QApplication, threads: set[threading.Thread], window
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qapp.processEvents()
     gc.collect()
-    # A thread that was told to stop needs a moment to be gone.
+    # A thread that was told to stop needs a moment to end.
     end = time.monotonic() + 2
     while (
         left := [t for t in threading.enumerate() if t not in threads and not _foreign(t)]
@@ -64,7 +64,7 @@ def _foreign(thread: threading.Thread) -> bool:
 def _alive(thing: Any, question: str) -> bool:
     try:
         return bool(getattr(thing, question)())
-    except RuntimeError:  # its C++ half is gone
+    except RuntimeError:  # its C++ object is deleted
         return False
 
 

@@ -18,7 +18,7 @@ Target = tuple[int, ...]
 
 
 class Fresh:
-    """Computes from files and models alone; nothing of the window is asked."""
+    """Computes from files and models alone, without the window."""
 
     def __init__(self, models: dict[str, Any]) -> None:
         self.models = models

@@ -32,7 +32,7 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-6, "bfloat16": 0.05}
 
 
 def differences(window: Any, backend: Any, fresh: Fresh) -> list[str]:
-    """Everything that is wrong now, after all has come to rest."""
+    """Everything that is wrong once nothing is being computed."""
     return list(Comparison(window, backend, fresh).all())
 
 
@@ -277,10 +277,10 @@ class Comparison:
         painted = {mask.id for mask, _ in self.window.canvas.shown_masks()}
         if painted != {layer.id for layer in self.state.layers if layer.visible and layer.id in expected}:
             yield f"the outlines are those of {sorted(painted)}"
-        told = {key: numbers.percent(float((mask == 1).mean())) for key, mask in expected.items()}
+        wanted_shares = {key: numbers.percent(float((mask == 1).mean())) for key, mask in expected.items()}
         for panel in self.window.findChildren(LayersPanel):
             shares = {row.id: row.note for row in panel.list.layers.rows if row.id in expected}
-            if panel.isVisible() and shares != told:
+            if panel.isVisible() and shares != wanted_shares:
                 yield f"the rows of the masks say {shares}"
 
     def overlaps(self) -> Iterator[str]:
@@ -575,7 +575,7 @@ def _scaled(values: np.ndarray, signed: bool) -> np.ndarray:
 
 
 def picture_of(canvas: Canvas) -> QImage:
-    """What it paints itself, without the sentence that lies over it where there is nothing to see."""
+    """What it paints itself, without the sentence over it where there is nothing to show."""
     image = QImage(canvas.size(), QImage.Format.Format_RGB32)
     canvas.render(image, QPoint(), QRegion(), QWidget.RenderFlag.DrawWindowBackground)
     return image

@@ -1,7 +1,7 @@
 """A worker and a pool that do their work when a test says so: late, in any order, and the same at each run.
 
-Both stand in for the real ones, whose threads begin and end when they like. Here a request is worked off in the
-test's own thread, and what it has to say is delivered one message after the other, whenever ``advance`` is called.
+Both replace the real ones, whose threads begin and end at any time. Here a request is processed in the test's own
+thread, and its messages are delivered one after the other, whenever ``advance`` is called.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Message = tuple[str, tuple[Any, ...]]
 class ScriptedWorker(QObject):
     """The worker's interface and its queue, without its thread.
 
-    A request that is taken is worked off at once, and its messages wait. If it is cancelled or replaced before all of
+    A request that is taken is processed at once, and its messages wait. If it is cancelled or replaced before all of
     them were delivered, some still arrive: those that a thread had sent before it noticed.
     """
 
@@ -106,7 +106,7 @@ class ScriptedWorker(QObject):
         getattr(self, name).emit(*arguments)
 
     def _abandon(self) -> None:
-        """A thread that is told to stop has sent some things already; they arrive when others are asked for."""
+        """A thread that is told to stop has sent some messages already; they arrive when others are asked for."""
         sent = self.chance.randint(0, len(self._messages))
         self._late += [m for m in self._messages[:sent] if m[0] in ("part", "progressed")]
         self._messages = []
@@ -181,7 +181,7 @@ class ScriptedPool(Background):
 
 
 class FakeWorker(QObject):
-    """Runs nothing: it keeps what was asked for, and says what a test wants it to say."""
+    """Runs nothing: it keeps what was asked for, and emits what a test wants it to emit."""
 
     started = Signal(int, str)
     progressed = Signal(int, int, int)

@@ -60,7 +60,7 @@ def test_names_come_in_the_order_a_person_expects(listing, tmp_path, qtbot):
     assert names(listing) == ["A 1.jpg", "b 2.png", "b 10.png"]
 
 
-def test_the_order_can_be_by_size_and_turned_round(listing, tmp_path, qtbot):
+def test_the_order_can_be_by_size_and_reversed(listing, tmp_path, qtbot):
     for i, size in enumerate((30, 10, 20)):
         (tmp_path / f"{i}.png").write_bytes(b"x" * size)
     open_and_wait(listing, tmp_path, qtbot)
@@ -129,7 +129,7 @@ def test_a_mask_is_found_by_its_name_beside_the_pictures(tmp_path):
 # --- the pool ----------------------------------------------------------------------------------------------------
 
 
-def test_the_newest_job_goes_first_and_the_oldest_waiting_ones_are_dropped(qapp, qtbot):
+def test_the_newest_job_runs_first_and_the_oldest_waiting_ones_are_dropped(qapp, qtbot):
     pool = Background(1)
     done, dropped = [], []
     try:
@@ -151,7 +151,7 @@ def test_the_newest_job_goes_first_and_the_oldest_waiting_ones_are_dropped(qapp,
         assert pool.close(5)
 
 
-def test_an_error_in_a_job_comes_back_and_the_pool_goes_on(background, qtbot):
+def test_an_error_in_a_job_comes_back_and_the_pool_continues(background, qtbot):
     got = []
 
     def broken(cancel):
@@ -192,7 +192,7 @@ def test_a_broken_picture_has_a_reason_for_a_thumbnail(home, background, tmp_pat
     assert "bad.png" in store.get(str(bad)).reason
 
 
-def test_the_oldest_files_go_when_the_cache_is_over_its_bound(tmp_path):
+def test_the_oldest_files_are_deleted_when_the_cache_exceeds_its_limit(tmp_path):
     for i in range(10):
         path = tmp_path / f"{i}.jpg"
         path.write_bytes(b"x" * 100)
@@ -240,7 +240,7 @@ def test_a_picture_is_kept_in_halves_of_halves(tmp_path):
     assert picture.level_for(0.01)[0].width() == 512
 
 
-def test_the_same_bytes_have_the_same_name_in_the_caches_wherever_they_lie(tmp_path):
+def test_the_same_bytes_have_the_same_name_in_the_caches_whatever_their_path(tmp_path):
     a, b = tmp_path / "a.png", tmp_path / "b.png"
     Image.new("RGB", (9, 9), "green").save(a)
     b.write_bytes(a.read_bytes())
@@ -254,7 +254,7 @@ def test_a_broken_picture_names_itself(tmp_path):
         pictures.decode(str(bad))
 
 
-def test_pictures_leave_the_memory_when_there_are_too_many(tmp_path):
+def test_pictures_are_dropped_from_memory_when_there_are_too_many(tmp_path):
     cache = pictures.PictureCache(3 * 100 * 100 * 3)
     for i in range(6):
         path = tmp_path / f"{i}.png"
@@ -265,7 +265,7 @@ def test_pictures_leave_the_memory_when_there_are_too_many(tmp_path):
     assert cache.get(str(tmp_path / "5.png")) is not None
 
 
-def test_small_pictures_are_not_gathered_without_end(tmp_path, monkeypatch):
+def test_the_number_of_small_pictures_in_memory_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MOST_PICTURES", 4)
     cache = pictures.PictureCache(1 << 30)
     for i in range(6):
@@ -284,7 +284,7 @@ MAP = Mapped(
 )
 
 
-def test_a_map_comes_back_from_disk_as_it_was(home):
+def test_a_map_is_read_from_disk_as_it_was(home):
     map_cache.write(MAP)
     found = map_cache.read(MAP.address.text)
     assert (found.method, found.key, found.signed, found.resolution) == ("rollout", MAP.key, False, "patch")
@@ -293,14 +293,14 @@ def test_a_map_comes_back_from_disk_as_it_was(home):
     assert map_cache.read("another address") is None
 
 
-def test_a_map_from_the_disk_knows_what_it_took(home):
+def test_a_map_from_disk_has_its_computing_time(home):
     map_cache.write(dataclasses.replace(MAP, seconds=0.25))
     assert map_cache.read(MAP.address.text).seconds == 0.25
     map_cache.write(MAP)
     assert map_cache.read(MAP.address.text).seconds is None
 
 
-def test_a_prediction_comes_back_with_its_place(home):
+def test_a_prediction_is_read_with_the_place_of_its_input(home):
     placed = Placed((224, 224), (300, 400), (50.0, 0.0, 350.0, 300.0))
     value = Predicted(INPUT, (Prediction(1, "bee", 0.9, 3.5),), np.array([0.1, 0.9]), placed)
     map_cache.write(value)
@@ -341,7 +341,7 @@ def test_a_damaged_map_is_left_out(home, damage):
     assert map_cache.read(MAP.address.text) is None
 
 
-def test_maps_leave_the_memory_when_they_take_too_much():
+def test_maps_are_dropped_from_memory_when_they_take_too_much():
     cache = map_cache.MemoryCache(10_000)
     for i in range(20):
         cache.put(Mapped(INPUT.of(f"m{i}"), "m", np.zeros((8, 8)), False, "patch"))

@@ -43,7 +43,7 @@ def test_no_two_modules_of_the_window_import_each_other() -> None:
     assert len(known) > 40
     graph = {}
     for name, path in known.items():
-        # A package is imported with each of its modules, which says nothing about who needs whom.
+        # A package is imported with each of its modules, which says nothing about what a module needs.
         graph[name] = {other for other in imported_by(path, known) if not name.startswith(f"{other}.")} - {name}
     try:
         TopologicalSorter(graph).prepare()
@@ -51,8 +51,8 @@ def test_no_two_modules_of_the_window_import_each_other() -> None:
         pytest.fail(f"These import each other in a circle: {' -> '.join(error.args[1])}")
 
 
-def test_nothing_that_is_painted_is_kept_by_the_number_of_an_object() -> None:
-    """``id(thing)`` is given again when the thing is gone; ``identity.Same`` holds it."""
+def test_nothing_that_is_painted_is_kept_by_the_id_of_an_object() -> None:
+    """``id(thing)`` is used again once the thing is deleted; ``identity.Same`` keeps the thing."""
     for room in PAINTS:
         for path in sorted((APP / room).rglob("*.py")):
             assert not re.search(r"(?<![\w.])id\(", path.read_text("utf-8")), path

@@ -45,7 +45,7 @@ def opened(home: Path, qtbot: Any) -> Any:
         view.close()
 
 
-def test_a_module_of_timm_with_pictures_maps_and_masks_of_ones_own(opened: Any, tiny: Any, picture: np.ndarray) -> None:
+def test_a_timm_module_with_own_pictures_maps_and_masks(opened: Any, tiny: Any, picture: np.ndarray) -> None:
     mask = np.zeros((60, 80), bool)
     mask[10:40, 20:60] = True
     own = np.arange(64, dtype=np.float32).reshape(8, 8)
@@ -72,7 +72,7 @@ def test_a_module_of_timm_with_pictures_maps_and_masks_of_ones_own(opened: Any, 
     assert np.array_equal(results.file_maps[mine].values, own[::-1])
 
 
-def test_the_model_that_was_given_stands_under_a_name_of_its_own(opened: Any, tiny: Any, picture: np.ndarray) -> None:
+def test_the_given_model_has_a_name_of_its_own(opened: Any, tiny: Any, picture: np.ndarray) -> None:
     view = opened(tiny, picture)
     assert view.backend.state.model == "tiny (from Python)"
     assert view.backend.results.card.fingerprint == tiny.fingerprint
@@ -92,7 +92,7 @@ def test_a_preprocessed_tensor_is_shown_as_the_picture_that_it_was(opened: Any, 
     assert np.abs(shown - back).max() < 0.51
 
 
-def test_nothing_is_remembered_and_nothing_is_left(opened: Any, tiny: Any, picture: np.ndarray, home: Path) -> None:
+def test_nothing_is_remembered_and_no_file_is_left(opened: Any, tiny: Any, picture: np.ndarray, home: Path) -> None:
     view = opened(tiny, picture)
     folder = Path(view.backend.state.image).parents[1]
     view.close()
@@ -114,7 +114,7 @@ def test_a_mask_that_was_drawn_is_kept(
     assert str(folder) in capsys.readouterr().err
 
 
-def test_a_folder_of_ones_own_is_used_and_its_files_are_left_alone(
+def test_a_given_folder_is_used_and_its_files_are_not_changed(
     opened: Any, tiny: Any, picture: np.ndarray, tmp_path: Path
 ) -> None:
     opened(tiny, picture, folder=tmp_path / "kept").close()
@@ -146,7 +146,7 @@ def test_paths_keep_their_places_unless_masks_lie_beside_them(
         ({"maps": {"mine": np.full((8, 8), np.nan)}}, "finite"),
     ],
 )
-def test_what_does_not_fit_is_said_before_a_window_opens(
+def test_arguments_that_do_not_fit_are_refused_before_a_window_opens(
     tiny: Any, picture: np.ndarray, more: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(vi.VitInspectError, match=said):
@@ -167,7 +167,7 @@ def test_a_script_waits_until_the_window_is_closed(tiny: Any, picture: np.ndarra
     assert not view.is_open
 
 
-def test_where_a_loop_runs_the_call_comes_back(tiny: Any, picture: np.ndarray, qtbot: Any, home: Path) -> None:
+def test_where_a_loop_runs_the_call_returns(tiny: Any, picture: np.ndarray, qtbot: Any, home: Path) -> None:
     views: list[live.View] = []
     QTimer.singleShot(0, lambda: views.append(vi.view(tiny, picture)))
     qtbot.waitUntil(lambda: bool(views), timeout=20_000)

@@ -1,4 +1,4 @@
-"""A log that cannot be written costs the log, and neither the start nor a traceback."""
+"""A log that cannot be written neither stops the start nor prints a traceback."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def started(home: Path):
     logs.stop(handler)
 
 
-def test_a_log_folder_that_cannot_be_made_is_no_trouble(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_folder_that_cannot_be_made_is_not_an_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home.write_text("a file where the folder should be")
     assert logs.start() is None
     LOG.warning("hello")
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_log_file_that_cannot_be_opened_is_no_trouble(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_file_that_cannot_be_opened_is_not_an_error(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs.log_file().mkdir(parents=True)
     assert logs.start() is None
     assert capsys.readouterr().err == ""
 
 
-def test_a_disk_that_fills_up_is_no_trouble(started, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_disk_that_fills_up_is_not_an_error(started, capsys: pytest.CaptureFixture[str]) -> None:
     def full(_: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -51,6 +51,6 @@ def test_a_disk_that_fills_up_is_no_trouble(started, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
-def test_a_name_that_is_no_text_is_logged(started) -> None:
+def test_a_name_that_is_not_text_is_logged(started) -> None:
     LOG.warning("%s", "b\udce9.png")
     assert "b\\udce9.png" in logs.log_file().read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Caches of another version, or of another program, are made again and never shown."""
+"""Caches of another version, or of another program, are computed again and never shown."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_change_of_numbers_would_be_seen_in_a_file_of_this_version(opened) -> 
     assert not values.any()
 
 
-def test_what_another_version_knew_of_a_model_is_not_used(home) -> None:
+def test_facts_about_a_model_from_another_version_are_not_used(home) -> None:
     card = ModelCard(
         *("demo", "demo", "f" * 16, ("ant", "bee"), (2, 2), (16, 16), (32, 32), ("class",)),
         *(1, 1, 100, "cpu", "float32", True, {"rise": "no"}),

@@ -76,7 +76,7 @@ def test_only_devices_of_this_machine_can_be_chosen(shown, backend):
     assert len({device for device, _ in offered()}) == len(offered())
 
 
-def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, backend, qtbot, settle):
+def test_removing_a_region_changes_the_probabilities_and_reset_restores_them(shown, backend, qtbot, settle):
     qtbot.keyClick(shown.canvas, Qt.Key.Key_B)
     middle = shown.canvas.panes()[0].picture.center()
     drag(shown.canvas, qtbot, middle - QPoint(40, 0), middle + QPoint(40, 20))
@@ -92,7 +92,7 @@ def test_painting_a_region_out_changes_the_probabilities_and_x_resets(shown, bac
     assert backend.results.probed is None
 
 
-def test_taking_nothing_out_leaves_the_picture_as_it_is(shown, backend, settle):
+def test_removing_nothing_leaves_the_picture_as_it_is(shown, backend, settle):
     backend.what_if.paint_out(np.zeros(backend.results.placed.input_size, bool))
     settle()
     assert backend.results.painted is None
@@ -119,7 +119,7 @@ def test_pinning_a_patch_shows_the_attention_of_its_token(shown, backend, qtbot,
     assert "Block 2, head 1" in shown.bottom.tab("layers").figures.text()
 
 
-def test_what_belongs_to_a_picture_goes_with_it(shown, backend, qtbot, settle):
+def test_what_belongs_to_a_picture_is_removed_with_it(shown, backend, qtbot, settle):
     backend.state.set(score_steps=2)
     shown.actions_["compute_scores"].trigger()
     qtbot.waitUntil(lambda: bool(backend.results.curves), timeout=20_000)
@@ -148,7 +148,7 @@ def test_a_kept_map_can_be_swiped_against_another_models(shown, backend, settle)
 
 @pytest.fixture
 def slow(shown, backend, settle, monkeypatch):
-    """The window, with raw attention that waits until the test lets it go on."""
+    """The window, with raw attention that waits until the test releases it."""
     import threading
 
     from vitinspect.explainers.methods import attention
@@ -167,7 +167,7 @@ def slow(shown, backend, settle, monkeypatch):
     go.set()
 
 
-def test_what_is_being_computed_is_not_said_to_be_missing(slow, backend, qtbot):
+def test_a_map_that_is_being_computed_is_not_called_missing(slow, backend, qtbot):
     backend.state.set(plots=True, plot="scores", fusion=True, methods=("raw_attention",))
     backend.state.set(image=str(backend.listing.path_at(1)))
     qtbot.waitUntil(lambda: "raw_attention" in backend.results.pending, timeout=10_000)

@@ -46,7 +46,7 @@ def hostile(window: Any, backend: Any, tmp_path: Path, qtbot: Any) -> Any:
 
 
 def as_markup(text: str) -> bool:
-    """Whether the tag stands in a text as one: Qt decides by the look of a text whether it is markup."""
+    """Whether the tag is in a text as markup: Qt decides by the look of a text whether it is markup."""
     return "<img" in text
 
 

@@ -20,7 +20,7 @@ def test_a_point_outside_of_the_crop_has_no_cell():
     assert CROP.cell_at(349, 299, (14, 14)) == (13, 13)
 
 
-def test_padding_is_no_place_of_the_picture():
+def test_padding_is_not_a_part_of_the_picture():
     assert PADDED.cell_at(10, -20, (14, 14)) is None
     assert PADDED.visible == (0.0, 0.0, 400.0, 300.0)
     assert PADDED.sees_all
@@ -56,7 +56,7 @@ def test_a_view_cannot_be_dragged_off_the_picture():
 
 
 @pytest.mark.parametrize("count", range(1, 13))
-def test_tiles_lie_beside_each_other_within_the_area(count):
+def test_tiles_do_not_overlap_and_are_within_the_area(count):
     boxes = tiles(count, 700, 500, (300, 400), 24, 4)
     assert len(boxes) == count
     for i, (x0, y0, x1, y1) in enumerate(boxes):
@@ -93,7 +93,7 @@ def test_smooth_values_are_those_of_the_library():
     assert np.allclose(heat.fine, resize(values, (224, 224)), atol=1e-5)
 
 
-def test_growing_opacity_leaves_zero_clear():
+def test_opacity_by_value_leaves_zero_transparent():
     colours = table("auto", signed=False, opacity=0.8, grows="growing")
     assert colours[0] >> 24 == 0
     assert colours[255] >> 24 == 204
@@ -132,7 +132,7 @@ def test_a_stroke_covers_its_line_and_nothing_far_from_it():
     assert mask.sum() * (300 / 224) ** 2 == pytest.approx(100 * 30 + np.pi * 15**2, rel=0.05)
 
 
-def test_strokes_add_up_and_leave_the_mask_they_began_with():
+def test_strokes_add_up_and_do_not_change_the_given_mask():
     empty = np.zeros((224, 224), bool)
     first = stroke(empty, CROP, (100, 100), (100, 100), 20)
     second = stroke(first, CROP, (250, 250), (250, 250), 20)

@@ -1,4 +1,4 @@
-"""The file of settings: what cannot be used is said, and costs nothing else."""
+"""The file of settings: what cannot be used is reported, and the rest is kept."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def of(path: Path, **values: Any) -> Settings:
     return Settings(path)
 
 
-def test_a_setting_comes_back_and_one_at_its_default_is_not_kept(path: Path, qapp: Any) -> None:
+def test_a_setting_is_restored_and_one_at_its_default_is_not_kept(path: Path, qapp: Any) -> None:
     settings = Settings(path)
     settings.set("map_memory", 256)
     settings.set("theme", "dark")
@@ -46,7 +46,7 @@ def test_a_setting_comes_back_and_one_at_its_default_is_not_kept(path: Path, qap
         ("colormap", {"a": 1}),
     ],
 )
-def test_a_value_that_does_not_fit_is_the_default_again_and_that_is_said(
+def test_a_value_that_does_not_fit_is_set_to_the_default_and_reported(
     path: Path, qapp: Any, name: str, value: Any
 ) -> None:
     settings = of(path, **{name: value, "thumbnail_disk": 99})
@@ -57,7 +57,7 @@ def test_a_value_that_does_not_fit_is_the_default_again_and_that_is_said(
     assert setting.title in said
 
 
-def test_a_setting_of_another_version_is_left_out_without_a_word_to_the_person(path: Path, qapp: Any) -> None:
+def test_a_setting_of_another_version_is_left_out_silently(path: Path, qapp: Any) -> None:
     settings = of(path, panels="left", map_memory=200)
     assert settings["map_memory"] == 200
     assert settings.problems == []
@@ -73,5 +73,5 @@ def test_a_damaged_file_leaves_the_defaults_with_a_sentence(path: Path, qapp: An
     assert Settings(path)["map_memory"] == 300
 
 
-def test_no_file_is_no_problem(path: Path, qapp: Any) -> None:
+def test_a_missing_file_is_not_a_problem(path: Path, qapp: Any) -> None:
     assert Settings(path).problems == []

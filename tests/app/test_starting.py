@@ -1,4 +1,4 @@
-"""The window opens whatever lies in its files, and says what it could not use."""
+"""The window opens whatever is in its files, and says what it could not use."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ LEVEL = json.dumps({"state": {"threshold_value": 1e12, "threshold_mode": "fixed"
         b'{"state": {"network_arcs": 1e400}, "layout": {"version": 1e400, "frame": {"widths": [1e400, -1, {}]}}}',
     ],
 )
-def test_a_bad_session_file_never_stops_a_start_and_is_told(
+def test_a_bad_session_file_never_stops_a_start_and_is_reported(
     start: Start, home: Path, pictures: Path, content: bytes
 ) -> None:
     session(home, content)
@@ -96,7 +96,7 @@ def test_a_session_file_with_any_byte_altered_never_stops_a_start(start: Start, 
         start.end()  # type: ignore[attr-defined]
 
 
-def test_settings_that_cannot_be_read_are_the_defaults(start: Start, home: Path, pictures: Path) -> None:
+def test_settings_that_cannot_be_read_have_their_defaults(start: Start, home: Path, pictures: Path) -> None:
     (home / "config").mkdir(parents=True)
     (home / "config" / "settings.json").write_bytes(b'{"map_memory": 1e400, "theme": [[]], "model": "a\\u0000"}')
     window, _ = start(pictures)
@@ -143,7 +143,7 @@ def test_a_figure_on_the_command_line_is_opened_and_not_shown_as_a_picture(start
 
 
 @pytest.mark.parametrize(("size", "whole"), [((1280, 800), False), ((400, 300), True)])
-def test_a_window_that_the_screen_has_no_room_for_is_maximized(window, size, whole):
+def test_a_window_that_does_not_fit_the_screen_is_maximized(window, size, whole):
     from vitinspect.app.main import show_whole
 
     room = window.screen().availableGeometry()
@@ -157,7 +157,7 @@ def test_a_window_that_the_screen_has_no_room_for_is_maximized(window, size, who
     assert window.isMaximized() is not fits
 
 
-def test_a_broken_plug_in_is_told_when_the_window_opens(
+def test_a_broken_plug_in_is_reported_when_the_window_opens(
     start: Start, home: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vitinspect.explainers import registry

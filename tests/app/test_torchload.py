@@ -1,4 +1,4 @@
-"""Torch is imported beside a window that goes on answering."""
+"""Torch is imported while the window keeps responding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitinspect.progress import CancelToken
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is done, in its order, as if nothing of torch were there yet."""
+    """What is done, in its order, as if nothing of torch were imported yet."""
     done: list[str] = []
     monkeypatch.delitem(sys.modules, "vitinspect.explainers.engine", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -24,7 +24,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_every_thread_lets_numpy_know_its_callers_before_the_libraries_are_opened(steps: list[str]) -> None:
+def test_numpy_learns_its_callers_in_every_thread_before_the_libraries_are_opened(steps: list[str]) -> None:
     asked: list[Any] = []
 
     def everywhere(call: Any) -> None:

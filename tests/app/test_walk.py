@@ -430,11 +430,11 @@ def walk(qapp, home, two_models, picture_set, monkeypatch, qtbot):
     monkeypatch.setattr(attention.RawAttention, "maps", failing)
     paint = Readout.paintEvent
 
-    def noted(self, event):
+    def recorded(self, event):
         self.drawn = (self.place_text(), self.values())
         paint(self, event)
 
-    monkeypatch.setattr(Readout, "paintEvent", noted)
+    monkeypatch.setattr(Readout, "paintEvent", recorded)
 
     def walk(seed: int, steps: int, go_on: bool = False) -> list[str]:
         chance = random.Random(seed)

@@ -337,7 +337,7 @@ def test_a_folder_that_vanishes_leaves_a_message(shown, backend, pictures, qtbot
     assert backend.results.picture is not None
 
 
-def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, backend, tmp_path, qtbot):
+def test_a_folder_that_does_not_exist_at_the_start_leaves_a_message(window, backend, tmp_path, qtbot):
     backend.state.set(folder=str(tmp_path / "nowhere"))
     backend.coordinator.start()
     qtbot.waitUntil(lambda: window.message.isVisible(), timeout=5000)
@@ -345,7 +345,7 @@ def test_a_folder_that_is_not_there_at_the_start_leaves_a_message(window, backen
     assert str(tmp_path / "nowhere") not in backend.state.recent_folders
 
 
-def test_a_folder_that_is_not_there_replaces_nothing(shown, backend, pictures, tmp_path, qtbot, settle):
+def test_a_folder_that_does_not_exist_replaces_nothing(shown, backend, pictures, tmp_path, qtbot, settle):
     settle()
     before = backend.state.recent_folders
     assert str(pictures) in before
@@ -362,7 +362,7 @@ def test_a_folder_that_is_not_there_replaces_nothing(shown, backend, pictures, t
     assert not shown.message.isVisible(), "an error goes when its cause is gone"
 
 
-def test_a_model_that_does_not_load_leaves_the_one_that_works(shown, backend, qtbot, settle, tiny):
+def test_the_working_model_stays_when_another_does_not_load(shown, backend, qtbot, settle, tiny):
     def failing(source, device="cpu"):
         if source == "bad":
             raise ModelError("bad is no model.")
@@ -471,7 +471,7 @@ def test_the_dialog_of_settings_sets_them(window, backend, qtbot):
     assert json.loads(backend.settings.path.read_text())["map_memory"] == 64
 
 
-def test_limits_count_at_once(shown, backend, settle, home):
+def test_limits_apply_at_once(shown, backend, settle, home):
     for i in range(1, 5):
         backend.state.set(image=backend.state.image.replace(f"picture {i}.", f"picture {i + 1}."))
         settle()
@@ -495,7 +495,7 @@ def test_the_overlay_is_saved_at_the_size_of_the_picture(shown, backend):
     assert (image.height(), image.width()) == backend.results.picture.size
 
 
-def test_the_overlay_lies_where_the_model_looked(shown, backend):
+def test_the_overlay_is_where_the_model_looked(shown, backend):
     # The first picture is 96 x 64 and the model sees its middle square: left and right of it nothing is painted.
     image = shown.canvas.overlay_image(shown.canvas.active_map())
     pixels = backend.results.picture.pixels
@@ -565,7 +565,7 @@ def test_overlap_with_a_mask_stays_when_the_model_comes_after_the_maps(window, b
     assert backend.results.overlaps["rollout"] == before
 
 
-def test_a_folder_that_was_looked_at_before_appears_without_computing(shown, backend, settle, qtbot):
+def test_a_folder_that_was_opened_before_is_shown_without_computing(shown, backend, settle, qtbot):
     first = backend.results.maps["rollout"].values
     settle()
     backend.maps.clear()

@@ -1,4 +1,4 @@
-"""Kept pictures of the canvas: how two are compared, and the command that makes them anew.
+"""Kept pictures of the canvas: how two are compared, and the command that paints them again.
 
 ``python -m tests.app.canvas.kept`` paints every scene and writes it to ``tests/app/canvas/kept/``; look at the
 pictures before they are committed.
@@ -30,7 +30,7 @@ def differing_share(kept: Image.Image, painted: Image.Image) -> float:
 
 
 def write_difference(name: str, kept: Image.Image | None, painted: Image.Image) -> Path:
-    """Kept, painted and where they differ (white), beside each other."""
+    """Kept, painted and where they differ (white), side by side."""
     DIFFERENCES.mkdir(parents=True, exist_ok=True)
     parts = [painted]
     if kept is not None:
@@ -73,7 +73,7 @@ def main() -> int:
             path = FOLDER / f"{name}.png"
             painted = scenes.paint(app, name, Path(folder))
             if path.exists() and differing_share(Image.open(path), painted) == 0:
-                continue  # the same to the eye: the kept file stays
+                continue  # no visible difference: the kept file stays
             painted.save(path, optimize=True)
             print(path)
     return 0

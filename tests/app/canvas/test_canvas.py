@@ -1,4 +1,4 @@
-"""What the canvas paints is of the objects that are there now, whatever it painted before."""
+"""The canvas paints the objects that exist now, whatever it painted before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def canvas(qapp: QApplication, tmp_path: Path) -> Canvas:
 
 @pytest.fixture
 def numbers_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects that come after one another get the same ``id``, as they may when the one before is gone."""
+    """Objects get the same ``id`` one after the other, as they may when the earlier one is deleted."""
     for module in (canvas_module, painting):
         monkeypatch.setattr(module, "id", lambda thing: 0 if thing is None else 1, raising=False)
 
@@ -43,7 +43,7 @@ def as_painted_by_a_new_canvas(canvas: Canvas) -> QImage:
 
 
 @pytest.mark.usefixtures("numbers_given_again")
-def test_a_map_that_took_the_place_of_a_freed_one_in_memory_is_painted_itself(canvas: Canvas) -> None:
+def test_a_map_at_the_address_of_a_deleted_one_is_painted_itself(canvas: Canvas) -> None:
     canvas.grab()
     canvas.results.update(maps={})
     canvas.grab()
@@ -52,7 +52,7 @@ def test_a_map_that_took_the_place_of_a_freed_one_in_memory_is_painted_itself(ca
 
 
 @pytest.mark.usefixtures("numbers_given_again")
-def test_an_outline_is_of_the_map_that_is_shown(qapp: QApplication, tmp_path: Path) -> None:
+def test_an_outline_is_that_of_the_shown_map(qapp: QApplication, tmp_path: Path) -> None:
     canvas = scenes.outlined(tmp_path)
     canvas.grab()
     canvas.results.update(maps={"rollout": scenes.shown_map(canvas.results.picture, scenes.bump(6, 6))})
@@ -60,7 +60,7 @@ def test_an_outline_is_of_the_map_that_is_shown(qapp: QApplication, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("numbers_given_again")
-def test_a_region_that_is_painted_out_is_the_present_one(canvas: Canvas) -> None:
+def test_the_removed_region_that_is_painted_is_the_present_one(canvas: Canvas) -> None:
     for rows in (slice(0, 20), slice(30, 50)):
         painted = np.zeros(scenes.INPUT, bool)
         painted[rows] = True

@@ -36,7 +36,7 @@ def test_the_canvas_looks_as_in_the_kept_picture(app: QApplication, name: str, t
         )
 
 
-def test_a_kept_picture_without_a_scene_is_not_left_lying_about() -> None:
+def test_every_kept_picture_has_a_scene() -> None:
     assert {path.stem for path in kept.FOLDER.glob("*.png")} == set(scenes.SCENES)
 
 

@@ -1,4 +1,4 @@
-"""A pane keeps its title, place and colour bar while its map is on its way, and when it is refused."""
+"""A pane keeps its title, place and colour bar while its map is awaited, and when it is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BUTTON = (Qt.MouseButton.LeftButton, Qt.MouseButton.LeftButton, Qt.KeyboardModif
 
 @pytest.fixture
 def made(qapp: QApplication, tmp_path: Path) -> Iterator[Callable[..., Canvas]]:
-    """Makes canvases that are gone after the test."""
+    """Makes canvases that are deleted after the test."""
     every: list[Canvas] = []
 
     def make(*arguments: Any, **values: object) -> Canvas:
@@ -46,7 +46,7 @@ def without(canvas: Canvas, layer: str, **changes: object) -> None:
 
 
 def wait(canvas: Canvas) -> None:
-    """As long as it takes until a pane says that its map is on its way."""
+    """Wait until a pane says that its map is awaited."""
     canvas.grab()
     QTest.qWait(round(1000 * PATIENCE) + 30)
     canvas.lateness.check()
@@ -91,7 +91,7 @@ def test_the_picture_is_dimmed_and_its_bar_grows(grid: Canvas) -> None:
     assert painted(80) > painted(20) > 0
 
 
-def test_a_refusal_stands_in_its_pane(grid: Canvas) -> None:
+def test_a_refusal_is_written_in_its_pane(grid: Canvas) -> None:
     without(grid, "lrp", refusals={"lrp": "This model has no classifier."})
     missing = grid.panes()[2].missing
     assert missing.refused
@@ -150,7 +150,7 @@ def swipe(made: Callable[..., Canvas]) -> Canvas:
 
 
 @pytest.mark.parametrize("gone", [("rollout",), ("attnlrp",), ("rollout", "attnlrp")])
-def test_a_swipe_keeps_its_split_while_a_map_is_on_its_way(swipe: Canvas, gone: tuple[str, ...]) -> None:
+def test_a_swipe_keeps_its_split_while_a_map_is_awaited(swipe: Canvas, gone: tuple[str, ...]) -> None:
     (before,) = swipe.panes()
     assert (before.map.id, before.second.id) == ("rollout", "attnlrp")
     for layer in gone:
@@ -175,7 +175,7 @@ def test_only_the_side_of_a_swipe_whose_map_is_refused_changes(swipe: Canvas) ->
     assert after[1] != before[1]
 
 
-def test_the_line_of_a_swipe_is_there_without_maps(swipe: Canvas) -> None:
+def test_the_line_of_a_swipe_is_shown_without_maps(swipe: Canvas) -> None:
     (pane,) = swipe.panes()
     line = QPointF(pane.picture.left() + swipe.swipe_at(pane), pane.picture.center().y())
     swipe.results.update(maps={}, pending=frozenset({"rollout", "attnlrp", "lrp"}))
@@ -187,7 +187,7 @@ def test_the_line_of_a_swipe_is_there_without_maps(swipe: Canvas) -> None:
     assert swipe.state.swipe > 0.42
 
 
-def test_the_selected_pane_is_marked_while_its_map_is_on_its_way(grid: Canvas) -> None:
+def test_the_selected_pane_is_marked_while_its_map_is_awaited(grid: Canvas) -> None:
     assert [pane.selected for pane in grid.panes()] == [True, False, False]
     grid.results.update(maps={}, pending=frozenset({"rollout", "attnlrp", "lrp"}))
     assert [pane.selected for pane in grid.panes()] == [True, False, False]

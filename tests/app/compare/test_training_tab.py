@@ -1,4 +1,4 @@
-"""Over training, as a person uses it: a folder of checkpoints, its steps computed, one of them taken into slot B."""
+"""Over training, as a person uses it: a folder of checkpoints, its steps computed, one of them loaded into slot B."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEPS = (0, 500, 1000, 20000)
 
 @pytest.fixture(scope="module")
 def blended(tiny):
-    """The tiny model with its weights on their way from other ones to its own."""
+    """The tiny model with weights between other ones and its own."""
     import timm
     import torch
 
@@ -132,7 +132,7 @@ def test_each_step_is_scored_against_the_truth(tab, backend, settle):
     assert list(tab.chart.curves[1].y) == [step.overlap.average_precision for step in tab.strip.steps]
 
 
-def test_a_click_on_a_step_takes_it_into_slot_b_at_once(tab, backend, settle, qtbot, run_folder):
+def test_a_click_on_a_step_loads_it_into_slot_b_at_once(tab, backend, settle, qtbot, run_folder):
     tab.button.click()
     settle()
     qtbot.mouseClick(tab.strip, Qt.MouseButton.LeftButton, pos=QPoint(tab.strip.cell(1).center()))
@@ -167,7 +167,7 @@ def test_what_is_done_stays_when_it_is_cancelled(tab, backend, settle, loader):
     assert all(step is not None for step in tab.strip.steps)
 
 
-def test_a_checkpoint_that_cannot_be_loaded_says_so_and_the_others_go_on(tab, backend, settle, run_folder):
+def test_a_checkpoint_that_cannot_be_loaded_says_so_and_the_others_are_computed(tab, backend, settle, run_folder):
     (run_folder / "step-700.pt").write_bytes(b"no model")
     backend.training.read_folder()
     tab.button.click()

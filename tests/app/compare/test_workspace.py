@@ -54,7 +54,7 @@ def canvas_of(window):
     return window.view_in("compare")
 
 
-def test_a_canvas_that_was_deleted_is_called_no_more(shown, backend, settle):
+def test_a_deleted_canvas_is_no_longer_called(shown, backend, settle):
     canvas = CompareCanvas(backend.state, backend.results, backend.second)
     canvas.deleteLater()
     QCoreApplication.sendPostedEvents(canvas, QEvent.Type.DeferredDelete)
@@ -108,7 +108,7 @@ def test_a_click_on_a_bar_of_b_explains_that_class_in_b_alone(compare, backend, 
     assert backend.results.maps["legrad"] is before
 
 
-def test_a_parameter_goes_to_both_as_long_as_they_have_one_layer(compare, backend, settle):
+def test_a_parameter_applies_to_both_slots_as_long_as_they_have_one_layer(compare, backend, settle):
     panel = compare.properties.part("compare").compared
     panel.parameters["A"].changed.emit("start_layer", 1)
     settle()
@@ -137,11 +137,11 @@ def test_x_exchanges_the_slots_and_keeps_everything_else(compare, backend, settl
     addresses = backend.results.maps["rollout"].address, backend.second.results.maps["rollout"].address
     asked, submit = [], backend.worker.submit
 
-    def noted(kind, work, doing):
+    def recorded(kind, work, doing):
         asked.append(kind)
         return submit(kind, work, doing)
 
-    monkeypatch.setattr(backend.worker, "submit", noted)
+    monkeypatch.setattr(backend.worker, "submit", recorded)
     compare.actions_["exchange_marks"].trigger()
     settle()
     assert (backend.state.slot_b, backend.state.slot_a) == slots
@@ -152,7 +152,7 @@ def test_x_exchanges_the_slots_and_keeps_everything_else(compare, backend, settl
 
 
 def test_exchanging_puts_both_maps_on_screen_before_the_models_answer(compare, backend, settle):
-    """The maps are in memory and the models are known: nothing is waited for."""
+    """The maps are in memory and the models are known, so nothing is waited for."""
     compare.actions_["exchange_marks"].trigger()
     backend.maps.refresh()
     backend.second.maps.refresh()
@@ -161,7 +161,7 @@ def test_exchanging_puts_both_maps_on_screen_before_the_models_answer(compare, b
 
 
 def test_exchanging_back_and_forth_does_nothing_twice(compare, backend, settle, monkeypatch):
-    """What was made of the maps is found again, and panels follow once for all that changes, or not where unseen."""
+    """Derived results are found again, and panels are updated once for all changes, or not at all while hidden."""
     import vitinspect.thresholds
     from vitinspect.app.compare.panel import ComparedProperties
     from vitinspect.app.panels.properties import PropertiesPanel
@@ -191,7 +191,7 @@ def test_exchanging_back_and_forth_does_nothing_twice(compare, backend, settle, 
     compare.actions_["exchange_marks"].trigger()
     backend.maps.refresh()
     backend.second.maps.refresh()
-    assert counts["_follow_numbers"] == 0, "it waits for the end of what goes on"
+    assert counts["_follow_numbers"] == 0, "it waits for the end of the event"
     settle()
     after = [pane.map for pane in canvas_of(compare).panes()]
     assert counts.pop("_follow_numbers") <= 3, "once for the maps, once for each model that says it is there"
@@ -212,7 +212,7 @@ def test_properties_that_are_not_seen_follow_when_they_are_shown(compare, backen
     assert shown.threshold.mode.value == "mean"
 
 
-def test_swipe_lays_one_over_the_other(compare, backend):
+def test_swipe_shows_one_map_over_the_other(compare, backend):
     compare.properties.part("compare").compared.swipe.click()
     (pane,) = canvas_of(compare).panes()
     assert (pane.map.model, pane.second.model) == ("tiny", "other")
@@ -259,7 +259,7 @@ def test_a_model_that_cannot_be_loaded_in_b_leaves_the_comparison(compare, backe
     assert "no model is no model." in [problem.message for problem in backend.problems.current.values()]
 
 
-def test_what_is_not_there_says_why_in_its_pane(compare, backend, settle, monkeypatch):
+def test_a_missing_map_says_why_in_its_pane(compare, backend, settle, monkeypatch):
     from vitinspect.errors import VitInspectError
     from vitinspect.explainers.methods import attention
 
@@ -288,7 +288,7 @@ def test_the_next_picture_is_compared_too(compare, backend, settle):
     assert backend.results.difference.address.second.content == content
 
 
-def test_slot_b_is_there_again_after_a_restart(compare, backend):
+def test_slot_b_is_restored_after_a_restart(compare, backend):
     from vitinspect.app.session.state import State
 
     other = State()

@@ -26,7 +26,7 @@ def context(monkeypatch):
 
 
 class Loader:
-    """Makes a stand-in for a model, and notes what it was asked for. ``room``: how many fit into the memory."""
+    """Makes a substitute for a model, and records what it was asked for. ``room``: how many fit into memory."""
 
     def __init__(self, context, room=9):
         self.asked, self.context, self.room = [], context, room
@@ -63,7 +63,7 @@ def address(source):
     return InputAddress("content", f"of {source}", "float32", "crop")
 
 
-def test_another_model_takes_the_place_of_the_one_before(context):
+def test_another_model_replaces_the_earlier_one(context):
     loader = Loader(context)
     load(context, loader, "one")
     load(context, loader, "two")
@@ -99,7 +99,7 @@ def test_slots_with_the_same_model_share_it(context):
     assert held(context) == {"one"}
 
 
-def test_one_that_cannot_be_loaded_leaves_both(context):
+def test_a_model_that_cannot_be_loaded_replaces_none(context):
     loader = Loader(context)
     load(context, loader, "one")
     load(context, loader, "two", beside="one")
@@ -108,7 +108,7 @@ def test_one_that_cannot_be_loaded_leaves_both(context):
     assert held(context) == {"one", "two"}
 
 
-def test_for_lack_of_memory_the_one_that_is_replaced_makes_room_and_the_other_slots_does_not(context):
+def test_for_lack_of_memory_the_replaced_model_is_dropped_and_the_other_slots_is_not(context):
     loader = Loader(context)
     load(context, loader, "one")
     load(context, loader, "two", beside="one")
@@ -117,7 +117,7 @@ def test_for_lack_of_memory_the_one_that_is_replaced_makes_room_and_the_other_sl
     assert held(context) == {"one", "three"}
 
 
-def test_if_that_does_not_help_it_comes_back(context):
+def test_if_that_does_not_help_the_dropped_model_is_loaded_again(context):
     loader = Loader(context)
     load(context, loader, "one")
     load(context, loader, "two", beside="one")

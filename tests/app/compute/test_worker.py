@@ -1,4 +1,4 @@
-"""The worker: newest wins, cancelled work stops, errors are problems in words, closing ends the thread."""
+"""The worker: new requests replace old ones, cancelled work stops, errors become sentences, closing ends the thread."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_every_request_ends_also_one_that_never_began(worker, qtbot):
     assert log == ["runs"]
 
 
-def test_the_newest_request_of_a_kind_wins(worker, qtbot):
+def test_a_new_request_of_a_kind_replaces_the_older_ones(worker, qtbot):
     log = []
     finished = collect(worker.finished)
     old = worker.submit("explain", slow(log, "old"), "old")
@@ -74,7 +74,7 @@ def test_the_newest_request_of_a_kind_wins(worker, qtbot):
     assert "between" not in log
 
 
-def test_a_more_urgent_kind_interrupts_and_the_other_is_begun_again(worker, qtbot):
+def test_a_more_urgent_kind_interrupts_and_the_other_is_started_again(worker, qtbot):
     log = []
     finished = collect(worker.finished)
     scores = worker.submit("scores", slow(log, "scores", 20), "scoring")
@@ -85,7 +85,7 @@ def test_a_more_urgent_kind_interrupts_and_the_other_is_begun_again(worker, qtbo
     assert log == ["scores", "scores"]
 
 
-def test_cancelled_work_stops_and_says_nothing_more(worker, qtbot):
+def test_cancelled_work_stops_and_reports_nothing_more(worker, qtbot):
     log = []
     finished, failed, ended = collect(worker.finished), collect(worker.failed), collect(worker.ended)
     number = worker.submit("explain", slow(log, "long"), "long")
@@ -98,7 +98,7 @@ def test_cancelled_work_stops_and_says_nothing_more(worker, qtbot):
     assert not worker.busy
 
 
-def test_an_error_comes_back_in_words_and_the_thread_goes_on(worker, qtbot):
+def test_an_error_comes_back_in_words_and_the_thread_continues(worker, qtbot):
     failed, finished = collect(worker.failed), collect(worker.finished)
 
     def broken(*_):

@@ -1,4 +1,4 @@
-"""The page while cells are on their way: nothing moves, it can be cancelled, and each cell is what it says."""
+"""The page while cells are being computed: nothing moves, it can be cancelled, and each cell is what it says."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def test_the_page_of_the_window_is_that_of_the_command_line(
             assert cell.placement == other.placement
 
 
-def test_what_is_computed_can_be_cancelled_and_taken_up_again(
-    opened: Any, backend: Any, composed: Any, pictures: Any
-) -> None:
+def test_computing_can_be_cancelled_and_continued(opened: Any, backend: Any, composed: Any, pictures: Any) -> None:
     figures, panel = backend.figures, panel_of(opened)
     paths = sorted(str(path) for path in pictures.iterdir())
     backend.worker.part.connect(lambda number, part: backend.coordinator.cancel())
@@ -73,7 +71,7 @@ def test_what_is_computed_can_be_cancelled_and_taken_up_again(
 
 
 def _connect_again(backend: Any) -> None:
-    """``disconnect`` took everybody's connections."""
+    """``disconnect`` removed all connections."""
     for service in (backend.maps, backend.models, backend.curves, backend.figures):
         if hasattr(service, "_on_part"):
             backend.worker.part.connect(service._on_part)
@@ -108,7 +106,7 @@ def test_cells_that_are_no_pictures_are_dragged_and_edited(opened: Any, backend:
     assert figures.page.cells["b1"].drawing == Words("Words of a person")
 
 
-def test_a_cell_that_cannot_be_made_says_why_and_the_others_stand(opened: Any, backend: Any, composed: Any) -> None:
+def test_a_cell_that_cannot_be_made_says_why_and_the_others_are_shown(opened: Any, backend: Any, composed: Any) -> None:
     figures = backend.figures
     figures.change_cells("Class", "cell", {"target": "no such class"}, "a2")
     composed()
@@ -120,7 +118,7 @@ def test_a_cell_that_cannot_be_made_says_why_and_the_others_stand(opened: Any, b
     assert figures.page.problems == {}
 
 
-def test_several_hundred_cells_are_laid_out_and_labels_paint_nothing_anew(
+def test_several_hundred_cells_are_laid_out_and_labels_repaint_nothing(
     opened: Any, backend: Any, composed: Any, pictures: Any
 ) -> None:
     figures = backend.figures
@@ -136,7 +134,7 @@ def test_several_hundred_cells_are_laid_out_and_labels_paint_nothing_anew(
     assert all(a is b for a, b in zip(before, after, strict=True))
 
 
-def test_a_label_is_typed_in_its_place(opened: Any, backend: Any, composed: Any, qtbot: Any) -> None:
+def test_a_label_is_edited_in_its_place(opened: Any, backend: Any, composed: Any, qtbot: Any) -> None:
     view, figures = view_of(opened), backend.figures
     label = next(one for one in figures.page.page.labels if one.axis == "column" and one.index == 1)
     at = view.on_screen(label.box).center().toPoint()

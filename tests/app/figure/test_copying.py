@@ -58,7 +58,7 @@ def test_the_menu_copies_python_that_writes_the_figure(
     same(made_by(tmp_path / "figure.svg"), figures.spec)
 
 
-def test_the_specification_is_saved_where_the_person_says(
+def test_the_specification_is_saved_to_the_chosen_path(
     opened: Any, figures: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
     chosen = tmp_path / "my figure"
@@ -72,7 +72,7 @@ def test_the_specification_is_saved_where_the_person_says(
     assert "picture 1" not in json.dumps(recipe)
 
 
-def test_a_figure_that_no_specification_can_say_is_not_copied(opened: Any, figures: Any, backend: Any) -> None:
+def test_a_figure_that_no_specification_can_describe_is_not_copied(opened: Any, figures: Any, backend: Any) -> None:
     clipboard = QApplication.clipboard()
     clipboard.setText("before")
     figures.change_cells("Model", "cell", {"model": "demo --image-size 336"}, "a1")

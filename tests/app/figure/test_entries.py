@@ -1,4 +1,4 @@
-"""Rows, columns and cells of what the window shows, as a specification."""
+"""Rows, columns and cells made from what the window shows, as a specification."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def grid():  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize("scope", ["cell", "row", "column"])
-def test_a_change_holds_where_it_was_made_for_and_nowhere_else(scope: str) -> None:
+def test_a_change_applies_to_its_scope_and_nowhere_else(scope: str) -> None:
     before = grid()
     after = entries.changed(before, scope, 1, 2, {"opacity": 0.25})
     for row in range(2):
@@ -75,13 +75,13 @@ def test_a_change_holds_where_it_was_made_for_and_nowhere_else(scope: str) -> No
             assert after.cell(row, column).opacity == expected, (row, column)
 
 
-def test_a_row_is_changed_also_where_its_columns_say_the_same_thing() -> None:
+def test_a_row_is_changed_also_where_its_columns_set_the_same_value() -> None:
     after = entries.changed(grid(), "row", 0, 0, {"colours": "viridis"})
     assert [after.cell(0, c).colours for c in range(4)] == ["viridis"] * 4
     assert after.cell(1, 1).colours == "magma"
 
 
-def test_a_layer_that_is_dropped_brings_its_own_look_and_no_other() -> None:
+def test_a_dropped_layer_has_its_own_look_and_no_other() -> None:
     after = entries.dropped(grid(), 0, 1, {"show": "overlay", "method": "legrad"}, "/a/p.png")
     cell = after.cell(0, 1)
     assert (cell.method, cell.colours, cell.opacity, cell.patches) == ("legrad", "auto", 0.9, False)
@@ -107,7 +107,7 @@ def test_free_cells_take_what_is_dropped_and_grow() -> None:
         entries.resized(from_dict({"rows": [{}]}), "row", -1)
 
 
-def test_a_label_can_be_taken_away() -> None:
+def test_a_label_can_be_removed() -> None:
     spec = entries.labelled(grid(), "row", 1, "second")
     assert spec.rows[1]["label"] == "second"
     assert entries.labelled(spec, "row", 1, "").rows[1]["label"] == ""

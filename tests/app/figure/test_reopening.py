@@ -1,4 +1,4 @@
-"""A composed figure that was exported is dropped on a new window, and stands in the workspace with its layout."""
+"""A composed figure that was exported is dropped on a new window, and opens in the workspace with its layout."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exported(opened: Any, backend: Any, composed: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def other(qapp: Any, loader: Any) -> Iterator[MainWindow]:
-    """A window that knows nothing of the first one."""
+    """A window that knows nothing about the first one."""
     backend = Backend(loader=loader)
     made = MainWindow(backend)
     made.show()
@@ -47,7 +47,7 @@ def other(qapp: Any, loader: Any) -> Iterator[MainWindow]:
     backend.deleteLater()
 
 
-def test_the_layout_comes_back_in_a_new_window(exported: Path, backend: Any, other: MainWindow) -> None:
+def test_the_layout_is_restored_in_a_new_window(exported: Path, backend: Any, other: MainWindow) -> None:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(exported))])
     none = Qt.KeyboardModifier.NoModifier

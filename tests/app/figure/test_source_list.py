@@ -43,7 +43,7 @@ def seen(made: SourceList) -> list[str]:
     return [item.text() for item in items if not item.isHidden()]
 
 
-def test_pictures_of_the_figure_stand_after_the_layers(groups: Any) -> None:
+def test_pictures_of_the_figure_are_listed_after_the_layers(groups: Any) -> None:
     assert [(one.title, len(one.sources)) for one in groups][0::3] == [("Layers", 1), ("Pictures of the folder", 2)]
     assert groups[1].title == "Pictures of the figure"
     assert [one.title for one in groups[1].sources] == ["one"]
@@ -67,7 +67,7 @@ def test_a_search_keeps_the_headings_of_what_it_finds(made: SourceList) -> None:
     assert len(seen(made)) == made.count()
 
 
-def test_every_icon_has_one_size_and_stands_in_its_middle(made: SourceList) -> None:
+def test_every_icon_has_one_size_and_is_centred(made: SourceList) -> None:
     for row in range(made.count()):
         item = made.item(row)
         if item.data(SOURCE) is None:
@@ -82,7 +82,7 @@ def test_every_icon_has_one_size_and_stands_in_its_middle(made: SourceList) -> N
             assert image.pixelColor(41, 22).alpha() == 0
 
 
-def test_lines_that_are_no_layers_and_pictures_have_icons_of_their_own(groups: Any, icons_there: set[str]) -> None:
+def test_lines_that_are_neither_layers_nor_pictures_have_icons_of_their_own(groups: Any, icons_there: set[str]) -> None:
     found = {one.title: one.icon for one in groups[2].sources}
     assert set(found.values()) <= icons_there
     curves = found.pop("Deletion curves")

@@ -71,7 +71,7 @@ def test_cells_show_the_maps_that_the_window_has(opened: Any, backend: Any) -> N
         assert tuple(cell.placement.box) == by_method[method].placed.box
 
 
-def test_nothing_is_computed_for_maps_that_are_there(opened: Any, backend: Any, composed: Any) -> None:
+def test_no_map_is_computed_twice(opened: Any, backend: Any, composed: Any) -> None:
     asked = []
     backend.worker.started.connect(lambda number, doing: asked.append(doing))
     backend.figures.make_of("layers", "pictures")
@@ -100,7 +100,7 @@ def test_a_person_composes_a_figure(opened: Any, backend: Any, composed: Any, pi
     assert figures.selected == "b2"
 
     # An inset is framed with the mouse.
-    window.take_tool("figure-inset")
+    window.select_tool("figure-inset")
     box = view.cell_box("a3")
     start = QPoint(round(box.left() + box.width() * 0.25), round(box.top() + box.height() * 0.25))
     end = QPoint(round(box.left() + box.width() * 0.75), round(box.top() + box.height() * 0.5))
@@ -208,7 +208,7 @@ def check_png(path: Path, figures: Any) -> None:
         assert np.abs(pixels[at].astype(int) - file[at]).max() <= 2, cell.where
 
 
-def test_the_check_list_is_seen_whole_in_a_small_window(opened: Any, backend: Any, composed: Any) -> None:
+def test_the_check_list_is_fully_visible_in_a_small_window(opened: Any, backend: Any, composed: Any) -> None:
     opened.resize(1280, 800)
     for kind in ("pdf", "png"):
         panel_of(opened).export.format.chosen.emit(kind)

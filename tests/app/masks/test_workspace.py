@@ -108,10 +108,10 @@ def test_shift_draws_a_straight_line_from_the_last_end(drawing, backend):
 
 def test_polygon_rectangle_lasso_and_fill(drawing, backend):
     view = drawing.workspace_view
-    drawing.take_tool("mask-rectangle")
+    drawing.select_tool("mask-rectangle")
     drag(view, (5.5, 5.5), (14.5, 9.5))
     assert mask_of(backend).sum() == 50
-    drawing.take_tool("mask-polygon")
+    drawing.select_tool("mask-polygon")
     for corner in ((30, 10), (50, 10), (50, 30), (99, 50)):
         QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, *corner))
     QTest.keyClick(view, Qt.Key.Key_Backspace)
@@ -119,10 +119,10 @@ def test_polygon_rectangle_lasso_and_fill(drawing, backend):
     assert mask_of(backend)[15, 45]
     assert not mask_of(backend)[25, 32]
     assert not mask_of(backend)[40, 70]
-    drawing.take_tool("mask-lasso")
+    drawing.select_tool("mask-lasso")
     drag(view, (70, 10), (90, 10), (90, 30), (70, 30), (70, 11))
     assert mask_of(backend)[20, 80]
-    drawing.take_tool("mask-fill")
+    drawing.select_tool("mask-fill")
     view.tool.work.set(tolerance=255)
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(view, 3, 50))
     assert mask_of(backend).all()
@@ -131,10 +131,10 @@ def test_polygon_rectangle_lasso_and_fill(drawing, backend):
     assert not mask_of(backend).any()
 
 
-def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, backend, qtbot):
+def test_keys_select_labels_and_tools_and_record_that_nothing_is_here(drawing, backend, qtbot):
     view, masks = drawing.workspace_view, backend.masks
     masks.add_label("badge")
-    drawing.take_tool("mask-rectangle")
+    drawing.select_tool("mask-rectangle")
     QTest.keyClick(view, Qt.Key.Key_2)
     drag(view, (5.5, 5.5), (9.5, 9.5))
     QTest.keyClick(view, Qt.Key.Key_9)
@@ -155,7 +155,7 @@ def test_keys_take_labels_tools_and_say_that_nothing_is_here(drawing, backend, q
     assert view.tool.id == "mask-polygon"
 
 
-def test_blind_mode_hides_the_masks_of_others_and_each_mask_keeps_whether_it_was_so(drawing, backend, pictures, qtbot):
+def test_blind_mode_hides_the_masks_of_others_and_is_recorded_in_each_mask(drawing, backend, pictures, qtbot):
     other = AnnotatorFolder(pictures, "anna").mask_path(pictures / "picture 4.png")
     vi.masks.save(np.ones((60, 120), bool), other)
     backend.masks.set_blind(True)
@@ -172,7 +172,7 @@ def test_blind_mode_hides_the_masks_of_others_and_each_mask_keeps_whether_it_was
     assert (sidecar.status, sidecar.origin.started_from) == ("done", "blank")
 
 
-def test_a_mask_that_begins_with_a_map_says_so(drawing, backend, settle):
+def test_a_mask_that_starts_from_a_map_records_it(drawing, backend, settle):
     settle()
     assert backend.masks.has_map
     backend.masks.start_from_map()
@@ -181,7 +181,7 @@ def test_a_mask_that_begins_with_a_map_says_so(drawing, backend, settle):
     assert not backend.masks.document.origin.independent
 
 
-def test_a_file_that_somebody_else_changed_is_not_overwritten(drawing, backend, pictures, qtbot, monkeypatch):
+def test_a_file_that_was_changed_elsewhere_is_not_overwritten(drawing, backend, pictures, qtbot, monkeypatch):
     from vitinspect.app.shell.workspaces import masks as workspace
 
     monkeypatch.setattr(workspace, "_ask", lambda window, one: None)
@@ -204,7 +204,7 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(drawing, backend, 
     assert "masks" not in backend.problems.current
 
 
-def test_a_folder_that_cannot_be_written_keeps_the_work_until_it_can(drawing, backend, pictures, qtbot):
+def test_work_is_kept_until_the_folder_can_be_written(drawing, backend, pictures, qtbot):
     (pictures / "masks").write_text("in the way")
     drag(drawing.workspace_view, (20, 20), (60, 20))
     backend.masks.write_all()
@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_written_keeps_the_work_until_it_can(drawing, ba
     assert not backend.masks.current.journal.path.exists()
 
 
-def test_what_a_dead_window_left_is_offered_and_restored(drawing, backend, pictures, qtbot):
+def test_strokes_of_a_crashed_window_are_offered_and_restored(drawing, backend, pictures, qtbot):
     drag(drawing.workspace_view, (20, 20), (60, 20))
     drawn = mask_of(backend).copy()
     one = backend.masks.current
@@ -240,7 +240,7 @@ def test_what_a_dead_window_left_is_offered_and_restored(drawing, backend, pictu
     assert not one.journal.path.exists()
 
 
-def test_done_goes_on_in_the_order_of_the_study(shown, backend, pictures, qtbot):
+def test_done_continues_in_the_order_of_the_study(shown, backend, pictures, qtbot):
     study = init_study(pictures, ["ben"], seed=5, repeat=2, instruction="Mark it.")
     backend.state.set(workspace="masks")
     backend.masks.set_annotator("ben")
@@ -302,19 +302,19 @@ def test_an_outline_is_in_the_labels_colour_on_a_black_edge():
     assert picture[0, 0] == 0
 
 
-def test_a_click_beside_the_picture_fills_nothing_but_a_brush_reaches_in(drawing, backend):
+def test_a_click_beside_the_picture_fills_nothing_but_a_brush_at_its_edge_draws(drawing, backend):
     view = drawing.workspace_view
-    drawing.take_tool("mask-fill")
+    drawing.select_tool("mask-fill")
     QTest.mouseClick(view, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, QPoint(1, 1))
     assert not mask_of(backend).any()
-    drawing.take_tool("mask-brush")
+    drawing.select_tool("mask-brush")
     view.tool.work.set(size=30)
     drag(view, (-5, 30), (-5, 30))
     assert mask_of(backend)[30, :9].all()
     assert not mask_of(backend)[30, 11:].any()
 
 
-def test_the_list_can_show_only_pictures_at_one_point(drawing, backend, pictures, qtbot):
+def test_the_list_can_show_only_pictures_of_one_status(drawing, backend, pictures, qtbot):
     drag(drawing.workspace_view, (20, 20), (60, 20))
     assert list(drawing.browser.chips.buttons) == ["status"]
     drawing.browser.chips.changed.emit("status", "begun")
@@ -325,7 +325,7 @@ def test_the_list_can_show_only_pictures_at_one_point(drawing, backend, pictures
     assert "status" not in drawing.browser.chips.buttons
 
 
-def test_masks_of_other_tools_come_in_and_go_out(drawing, backend, pictures, tmp_path, qtbot):
+def test_masks_are_imported_from_other_tools_and_exported_to_them(drawing, backend, pictures, tmp_path, qtbot):
     from vitinspect.app.masks.exchange_menu import CAUSE, exchange_menu, export_to, import_from
 
     mask = np.zeros((60, 120), np.uint8)
@@ -344,7 +344,7 @@ def test_masks_of_other_tools_come_in_and_go_out(drawing, backend, pictures, tmp
     menu.deleteLater()
 
 
-def test_a_mask_in_work_that_is_left_for_the_maps_is_not_blind(drawing, backend, pictures):
+def test_an_unfinished_mask_whose_maps_were_seen_is_not_blind(drawing, backend, pictures):
     backend.masks.set_blind(True)
     backend.state.set(image=str(pictures / "picture 4.png"))
     backend.masks._open.clear()
@@ -371,7 +371,7 @@ def test_undo_is_offered_beside_the_tools(drawing, backend):
     assert not mask_of(backend).any()
 
 
-def test_the_options_of_a_tool_go_with_its_workspace(drawing, backend):
+def test_the_options_of_a_tool_are_hidden_with_its_workspace(drawing, backend):
     assert drawing.options.isVisible()
     backend.state.set(workspace="people")
     assert not drawing.options.isVisible()

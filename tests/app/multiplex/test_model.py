@@ -44,7 +44,7 @@ def test_the_arcs_that_remain_are_those_of_the_library(network, layers, min_cut:
         assert drawn.share == pytest.approx(expected.share_of_weight, rel=1e-5)
 
 
-def test_what_is_left_out_is_said(network, layers) -> None:
+def test_the_number_of_arcs_that_are_left_out_is_shown(network, layers) -> None:
     drawn = network.drawn(0, 0.01, 10)
     strongest = np.sort(layers.weights[0], axis=None)[::-1][:10]
     assert len(drawn) == 10
@@ -165,7 +165,7 @@ def test_the_weighted_sum_of_the_masks_is_the_map() -> None:
     assert found.holding(3).sum() == kept.reshape(54, 12)[:, 3].sum()
 
 
-def test_the_measuring_process_says_what_the_library_says(layers) -> None:
+def test_the_measuring_process_agrees_with_the_library(layers) -> None:
     sink = io.BytesIO()
     measuring.work(io.BytesIO(measuring.question(layers, 0.1, 1)), sink)
     answers = [measuring.answer(line) for line in sink.getvalue().splitlines()]

@@ -71,7 +71,7 @@ def test_the_cut_slider_shows_at_once_how_many_arcs_remain(panel, backend):
     assert network.remaining(0, 1.0) == 1
 
 
-def test_the_share_of_the_weight_is_always_said(panel, backend):
+def test_the_share_of_the_weight_is_always_shown(panel, backend):
     panel.controls.arcs.slider.setValue(1)
     panel.controls.arcs.slider.setValue(0)
     assert backend.state.network_arcs == 10
@@ -103,7 +103,7 @@ def test_the_wheel_zooms_at_the_cursor_and_the_hand_moves_the_graph(panel, backe
     wheel(view, 3, at)
     assert view.zoom > 1.5
     assert at_node(panel, 12) == at
-    shown.take_tool("pan")
+    shown.select_tool("pan")
     before = view.centre
     qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
     qtbot.mouseMove(view, at + QPoint(25, 10))
@@ -168,7 +168,7 @@ def test_hovering_lists_the_neighbours_with_their_weights(panel, backend, shown,
     assert shown.canvas.cursor_at is None
 
 
-def test_a_patch_under_the_cursor_of_the_canvas_lights_up_here(panel, backend, shown):
+def test_a_patch_under_the_cursor_of_the_canvas_is_highlighted_here(panel, backend, shown):
     left, top, right, bottom = backend.results.placed.cell_box(3, 4, (8, 8))
     shown.canvas.hovered.emit(((left + right) / 2, (top + bottom) / 2))
     assert panel.layer_view.hover == 3 * 8 + 4
@@ -314,7 +314,7 @@ def test_the_network_is_written_in_the_background_and_read_again(panel, backend,
     assert read_graph(path).number_of_edges() == expected.number_of_edges()
 
 
-def test_another_picture_brings_another_network(panel, backend, shown, qtbot, settle):
+def test_another_picture_has_another_network(panel, backend, shown, qtbot, settle):
     before = backend.networks.network
     shown.actions_["next"].trigger()
     assert backend.networks.network is None or backend.networks.network is before
@@ -336,7 +336,7 @@ def test_the_workspace_is_kept_in_the_state(panel, backend, shown):
     assert panel.isVisible()
 
 
-def test_what_was_stopped_is_said_and_can_be_tried_again(panel, backend, shown, qtbot):
+def test_cancelling_is_reported_and_can_be_followed_by_another_try(panel, backend, shown, qtbot):
     backend.state.set(network_view="aggregate")
     backend.networks._rested()  # without waiting for the slider to rest
     assert backend.worker.knows(backend.networks._ids["aggregate"])
@@ -361,7 +361,7 @@ def test_a_window_that_opens_in_the_workspace_shows_the_network(shown, backend, 
     second.deleteLater()
 
 
-def test_arcs_are_plain_where_those_of_a_pinned_patch_are_told_from_them(panel, backend):
+def test_arcs_are_plain_where_those_of_a_pinned_patch_stand_out(panel, backend):
     view = panel.layer_view
     assert not view.plain
     free = view.grab().toImage()

@@ -1,4 +1,4 @@
-"""Presets as they are chosen in the picker, and another name for a layer: by the keys, and wherever it stands."""
+"""Presets as they are chosen in the picker, and a new name for a layer: by the keys, and wherever it is shown."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_preset_puts_its_maps_on_the_picture(shown, backend, settle, preset
     settle()
 
 
-def test_a_preset_of_ones_own_is_saved_in_the_picker_and_there_after_a_restart(shown, backend, qtbot) -> None:
+def test_an_own_preset_is_saved_in_the_picker_and_restored_after_a_restart(shown, backend, qtbot) -> None:
     panel = shown.layers_panel
     panel.open_picker()
     picker = panel.picker
@@ -73,7 +73,7 @@ def type_name(panel, qtbot, name: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["key", "menu"])
-def test_another_name_stands_in_list_pane_and_table_and_is_undone(shown, backend, settle, qtbot, way) -> None:
+def test_a_new_name_is_shown_in_list_pane_and_table_and_is_undone(shown, backend, settle, qtbot, way) -> None:
     panel = shown.layers_panel
     backend.state.set(plots=True, selected="rollout")
     settle()

@@ -35,7 +35,7 @@ def test_a_flag_is_set_in_the_menu_of_a_picture_and_filters(shown, browser, back
     assert sorted(os.listdir(pictures)) == [f"picture {i}.png" for i in range(1, 7)], "nothing is kept in the data set"
 
 
-def test_a_note_stands_in_the_tip_of_its_picture(browser, backend):
+def test_a_note_is_in_the_tool_tip_of_its_picture(browser, backend):
     path = backend.listing.path_at(0)
     backend.notes.set(path, text="blurred at the left")
     assert "note" in browser._facts.of(path).icons
@@ -54,7 +54,7 @@ def test_classes_that_were_predicted_can_be_chosen(shown, browser, backend, sett
     settle()
 
 
-def test_large_thumbnails_stand_in_a_grid(browser):
+def test_large_thumbnails_are_in_a_grid(browser):
     assert browser.grid.mode == "list"
     browser.thumb.setValue(120)
     assert (browser.grid.mode, browser.grid.thumb) == ("grid", 120)

@@ -1,4 +1,4 @@
-"""The tab Features on the window's results: what a person sees of each block, and a layer made of it."""
+"""The tab Features on the window's results: what a person sees of each block, and a layer made from it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_similarity_is_one_at_the_pinned_patch(features, backend, settle) -> N
     assert "row 3, column 4" in features.about.text()
 
 
-def test_components_of_kept_pictures_and_of_a_mask_are_others(features, backend, settle) -> None:
+def test_components_differ_for_kept_pictures_and_for_a_mask(features, backend, settle) -> None:
     alone = backend.results.features.values
     features.keep.click()
     first = backend.state.image

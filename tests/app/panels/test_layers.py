@@ -71,7 +71,7 @@ def test_a_changed_parameter_is_shown_in_the_row(panel, backend, settle) -> None
     assert rows(panel)[0].detail == ""
 
 
-def test_layers_are_duplicated_renamed_ordered_and_deleted_and_all_of_it_is_undone(several, backend, shown) -> None:
+def test_duplicating_renaming_ordering_and_deleting_layers_is_undone(several, backend, shown) -> None:
     before = backend.state.layers
     several.duplicate_layer("rollout")
     copy = backend.state.selected
@@ -114,7 +114,7 @@ def test_deleting_the_selected_layer_selects_the_next(several, backend) -> None:
     assert several.properties.note.isHidden()  # the list says that there is none
 
 
-def test_the_menu_of_a_layer_holds_what_works(several, backend) -> None:
+def test_the_menu_of_a_layer_offers_what_applies_to_it(several, backend) -> None:
     assert texts(several.menu("rollout")) == [
         "Solo",
         "Rename",
@@ -151,7 +151,7 @@ def test_a_preset_of_fused_maps_adds_their_members_hidden_and_once(panel, backen
     assert ids(backend) == ["rollout"]
 
 
-def test_the_same_method_can_stand_twice(panel, backend, settle) -> None:
+def test_the_same_method_can_be_added_twice(panel, backend, settle) -> None:
     panel.add_layers((("rollout(start_layer=1)",),))
     assert [detail_of(layer) for layer in backend.state.layers] == ["", "start_layer 1"]
     assert len(set(ids(backend))) == 2
@@ -167,7 +167,7 @@ def test_the_picker_opens_by_key_beside_the_panel_and_knows_what_is_shown(panel,
     assert not panel.picker.isVisible()
 
 
-def test_a_preset_is_saved_by_name_and_there_the_next_time(panel, shown) -> None:
+def test_a_preset_is_saved_by_name_and_listed_the_next_time(panel, shown) -> None:
     panel.open_picker()
     panel.picker.preset_saved.emit("mine", (("lrp",), ("lrp", "rollout")))
     own, problems = presets.read_own()
@@ -279,7 +279,7 @@ def test_the_properties_do_not_scroll_at_1280_by_800(shown, backend, settle) -> 
     settle()
 
 
-def test_a_row_says_what_its_map_took_or_that_it_was_kept(panel, backend) -> None:
+def test_a_row_shows_the_time_of_its_map_or_that_it_was_cached(panel, backend) -> None:
     row = rows(panel)[0]
     assert row.state == "ready"
     assert row.seconds is not None
@@ -288,7 +288,7 @@ def test_a_row_says_what_its_map_took_or_that_it_was_kept(panel, backend) -> Non
     assert rows(panel)[0].state == "cached"
 
 
-def test_the_picker_says_measured_times_of_this_model_alone(panel, backend) -> None:
+def test_the_picker_shows_measured_times_of_this_model_only(panel, backend) -> None:
     backend.results.update(measured={**backend.results.measured, ("another model", "lrp"): 7.0})
     panel.open_picker()
     found = {row.layer: row for row in panel.picker._everything}
@@ -334,7 +334,7 @@ def test_each_range_and_each_way_to_show_the_threshold_can_be_chosen_and_is_pain
     assert canvas.range_of(backend.results.maps["rollout"])[1] == max(high, next_high)
 
 
-def test_the_help_of_a_method_is_told_as_plain_text(panel, qtbot) -> None:
+def test_the_help_of_a_method_is_shown_as_plain_text(panel, qtbot) -> None:
     panel.properties.about.click()
     assert "Abnar &amp; Zuidema" in QToolTip.text()
     QToolTip.hideText()

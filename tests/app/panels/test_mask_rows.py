@@ -1,4 +1,4 @@
-"""Masks in the window: their rows, their outlines on the picture, and which of them is scored against."""
+"""Masks in the window: their rows, their outlines on the picture, and against which of them maps are scored."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_mask_has_a_row_with_its_share_and_no_number(masked) -> None:
     assert truth.note == "14.6 %"
 
 
-def test_the_eye_of_a_mask_takes_its_outline_away(masked, backend) -> None:
+def test_the_eye_of_a_mask_hides_its_outline(masked, backend) -> None:
     before = pixels(masked.canvas)
     masked.layers_panel.list.eye_toggled.emit("truth")
     assert not np.array_equal(pixels(masked.canvas), before)
@@ -91,7 +91,7 @@ def test_a_consensus_is_added_from_the_menu_and_can_be_scored_against(masked, ba
     assert "consensus (intersection) of DR, MK" in masked.bottom.tab("scores").about.text()
 
 
-def test_delete_closes_the_eye_of_a_found_mask_and_it_cannot_be_duplicated(masked, backend) -> None:
+def test_delete_hides_a_found_mask_which_cannot_be_duplicated(masked, backend) -> None:
     backend.state.set(selected="truth")
     assert not masked.layers_panel.delete.isEnabled()
     masked.layers_panel.list.delete_wanted.emit("truth")
@@ -101,7 +101,7 @@ def test_delete_closes_the_eye_of_a_found_mask_and_it_cannot_be_duplicated(maske
     assert {"Duplicate", "Delete"}.isdisjoint(texts(masked.layers_panel.menu("truth")))
 
 
-def test_the_masks_go_with_their_picture(masked, backend, settle) -> None:
+def test_masks_are_removed_with_their_picture(masked, backend, settle) -> None:
     masked.actions_["next"].trigger()
     settle()
     assert [layer.id for layer in backend.state.layers] == ["rollout"]

@@ -33,9 +33,9 @@ def test_a_click_on_a_maps_row_chooses_it_and_people_are_not_chosen(shown, qtbot
     with qtbot.assertNotEmitted(chart.chosen, wait=20):
         QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(100, 10))
     row = next(y for y in range(chart.height()) if (p := chart.row_at(y)) and p.name == "LRP")
-    with qtbot.waitSignal(chart.chosen) as told:
+    with qtbot.waitSignal(chart.chosen) as emitted:
         QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=QPoint(100, row + 5))
-    assert told.args == ["LRP"]
+    assert emitted.args == ["LRP"]
     assert "ann 0.80, 0.70 to 0.90" in chart.accessibleDescription()
     assert not chart.grab().isNull()
 

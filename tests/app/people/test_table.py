@@ -37,12 +37,12 @@ def click_header(table: PictureTable, section: int) -> None:
     QTest.mouseClick(header.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(x, header.height() // 2))
 
 
-def test_the_largest_gap_comes_first_and_what_is_missing_last(table):
+def test_the_largest_gap_comes_first_and_missing_values_last(table):
     assert names(table) == ["p0", "p3", "p2", "p1"]
     assert table.selected() == ["/p3"]
 
 
-def test_a_click_on_a_header_sorts_and_a_second_one_turns_it_round(table):
+def test_a_click_on_a_header_sorts_and_a_second_one_reverses_the_order(table):
     click_header(table, 1)
     assert names(table) == ["p2", "p3", "p0", "p1"]
     click_header(table, 1)
@@ -58,9 +58,9 @@ def test_a_click_opens_the_picture_and_ctrl_click_selects_another(table, qtbot):
         place = table.visualRect(table.pictures.index(row, 0)).center()
         QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, modifier, place)
 
-    with qtbot.waitSignal(table.chosen) as told:
+    with qtbot.waitSignal(table.chosen) as emitted:
         click(0)
-    assert told.args == ["/p0"]
+    assert emitted.args == ["/p0"]
     click(2, Qt.KeyboardModifier.ControlModifier)
     assert sorted(table.selected()) == ["/p0", "/p2"]
 
@@ -74,7 +74,7 @@ def test_the_filter_keeps_what_is_selected(table, qtbot):
     assert len(names(table)) == 4
 
 
-def test_new_values_announce_nothing_and_keep_several_selected(table, qtbot):
+def test_new_values_emit_nothing_and_keep_the_selection(table, qtbot):
     flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
     table.selectionModel().select(table.pictures.index(0, 0), flags)
     before = sorted(table.selected())

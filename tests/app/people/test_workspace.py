@@ -86,7 +86,7 @@ def panel_of(window):
     return window.properties.part("people")
 
 
-def test_before_an_evaluation_the_window_says_what_it_takes(opened, backend):
+def test_before_an_evaluation_the_window_says_what_it_needs(opened, backend):
     view, panel = view_of(opened), panel_of(opened)
     assert "3 people drew masks here" in view.empty.sentence.text()
     assert [b.text() for b in view.empty.buttons] == ["Evaluate this folder"]
@@ -119,7 +119,7 @@ def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, ba
     assert Path(backend.state.image).is_file()
 
 
-def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
+def test_another_folder_is_read_again(evaluated, backend, tmp_path, qtbot):
     bare = tmp_path / "bare"
     bare.mkdir()
     Image.new("RGB", (40, 40)).save(bare / "p.png")
@@ -131,7 +131,7 @@ def test_another_folder_is_looked_at_anew(evaluated, backend, tmp_path, qtbot):
     assert not panel_of(evaluated).picture.isVisible()
 
 
-def test_masks_that_started_from_a_map_count_only_when_they_are_asked_for(evaluated, backend, annotated, qtbot):
+def test_masks_that_started_from_a_map_are_included_only_on_request(evaluated, backend, annotated, qtbot):
     facts = {"vitinspect": "mask", "status": "done", "origin": {"blind": True, "started_from": "map rollout"}}
     for path in (annotated / "masks").rglob("*.png"):
         path.with_name(path.stem + ".mask.json").write_text(json.dumps(facts))
@@ -193,7 +193,7 @@ def test_a_click_on_a_map_selects_its_layer_and_the_sentence_follows(evaluated, 
     assert "no masks" in view.sentence.text()
 
 
-def test_another_threshold_is_compared_anew(evaluated, backend, qtbot):
+def test_another_threshold_is_compared_again(evaluated, backend, qtbot):
     before = backend.people.found.among.means("Rollout")["ann"]["recall"]
     backend.state.edit_layer("rollout", threshold_mode="top_fraction", threshold_value=0.9)
     qtbot.waitUntil(lambda: backend.people.found.among.means("Rollout")["ann"]["recall"] > before, timeout=20_000)
@@ -268,7 +268,7 @@ def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_c
     assert len(backend.state.layers) == count
 
 
-def test_a_threshold_that_there_is_not_gets_a_sentence(evaluated, backend, qtbot):
+def test_an_unknown_threshold_is_refused_with_a_sentence(evaluated, backend, qtbot):
     panel_of(evaluated).rank.click()
     ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
@@ -327,7 +327,7 @@ def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
     qtbot.waitUntil(lambda: panel.begin.isEnabled())
 
 
-def test_what_an_evaluation_died_of_is_told(opened, backend, qtbot):
+def test_the_error_that_ended_an_evaluation_is_reported(opened, backend, qtbot):
     people = backend.people
     people.process.program = (sys.executable, "-c", "import sys; sys.exit('the disk is full')")
     people.start()
@@ -361,7 +361,7 @@ def test_where_people_differ_is_painted_on_the_picture(evaluated, backend, qtbot
     assert (painted != detail.picture).any(2)[detail.disagreement > 0].mean() > 0.9
 
 
-def test_every_statistic_of_a_layer_stands_below(evaluated, backend, qtbot):
+def test_every_statistic_of_a_layer_is_in_the_tab(evaluated, backend, qtbot):
     from vitinspect.evaluation.among_people import STATISTICS
 
     evaluated.open_tab("people-scores")
@@ -382,7 +382,7 @@ def test_every_statistic_of_a_layer_stands_below(evaluated, backend, qtbot):
     assert float(texts(1)[1]) == pytest.approx(means["dice"], abs=6e-4)
 
 
-def test_the_table_takes_the_place_of_the_list_of_pictures(evaluated, backend):
+def test_the_table_replaces_the_list_of_pictures(evaluated, backend):
     frame = evaluated.frame
     assert not frame.left.isVisibleTo(frame)
     assert not frame.film.isVisibleTo(frame)

@@ -20,7 +20,7 @@ PLACED = Placed((64, 64), (48, 48), (0.0, 0.0, 48.0, 48.0))
 
 @pytest.fixture
 def bench(qapp):
-    """Everything around a service, with a picture and a model already there."""
+    """Everything around a service, with a picture and a model loaded already."""
     made = SimpleNamespace(
         state=State(), results=Results(), worker=FakeWorker(), pool=ScriptedPool(), problems=Problems()
     )

@@ -77,13 +77,13 @@ def test_the_file_with_the_folders_name_comes_before_one_that_may_be_about_anoth
     assert read_all(pictures).labels(str(first))[1] == ("bee",)
 
 
-def test_of_two_files_about_the_same_picture_none_is_taken(pictures, first) -> None:
+def test_of_two_files_about_the_same_picture_none_is_used(pictures, first) -> None:
     write(pictures.parent / "annotations.json", {"bee": square(5, 5)}, first)
     write(pictures.parent / "instances.json", {"ant": square(5, 5)}, first)
     assert read_all(pictures).labels(str(first)) == ("", ())
 
 
-def test_pictures_of_the_same_name_are_told_apart_by_their_folders(pictures, first) -> None:
+def test_pictures_of_the_same_name_are_distinguished_by_their_folders(pictures, first) -> None:
     path = pictures.parent / "annotations.json"
     write(path, {"bee": square(5, 5)}, first)
     document = json.loads(path.read_text())
@@ -95,7 +95,7 @@ def test_pictures_of_the_same_name_are_told_apart_by_their_folders(pictures, fir
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"[1, 2]", b'{"images": [1], "annotations": []}', b'{"a": 1}'])
-def test_what_is_no_annotation_file_is_left_alone(pictures, first, content) -> None:
+def test_other_files_are_ignored(pictures, first, content) -> None:
     (pictures / "annotations.json").write_bytes(content)
     found = read_all(pictures)
     assert found.unread == []

@@ -1,4 +1,4 @@
-"""Curves belong to a map, a target, a fill and a number of steps; interrupted ones go on where they were."""
+"""Curves belong to a map, a target, a fill and a number of steps; interrupted ones continue where they were."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_late_curves_of_another_target_are_not_shown(bench, service):
     assert set(bench.results.curves) == {"rollout"}
 
 
-def test_a_failure_is_said_once(bench, service):
+def test_a_failure_is_reported_once(bench, service):
     raised = []
     bench.problems.raised.connect(raised.append)
     service.compute()
@@ -61,7 +61,7 @@ def test_a_failure_is_said_once(bench, service):
     assert not bench.results.scoring
 
 
-def test_interrupted_curves_go_on_where_they_were(tiny):
+def test_interrupted_curves_continue_where_they_were(tiny):
     pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
     where = CROP.__class__("content", tiny.fingerprint, "float32", "crop")
     maps = {

@@ -1,4 +1,4 @@
-"""Fused maps obey their weights and say all that they are made of; each layer is cut by its own threshold."""
+"""Fused maps obey their weights and name all that they are made of; each layer is cut by its own threshold."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_maps_of_different_fits_are_not_fused(bench, derived):
     assert bench.results.fused is None
 
 
-def test_several_fused_maps_stand_side_by_side(bench, derived):
+def test_several_fused_maps_are_shown_side_by_side(bench, derived):
     second = bench.state.add_fused(["rollout", "legrad"])
     bench.state.edit_layer(second, fusion_mode="max")
     assert np.allclose(bench.results.fused_maps[second].values, expected(bench, [1, 1], "max"))

@@ -68,7 +68,7 @@ def test_a_view_of_one_picture_becomes_a_map_that_follows_to_the_next(bench, ser
         assert bench.state.layer(service.add_layer()).method == method
 
 
-def test_what_depends_on_other_pictures_becomes_a_file_of_this_one(bench, service):
+def test_a_view_that_depends_on_other_pictures_becomes_a_file_of_this_one(bench, service):
     bench.state.set(feature_pictures=("/pictures/other.png", "/pictures/a.png"))
     _, address = asked(bench)
     assert address.pictures == ("/pictures/other.png",), "the picture itself is not counted twice"
@@ -78,7 +78,7 @@ def test_what_depends_on_other_pictures_becomes_a_file_of_this_one(bench, servic
     assert np.array_equal(np.load(layer.path), view.values[1, ..., 0])
 
 
-def test_a_held_patch_is_compared_with_the_next_pictures(bench, service):
+def test_a_kept_patch_is_compared_with_the_next_pictures(bench, service):
     bench.state.set(feature_view="similarity", feature_patch=(3, 0), feature_patch_of="/pictures/a.png")
     assert asked(bench)[1].patch_of == ""
     bench.state.set(image="/pictures/b.png")

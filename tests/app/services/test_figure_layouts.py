@@ -1,4 +1,4 @@
-"""Layouts saved by name: as they were, under any name, and never lost to a damaged one beside them."""
+"""Layouts saved by name: as they were, under any name, and not lost when another one is damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_layout_is_opened_as_it_was_saved(qapp, home):
     assert layouts.find("Ä / ö").detail == "1 × 2, 174.6 mm"
 
 
-def test_a_damaged_file_costs_itself_and_is_said(qapp, home):
+def test_a_damaged_file_is_left_out_and_reported(qapp, home):
     layouts = FigureLayouts()
     layouts.save("good", SPEC)
     (folder() / "bad.json").write_text("{")
@@ -30,7 +30,7 @@ def test_a_damaged_file_costs_itself_and_is_said(qapp, home):
     assert len(layouts.damaged) == 2
 
 
-def test_renaming_takes_no_other_layouts_place(qapp, home):
+def test_renaming_replaces_no_other_layout(qapp, home):
     layouts = FigureLayouts()
     layouts.save("one", SPEC)
     layouts.save("two", SPEC)

@@ -1,4 +1,4 @@
-"""A folder that is not there replaces nothing and is not remembered; its error goes with the next good one."""
+"""A folder that does not exist replaces nothing and is not remembered; its error is cleared by the next good one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_first_picture_of_a_folder_is_shown(bench, service, pictures):
 
 
 @pytest.mark.parametrize("how", ["open", "set"])
-def test_a_folder_that_is_not_there_replaces_nothing(bench, service, pictures, tmp_path, how):
+def test_a_folder_that_does_not_exist_replaces_nothing(bench, service, pictures, tmp_path, how):
     bench.state.set(image=str(pictures / "picture 3.png"))
     gone = str(tmp_path / "gone")
     if how == "open":
@@ -39,12 +39,12 @@ def test_a_folder_that_is_not_there_replaces_nothing(bench, service, pictures, t
     assert gone in bench.problems.current["folder"].message
 
 
-def test_a_file_is_no_folder(bench, service, pictures):
+def test_a_file_is_not_opened_as_a_folder(bench, service, pictures):
     assert not service.open(str(pictures / "picture 1.png"))
     assert "a file, not a folder" in bench.problems.current["folder"].message
 
 
-def test_the_error_goes_with_the_next_good_folder(bench, service, pictures, tmp_path):
+def test_the_error_is_cleared_by_the_next_good_folder(bench, service, pictures, tmp_path):
     service.open(str(tmp_path / "gone"))
     assert service.open(str(pictures.parent))
     bench.pool.run()

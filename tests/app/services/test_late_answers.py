@@ -1,4 +1,4 @@
-"""An answer is shown where it was asked for last, and nowhere else: each service alone, with a scripted worker."""
+"""An answer is shown only for what was asked for last: each service alone, with a scripted worker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WHERE = InputAddress("content", "model", "float32", "crop")
 
 
 class ScriptedWorker(QObject):
-    """Takes requests and answers none by itself."""
+    """Accepts requests and answers none by itself."""
 
     started = Signal(int, str)
     part = Signal(int, object)

@@ -98,7 +98,7 @@ def test_the_maps_of_the_folder_are_offered_for_all_pictures(shown, backend, map
     layer = opened(shown, maps / "picture 1_cam.npy")
     settle()
     (offer,) = shown.message.messages
-    assert offer.text == "The folder maps has such maps of 3 of the 6 pictures."
+    assert offer.text == "The folder maps has maps like this one for 3 of the 6 pictures."
     shown.message.lines[offer.cause].action.click()
     settle()
     assert shown.message.messages == ()

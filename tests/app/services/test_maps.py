@@ -1,4 +1,4 @@
-"""Maps are kept and shown by the address that they bring, whatever the window shows by then."""
+"""Maps are kept and shown by the address that comes with them, whatever the window shows by then."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_an_answer_for_another_picture_is_not_shown(bench, service):
     assert service.memory.get(other.of("rollout").text) is not None
 
 
-def test_an_answer_to_an_older_request_is_not_shown_as_the_newer_ones(bench, service):
+def test_an_answer_to_an_older_request_is_not_shown_for_the_newer_one(bench, service):
     bench.state.set(layers=(), target=(0,))
     bench.state.add_map("legrad")
     service.refresh()
@@ -138,7 +138,7 @@ def test_a_refused_method_gives_its_reason_and_is_not_asked_for_again(bench, ser
     assert bench.results.refusals == {"rollout": "It cannot be."}
 
 
-def test_a_failure_is_reported_once_and_goes_with_try_again(bench, service):
+def test_a_failure_is_reported_once_and_cleared_by_try_again(bench, service):
     raised, gone = [], []
     bench.problems.raised.connect(raised.append)
     bench.problems.gone.connect(gone.append)

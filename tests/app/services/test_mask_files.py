@@ -29,7 +29,7 @@ def test_a_class_is_found_by_any_of_its_names():
     assert choose_truth([MaskFile("m.png", "tinca tinca")], "tench, Tinca tinca", LABELS).mask is not None
 
 
-def test_a_mask_whose_class_nothing_tells_is_used_and_that_is_said():
+def test_a_mask_without_a_given_class_is_used_and_the_rule_says_so():
     choice = choose_truth([MaskFile("masks/a.png")], "aster", LABELS)
     assert choice.path == "masks/a.png"
     assert "class is not given" in choice.rule
@@ -53,11 +53,11 @@ def test_a_folder_with_a_classs_name_is_a_mask_per_class():
     assert choose_truth(masks[:1], "butterfly", LABELS).mask is None
 
 
-def test_without_a_mask_that_is_said():
+def test_a_missing_mask_is_reported():
     assert "no mask" in choose_truth([], "aster", LABELS).rule
 
 
-def test_the_gallery_tells_the_class_of_each_mask():
+def test_the_gallery_names_the_class_of_each_mask():
     found = MaskFinder().masks(str(gallery_folder() / "images" / "22-shell-butterfly.jpg"))
     assert {(mask.label, mask.group) for mask in found} >= {("shell", ""), ("butterfly", "second object")}
     for target in ("shell", "butterfly"):
@@ -78,7 +78,7 @@ def test_masks_of_annotators_are_found_in_folders_and_side_by_side(tmp_path):
 
 
 @pytest.mark.parametrize("table", ["", "image\n", "image,label\na.png", '"'])
-def test_a_damaged_table_of_labels_tells_no_class(tmp_path, table):
+def test_a_damaged_table_of_labels_names_no_class(tmp_path, table):
     images, masks = tmp_path / "images", tmp_path / "masks"
     images.mkdir()
     masks.mkdir()
@@ -115,11 +115,11 @@ def test_shapes_of_labelme_beside_a_picture_are_its_mask(beside):
         read_mask(found, (9, 12))
 
 
-def test_another_file_of_that_name_is_none(beside):
+def test_another_tools_file_of_that_name_is_ignored(beside):
     assert MaskFinder().masks(str(beside / "b.png")) == ()
 
 
-def test_shapes_beside_another_mask_are_a_second_truth_and_nobody_s(beside):
+def test_shapes_beside_another_mask_are_a_second_truth_without_an_annotator(beside):
     from PIL import Image
 
     from vitinspect.app.services.mask_layers import layer_of

@@ -1,4 +1,4 @@
-"""Masks beside the picture are layers by themselves, follow the picture, and are read as the library reads them."""
+"""Masks beside the picture become layers automatically, follow the picture, and are read as the library reads them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_next_picture_has_its_own_masks_and_the_eyes_stay(backend) -> None:
     assert backend.state.layer("annotator DR").visible
 
 
-def test_masks_of_people_alone_are_seen_at_once(backend) -> None:
+def test_masks_of_people_are_shown_at_once_where_there_is_no_truth(backend) -> None:
     backend.show("b")
     assert backend.state.layer("annotator MK").visible
 
@@ -113,7 +113,7 @@ def test_until_the_next_pictures_masks_are_read_those_of_the_last_are_not_shown(
     assert backend.results.masks == {}
 
 
-def test_undo_brings_back_no_mask_of_another_picture(backend) -> None:
+def test_undo_restores_no_mask_of_another_picture(backend) -> None:
     backend.show("a")
     backend.state.add_map("lrp")
     backend.show("c")
@@ -159,7 +159,7 @@ def test_of_a_file_with_a_class_per_value_the_classes_that_it_shows_are_layers(b
     assert set(np.unique(backend.results.masks["truth dog"].values)) == {0, 1, 255}
 
 
-def test_masks_drawn_meanwhile_are_there_when_the_workspace_is_left(backend) -> None:
+def test_masks_drawn_meanwhile_are_shown_when_the_workspace_is_left(backend) -> None:
     backend.show("c")
     save(backend.data / "masks" / "DR" / "c.png", box(2, 2, 9, 9))
     backend.state.set(workspace="network")

@@ -1,4 +1,4 @@
-"""A model that cannot be loaded leaves the one that works, and errors go with their cause."""
+"""The working model stays when another cannot be loaded, and errors are cleared with their cause."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_model_is_shown_when_it_is_loaded(bench, service):
     assert bench.state.recent_models == ("demo",)
 
 
-def test_the_one_before_stays_on_screen_while_another_is_loaded(bench, service):
+def test_the_earlier_model_stays_on_screen_while_another_is_loaded(bench, service):
     loaded(bench, "demo")
     bench.state.set(model="other")
     assert bench.results.model_state == LOADING
@@ -41,7 +41,7 @@ def test_the_one_before_stays_on_screen_while_another_is_loaded(bench, service):
     assert bench.results.card.name == "other"
 
 
-def test_one_that_cannot_be_loaded_leaves_the_one_that_works(bench, service):
+def test_the_working_model_stays_when_another_cannot_be_loaded(bench, service):
     loaded(bench, "demo")
     bench.state.set(model="bad")
     bench.worker.fail(bench.worker.last("load")[0], Problem("bad is no model.", "", True))
@@ -54,7 +54,7 @@ def test_one_that_cannot_be_loaded_leaves_the_one_that_works(bench, service):
     assert [problem.message for problem in bench.problems.current.values()] == ["bad is no model."]
 
 
-def test_the_error_goes_when_another_one_is_loaded(bench, service):
+def test_the_error_is_cleared_when_another_model_is_loaded(bench, service):
     loaded(bench, "demo")
     bench.state.set(model="bad")
     bench.worker.fail(bench.worker.last("load")[0], Problem("bad is no model.", "", True))
@@ -65,7 +65,7 @@ def test_the_error_goes_when_another_one_is_loaded(bench, service):
     assert bench.results.model_error == ""
 
 
-def test_try_again_loads_what_could_not_be_loaded(bench, service):
+def test_try_again_loads_the_model_that_could_not_be_loaded(bench, service):
     loaded(bench, "demo")
     bench.state.set(model="bad")
     bench.worker.fail(bench.worker.last("load")[0], Problem("The network is down.", "", True))
@@ -74,13 +74,13 @@ def test_try_again_loads_what_could_not_be_loaded(bench, service):
     assert bench.worker.last("load")[1]["source"] == "bad"
 
 
-def test_without_one_that_works_the_failure_is_shown(bench, service):
+def test_without_a_working_model_the_failure_is_shown(bench, service):
     bench.worker.fail(bench.worker.last("load")[0], Problem("demo is missing.", "", True))
     assert bench.results.model_state == FAILED
     assert bench.results.model_error == "demo is missing."
 
 
-def test_a_late_answer_of_an_older_load_is_not_taken(bench, service):
+def test_a_late_answer_to_an_older_request_is_not_used(bench, service):
     first = bench.worker.last("load")[0]
     bench.state.set(model="other")
     bench.worker.finished.emit(first, card("f1", "demo"))

@@ -1,4 +1,4 @@
-"""Two models over the folder: asked behind all else, kept by what was asked, cancelled and gone on with."""
+"""Two models over the folder: computed after all else, kept by address, cancelled and continued."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_rows_come_one_by_one_and_stay_after_a_cancel(bench, service):
     assert [row.picture for row in service.rows] == PICTURES[:1]
     service.compute()
     _, work = bench.worker.last("folder")
-    assert list(work._pictures) == PICTURES[1:], "it goes on where it was"
+    assert list(work._pictures) == PICTURES[1:], "it continues where it was"
 
 
 def test_rows_of_other_settings_are_not_shown(bench, service):
@@ -72,10 +72,10 @@ def test_rows_of_other_settings_are_not_shown(bench, service):
     bench.state.set(target=(1,))
     bench.worker.part.emit(99, FolderPart(work._address, Row(PICTURES[0])))
     assert service.rows == []
-    assert not service.running, "what nobody wants any more is stopped"
+    assert not service.running, "what is no longer wanted is stopped"
 
 
-def test_what_was_computed_another_day_is_there_at_once(bench, service, tmp_path):
+def test_what_an_earlier_session_computed_is_shown_at_once(bench, service, tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"picture")
     address = service._address
@@ -98,7 +98,7 @@ def test_it_says_why_nothing_can_be_compared(bench, service):
     assert "no pictures" in service.why_not
 
 
-def test_a_failure_is_said_and_gone_with_the_next_try(bench, service):
+def test_a_failure_is_reported_and_cleared_by_the_next_try(bench, service):
     service.compute()
     bench.worker.fail(bench.worker.last("folder")[0], Problem("The disk is full.", "", True))
     assert bench.problems.current["folder comparison"].message == "The disk is full."

@@ -1,4 +1,4 @@
-"""Flags and notes: kept beside nothing of the person's, and never lost."""
+"""Flags and notes: kept away from the person's own files, and never lost."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def test_folders_have_files_of_their_own(notes, tmp_path) -> None:
     assert notes.of(str(tmp_path / "x" / "a.png")) == Note(flagged=True)
 
 
-def test_a_change_is_told_once(notes, tmp_path) -> None:
-    told: list[str] = []
-    notes.changed.connect(told.append)
+def test_a_change_is_reported_once(notes, tmp_path) -> None:
+    reported: list[str] = []
+    notes.changed.connect(reported.append)
     picture = str(tmp_path / "a.png")
     for _ in range(2):
         notes.set(picture, flagged=True)
     notes.set(picture, flagged=False)
-    assert told == [picture, picture]
+    assert reported == [picture, picture]
     assert json.loads(notes.file_for(str(tmp_path)).read_text())["pictures"] == {}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names on Windows are text")
-def test_a_name_that_is_no_text_keeps_its_note(notes, tmp_path) -> None:
+def test_a_name_that_is_not_text_keeps_its_note(notes, tmp_path) -> None:
     picture = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
     notes.set(picture, text="x")
     assert PictureNotes(tmp_path / "notes").of(picture).text == "x"
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_not_overwritten(notes, tmp_path, content)
     assert len(said) == 1
 
 
-def test_a_disk_that_cannot_be_written_is_said(notes, tmp_path) -> None:
+def test_a_disk_that_cannot_be_written_is_reported(notes, tmp_path) -> None:
     (tmp_path / "notes").write_text("a file where the folder should be")
     said: list[str] = []
     notes.trouble.connect(said.append)

@@ -1,4 +1,4 @@
-"""A head is trained by the command itself; what it says and writes is taken over, and the head is offered."""
+"""A head is trained by the command itself; what it prints and writes is shown, and the head is offered."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_progress_results_and_the_recent_models_follow_the_process(service, tmp_
     assert ModelSource.parse(service._state.model).head == str(tmp_path / "head.bce.safetensors")
 
 
-def test_what_went_wrong_is_said_in_the_last_words_of_the_process(service, tmp_path, qtbot):
+def test_a_failure_is_reported_with_the_last_line_of_the_process(service, tmp_path, qtbot):
     service.process.program = (sys.executable, "-c", "import sys; print('There is no folder train.'); sys.exit(2)")
     service.start(task(tmp_path))
     qtbot.waitUntil(lambda: not service.running, timeout=20_000)
@@ -89,7 +89,7 @@ def test_what_went_wrong_is_said_in_the_last_words_of_the_process(service, tmp_p
     assert service.heads == ()
 
 
-def test_a_cancelled_training_is_no_trouble_and_offers_nothing(service, tmp_path, qtbot):
+def test_a_cancelled_training_is_not_an_error_and_offers_nothing(service, tmp_path, qtbot):
     (tmp_path / "head.json").write_text(json.dumps({"loss": "ce"}))
     service.process.program = (sys.executable, "-c", "import time; print('on', flush=True); time.sleep(30)")
     service.start(task(tmp_path, loss="ce"))

@@ -1,4 +1,4 @@
-"""Slot B: asked for what is compared and no more, answered under its own addresses, in step with the state."""
+"""Slot B: only what is compared is computed, under addresses of its own, in step with the state."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_what_slot_a_has_computed_slot_b_does_not_compute_again(bench, second):
     assert not [kind for _, kind, _ in bench.worker.asked if kind == "explain_b"]
 
 
-def test_what_slot_b_computes_of_the_same_input_lets_slot_a_go_on(bench, second):
-    """The prediction of slot A was cancelled, and comes by slot B: the maps of A need not wait for it any more."""
+def test_what_slot_b_computes_for_the_same_input_lets_slot_a_continue(bench, second):
+    """The prediction of slot A was cancelled, and slot B computes it: the maps of A need not wait for it any longer."""
     bench.maps.start()
     bench.maps.refresh()
     bench.maps.cancel()
@@ -142,7 +142,7 @@ def test_outside_of_compare_it_asks_for_nothing_and_keeps_its_model(bench, secon
     assert second.holds == ("other", "auto")
 
 
-def test_a_model_that_fails_in_slot_b_leaves_the_one_before_and_slot_a(bench, second):
+def test_a_model_that_fails_in_slot_b_replaces_neither_the_earlier_one_nor_slot_a(bench, second):
     from vitinspect.app.compute.worker import Problem
 
     compare(bench, second)
@@ -160,7 +160,7 @@ def two_maps(bench, second):
 
 
 class Cuts:
-    """What ``DerivedMaps`` says of slot A, whose service is not there."""
+    """What ``DerivedMaps`` knows about slot A, whose service is missing here."""
 
     def __init__(self, level):
         self.level = level

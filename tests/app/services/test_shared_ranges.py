@@ -1,4 +1,4 @@
-"""A range that is shared among pictures grows with what is seen, and begins anew with another method."""
+"""A range that is shared among pictures grows with what is seen, and starts again with another method."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_other_parameters_begin_a_range_of_their_own(canvas) -> None:
     assert ends(canvas)[1] == pytest.approx(1.0)
 
 
-def test_what_is_seen_is_no_step_that_is_undone(canvas) -> None:
+def test_a_range_that_grows_is_not_a_step_of_undo(canvas) -> None:
     before = canvas.state.edits.undo_text
     show(canvas, 3.0)
     assert canvas.state.edits.undo_text == before

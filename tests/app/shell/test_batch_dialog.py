@@ -83,15 +83,15 @@ def test_only_flagged_pictures_and_chosen_layers(dialog, shown, backend, qtbot, 
     assert recipe["maps"]["a1"]["target"] == "cat"
 
 
-def test_what_is_stopped_goes_on(dialog, backend, qtbot, tmp_path):
+def test_a_cancelled_export_continues(dialog, backend, qtbot, tmp_path):
     backend.batches.progressed.connect(lambda done, total: done == 2 and backend.batches.cancel())
     dialog.begin.click()
     wait(dialog, backend, qtbot)
-    assert "goes on" in dialog.said.text()
+    assert "Continue starts where it stopped" in dialog.said.text()
     before = len(files_in(tmp_path / "out"))
     assert 2 <= before < 6
     dialog.follow()
-    assert dialog.begin.text() == f"Go on after {before}"
+    assert dialog.begin.text() == f"Continue after {before}"
     backend.batches.progressed.disconnect()
     backend.batches.progressed.connect(dialog._on_progress)
     dialog.begin.click()
@@ -118,7 +118,7 @@ def test_the_window_answers_while_a_batch_is_written(dialog, backend, qtbot, set
         ("folder", "", "folder"),
     ],
 )
-def test_what_cannot_be_is_said_before_anything_is_written(dialog, tmp_path, field, text, words):
+def test_errors_are_shown_before_anything_is_written(dialog, tmp_path, field, text, words):
     getattr(dialog, field).setText(text)
     assert words in dialog.said.text()
     assert not dialog.begin.isEnabled()
@@ -139,7 +139,7 @@ def test_a_map_from_a_file_is_not_offered(dialog, backend, tmp_path):
     assert box.toolTip()
 
 
-def test_a_layer_says_itself_as_a_specification_does(backend):
+def test_a_layer_is_described_as_a_specification_describes_it(backend):
     state = backend.state
     state.add_map("attention_gradient")
     state.add_fused(("rollout", "attention_gradient"))
@@ -154,7 +154,7 @@ def test_a_layer_says_itself_as_a_specification_does(backend):
         layer_entry(state.layers, state.selected_layer)
 
 
-def test_a_class_is_said_by_its_name_where_that_is_one_class_alone():
+def test_a_class_is_given_by_its_name_where_only_one_class_has_it():
     labels = ["cat", "sea - lion", "7", "crane", "crane"]
     assert target_words((), labels) == ""
     assert target_words((0,), labels) == "cat"
@@ -162,7 +162,7 @@ def test_a_class_is_said_by_its_name_where_that_is_one_class_alone():
     assert [target_words((i,), labels) for i in (1, 2, 4)] == ["1", "2", "4"]
 
 
-def test_a_model_is_said_with_its_head_and_refused_where_there_is_no_place_for_it():
+def test_a_model_is_given_with_its_head_and_refused_where_that_is_not_possible():
     assert model_entry("w.pth --arch vit_tiny_patch16_224") == {"model": "w.pth", "arch": "vit_tiny_patch16_224"}
     assert model_entry("w.pth --head h.pth --head-name class+mean")["model"] == "w.pth with the head h.pth (class+mean)"
     for line in ("random:vit_tiny_patch16_224", "vit_tiny_patch16_224 --image-size 384"):

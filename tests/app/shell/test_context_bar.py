@@ -29,7 +29,7 @@ def test_a_click_fixes_a_class_and_the_cross_goes_back_to_the_predicted_one(show
     assert "maps explain" not in context.said.text()
 
 
-def test_ctrl_click_takes_a_class_as_against_and_again_no_longer(shown, backend, qtbot, settle):
+def test_ctrl_click_sets_the_class_against_and_a_second_one_removes_it(shown, backend, qtbot, settle):
     bars, first, second = shown.context.bars, *backend.results.predictions[:2]
     click(bars, qtbot, 1, Qt.KeyboardModifier.ControlModifier)
     assert backend.state.target == (first.index, second.index)

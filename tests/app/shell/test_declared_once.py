@@ -1,4 +1,4 @@
-"""A tool, a tab and an export that are declared as CONTRIBUTING.md says stand everywhere by themselves.
+"""A tool, a tab and an export that are declared as CONTRIBUTING.md says appear everywhere.
 
 In a process of its own, since the menus are made from the records when they are imported.
 """

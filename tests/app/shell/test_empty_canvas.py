@@ -52,7 +52,7 @@ def test_without_a_layer_the_picture_stays_and_a_quick_look_is_one_click_away(sh
     settle()
     empty = shown.empty
     assert empty.isVisible()
-    assert empty.sentence.text() == "No map lies over this picture"
+    assert empty.sentence.text() == "No map is shown over this picture"
     assert empty.height() < shown.canvas.height() / 2, "the picture can be seen"
     press(empty, "Quick look")
     assert [one.method for one in backend.state.layers if one.kind == MAP] == ["rollout", "lrp", "legrad"]

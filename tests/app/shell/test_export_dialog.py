@@ -77,7 +77,7 @@ def test_at_its_own_pixels_the_file_is_what_the_canvas_paints(dialog, shown, bac
     assert np.percentile(apart, 95) <= 3
 
 
-def test_a_width_in_millimetres_and_a_resolution_stand_in_the_file(dialog, tmp_path):
+def test_a_width_in_millimetres_and_a_resolution_are_in_the_file(dialog, tmp_path):
     dialog.page.width_choice.set_value("other")
     dialog.page.width_text.setText("88mm")
     dialog.page.dpi.set_value(300)
@@ -91,7 +91,7 @@ def test_a_width_in_millimetres_and_a_resolution_stand_in_the_file(dialog, tmp_p
     assert "88mm" in dialog.said.text()
 
 
-def test_what_stands_around_the_picture_is_text_in_an_svg(dialog, backend, tmp_path):
+def test_what_is_written_around_the_picture_is_text_in_an_svg(dialog, backend, tmp_path):
     dialog.title.setText("<b>A & B</b>")
     for name in ("method", "model"):
         dialog.above[name].set_value(True)
@@ -122,11 +122,11 @@ def test_a_transparent_heat_map_a_mask_and_raw_values(dialog, backend, tmp_path)
     assert json.loads((tmp_path / "raw.json").read_text())["recipe"]["view"]["fit"] == "pad"
 
 
-def test_what_lies_beside_does_not_replace_what_is_not_ours(dialog, tmp_path):
+def test_a_file_beside_the_export_replaces_none_that_vitinspect_did_not_write(dialog, tmp_path):
     (tmp_path / "raw.json").write_text('{"mine": 1}')
     choose(dialog, "raw", ".npy")
     dialog.save(str(tmp_path / "raw.npy"))
-    assert "not ours" in dialog.said.text()
+    assert "did not write" in dialog.said.text()
     assert (tmp_path / "raw.json").read_text() == '{"mine": 1}'
     assert not (tmp_path / "raw.npy").exists()
 
@@ -145,7 +145,7 @@ def test_anonymous_files_name_nothing_of_the_person(dialog, backend, pictures, t
     assert metadata.find(saved(dialog, tmp_path / "without.png")) is None
 
 
-def test_a_map_from_a_file_is_written_without_a_recipe_and_that_is_said(dialog, backend, settle, tmp_path):
+def test_a_map_from_a_file_is_written_without_a_recipe_and_the_dialog_says_so(dialog, backend, settle, tmp_path):
     np.save(tmp_path / "map.npy", np.random.default_rng(0).random((8, 8)).astype(np.float32))
     backend.state.add_file(str(tmp_path / "map.npy"), backend.state.image)
     settle()

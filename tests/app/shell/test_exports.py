@@ -72,7 +72,7 @@ def test_the_raw_map_is_read_back_as_a_map_of_the_picture(shown, backend, tmp_pa
     assert backend.results.file_maps[layer].placed == backend.results.placed
 
 
-def test_what_is_saved_is_the_selected_layer_s_and_no_other_one_s(shown, backend, tmp_path, settle):
+def test_only_the_selected_layer_is_saved(shown, backend, tmp_path, settle):
     backend.state.set(methods=("rollout", "raw_attention"), selected="raw_attention")
     settle()
     save(shown, BY_ID["raw_map"], str(tmp_path / "map.npy"))
@@ -80,7 +80,7 @@ def test_what_is_saved_is_the_selected_layer_s_and_no_other_one_s(shown, backend
     kept = backend.results.maps
     backend.results.update(maps={"rollout": kept["rollout"]})
     for name in ("raw_map", "overlay", "mask"):
-        with pytest.raises(DataError, match="is not there"):
+        with pytest.raises(DataError, match="has not been computed"):
             save(shown, BY_ID[name], str(tmp_path / "other"))
     assert not (tmp_path / "other").exists()
 
@@ -107,7 +107,7 @@ def test_a_selected_mask_is_saved_as_it_is(shown, with_truth, tmp_path):
 
 
 @pytest.mark.parametrize(("ground", "corner"), [("white", (255, 255, 255, 255)), ("black", (0, 0, 0, 255))])
-def test_the_view_stands_on_the_chosen_ground(shown, backend, tmp_path, ground, corner):
+def test_the_view_is_on_the_chosen_background(shown, backend, tmp_path, ground, corner):
     save(shown, BY_ID["view"], str(tmp_path / "view.png"), How(2, ground))
     with Image.open(tmp_path / "view.png") as view:
         pixels = np.asarray(view.convert("RGBA"))
@@ -116,7 +116,7 @@ def test_the_view_stands_on_the_chosen_ground(shown, backend, tmp_path, ground, 
     assert words > 120, "the title can be read on it"
 
 
-def test_on_transparent_ground_only_what_is_painted_is_there(shown, backend, tmp_path):
+def test_on_a_transparent_background_only_what_is_painted_is_opaque(shown, backend, tmp_path):
     save(shown, BY_ID["view"], str(tmp_path / "view.png"), How(1, "transparent"))
     with Image.open(tmp_path / "view.png") as view:
         assert view.mode == "RGBA"
@@ -172,7 +172,7 @@ def test_the_table_of_scores_says_what_its_numbers_belong_to(shown, backend, tmp
     assert float(row["deletion"]) == backend.results.curves["rollout"].deletion_auc
 
 
-def test_scores_are_those_of_now_also_while_their_tab_is_closed(shown, backend, tmp_path, settle):
+def test_scores_are_up_to_date_also_while_their_tab_is_closed(shown, backend, tmp_path, settle):
     backend.state.set(plots=True, plot="scores")
     settle()
     backend.state.set(plots=False)
@@ -197,7 +197,7 @@ def test_the_measures_are_those_of_the_view(shown, backend, tmp_path, qtbot, set
     settle()
 
 
-def test_measures_that_are_not_there_are_asked_for_in_words(shown, tmp_path):
+def test_for_missing_measures_the_dialog_says_how_to_get_them(shown, tmp_path):
     with pytest.raises(DataError, match="open the view Measures"):
         save(shown, BY_ID["measures"], str(tmp_path / "measures.csv"))
     assert not (tmp_path / "measures.csv").exists()

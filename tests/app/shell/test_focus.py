@@ -1,4 +1,4 @@
-"""Where the keys go: text fields give them back to the picture."""
+"""Where the keyboard focus goes: text fields give it back to the picture."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_escape_on_the_canvas_unpins_the_patch(active, backend, qtbot):
     assert backend.state.pinned == ()
 
 
-def test_a_folder_that_was_typed_gives_the_keys_back(active, backend, pictures, qtbot, settle, tmp_path):
+def test_typing_a_folder_gives_the_focus_back_to_the_picture(active, backend, pictures, qtbot, settle, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     active.frame.show_left()

@@ -1,4 +1,4 @@
-"""Where the parts stand: the view gets the room that others free, and nothing is cut off."""
+"""Where the parts are: the view gets the space that others free, and nothing is cut off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def widths(window):
     return window.browser.width(), window.properties.width()
 
 
-def test_a_part_that_goes_gives_its_room_to_the_view(wide, backend, qtbot):
+def test_hiding_a_part_gives_its_space_to_the_view(wide, backend, qtbot):
     left, right = widths(wide)
     assert (left, right) == (LEFT, RIGHT)
     canvas = wide.canvas.width()
@@ -105,7 +105,7 @@ def test_tabs_below_open_collapse_and_keep_their_row(shown, backend, qtbot):
     qtbot.waitUntil(lambda: bottom.height() == ROW)
 
 
-def test_the_arrangement_comes_back_with_the_next_window(shown, backend, qtbot):
+def test_the_arrangement_is_restored_in_the_next_window(shown, backend, qtbot):
     from vitinspect.app.shell.window import MainWindow
 
     shown.resize(1440, 900)
@@ -123,7 +123,7 @@ def test_the_arrangement_comes_back_with_the_next_window(shown, backend, qtbot):
     second.deleteLater()
 
 
-def test_a_damaged_or_older_arrangement_is_left_aside(shown):
+def test_a_damaged_or_older_arrangement_is_ignored(shown):
     before = shown.frame.to_json()
     for found in (None, 3, {"widths": [1]}, {"widths": ["a", 2, 3]}, {"list": "yes"}):
         shown.frame.restore(found)

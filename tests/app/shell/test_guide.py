@@ -1,4 +1,4 @@
-"""Guided examples: each opens the right layers, says three sentences, and what it says is so."""
+"""Guided examples: each opens the right layers, says three sentences, and they are true."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_example_opens_its_picture_its_layers_and_its_words(
     settle()
 
 
-def test_undo_brings_the_layers_back(window: Any, backend: Any, settle: Any) -> None:
+def test_undo_restores_the_layers(window: Any, backend: Any, settle: Any) -> None:
     before = backend.state.layers
     window.open_example(BY_ID["two_objects"])
     window.history.undo()
@@ -79,7 +79,7 @@ def test_the_empty_window_offers_them(window: Any, backend: Any, settle: Any) ->
     settle()
 
 
-def test_a_picture_that_is_missing_is_said(window: Any, backend: Any) -> None:
+def test_a_missing_picture_is_reported(window: Any, backend: Any) -> None:
     from dataclasses import replace
 
     window.open_example(replace(EXAMPLES[0], picture="no.png"))

@@ -62,7 +62,7 @@ def test_recent_models_are_one_click_away_and_show_their_options(shown, backend,
     settle()
 
 
-def test_options_that_make_no_sense_are_said_in_the_picker(shown, backend):
+def test_invalid_options_are_reported_in_the_picker(shown, backend):
     picker = open_picker(shown)
     picker.source.setText("a.pth --colour red --arch")
     picker.image_size.setText("wide")
@@ -107,7 +107,7 @@ def test_a_file_of_many_heads_is_asked_about_and_the_answer_loads_it(shown, back
     assert picker.isHidden()
 
 
-def test_what_throws_doubt_on_a_model_is_said_as_long_as_it_is_there(shown, backend, settle):
+def test_doubts_about_a_model_are_shown_while_it_is_loaded(shown, backend, settle):
     good = backend.models.loader
 
     def loader(source, *, device):

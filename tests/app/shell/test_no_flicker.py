@@ -1,4 +1,4 @@
-"""What is known comes with the picture; what takes a moment keeps its place and says nothing."""
+"""What is known is shown with the picture; what takes a moment keeps its place and shows no progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vitinspect.app.widgets.lateness import PATIENCE
 
 
 class PaintedWith(QObject):
-    """What there is to show at each paint of a widget."""
+    """The results at each paint of a widget."""
 
     def __init__(self, widget: Any, results: Any) -> None:
         super().__init__(widget)
@@ -50,7 +50,7 @@ def test_a_picture_whose_maps_are_in_memory_is_never_seen_without_them(between_t
         assert all(maps == 2 and predictions for maps, predictions in of_it)
 
 
-def test_predictions_on_their_way_keep_their_places(between_two, backend, qtbot) -> None:
+def test_awaited_predictions_keep_their_places(between_two, backend, qtbot) -> None:
     bars, said = between_two.context.bars, between_two.context.said
     before = [bars.bar_rect(at) for at in range(bars.count())]
     known = {name: getattr(backend.results, name) for name in ("predictions", "probabilities", "target")}
@@ -63,7 +63,7 @@ def test_predictions_on_their_way_keep_their_places(between_two, backend, qtbot)
     assert said.text().startswith("Predicted <b>")
 
 
-def test_the_scores_keep_their_rows_while_maps_are_on_their_way(between_two, backend) -> None:
+def test_the_scores_keep_their_rows_while_maps_are_awaited(between_two, backend) -> None:
     backend.state.set(plots=True, plot="scores")
     table = between_two.bottom.tab("scores").table
     maps = backend.results.maps
@@ -73,7 +73,7 @@ def test_the_scores_keep_their_rows_while_maps_are_on_their_way(between_two, bac
     assert not table.scores.rows[0].values
 
 
-def test_work_that_takes_a_moment_is_not_announced(between_two, backend, qtbot) -> None:
+def test_work_that_takes_only_a_moment_is_not_announced(between_two, backend, qtbot) -> None:
     status = between_two.status
     backend.results.update(progress=Progress("Computing LRP", 1, 4))
     assert not status.work.isVisible()

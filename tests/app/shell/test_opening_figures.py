@@ -1,4 +1,4 @@
-"""A figure that is opened brings back the view that made it, and names what is missing."""
+"""A figure that is opened restores the view that made it, and names what is missing."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def drop(window, path: Path) -> None:
     window.dropEvent(event)
 
 
-def told(window, cause: str) -> str:
+def message_of(window, cause: str) -> str:
     return next((m.text for m in window.message.messages if m.cause == cause), "")
 
 
@@ -81,9 +81,7 @@ def press(window, cause: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [one.endings[0] for one in FORMATS])
-def test_a_dropped_figure_brings_back_picture_target_and_layers(
-    shown, backend, settle, tiny, elsewhere, tmp_path, kind
-):
+def test_a_dropped_figure_restores_picture_target_and_layers(shown, backend, settle, tiny, elsewhere, tmp_path, kind):
     figure = write(tiny, elsewhere, tmp_path / f"figure{kind}", image="thing 1.png")
     drop(shown, figure)
     settle()
@@ -136,14 +134,14 @@ def test_a_missing_picture_is_named_and_can_be_located(shown, backend, settle, t
     before = backend.state.image
     drop(shown, figure)
     settle()
-    assert "thing 1.png" in told(shown, PICTURE)
+    assert "thing 1.png" in message_of(shown, PICTURE)
     assert backend.state.image == before, "the last good view stays"
     monkeypatch.setattr(
         opening_figures.QFileDialog, "getOpenFileName", lambda *a, **k: (str(hidden / "thing 2.png"), "")
     )
     press(shown, PICTURE)
     settle()
-    assert "other pixels" in told(shown, CHANGED)
+    assert "other pixels" in message_of(shown, CHANGED)
     assert backend.state.image == before
     monkeypatch.setattr(
         opening_figures.QFileDialog, "getOpenFileName", lambda *a, **k: (str(hidden / "thing 1.png"), "")
@@ -155,26 +153,26 @@ def test_a_missing_picture_is_named_and_can_be_located(shown, backend, settle, t
     assert backend.state.target == (3,)
 
 
-def test_a_changed_picture_is_opened_when_the_person_says_so(shown, backend, settle, tiny, elsewhere, tmp_path):
+def test_a_changed_picture_is_opened_when_the_person_agrees(shown, backend, settle, tiny, elsewhere, tmp_path):
     figure = write(tiny, elsewhere, tmp_path / "f.png", image="thing 1.png")
     Image.new("RGB", (72, 72), "teal").save(elsewhere / "thing 1.png")
     drop(shown, figure)
     settle()
-    assert told(shown, CHANGED)
+    assert message_of(shown, CHANGED)
     press(shown, CHANGED)
     settle()
     assert backend.state.image == str(elsewhere / "thing 1.png")
-    assert not told(shown, CHANGED)
+    assert not message_of(shown, CHANGED)
 
 
-def test_other_weights_are_named_and_the_class_is_taken_over(shown, backend, settle, tiny, elsewhere, tmp_path):
+def test_other_weights_are_named_and_the_class_is_restored(shown, backend, settle, tiny, elsewhere, tmp_path):
     def other(recipe):
         recipe["models"]["demo"]["fingerprint"] = "0123456789abcdef" * 4
         return recipe
 
     drop(shown, write(tiny, elsewhere, tmp_path / "f.png", image="thing 1.png", change=other))
     settle()
-    assert "0123456789ab" in told(shown, WEIGHTS)
+    assert "0123456789ab" in message_of(shown, WEIGHTS)
     assert backend.state.target == (3,)
 
 
@@ -187,7 +185,7 @@ def test_a_model_that_may_need_a_download_is_asked_about(shown, backend, settle,
 
     drop(shown, write(tiny, elsewhere, tmp_path / "f.png", image="thing 1.png", change=other))
     settle()
-    assert "hf-hub:somebody/something" in told(shown, MODEL)
+    assert "hf-hub:somebody/something" in message_of(shown, MODEL)
     assert backend.state.model == "demo", "nothing is fetched because of a stranger's file"
     assert backend.state.image == str(elsewhere / "thing 1.png")
     press(shown, MODEL)
@@ -201,7 +199,7 @@ def test_another_version_is_named(shown, settle, tiny, elsewhere, tmp_path):
 
     drop(shown, write(tiny, elsewhere, tmp_path / "f.png", image="thing 1.png", change=older))
     settle()
-    assert "vitinspect 0.0.9" in told(shown, PARTS)
+    assert "vitinspect 0.0.9" in message_of(shown, PARTS)
 
 
 def test_a_class_that_the_model_lacks_is_named(shown, backend, settle, tiny, elsewhere, tmp_path):
@@ -211,7 +209,7 @@ def test_a_class_that_the_model_lacks_is_named(shown, backend, settle, tiny, els
 
     drop(shown, write(tiny, elsewhere, tmp_path / "f.png", image="thing 1.png", change=renamed))
     settle()
-    assert "griffin" in told(shown, PARTS)
+    assert "griffin" in message_of(shown, PARTS)
     assert backend.state.image == str(elsewhere / "thing 1.png")
 
 
@@ -235,17 +233,19 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_recipe_is_one_sentence_and_changes_nothing(shown, backend, settle, tiny, elsewhere, tmp_path, name):
+def test_a_hostile_recipe_is_refused_with_one_sentence_and_changes_nothing(
+    shown, backend, settle, tiny, elsewhere, tmp_path, name
+):
     figure = write(tiny, elsewhere, tmp_path / "f.svg", image="thing 1.png", change=HOSTILE[name])
     before = backend.state.to_json()
     drop(shown, figure)
     settle()
-    assert told(shown, FILE)
-    assert "unexpected" not in told(shown, FILE)
+    assert message_of(shown, FILE)
+    assert "unexpected" not in message_of(shown, FILE)
     assert backend.state.to_json() == before
 
 
-def test_a_damaged_or_foreign_file_is_one_sentence(shown, backend, settle, tiny, elsewhere, tmp_path):
+def test_a_damaged_or_foreign_file_is_refused_with_one_sentence(shown, backend, settle, tiny, elsewhere, tmp_path):
     figure = write(tiny, elsewhere, tmp_path / "f.svg", image="thing 1.png")
     data = figure.read_bytes()
     (tmp_path / "cut.svg").write_bytes(data[: data.index(b"</vitinspect")])
@@ -253,11 +253,11 @@ def test_a_damaged_or_foreign_file_is_one_sentence(shown, backend, settle, tiny,
     for name, words in (("cut.svg", "cut short"), ("foreign.pdf", "no recipe")):
         drop(shown, tmp_path / name)
         settle()
-        assert words in told(shown, FILE)
+        assert words in message_of(shown, FILE)
 
 
 def test_a_recipe_opens_no_file_but_its_pictures(tiny, elsewhere, tmp_path):
-    """A layer with the path of a map or a mask would read what a stranger names."""
+    """A layer with the path of a map or a mask would read files that somebody else names."""
     view = {
         "layers": [
             {"id": "file", "kind": "file", "path": "/etc/passwd.npy"},
@@ -351,7 +351,7 @@ def test_a_composed_figure_whose_model_may_need_a_download_is_not_composed(
     drop(shown, composed(tiny, elsewhere, tmp_path / "f.pdf", model="hf-hub:somebody/something"))
     settle()
     assert not backend.state.figure
-    assert "hf-hub:somebody/something may have to be downloaded" in told(shown, PARTS)
+    assert "hf-hub:somebody/something may have to be downloaded" in message_of(shown, PARTS)
     assert backend.state.image == str(elsewhere / "thing 1.png")
 
 
@@ -372,5 +372,5 @@ def test_a_composed_figure_without_one_of_its_pictures_shows_the_first(
     drop(shown, figure)
     settle()
     assert not backend.state.figure
-    assert "thing 2.png" in told(shown, PARTS)
+    assert "thing 2.png" in message_of(shown, PARTS)
     assert backend.state.image == str(elsewhere / "thing 1.png")

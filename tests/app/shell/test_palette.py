@@ -55,7 +55,7 @@ def test_it_says_when_nothing_fits(palette, qtbot):
     assert not palette.nothing.isVisible()
 
 
-def test_a_command_that_cannot_run_now_is_not_the_one_that_enter_takes(window, palette, qtbot):
+def test_enter_does_not_choose_a_command_that_cannot_run_now(window, palette, qtbot):
     qtbot.keyClicks(palette.field, "cancel")
     assert not window.actions_["cancel"].isEnabled()
     assert palette.chosen_id() != "cancel"
@@ -71,7 +71,7 @@ def test_a_class_can_be_explained_from_the_palette(shown, backend, qtbot, settle
     settle()
 
 
-def test_escape_closes_it_and_gives_the_keys_back(shown, qtbot):
+def test_escape_closes_it_and_gives_the_focus_back(shown, qtbot):
     shown.activateWindow()
     shown.actions_["palette"].trigger()
     palette = shown.findChild(Palette)

@@ -1,4 +1,4 @@
-"""The dialog that trains a head: what is missing is said, what was measured is shown, the head is one click away."""
+"""The dialog that trains a head: missing fields are named, results are shown, and the head can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened(shown) -> ProbeDialog:
     return dialog
 
 
-def test_what_is_missing_is_said_and_nothing_is_started(shown, backend):
+def test_missing_fields_are_named_and_nothing_is_started(shown, backend):
     dialog = opened(shown)
     dialog.start.click()
     assert "pictures to train on" in dialog.said.text()

@@ -1,4 +1,4 @@
-"""Sessions in the window: saved, opened by menu, drop and command line, and brought back after a crash."""
+"""Sessions in the window: saved, opened by menu, drop and command line, and restored after a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitinspect.app.shell import sessions
 from vitinspect.app.shell.sessions import BEFORE, FILE, FOLDER, MODEL
 
 
-def told(window, cause):
+def message_of(window, cause):
     return next((m.text for m in window.message.messages if m.cause == cause), "")
 
 
@@ -47,7 +47,7 @@ def test_a_session_without_its_folder_asks_for_it(shown, backend, settle, pictur
     backend.state.set(folder=str(tmp_path), image="")
     settle()
     shown.sessions.open(str(tmp_path / "one" / "s.vitinspect"))
-    assert "no longer exists" in told(shown, FOLDER)
+    assert "no longer exists" in message_of(shown, FOLDER)
     monkeypatch.setattr(sessions.QFileDialog, "getExistingDirectory", lambda *a, **k: str(tmp_path / "gone"))
     shown.message.lines[FOLDER].action.click()
     settle()
@@ -65,7 +65,7 @@ def test_a_strangers_session_loads_no_model_unasked(shown, backend, settle, pict
     settle()
     assert backend.state.model == "demo"
     assert backend.state.slot_b is None
-    assert "hf-hub:somebody/something" in told(shown, MODEL)
+    assert "hf-hub:somebody/something" in message_of(shown, MODEL)
     shown.message.lines[MODEL].action.click()
     settle()
     assert backend.state.model == "hf-hub:somebody/something"
@@ -82,14 +82,14 @@ def test_a_figure_in_a_strangers_session_names_no_model_that_would_be_fetched(sh
     shown.sessions.open(str(path))
     assert not backend.state.figure
     assert not backend.state.run
-    assert "The figure is left out" in told(shown, "session: parts")
+    assert "The figure is left out" in message_of(shown, "session: parts")
 
 
 def test_a_damaged_session_changes_nothing(shown, backend, tmp_path):
     before = backend.state.to_json()
     (tmp_path / "s.vitinspect").write_text("{")
     shown.open_paths([str(tmp_path / "s.vitinspect")])
-    assert "damaged" in told(shown, FILE)
+    assert "damaged" in message_of(shown, FILE)
     assert backend.state.to_json() == before
 
 
@@ -116,13 +116,13 @@ def test_a_session_on_the_command_line_is_opened(home, loader, tmp_path, qapp):
         made.deleteLater()
 
 
-def test_what_was_shown_before_a_crash_is_brought_back_when_the_person_says_so(shown, backend, settle, tmp_path):
+def test_what_was_shown_before_a_crash_is_restored_when_the_person_agrees(shown, backend, settle, tmp_path):
     kept = tmp_path / "window.before.json"
     before = json.loads(backend.state.to_json())
     kept.write_text(json.dumps({"version": 2, "state": {**before, "fit": "squash", "opacity": 0.2}}))
     shown.sessions.offer(kept)
     assert backend.state.fit == "crop"
-    assert "did not end properly" in told(shown, BEFORE)
+    assert "did not end properly" in message_of(shown, BEFORE)
     shown.message.lines[BEFORE].action.click()
     assert backend.state.fit == "squash"
-    assert not told(shown, BEFORE)
+    assert not message_of(shown, BEFORE)

@@ -1,4 +1,4 @@
-"""Workspaces: what is declared is what is there."""
+"""Workspaces: each has the parts that are declared for it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_every_tab_of_every_workspace_can_be_opened(shown, backend, settle):
     settle()
 
 
-def test_the_tool_of_a_workspace_is_there_again_when_it_is_shown_again(shown, backend):
-    shown.take_tool("brush")
+def test_the_tool_of_a_workspace_is_selected_again_when_it_is_shown_again(shown, backend):
+    shown.select_tool("brush")
     backend.state.set(workspace="network")
     assert backend.state.tool == "pin"
     backend.state.set(workspace="inspect")

@@ -1,4 +1,4 @@
-"""The colour table: what stands on what can be read, in both themes."""
+"""The colour table: text can be read on its background, in both themes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOTH = pytest.mark.parametrize("t", [LIGHT, DARK], ids=lambda t: t.name)
 
 
 @BOTH
-def test_text_can_be_read_on_every_ground(t) -> None:
+def test_text_can_be_read_on_every_background(t) -> None:
     for ground in (t.window, t.panel, t.field, t.chosen):
         assert contrast(t.text, ground) >= 7
         assert contrast(t.quiet, ground) >= 4.5
@@ -35,7 +35,7 @@ def test_the_edge_of_a_control_can_be_seen(t) -> None:
 
 
 @BOTH
-def test_lines_and_marks_can_be_told_from_the_plot(t) -> None:
+def test_lines_and_marks_stand_out_from_the_plot(t) -> None:
     for colour in (*t.lines, t.a_line, t.b_line):
         assert contrast(colour, t.plot) >= 3, colour
     for fill in (tokens.A_FILL, tokens.B_FILL):

@@ -41,7 +41,7 @@ def show(qapp: QApplication, qtbot: Any) -> Iterator[Callable[..., QWidget]]:
 
 @pytest.fixture
 def heard() -> Callable[[Any], list[Any]]:
-    """Collect what a signal says."""
+    """Collect the values that a signal emits."""
 
     def listen(signal: Any) -> list[Any]:
         got: list[Any] = []

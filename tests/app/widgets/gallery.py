@@ -156,8 +156,10 @@ def predictions() -> QWidget:
         )
         column.addWidget(bars)
     messages = Messages()
-    messages.tell(Message("head", "This head has no fingerprint: nothing proves that it belongs to this model."))
-    messages.tell(
+    messages.show_message(
+        Message("head", "This head has no fingerprint: nothing proves that it belongs to this model.")
+    )
+    messages.show_message(
         Message("disk", "The disk is full: DR’s mask of 02-aster-badge is kept in memory.", "error", "Try again", "why")
     )
     column.addWidget(messages)

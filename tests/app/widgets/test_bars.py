@@ -20,7 +20,7 @@ TOOLS = (
 )
 
 
-def test_one_tool_is_in_hand_and_actions_act(show, qtbot, heard) -> None:
+def test_one_tool_is_selected_and_actions_run(show, qtbot, heard) -> None:
     strip = ToolStrip(TOOLS)
     show(strip)
     chosen, triggered = heard(strip.chosen), heard(strip.triggered)
@@ -31,7 +31,7 @@ def test_one_tool_is_in_hand_and_actions_act(show, qtbot, heard) -> None:
     assert strip.buttons["pin"].toolTip() == "Pin a patch (P)"
 
 
-def test_other_tools_keep_the_one_in_hand(show) -> None:
+def test_replacing_the_tools_keeps_the_selected_one(show) -> None:
     strip = ToolStrip(TOOLS)
     show(strip)
     strip.set_tool("pin")
@@ -41,7 +41,7 @@ def test_other_tools_keep_the_one_in_hand(show) -> None:
     assert strip.tool == ""
 
 
-def test_options_are_there_only_while_a_tool_has_some(show) -> None:
+def test_options_are_shown_only_while_a_tool_has_some(show) -> None:
     options, label = ToolOptions(), QLabel("size")
     show(options)
     options.set_options("Brush", [label])
@@ -75,7 +75,7 @@ def test_a_chip_with_choices_shows_the_chosen_one(show, qtbot, heard) -> None:
     assert (changed[-1], chips.buttons["class"].text()) == (("class", None), "predicted")
 
 
-def test_what_is_set_stays_when_the_choices_change(show) -> None:
+def test_a_set_value_stays_when_the_choices_change(show) -> None:
     chips = Chips([Chip("class", "predicted", choices=(("gem", "gem"),)), Chip("flagged", "flagged")])
     show(chips)
     chips.set_value("class", "gem")
@@ -94,7 +94,7 @@ def test_chips_wrap_where_the_width_ends(show) -> None:
     assert all(button.geometry().right() <= 200 for button in chips.buttons.values())
 
 
-def test_a_path_is_taken_apart() -> None:
+def test_a_path_is_split_into_its_parts() -> None:
     top = os.path.abspath(os.sep)
     folder = os.path.join(top, "data", "gallery")
     assert parts_of(folder) == [(top, top), ("data", os.path.join(top, "data")), ("gallery", folder)]
@@ -169,7 +169,7 @@ def test_what_is_typed_means_one_class_or_none(field, text, index) -> None:
     assert field.class_of(text) == index
 
 
-def test_a_name_that_is_not_there_is_marked_and_not_told(field, qtbot, heard) -> None:
+def test_an_unknown_name_is_marked_and_not_emitted(field, qtbot, heard) -> None:
     chosen = heard(field.chosen)
     field.setFocus()
     qtbot.keyClicks(field, "zebra")

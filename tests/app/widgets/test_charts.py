@@ -47,7 +47,7 @@ def test_arrow_keys_move_the_line_by_one_bar(histogram, qtbot, heard) -> None:
     assert histogram.level == 0.0
 
 
-def test_a_program_that_sets_the_level_is_not_told(histogram, heard) -> None:
+def test_setting_the_level_emits_nothing(histogram, heard) -> None:
     moved = heard(histogram.moved)
     histogram.set_level(0.6)
     assert moved == []
@@ -91,7 +91,7 @@ def test_zero_is_the_middle_tick_of_a_signed_map() -> None:
     assert ticks_of(0, 0.013)[1] == ["0.0000", "0.0065", "0.0130"]
 
 
-def test_an_upright_bar_has_its_low_end_at_the_bottom(qapp) -> None:
+def test_a_vertical_bar_has_its_low_end_at_the_bottom(qapp) -> None:
     image = QImage(80, 200, QImage.Format.Format_RGB32)
     image.fill(0)
     painter = QPainter(image)
@@ -152,7 +152,7 @@ def test_a_matrix_needs_as_many_rows_as_names(matrix) -> None:
     assert not math.isnan(matrix.sizeHint().width())
 
 
-def test_a_matrix_narrows_its_columns_where_there_is_little_room(qtbot):
+def test_a_matrix_narrows_its_columns_where_there_is_little_space(qtbot):
     made = Matrix()
     qtbot.addWidget(made)
     values = [[0.9] * 5] * 5

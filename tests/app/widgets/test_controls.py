@@ -1,4 +1,4 @@
-"""Segments, choices, numbers, sliders and rows: what a person does is told once, what a program sets is not told."""
+"""Segments, choices, numbers, sliders and rows: what a person does is emitted once, what the program sets is not."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def wheel(widget, up: bool = True) -> None:
     QApplication.sendEvent(widget, event)
 
 
-def test_one_segment_is_chosen_and_told(qtbot, show, heard) -> None:
+def test_one_segment_is_chosen_and_emitted(qtbot, show, heard) -> None:
     segments = Segments([Segment("a", "First"), Segment("b", "Second"), Segment("c", "Third")])
     show(segments)
-    told = heard(segments.chosen)
+    emitted = heard(segments.chosen)
     qtbot.mouseClick(segments.buttons["b"], Qt.MouseButton.LeftButton)
-    assert (told, segments.value) == (["b"], "b")
+    assert (emitted, segments.value) == (["b"], "b")
     segments.set_value("c")
-    assert (told, segments.value) == (["b"], "c")
+    assert (emitted, segments.value) == (["b"], "c")
 
 
 def test_arrow_keys_move_along_the_segments(qtbot, show) -> None:
@@ -78,14 +78,14 @@ def test_the_wheel_changes_a_field_only_while_it_has_the_focus(show) -> None:
     assert number.value() == 4
 
 
-def test_setting_a_value_tells_nobody(show, heard) -> None:
+def test_setting_a_value_emits_nothing(show, heard) -> None:
     choice, number, slide, box = Choice([(1, "one"), (2, "two")]), NumberField(), SliderField(), CheckBox("on")
-    told = [heard(choice.chosen), heard(number.changed), heard(slide.changed), heard(box.chosen)]
+    emitted = [heard(choice.chosen), heard(number.changed), heard(slide.changed), heard(box.chosen)]
     choice.set_value(2)
     number.set_value(7)
     slide.set_value(0.3)
     box.set_value(True)
-    assert told == [[], [], [], []]
+    assert emitted == [[], [], [], []]
     assert (choice.value, number.value(), slide.value, box.isChecked()) == (2, 7, 0.3, True)
 
 
@@ -150,19 +150,19 @@ def test_a_choice_keeps_its_value_when_its_items_change() -> None:
     assert choice.value == 5
 
 
-def test_a_typed_number_counts_when_it_is_complete(qtbot, show, heard) -> None:
+def test_a_typed_number_applies_when_it_is_complete(qtbot, show, heard) -> None:
     field = NumberField(0, 100, 5, whole=True)
     show(field)
-    told = heard(field.changed)
+    emitted = heard(field.changed)
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, "12")
-    assert told == []
+    assert emitted == []
     qtbot.keyClick(field, Qt.Key.Key_Return)
-    assert told == [12]
+    assert emitted == [12]
 
 
-def test_a_number_outside_its_range_is_refused_in_words_and_given_back(qtbot, show) -> None:
+def test_a_number_outside_its_range_is_refused_in_words_and_reset(qtbot, show) -> None:
     field = NumberField(0, 5, 1, whole=True)
     row = rows.PropertyRow("start_layer", field, note="from block 2 of 6", stretch=False)
     other = CheckBox("other")
@@ -180,13 +180,13 @@ def test_a_number_outside_its_range_is_refused_in_words_and_given_back(qtbot, sh
 
 def test_leaving_a_field_does_not_round_its_value(qtbot, show, heard) -> None:
     field = NumberField(value=0.00257123456)
-    told = heard(field.changed)
+    emitted = heard(field.changed)
     show(field)
     field.setFocus()
     assert field.text() == "0.00257"
     qtbot.keyClick(field, Qt.Key.Key_Return)
     assert field.value() == 0.00257123456
-    assert told == []
+    assert emitted == []
 
 
 def test_very_small_numbers_survive() -> None:
@@ -198,19 +198,19 @@ def test_very_small_numbers_survive() -> None:
 def test_a_share_is_typed_in_per_cent(qtbot, show, heard) -> None:
     field = NumberField(0, 1, 0.9, percent=True)
     show(field)
-    told = heard(field.changed)
+    emitted = heard(field.changed)
     assert field.text() == "90 %"
     field.setFocus()
     field.selectAll()
     qtbot.keyClicks(field, "55")
     qtbot.keyClick(field, Qt.Key.Key_Return)
-    assert told == [pytest.approx(0.55)]
+    assert emitted == [pytest.approx(0.55)]
 
 
 def test_slider_and_field_show_the_same_value(qtbot, show, heard) -> None:
     slide = SliderField(0, 1, 0.5)
     show(slide)
-    told = heard(slide.changed)
+    emitted = heard(slide.changed)
     slide.slider.setValue(250)
     assert slide.field.value() == pytest.approx(0.25)
     slide.field.setFocus()
@@ -218,7 +218,7 @@ def test_slider_and_field_show_the_same_value(qtbot, show, heard) -> None:
     qtbot.keyClicks(slide.field, "0.75")
     qtbot.keyClick(slide.field, Qt.Key.Key_Return)
     assert slide.slider.value() == 750
-    assert told == [pytest.approx(0.25), pytest.approx(0.75)]
+    assert emitted == [pytest.approx(0.25), pytest.approx(0.75)]
 
 
 def test_a_typed_value_is_not_rounded_to_the_slider(qtbot, show) -> None:
@@ -231,7 +231,7 @@ def test_a_typed_value_is_not_rounded_to_the_slider(qtbot, show) -> None:
     assert slide.value == 0.12345
 
 
-def test_dragging_is_finished_when_the_mouse_lets_the_handle_go(qtbot, show, heard) -> None:
+def test_dragging_is_finished_when_the_mouse_is_released(qtbot, show, heard) -> None:
     slide = SliderField(0, 1, 0.0)
     show(slide)
     slide.slider.resize(208, 16)

@@ -1,4 +1,4 @@
-"""A person is told of work only when it takes longer than a moment."""
+"""Work is shown as waiting only when it takes longer than a moment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_each_thing_has_its_own_time(qapp: QApplication) -> None:
     assert "quick" not in lateness
 
 
-def test_what_arrived_and_is_asked_for_again_begins_anew(qapp: QApplication) -> None:
+def test_a_thing_that_arrived_and_is_asked_for_again_starts_anew(qapp: QApplication) -> None:
     clock = Clock()
     lateness = Lateness(clock=clock)
     lateness.follow(["map"])

@@ -67,20 +67,20 @@ def test_two_quick_clicks_on_the_eye_are_two_clicks(layers, qtbot, heard) -> Non
     assert toggled == ["b", "b"]
 
 
-def test_clicks_on_a_and_b_set_marks_and_a_second_click_takes_one_away(layers, qtbot, heard) -> None:
+def test_clicks_on_a_and_b_set_marks_and_a_second_click_removes_one(layers, qtbot, heard) -> None:
     marked = heard(layers.mark_wanted)
     for layer, letter in (("b", "A"), ("b", "B"), ("a", "A"), ("t", "A")):
         qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=place(layers, layer, letter))
     assert marked == [("b", "A"), ("b", "B"), ("a", "")]
 
 
-def test_a_click_on_the_name_selects_and_tells(layers, qtbot, heard) -> None:
+def test_a_click_on_the_name_selects_and_emits(layers, qtbot, heard) -> None:
     selected = heard(layers.selected)
     qtbot.mouseClick(layers.viewport(), Qt.MouseButton.LeftButton, pos=place(layers, "c", "name"))
     assert (selected, layers.selected_layer) == (["c"], "c")
 
 
-def test_what_a_program_selects_is_not_told(layers, heard) -> None:
+def test_a_selection_by_the_program_is_not_emitted(layers, heard) -> None:
     selected = heard(layers.selected)
     layers.select("d")
     layers.set_layers(ROWS, "b")
@@ -90,7 +90,7 @@ def test_what_a_program_selects_is_not_told(layers, heard) -> None:
 
 
 def test_the_keys_of_a_row(layers, qtbot, heard) -> None:
-    told = {
+    emitted = {
         name: heard(getattr(layers, name))
         for name in ("eye_toggled", "solo_wanted", "delete_wanted", "duplicate_wanted", "mark_wanted", "selected")
     }
@@ -100,7 +100,7 @@ def test_the_keys_of_a_row(layers, qtbot, heard) -> None:
     qtbot.keyClick(layers, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     qtbot.keyClick(layers, Qt.Key.Key_B, Qt.KeyboardModifier.ShiftModifier)
     qtbot.keyClick(layers, Qt.Key.Key_Down)
-    assert told == {
+    assert emitted == {
         "eye_toggled": ["a"],
         "solo_wanted": ["a"],
         "delete_wanted": ["a"],
@@ -171,7 +171,7 @@ def test_the_context_menu_says_for_which_layer(layers, heard) -> None:
     assert [layer for layer, _ in asked] == ["c", ""]
 
 
-def test_another_state_moves_nothing(layers, qapp) -> None:
+def test_a_change_of_state_moves_nothing(layers, qapp) -> None:
     before = [layers.visualRect(layers.layers.index_of(r.id)) for r in ROWS]
     where = parts(before[1], ROWS[1], hovered=False)
     for changed in (

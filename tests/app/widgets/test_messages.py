@@ -1,4 +1,4 @@
-"""Messages, running work, and what stands where there is nothing."""
+"""Messages, running work, and what is shown where there is nothing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def messages(show):
 
 
 def test_a_message_stays_until_its_cause_is_gone(messages) -> None:
-    messages.tell(DISK)
-    messages.tell(HEAD)
+    messages.show_message(DISK)
+    messages.show_message(HEAD)
     assert list(messages.lines) == ["disk", "head"]
     messages.clear("disk")
     assert list(messages.lines) == ["head"]
@@ -33,17 +33,17 @@ def test_a_message_stays_until_its_cause_is_gone(messages) -> None:
 
 
 def test_the_same_cause_has_one_line(messages) -> None:
-    messages.tell(DISK)
+    messages.show_message(DISK)
     first = messages.lines["disk"]
-    messages.tell(DISK)
+    messages.show_message(DISK)
     assert messages.lines["disk"] is first
-    messages.tell(Message("disk", "The disk is still full."))
+    messages.show_message(Message("disk", "The disk is still full."))
     assert [m.text for m in messages.messages] == ["The disk is still full."]
 
 
 def test_the_button_and_the_cross_name_the_cause(messages, qtbot, heard) -> None:
     wanted, closed = heard(messages.action_wanted), heard(messages.closed)
-    messages.tell(DISK)
+    messages.show_message(DISK)
     qtbot.mouseClick(messages.lines["disk"].action, Qt.MouseButton.LeftButton)
     assert messages.messages == (DISK,)
     qtbot.mouseClick(messages.lines["disk"].cross, Qt.MouseButton.LeftButton)
@@ -51,7 +51,7 @@ def test_the_button_and_the_cross_name_the_cause(messages, qtbot, heard) -> None
 
 
 def test_details_open_below_and_can_be_copied(messages, qtbot) -> None:
-    messages.tell(DISK)
+    messages.show_message(DISK)
     line = messages.lines["disk"]
     qtbot.mouseClick(line.expand, Qt.MouseButton.LeftButton)
     assert line.details is not None
@@ -63,13 +63,13 @@ def test_details_open_below_and_can_be_copied(messages, qtbot) -> None:
 
 def test_many_messages_do_not_fill_the_window(messages) -> None:
     for i in range(5):
-        messages.tell(Message(str(i), f"Message {i}"))
+        messages.show_message(Message(str(i), f"Message {i}"))
     assert list(messages.lines) == ["4", "3", "2"] or set(messages.lines) == {"4", "3", "2"}
     assert messages._more.text() == "and 2 more"
 
 
-def test_what_a_file_is_called_is_no_markup(messages) -> None:
-    messages.tell(Message("x", "<b>a</b>.png cannot be read"))
+def test_names_of_files_are_not_read_as_markup(messages) -> None:
+    messages.show_message(Message("x", "<b>a</b>.png cannot be read"))
     assert messages.lines["x"].text.textFormat() == Qt.TextFormat.PlainText
 
 
@@ -81,9 +81,9 @@ def test_running_work_keeps_its_place(show, heard, qtbot) -> None:
     assert (work.sizeHint().height(), work.cancel.geometry()) == idle
     assert work.name.text() == "6 Integrated gradients"
     assert work.figures.text() == "31 of 50, 4 s left"
-    told = heard(work.cancel_wanted)
+    emitted = heard(work.cancel_wanted)
     qtbot.mouseClick(work.cancel, Qt.MouseButton.LeftButton)
-    assert len(told) == 1
+    assert len(emitted) == 1
     work.set_idle()
     assert not work.cancel.isVisible()
 

@@ -91,7 +91,7 @@ def test_the_keys_go_over_headings(picker, qtbot) -> None:
     assert picker.table.currentIndex().row() == picker.model.next_method(-1, 1)
 
 
-def test_a_click_checks_a_row_and_a_second_one_takes_it_off(picker, qtbot) -> None:
+def test_a_click_checks_a_row_and_a_second_one_unchecks_it(picker, qtbot) -> None:
     row = picker.model.next_method(-1, 1)
     place = picker.table.visualRect(picker.model.index(row, NAME)).center()
     for expected in (["raw_attention"], []):
@@ -99,7 +99,7 @@ def test_a_click_checks_a_row_and_a_second_one_takes_it_off(picker, qtbot) -> No
         assert [r.layer[0] for r in picker.model.checked] == expected
 
 
-def test_a_preset_is_taken_as_a_whole(picker, heard) -> None:
+def test_choosing_a_preset_checks_all_its_maps(picker, heard) -> None:
     choose_side(picker, "ViTmiX, 14 combinations")
     assert len(picker.model.checked) == 14
     assert picker.add.text() == "Add 14 layers"
@@ -168,7 +168,7 @@ def test_escape_closes_and_adds_nothing(picker, qtbot, heard) -> None:
     assert picker.model.checked == []
 
 
-def test_measured_times_are_told_from_expected_ones() -> None:
+def test_measured_times_are_distinguished_from_expected_ones() -> None:
     rows = {row.layer[0]: row for row in method_rows(MODEL, measured=MEASURED)}
     assert rows["rollout"].time == "0.02 s"
     assert rows["multiplex"].time.startswith("about ")
@@ -197,7 +197,7 @@ def test_papers_are_named_by_authors_and_year(method, paper) -> None:
     assert short_paper(methods()[method].citation) == paper
 
 
-def test_titles_say_parameters_and_members() -> None:
+def test_titles_name_parameters_and_members() -> None:
     assert title_of(("rollout(head_fusion=max)",)).endswith("head_fusion max")
     assert title_of(("lrp", "rollout")) == "LRP × Rollout"
 

@@ -81,7 +81,7 @@ def test_what_is_written_can_be_typed(value) -> None:
     assert numbers.parse(numbers.number(value)) == pytest.approx(value)
 
 
-def test_a_hyphen_between_words_is_no_minus() -> None:
+def test_a_hyphen_between_words_is_not_a_minus() -> None:
     assert numbers.true_minus("24-gem-leaf 1e-7 -0.5") == "24-gem-leaf 1e−7 −0.5"
 
 

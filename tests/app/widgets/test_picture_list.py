@@ -33,7 +33,7 @@ def test_what_is_in_sight_covers_what_is_seen_and_little_more(mode) -> None:
 
 
 @pytest.mark.parametrize("mode", [LIST, GRID, FILM])
-def test_a_row_is_brought_into_sight_and_no_further(mode) -> None:
+def test_a_row_is_scrolled_into_sight_and_no_further(mode) -> None:
     cells = Cells(mode, 48, 400, 300, 500)
     for row in (0, 3, 250, 499):
         offset = cells.offset_for(row, 1000)
@@ -177,5 +177,5 @@ def test_only_thumbnails_in_sight_are_asked_for(show) -> None:
 
 
 def test_another_mode_than_these_is_refused(pictures) -> None:
-    with pytest.raises(ValueError, match="none of list"):
+    with pytest.raises(ValueError, match="not one of list"):
         pictures.set_mode("tree")

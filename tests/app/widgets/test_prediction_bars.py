@@ -26,7 +26,7 @@ def bars(show):
     return made
 
 
-def test_a_click_explains_and_ctrl_click_argues_against(bars, qtbot, heard) -> None:
+def test_a_click_explains_and_ctrl_click_explains_against(bars, qtbot, heard) -> None:
     explained, against = heard(bars.explain_wanted), heard(bars.against_wanted)
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, pos=bars.bar_rect(0).center())
     qtbot.mouseClick(bars, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, bars.bar_rect(2).center())
@@ -67,7 +67,7 @@ def test_after_an_edit_the_mark_is_before_and_the_bar_after(bars) -> None:
     assert (sum(mark) / len(mark) - rect.left()) / rect.width() == pytest.approx(0.855, abs=0.02)
 
 
-def test_fewer_bars_are_shown_where_names_have_no_room(show) -> None:
+def test_fewer_bars_are_shown_where_names_do_not_fit(show) -> None:
     bars = PredictionBars()
     bars.set_bars([replace(b, label=b.label + " with a rather long name") for b in BARS])
     show(bars, width=720)
@@ -76,7 +76,7 @@ def test_fewer_bars_are_shown_where_names_have_no_room(show) -> None:
     assert bars.count() == 4
 
 
-def test_an_edit_takes_no_bar_away(bars) -> None:
+def test_an_edit_removes_no_bar(bars) -> None:
     before = [bars.bar_rect(i) for i in range(bars.count())]
     bars.set_bars([replace(b, after=0.5) for b in BARS], explained=7)
     assert [bars.bar_rect(i) for i in range(bars.count())] == before
@@ -92,7 +92,7 @@ def test_each_bar_has_a_tool_tip_in_plain_text(bars, qtbot) -> None:
     QToolTip.hideText()
 
 
-def test_no_bars_are_no_trouble(bars, qtbot) -> None:
+def test_there_may_be_no_bars(bars, qtbot) -> None:
     bars.set_bars(())
     bars.grab()
     qtbot.keyClick(bars, Qt.Key.Key_Return)

@@ -28,9 +28,9 @@ def test_a_dot_of_the_scatter_opens_its_picture_and_nothing_else_does(shown, qtb
     chart.set_dots(dots, "People", "Map", "/a")
     assert [dot.id for dot in chart.dots] == ["/a", "/b"]
     place = chart.place(dots[1])
-    with qtbot.waitSignal(chart.chosen) as told:
+    with qtbot.waitSignal(chart.chosen) as emitted:
         QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=place.toPoint())
-    assert told.args == ["/b"]
+    assert emitted.args == ["/b"]
     with qtbot.assertNotEmitted(chart.chosen, wait=20):
         QTest.mouseClick(chart, Qt.MouseButton.LeftButton, pos=chart.plot.center().toPoint())
     assert chart.place(dots[0]).x() < place.x()

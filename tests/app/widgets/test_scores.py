@@ -46,7 +46,7 @@ def test_the_best_is_bold_and_missing_values_are_dashes(table) -> None:
     assert table.scores.index(1, 2).data() == "–"
 
 
-def test_a_click_chooses_the_layer_and_a_program_tells_nobody(table, qtbot, heard) -> None:
+def test_a_click_emits_the_layer_and_a_selection_by_the_program_does_not(table, qtbot, heard) -> None:
     chosen = heard(table.chosen)
     place = table.visualRect(table.scores.index(2, 1)).center()
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -78,7 +78,7 @@ def test_an_axis_ends_at_a_round_number(largest, end) -> None:
     assert upper_end(largest) == pytest.approx(end)
 
 
-def test_curves_are_told_apart_by_more_than_colour(qapp) -> None:
+def test_curves_are_distinguished_by_more_than_colour(qapp) -> None:
     looks = {(pen_of(i).color().name(), pen_of(i).style()) for i in range(12)}
     assert len(looks) >= 11
     assert pen_of(0).style() != pen_of(5).style()
@@ -136,13 +136,13 @@ def test_the_pigeonhole_numbers_are_put_into_words() -> None:
     assert "need not overlap at all" in in_words("1 LRP", "2 Rollout", PAIRS[0])
 
 
-def test_columns_are_named_and_the_hardest_bound_pair_is_said_first(agreement) -> None:
+def test_columns_are_named_and_the_pair_with_the_highest_bound_is_described_first(agreement) -> None:
     agreement.set_agreement(LAYERS, PAIRS)
     assert agreement.matrix._names == ("1\u00a0LRP", "2\u00a0Rollout", "4\u00a0LeGrad")
     assert agreement.words.text().startswith("1\u00a0LRP and 4\u00a0LeGrad")
 
 
-def test_overlaps_stand_above_the_diagonal_and_correlations_below(agreement) -> None:
+def test_overlaps_are_above_the_diagonal_and_correlations_below(agreement) -> None:
     agreement.set_agreement(LAYERS, PAIRS)
     values = agreement.matrix._values
     assert (values[0][2], values[2][0]) == (0.5, -0.2)

@@ -1,4 +1,4 @@
-"""Many changes in one event are followed once, before the next painting."""
+"""Many changes in one event cause one update, before the next painting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_it_is_done_once_and_before_what_it_changes_is_painted(qtbot: Any) -> No
     assert done == ["follow", "paint"]
 
 
-def test_what_was_done_meanwhile_is_not_done_again(qtbot: Any) -> None:
+def test_an_update_that_was_done_meanwhile_is_not_done_again(qtbot: Any) -> None:
     done: list[str] = []
     soon = Soon(lambda: done.append("follow"))
     soon.ask()
@@ -46,7 +46,7 @@ def test_what_was_done_meanwhile_is_not_done_again(qtbot: Any) -> None:
     qtbot.waitUntil(lambda: done == ["follow"])
 
 
-def test_what_is_out_of_sight_follows_once_when_it_is_shown(qtbot: Any) -> None:
+def test_a_hidden_widget_is_updated_once_when_it_is_shown(qtbot: Any) -> None:
     done: list[str] = []
     stack = QStackedWidget()
     qtbot.addWidget(stack)
@@ -68,7 +68,7 @@ def test_what_is_out_of_sight_follows_once_when_it_is_shown(qtbot: Any) -> None:
     qtbot.waitUntil(lambda: done == ["follow", "follow"])
 
 
-def test_before_its_window_is_shown_a_widget_follows(qtbot: Any) -> None:
+def test_a_widget_is_updated_before_its_window_is_shown(qtbot: Any) -> None:
     done: list[str] = []
     widget = QWidget()
     qtbot.addWidget(widget)

@@ -1,4 +1,4 @@
-"""The tools as they are used with the mouse, and what the canvas needs to know of one."""
+"""The tools as they are used with the mouse, and what the canvas needs to know about one."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_space_or_the_middle_button_moves_the_picture_whatever_the_tool_is(shown
     drag(canvas, qtbot, middle, middle + QPoint(30, 10))
     qtbot.keyRelease(canvas, Qt.Key.Key_Space)
     assert canvas.view != before
-    assert backend.state.image == image, "Space was used to drag, and is no command then"
+    assert backend.state.image == image, "Space was used to drag, and is not a command then"
     before = canvas.view
     drag(canvas, qtbot, middle, middle + QPoint(-30, 0), Qt.MouseButton.MiddleButton)
     assert canvas.view != before
@@ -97,7 +97,7 @@ def test_one_drag_of_the_brush_is_one_step_that_can_be_undone_and_redone(shown, 
     assert np.array_equal(backend.results.probed.mask, first)
 
 
-def test_the_eraser_brings_a_part_back(shown, backend, middle, qtbot, settle):
+def test_the_eraser_restores_a_part(shown, backend, middle, qtbot, settle):
     canvas = shown.canvas
     qtbot.keyClick(canvas, Qt.Key.Key_B)
     drag(canvas, qtbot, middle - QPoint(60, 0), middle + QPoint(60, 0))
@@ -121,7 +121,7 @@ def test_hiding_inside_and_outside_of_the_outline_are_opposites(shown, backend, 
     settle()
 
 
-def test_another_picture_cannot_be_undone_into(shown, backend, middle, qtbot, settle):
+def test_a_region_of_another_picture_cannot_be_restored(shown, backend, middle, qtbot, settle):
     qtbot.keyClick(shown.canvas, Qt.Key.Key_B)
     drag(shown.canvas, qtbot, middle, middle + QPoint(30, 0))
     shown.actions_["next"].trigger()
@@ -130,14 +130,14 @@ def test_another_picture_cannot_be_undone_into(shown, backend, middle, qtbot, se
     assert backend.results.painted is None
 
 
-def test_options_stand_above_the_canvas_only_while_the_tool_has_some(shown, qtbot):
+def test_options_are_above_the_canvas_only_while_the_tool_has_some(shown, qtbot):
     assert not shown.options.isVisible()
-    shown.take_tool("brush")
+    shown.select_tool("brush")
     assert shown.options.isVisible()
     size = shown.backend.state.brush_size
     qtbot.keyClick(shown.canvas, Qt.Key.Key_BracketRight)
     assert shown.backend.state.brush_size == size + 2
-    shown.take_tool("pan")
+    shown.select_tool("pan")
     assert not shown.options.isVisible()
 
 

@@ -1,4 +1,4 @@
-"""The properties of a layer: what is shown, what a person changes, and that a program's changes tell nobody."""
+"""The properties of a layer: what is shown, what a person changes, and that changes by the program emit nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_parameter_of_every_method_has_a_row_with_its_paper_name(show) -> 
             assert row.minimumSizeHint().width() <= 320, name
 
 
-def test_a_typed_parameter_is_told_in_its_own_type(qtbot, show, heard) -> None:
+def test_a_typed_parameter_is_emitted_in_its_own_type(qtbot, show, heard) -> None:
     form = ParameterForm()
     show(form, width=320)
     form.set_parameters(methods()["lrp"].parameters, {"start_layer": 1}, depth=6)
@@ -84,7 +84,7 @@ def test_a_block_that_the_model_lacks_cannot_be_typed(qtbot, show, heard) -> Non
     assert changed == []
 
 
-def test_boxes_and_choices_are_told(qtbot, show, heard) -> None:
+def test_changes_of_boxes_and_choices_are_emitted(qtbot, show, heard) -> None:
     form = ParameterForm()
     show(form, width=320)
     form.set_parameters(methods()["lrp"].parameters, {}, depth=6)
@@ -111,7 +111,7 @@ def test_a_number_that_may_be_missing_has_a_box(qtbot, show, heard) -> None:
     assert changed == [("conv_gamma", 0.0), ("conv_gamma", 0.25), ("conv_gamma", None)]
 
 
-def test_a_slider_is_told_when_it_rests(qtbot, show, heard) -> None:
+def test_a_sliders_value_is_emitted_when_it_rests(qtbot, show, heard) -> None:
     form = ParameterForm()
     show(form, width=320)
     form.set_parameters(methods()["multiplex"].parameters, {"min_cut": 0.01}, depth=6)
@@ -125,7 +125,7 @@ def test_a_slider_is_told_when_it_rests(qtbot, show, heard) -> None:
     assert len(changed) == 1
 
 
-def test_setting_values_tells_nobody_and_missing_ones_are_defaults(show, heard) -> None:
+def test_setting_values_emits_nothing_and_missing_ones_are_defaults(show, heard) -> None:
     form = ParameterForm()
     show(form, width=320)
     changed = heard(form.changed)
@@ -137,7 +137,7 @@ def test_setting_values_tells_nobody_and_missing_ones_are_defaults(show, heard) 
     assert form.rows["discard_ratio"].field.value == 0.0
 
 
-def test_display_shows_and_tells(qtbot, show, heard) -> None:
+def test_display_shows_values_and_emits_changes(qtbot, show, heard) -> None:
     form = DisplayForm()
     show(form, width=320)
     changed, typed = heard(form.changed), heard(form.range_typed)
@@ -218,7 +218,7 @@ def test_a_typed_level_is_a_level_and_a_typed_percentile_is_a_percentile(qtbot, 
     assert (level, value) == ([0.5], [90.0])
 
 
-def test_the_way_of_showing_can_be_taken_back(qtbot, show, heard) -> None:
+def test_the_shown_form_of_the_threshold_can_be_unset(qtbot, show, heard) -> None:
     form = ThresholdForm()
     show(form, width=320)
     form.set_values(VALUES)
@@ -243,7 +243,7 @@ def test_dragging_the_line_moves_the_level(qtbot, show, heard) -> None:
 MEMBERS = [Member("x", 3, "LRP start_layer 1"), Member("y", 4, "Rollout", 0.5)]
 
 
-def test_members_are_weighed_added_and_taken_out(qtbot, show, heard) -> None:
+def test_members_are_weighted_added_and_removed(qtbot, show, heard) -> None:
     form = FusionForm()
     show(form, width=320)
     weights, added, removed = heard(form.weight_changed), heard(form.member_added), heard(form.member_removed)
@@ -257,7 +257,7 @@ def test_members_are_weighed_added_and_taken_out(qtbot, show, heard) -> None:
     assert (weights, added, removed) == ([("y", pytest.approx(0.25))], ["z"], ["x"])
 
 
-def test_more_than_three_members_scroll_among_themselves(show) -> None:
+def test_more_than_three_members_scroll(show) -> None:
     form = FusionForm()
     show(form, width=320)
     heights = []
@@ -267,7 +267,7 @@ def test_more_than_three_members_scroll_among_themselves(show) -> None:
     assert heights == [56, 84, 84, 84]
 
 
-def test_mode_and_normalisation_are_told(show, heard) -> None:
+def test_changes_of_mode_and_normalisation_are_emitted(show, heard) -> None:
     form = FusionForm()
     show(form, width=320)
     changed = heard(form.changed)
