@@ -388,9 +388,9 @@ def checked(layer: Layer) -> Layer:
     if layer.kind == FILE and not layer.path:
         raise ParameterError("A map from a file has the path of the file.")
     if any(not 0.0 <= member.weight <= 1.0 for member in layer.members):
-        raise ParameterError("The weights of a fused map lie between 0 and 1.")
+        raise ParameterError("The weights of a fused map are between 0 and 1.")
     same = all(type(getattr(layer, name)) is float and getattr(layer, name) == value for name, value in numbers.items())
-    # The very same object where nothing differs, so that all who compare layers are done at once.
+    # The very same object where nothing differs, so that comparing layers is quick.
     return layer if same and parameters == layer.parameters else replace(layer, parameters=parameters, **numbers)
 
 
