@@ -70,7 +70,7 @@ def test_the_network_has_a_film_strip_up_to_wider_windows(shown, backend, qtbot)
         assert (shown.browser.isVisible(), shown.film.isVisible()) == (True, False), width
 
 
-def test_who_looks_for_a_picture_by_name_gets_the_list(shown, qtbot):
+def test_finding_a_picture_by_name_shows_the_list(shown, qtbot):
     shown.resize(1280, 800)
     shown.actions_["find"].trigger()
     assert shown.browser.isVisible()

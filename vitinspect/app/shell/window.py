@@ -391,7 +391,7 @@ class MainWindow(QMainWindow):
         return ignores(self.backend.state) if ignores is not None else frozenset()
 
     def _follow_ignored(self) -> None:
-        for tool in self.tools_in_hand():
+        for tool in self.current_tools():
             self.strip.set_enabled(tool.id, tool.id not in self.ignored)
 
     def _follow_history(self) -> None:
