@@ -69,6 +69,7 @@ def test_a_mask_that_was_written_leaves_no_journal(tmp_path: Path) -> None:
     assert list(journal.journals(tmp_path)) == []
     document.undo()
     assert len(list(journal.journals(tmp_path))) == 1
+    book.close()
 
 
 _DRAW_FOR_EVER = """

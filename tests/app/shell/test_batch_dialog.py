@@ -41,9 +41,11 @@ def test_all_pictures_are_written_as_the_preview_says(dialog, backend, qtbot, tm
     assert files_in(tmp_path / "out") == [f"picture-{n}_rollout.png" for n in range(1, 7)]
     assert "6 files written" in dialog.said.text()
     for number in range(1, 7):
-        source = Image.open(pictures / f"picture {number}.png")
-        made = Image.open(tmp_path / "out" / f"picture-{number}_rollout.png")
-        assert made.size == source.size
+        with (
+            Image.open(pictures / f"picture {number}.png") as source,
+            Image.open(tmp_path / "out" / f"picture-{number}_rollout.png") as made,
+        ):
+            assert made.size == source.size
 
 
 def test_four_layers_are_seen_without_scrolling(dialog, backend, qtbot):
