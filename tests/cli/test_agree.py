@@ -119,6 +119,17 @@ def test_masks_that_say_what_was_shown_are_left_out_unless_asked_for(tmp_path: P
     assert set(gather([root], everything=True).masks) == {"ann", "ben", "cem"}
 
 
+def test_many_masks_are_read_by_several_processes_in_the_same_order(tmp_path: Path, monkeypatch) -> None:
+    root = study(tmp_path / "study")
+    mask(root / "repeats" / "ann" / "p0.png", 77)
+    alone = gather([root])
+    monkeypatch.setattr("vitinspect.annotation.gather.MANY", 1)
+    monkeypatch.setattr("vitinspect.annotation.gather.CHUNK", 2)
+    several = gather([root], processes=2)
+    assert several == alone
+    assert [list(own) for own in several.masks.values()] == [list(own) for own in alone.masks.values()]
+
+
 def test_repeated_pictures_are_the_annotators_own_agreement(tmp_path: Path) -> None:
     root = study(tmp_path / "study")
     mask(root / "repeats" / "ann" / "p0.png", 77)

@@ -129,7 +129,8 @@ class Agreement:
     tolerance: float | str
     spread: float
     """The people's own spread in pixels: the median over pairs and pictures of the 95 % distance of their outlines."""
-    masks: Mapping[str, Mapping[str, Mask]] = field(repr=False, default_factory=dict)
+    masks: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
+    """Annotator to picture to mask, an array or one that waits to be one."""
     notes: tuple[str, ...] = ()
     """What the report says of masks that were left out."""
 
@@ -158,9 +159,13 @@ class Agreement:
         """The pictures, those with the most disagreement first."""
         return sorted(self.pictures, key=lambda name: (-self.pictures[name].disagreement, name))
 
+    def masks_of(self, image: str) -> dict[str, Mask]:
+        """The mask of everybody who drew this picture."""
+        return {who: np.asarray(self.masks[who][image]) for who in self.pictures[image].people}
+
     def disagreement_map(self, image: str) -> NDArray[np.float64]:
         """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two know it."""
-        return disagreement([self.masks[who][image] for who in self.pictures[image].people])
+        return disagreement(list(self.masks_of(image).values()))
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
         """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs that
@@ -284,11 +289,11 @@ def _flat(masks: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str, int], 
 
 
 def _compared(
-    masks: Mapping[str, Mapping[str, Any]], flat: Mapping[tuple[str, str, int], Mask], tolerance: float | str
+    masks: Mapping[str, Mapping[str, Any]], flat: Mapping[tuple[str, str, int], Any], tolerance: float | str
 ) -> Agreement:
     wanted = _tolerance(tolerance)
-    first: dict[str, dict[str, Mask]] = {who: {} for who in masks}
-    repeats: dict[tuple[str, str], list[Mask]] = {}
+    first: dict[str, dict[str, Any]] = {who: {} for who in masks}
+    repeats: dict[tuple[str, str], list[Any]] = {}
     for (who, image, k), mask in flat.items():
         if k == 0:
             first[who][image] = mask
@@ -296,10 +301,10 @@ def _compared(
     images = list(dict.fromkeys(image for own in masks.values() for image in own))
 
     def work(image: str) -> Picture:
-        people = {who: own[image] for who, own in first.items() if image in own}
+        people = {who: np.asarray(own[image]) for who, own in first.items() if image in own}
         picture = _picture(people, image, wanted)
         picture.repeats = {
-            who: [_dice(a, b) for a, b in itertools.combinations(repeats[who, image], 2)]
+            who: [_dice(a, b) for a, b in itertools.combinations(map(np.asarray, repeats[who, image]), 2)]
             for who in people
             if len(repeats[who, image]) > 1
         }

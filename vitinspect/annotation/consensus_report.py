@@ -47,8 +47,8 @@ def write_consensus(agreement: Agreement, how: str, region: str, folder: Path) -
     """
     files: dict[str, bytes] = {}
     rows: list[_Found] = []
-    for image, picture in agreement.pictures.items():
-        masks = {who: agreement.masks[who][image] for who in picture.people}
+    for image in agreement.pictures:
+        masks = agreement.masks_of(image)
         for one in REGIONS if how == "staple" else (region,):
             found = combined(masks, how, region=one)
             rows.append(_numbers(image, one, found))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,16 @@ from vitinspect.annotation.ceiling import counted
 from vitinspect.annotation.coding import IGNORE
 from vitinspect.annotation.folders import find_masks, is_mask_name
 from vitinspect.annotation.masks import load_with_white
+from vitinspect.annotation.packed import PackedMask
 from vitinspect.annotation.store import MASKS, REPEATS, SIDECAR, pictures_in, read_sidecar
 from vitinspect.errors import DataError
+from vitinspect.parallel import run_jobs
+from vitinspect.progress import CancelToken, Progress
 
 IMAGES = "images"
+CHUNK = 25
+MANY = 300
+"""Files from which more processes are worth their start."""
 
 
 @dataclass
@@ -30,7 +37,7 @@ class Gathered:
     """What ``agreement`` takes, and what it does not get."""
 
     masks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Annotator to picture to mask, or to a list of masks where it was drawn several times."""
+    """Annotator to picture to ``PackedMask``, or to a list of them where it was drawn several times."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Reason to number of masks."""
     unmatched: list[Path] = field(default_factory=list)
@@ -81,6 +88,16 @@ def notes_of(left_out: Mapping[str, int]) -> list[str]:
     ]
 
 
+@dataclass(frozen=True)
+class _File:
+    """A mask file that is to be read."""
+
+    path: Path
+    annotator: str
+    image: str
+    picture: Path | None
+
+
 def gather(
     folders: Sequence[Path],
     images: Path | None = None,
@@ -88,12 +105,17 @@ def gather(
     coding: str = "auto",
     everything: bool = False,
     may_be_none: bool = False,
+    processes: int | None = 1,
+    progress: Progress | None = None,
+    cancel: CancelToken | None = None,
 ) -> Gathered:
     """The masks in these folders. ``images``: the pictures that they are of; ``everything``: leave no mask out.
 
-    That there is no mask at all is an error unless there ``may_be_none``.
+    That there is no mask at all is an error unless there ``may_be_none``. With ``processes`` None many files are read
+    on all cores (spawned: a script that calls it so needs a guard for its main part).
     """
     result = Gathered()
+    files: list[_File] = []
     for folder in folders:
         if not folder.is_dir():
             raise DataError(f"{folder} is no folder of masks.")
@@ -103,7 +125,9 @@ def gather(
             _refuse_pictures(drawn, alone=len(folders) == 1)
         again = drawn.parent / REPEATS
         for root in (drawn, again) if drawn.name == MASKS and again.is_dir() else (drawn,):
-            _gather_one(root, pictures, result, coding, everything)
+            files += _files_of(root, pictures, result)
+    kept = files if everything else [file for file in files if _counts(file, result)]
+    _read_all(kept, result, coding, processes, progress, cancel)
     _settle_white(result)
     if not may_be_none and not any(result.masks.values()):
         why = f" {' '.join(result.notes)}" if result.notes else ""
@@ -135,39 +159,78 @@ def _pictures_beside(folder: Path) -> Path | None:
     return folder.parent if pictures_in(folder.parent) else None
 
 
-def _gather_one(root: Path, images: Path | None, result: Gathered, coding: str, everything: bool) -> None:
-    files: list[tuple[Path, str, str, Path | None]] = []
+def _files_of(root: Path, images: Path | None, result: Gathered) -> list[_File]:
     if images is not None:
         found, unmatched = find_masks(root, images)
         result.unmatched += unmatched
-        files = [(f.path, f.annotator or root.name, f.image.relative_to(images).as_posix(), f.image) for f in found]
-    else:
-        for path in sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith(".")):
-            inside = path.relative_to(root)
-            if is_mask_name(path.name):
-                parts = inside.with_suffix("").parts
-                who = parts[0] if len(parts) > 1 else root.name
-                files.append((path, who, "/".join(parts[1:] or parts), None))
-    for path, who, image, picture in files:
-        reason = "" if everything else why_left_out(path)
-        if reason:
-            result.left_out[reason] = result.left_out.get(reason, 0) + 1
-            continue
-        mask, white = load_with_white(path, picture, coding)
-        own = result.masks.setdefault(who, {})
-        own[image] = mask if image not in own else [*_listed(own[image]), mask]
-        if white == "foreground":
-            result.white.setdefault(who, _White()).alone.append((image, len(_listed(own[image])) - 1))
-        elif white == "ignored":
-            result.white.setdefault(who, _White()).ignored += 1
+        return [_File(f.path, f.annotator or root.name, f.image.relative_to(images).as_posix(), f.image) for f in found]
+    files = []
+    for path in sorted(p for p in root.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        if is_mask_name(path.name):
+            parts = path.relative_to(root).with_suffix("").parts
+            who = parts[0] if len(parts) > 1 else root.name
+            files.append(_File(path, who, "/".join(parts[1:] or parts), None))
+    return files
+
+
+def _counts(file: _File, result: Gathered) -> bool:
+    reason = why_left_out(file.path)
+    if reason:
+        result.left_out[reason] = result.left_out.get(reason, 0) + 1
+    return not reason
+
+
+def _read_all(
+    files: Sequence[_File],
+    result: Gathered,
+    coding: str,
+    processes: int | None,
+    progress: Progress | None,
+    cancel: CancelToken | None,
+) -> None:
+    chunks = [files[start : start + CHUNK] for start in range(0, len(files), CHUNK)]
+    read: dict[int, list[_Read]] = {}
+    jobs = run_jobs(
+        partial(_read, coding=coding),
+        chunks,
+        sizes=[len(chunk) for chunk in chunks],
+        processes=processes if len(files) >= MANY else 1,
+        progress=progress,
+        cancel=cancel,
+    )
+    for number, found in jobs:
+        read[number] = found
+    for number, chunk in enumerate(chunks):
+        for file, (mask, white) in zip(chunk, read[number], strict=True):
+            own = result.masks.setdefault(file.annotator, {})
+            before = own.get(file.image)
+            own[file.image] = mask if before is None else [*_listed(before), mask]
+            if white == "foreground":
+                alone = result.white.setdefault(file.annotator, _White()).alone
+                alone.append((file.image, len(_listed(own[file.image])) - 1))
+            elif white == "ignored":
+                result.white.setdefault(file.annotator, _White()).ignored += 1
+
+
+_Read = tuple[PackedMask, str]
+
+
+def _read(files: Sequence[_File], coding: str) -> list[_Read]:
+    """Some masks, in this process or another, and what 255 was taken for in each."""
+    found: list[_Read] = []
+    for file in files:
+        mask, white = load_with_white(file.path, file.picture, coding)
+        found.append((PackedMask.of(mask), white))
+    return found
 
 
 def _settle_white(result: Gathered) -> None:
     """Where somebody's masks hold 1 and 255, their 255 is what is ignored, in masks without foreground as well."""
     for who, white in result.white.items():
         for image, place in white.alone if white.settled else ():
-            mask = _listed(result.masks[who][image])[place]
-            np.multiply(mask, IGNORE, out=mask)
+            masks = _listed(result.masks[who][image])
+            masks[place] = PackedMask.of(np.asarray(masks[place]) * np.uint8(IGNORE))
+            result.masks[who][image] = masks if len(masks) > 1 else masks[0]
 
 
 def _listed(masks: Any) -> list[Any]:

@@ -46,8 +46,17 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.annotation.gather import gather
     from vitinspect.cli.frame import complain
     from vitinspect.names import shown
+    from vitinspect.progress import ProgressLine
 
-    found = gather(arguments.masks, arguments.images, coding=arguments.mask_coding, everything=arguments.all)
+    with ProgressLine("reading masks", unit="masks") as line:
+        found = gather(
+            arguments.masks,
+            arguments.images,
+            coding=arguments.mask_coding,
+            everything=arguments.all,
+            processes=None,
+            progress=line,
+        )
     for note in found.notes:
         complain(note)
     result = agreement_of_files(found.masks, arguments.tolerance)

@@ -162,7 +162,8 @@ class SavedMaps:
             )
         size = (int(about["input_size"][0]), int(about["input_size"][1]))
         truths = {}
-        for who, mask in self._truths[item.key].items():
+        for who, drawn in self._truths[item.key].items():
+            mask = np.asarray(drawn)
             placement = Placement(size, mask.shape[:2], tuple(about["box"]))
             truths[who] = np.where(placement.valid_mask(), placement.mask_to_input(mask), 255).astype(np.uint8)
         return singles, truths, size
@@ -251,19 +252,18 @@ def statistics(mask: NDArray[np.bool_], truth: NDArray[np.uint8], values: NDArra
     return {key: float(found[key]) for key in STATISTICS}
 
 
-def _by_item(masks: Masks, items: Sequence[Item]) -> dict[str, dict[str, NDArray[np.uint8]]]:
+def _by_item(masks: Masks, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """The masks of each picture of a data set: by the picture's path, or by as much of it as the masks tell."""
     names: dict[str, set[str]] = {}
     for item in items:
         for name in _names(item.key):
             names.setdefault(name, set()).add(item.key)
-    found: dict[str, dict[str, NDArray[np.uint8]]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for who in sorted(masks):
         for image, mask in masks[who].items():
             keys = names.get(image, set())
             if len(keys) == 1:
-                first = mask[0] if isinstance(mask, list) else mask
-                found.setdefault(next(iter(keys)), {})[who] = np.asarray(first)
+                found.setdefault(next(iter(keys)), {})[who] = mask[0] if isinstance(mask, list) else mask
     return found
 
 

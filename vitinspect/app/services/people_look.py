@@ -95,7 +95,7 @@ def look(
 
     stamp = stamp_of(data)
     changed = before is None or before.stamp != stamp
-    masks = _read(data, stamp, everything) if before is None or changed else before
+    masks = _read(data, stamp, everything, cancel) if before is None or changed else before
     gathered = masks.gathered
     if folder is None or not (folder / FILE).is_file() or not gathered.masks or not chosen:
         return Found(data, masks, None, None, 0, 0)
@@ -117,13 +117,13 @@ def stamp_of(data: Path) -> Stamp:
     return tuple(sorted(found))
 
 
-def _read(data: Path, stamp: Stamp, everything: bool) -> Masks:
+def _read(data: Path, stamp: Stamp, everything: bool, cancel: Any) -> Masks:
     from vitinspect.annotation.gather import Gathered, gather
 
     gathered = Gathered()
     # Without the folder of masks, the pictures themselves would be read as masks.
     if (data / MASKS).is_dir():
-        gathered = gather([data], everything=everything, may_be_none=True)
+        gathered = gather([data], everything=everything, may_be_none=True, cancel=cancel)
     return Masks(stamp, gathered, agreement_of(gathered))
 
 
