@@ -166,6 +166,9 @@ def part_start() -> None:
 
 
 def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
+    # As an installed program starts: with its modules compiled, also where the shell forbids Python to keep that.
+    environment = {**environment, "PYTHONPYCACHEPREFIX": os.path.join(environment["VITINSPECT_HOME"], "compiled")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     rows = []
     for _ in range(arguments.rounds + 1):
         child = {**environment, "VITINSPECT_BEGUN": str(time.time())}

@@ -13,11 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 from vitinspect.errors import ParameterError
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 OPERATORS = ("min", "max", "sum")
@@ -36,6 +35,7 @@ def _as_given(step: _Step) -> _Step:
 
     @functools.wraps(step)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        import numpy as np
         import torch
 
         if not any(isinstance(a, np.ndarray) for a in args):

@@ -13,15 +13,16 @@ import time
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from PIL import Image, PngImagePlugin
+from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import DataError, StorageFull
 from vitinspect.names import stored
 from vitinspect.regular_files import open_regular
 from vitinspect.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
 
 SOFTWARE = f"vitinspect {__version__}"
 _MARK = "vitinspect "
@@ -109,6 +110,8 @@ def short_hash(text: str) -> str:
 
 def png_bytes(picture: Image.Image, texts: Mapping[str, str]) -> bytes:
     """A PNG that says what made it, and from which image (key ``image`` of ``texts``: its path as ``stored``)."""
+    from PIL import PngImagePlugin
+
     info = PngImagePlugin.PngInfo()
     info.add_text("Software", SOFTWARE)
     for key, text in texts.items():
@@ -120,6 +123,8 @@ def png_bytes(picture: Image.Image, texts: Mapping[str, str]) -> bytes:
 
 def npz_bytes(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> bytes:
     """An ``.npz`` of ``arrays`` and a JSON text ``metadata`` that ``numpy.load`` reads without pickles."""
+    import numpy as np
+
     document = {"software": SOFTWARE, **metadata}
     text = json.dumps(document, ensure_ascii=False, default=_plain)
     buffer = BytesIO()
@@ -133,6 +138,8 @@ def _plain(value: Any) -> Any:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """What ``npz_bytes`` wrote down beside the arrays; empty where the file is another one's."""
+    import numpy as np
+
     try:
         with open_regular(path) as file, np.load(file, allow_pickle=False) as archive:
             found = json.loads(str(archive["metadata"]))
@@ -148,6 +155,8 @@ def made_from(path: Path) -> str | None:
         ours = str(metadata.get("software", "")).startswith(_MARK)
         return str(metadata.get("image", "")) if ours else None
     if path.suffix == ".png":
+        from PIL import Image
+
         try:
             with open_regular(path) as file, Image.open(file, formats=("PNG",)) as picture:
                 texts = dict(picture.info)

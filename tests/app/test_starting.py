@@ -199,3 +199,32 @@ def test_the_first_start_offers_the_examples_and_later_ones_do_not(home: Path) -
     ]
     assert [done.returncode for done in said] == [0, 0], said[0].stderr
     assert [done.stdout.split("offered: ")[1].strip() for done in said] == ["True", "False"]
+
+
+LOADED_AT_THE_FIRST_PAINT = """
+import sys
+from vitinspect.app import main
+from vitinspect.app.shell.window import MainWindow
+
+event = MainWindow.event
+
+def look(window, what):
+    done = event(window, what)
+    if window._painted and not hasattr(window, "seen"):
+        window.seen = {"numpy", "PIL", "torch", "timm", "networkx", "scipy"} & set(sys.modules)
+        print("loaded:", *sorted(window.seen), flush=True)
+        window.close()
+    return done
+
+MainWindow.event = look
+main.run(None, None, True)
+"""
+
+
+def test_the_window_is_painted_before_anything_is_loaded_that_computes(tmp_path: Path) -> None:
+    variables = {**os.environ, "VITINSPECT_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_AT_THE_FIRST_PAINT], capture_output=True, text=True, env=variables, timeout=120
+    )
+    assert "loaded:" in done.stdout, done.stderr
+    assert done.stdout.split("loaded:")[1].split() == []

@@ -14,13 +14,13 @@ from vitinspect.app.compute.worker import Problem, problem_of
 from vitinspect.app.services.evaluation_process import EvaluationProcess
 from vitinspect.app.services.fusion_ranking import FusionRanking
 from vitinspect.app.services.open_masks import data_of
-from vitinspect.app.services.people_look import Found, Masks, look
 from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 
 if TYPE_CHECKING:
+    from vitinspect.app.services.people_look import Found, Masks
     from vitinspect.evaluation.among_people import OnPicture
     from vitinspect.evaluation.ranking import Candidate
     from vitinspect.figures.differences import Differences
@@ -230,6 +230,8 @@ class PeopleService(QObject):
         masks = self._masks.get((data, everything))
 
         def work(cancel: Any) -> Found:
+            from vitinspect.app.services.people_look import look
+
             return look(data, folder, chosen, how, everything, known, masks, cancel)
 
         def done(found: Any, error: BaseException | None) -> None:

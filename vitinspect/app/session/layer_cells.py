@@ -8,7 +8,6 @@ from typing import Any
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, Member, find, title_in
 from vitinspect.errors import ParameterError
-from vitinspect.thresholds import OPTION_OF
 
 
 def model_entry(line: str) -> dict[str, Any]:
@@ -54,6 +53,8 @@ def layer_entry(layers: Layers, layer: Layer) -> dict[str, Any]:
 
 def threshold_words(layer: Layer) -> str:
     """``otsu``, ``percentile=80``."""
+    from vitinspect.thresholds import OPTION_OF
+
     mode = layer.threshold_mode
     number = repr(layer.threshold_value).removesuffix(".0")
     return f"{mode}={number}" if mode in OPTION_OF else mode

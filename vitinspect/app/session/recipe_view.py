@@ -14,10 +14,8 @@ from vitinspect.app.session.layer_files import restore, to_plain
 from vitinspect.app.session.layers import FUSED, MAP, Layers, Member, add, find, fused_layer, map_layer, remove
 from vitinspect.app.session.state import State, check
 from vitinspect.errors import ParameterError, TargetError
-from vitinspect.figures.cells import members
 from vitinspect.figures.specification import Cell, FigureSpec, from_dict
 from vitinspect.names import stored
-from vitinspect.thresholds import OPTION_OF, parse_threshold
 
 LOOK = ("fit", "precision", "layout", "show", "frame", "swipe", "selected")
 """Values of the state that a recipe keeps beside the layers and the target."""
@@ -170,6 +168,8 @@ def _from_cells(cells: Sequence[Cell], problems: list[str]) -> Layers:
 
 
 def _with_cell(layers: Layers, cell: Cell) -> Layers:
+    from vitinspect.figures.cell_methods import members
+
     methods, mode = members(cell.method)
     look = _look(cell)
     if not mode:
@@ -199,6 +199,8 @@ def _look(cell: Cell) -> dict[str, Any]:
     if cell.range:
         look |= {"range_mode": "typed", "low": cell.range[0], "high": cell.range[1]}
     if cell.threshold:
+        from vitinspect.thresholds import OPTION_OF, parse_threshold
+
         mode, options = parse_threshold(cell.threshold)
         look |= {"threshold_mode": mode, "shown_as": "outline"}
         if mode in OPTION_OF and options:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitinspect.explainers.base import (
     Explainer,
     MapBatch,
@@ -85,6 +83,7 @@ def discard_smallest(fused: torch.Tensor, ratio: float, spare_first: bool) -> to
 
 def kth_smallest(flat: torch.Tensor, count: int) -> torch.Tensor:
     """(B, 1): what ``kthvalue`` says. On a CPU numpy's selection, which uses vector instructions, takes a tenth."""
+    import numpy as np
     import torch
 
     if flat.device.type != "cpu" or flat.dtype not in (torch.float32, torch.float64):

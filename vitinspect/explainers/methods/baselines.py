@@ -9,8 +9,6 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitinspect.explainers.base import Explainer, MapBatch, Run
 from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import SEED, Parameter
@@ -30,6 +28,7 @@ class RandomBaseline(Explainer):
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        import numpy as np
         import torch
 
         from vitinspect.explainers.pixels import map_dtype
@@ -45,6 +44,7 @@ class CentreBaseline(Explainer):
     """A Gaussian around the centre; ``sigma`` is its standard deviation as a share of each side, 1 at the centre."""
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        import numpy as np
         import torch
 
         from vitinspect.explainers.pixels import map_dtype

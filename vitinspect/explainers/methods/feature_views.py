@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vitinspect import token_views
 from vitinspect.errors import ParameterError
 from vitinspect.explainers.base import (
     Explainer,
@@ -25,6 +22,7 @@ from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import Parameter
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from vitinspect.explainers.trace import Chunk
@@ -54,6 +52,7 @@ class _OfTokens(Explainer):
         return kept.detach().double().cpu().numpy()
 
     def handed(self, run: Run, maps: Any) -> MapBatch:
+        import numpy as np
         import torch
 
         from vitinspect.explainers.pixels import map_dtype
@@ -65,6 +64,8 @@ class FeatureComponent(_OfTokens):
     """One principal component of a picture's patch tokens, as the colours of ``vi.views.pca`` have it: 0 to 1."""
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        from vitinspect import token_views
+
         place, whiten = self.param("component") - 1, self.param("whiten")
         found: list[Any] = []
         for tokens in self.patches(run, norm=True):
@@ -79,6 +80,8 @@ class PatchSimilarity(_OfTokens):
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
         rows, columns = run.grid
+        from vitinspect import token_views
+
         given = (self.param("row"), self.param("column"))
         row, column = (
             size // 2 if value is None else value for value, size in zip(given, (rows, columns), strict=True)
@@ -95,6 +98,8 @@ class TokenNorm(_OfTokens):
     """The length of each patch token as it leaves the block, before the final norm."""
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        from vitinspect import token_views
+
         return self.handed(run, token_views.norms(self.patches(run, norm=False)))
 
 
@@ -121,6 +126,8 @@ class AttentionDistance(Explainer):
 class _Distances(Sweep):
     def __init__(self, run: Run, block: int, head: int | None) -> None:
         import torch
+
+        from vitinspect import token_views
 
         self._run, self._block, self._head = run, block, head
         like = run.trace.readout

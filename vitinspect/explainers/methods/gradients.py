@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitinspect.explainers.base import Explainer, MapBatch, Needs, Run
 from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import SEED, Parameter
@@ -129,6 +127,7 @@ class IntegratedGradients(Explainer):
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        import numpy as np
         import torch
 
         from vitinspect.explainers.pixels import map_dtype
@@ -166,6 +165,7 @@ class SmoothGrad(Explainer):
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
+        import numpy as np
         import torch
 
         from vitinspect.explainers.pixels import map_dtype

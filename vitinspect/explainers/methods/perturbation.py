@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vitinspect.errors import ParameterError
 from vitinspect.explainers.base import Explainer, MapBatch, Run
 from vitinspect.explainers.declaration import MethodInfo
 from vitinspect.explainers.parameters import SEED, Parameter
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from vitinspect.explainers.targets import Targets
@@ -136,6 +135,7 @@ class Occlusion(Explainer):
 
 def hiding_windows(rows: int, columns: int, size: int, stride: int) -> np.ndarray:
     """(K, rows, columns) booleans: the patches that each window hides. Together they reach to all four borders."""
+    import numpy as np
 
     def starts(length: int) -> range:
         return range(0, max(0, length - size) + stride, stride) if length > size else range(1)
@@ -190,6 +190,8 @@ class RandomMasks:
     """RISE's masks, each a function of the seed and its own index alone."""
 
     def __init__(self, count: int, cells: int, p: float, seed: int, size: tuple[int, int]) -> None:
+        import numpy as np
+
         self.grids = (np.random.default_rng((seed, 0)).random((count, cells, cells)) < p).astype(np.float32)
         self.size = size
         self.cell = tuple(-(-side // cells) for side in size)
