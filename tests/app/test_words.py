@@ -1,4 +1,4 @@
-"""The window says what a researcher would say: none of the words that the glossary replaces is in a text of it."""
+"""The window says what a researcher would say: its texts and names have no word that the glossary replaces."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import vitinspect.app
 
-ROOM = Path(vitinspect.app.__file__).parent
-GLOSSARY = ROOM.parent.parent / "docs" / "glossary.md"
+APP = Path(vitinspect.app.__file__).parent
+GLOSSARY = APP.parent.parent / "docs" / "glossary.md"
 
 
-def replaced() -> list[str]:
-    """The left column of the glossary's second table."""
-    table = GLOSSARY.read_text("utf-8").partition("## Words that are not used on screen")[2]
-    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")][2:]
+def replaced(heading: str) -> list[str]:
+    """The left column of the table below a heading of the glossary."""
+    section = GLOSSARY.read_text("utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")][2:]
+    assert rows
     assert all(len(row) == 2 and row[1].strip() for row in rows)
     return [word.strip() for row in rows for word in row[0].split(", ")]
 
@@ -35,19 +36,62 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """The names that a module gives: of functions, classes, arguments, variables and attributes."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+
+
+def modules() -> list[tuple[str, str]]:
+    """Name and source of each module of the window."""
+    return [(path.relative_to(APP).as_posix(), path.read_text("utf-8")) for path in sorted(APP.rglob("*.py"))]
+
+
 def test_the_words_of_a_module_are_found_and_its_docstrings_are_not():
     found = dict(texts('"""A rater."""\nsay(f"{count} raters in hand")\n_log.info("a rater")\n'))
     assert list(found.values()) == [" raters in hand"]
 
 
+def test_the_names_that_a_module_gives_are_found_and_those_that_it_uses_are_not():
+    source = "class A:\n    def b(self, c):\n        self.d = e.f(c)\n        for g in c:\n            h = g\n"
+    assert sorted(name for _, name in names(source)) == ["A", "b", "c", "d", "g", "h", "self"]
+
+
 def test_no_text_of_the_window_has_a_word_that_the_glossary_replaces():
-    words = replaced()
+    words = replaced("Words that are not used on screen")
     assert "in hand" in words
     pattern = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in words) + r")(?!\w)", re.IGNORECASE)
     wrong = [
-        f"{path.relative_to(ROOM)}:{line}: {text!r}"
-        for path in sorted(ROOM.rglob("*.py"))
-        for line, text in texts(path.read_text("utf-8"))
-        if pattern.search(text)
+        f"{name}:{line}: {text!r}" for name, source in modules() for line, text in texts(source) if pattern.search(text)
     ]
     assert not wrong, "\n".join(["docs/glossary.md says what to write instead.", *wrong])
+
+
+def test_no_name_of_the_window_has_a_word_that_the_glossary_replaces():
+    words = replaced("Words that are not used in names")
+    assert "told" in words
+    pattern = re.compile("_(" + "|".join(words) + ")_")
+    wrong = [
+        f"{name}:{line}: {given}"
+        for name, source in modules()
+        for line, given in names(source)
+        if pattern.search(f"_{given.lower()}_")
+    ]
+    assert not wrong, "\n".join(["docs/glossary.md says what to write instead.", *wrong])
+
+
+def test_sizes_are_written_with_a_true_times_sign():
+    wrong = [
+        f"{name}:{line}: {text!r}"
+        for name, source in modules()
+        for line, text in texts(source)
+        if re.search(r"\d x \d|^ x $", text)
+    ]
+    assert not wrong, "\n".join(wrong)

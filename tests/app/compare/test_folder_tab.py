@@ -30,7 +30,7 @@ def test_the_folder_is_compared_with_a_click(tab, backend, settle):
     assert all(math.isfinite(row.spearman) for row in rows)
     assert [row.picture for row in tab.table.found.rows] == [row.picture for row in ordered(rows)]
     assert len(tab.scatter.dots) == 6
-    assert "6 of 6 pictures" in tab.said.text()
+    assert "6 of 6 pictures" in tab.notice.text()
     assert not tab.button.isEnabled()
 
 

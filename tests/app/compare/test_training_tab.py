@@ -91,7 +91,7 @@ def test_without_a_folder_it_says_what_to_do(shown, backend, settle, run_folder,
     backend.state.set(workspace="compare", plots=True, compare_tab="compare-training")
     settle()
     tab = shown.bottom.tab("compare-training")
-    assert "Choose a folder" in tab.said.text()
+    assert "Choose a folder" in tab.notice.text()
     assert not tab.button.isEnabled()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(run_folder))
     tab.folder.click()
@@ -114,7 +114,7 @@ def test_each_step_gets_its_map_and_its_prediction(tab, backend, settle, blended
     curve = tab.chart.curves[0]
     assert [1000 * x for x in curve.x] == pytest.approx(list(STEPS))
     assert all(math.isfinite(y) for y in curve.y)
-    assert "4 of 4 computed" in tab.said.text()
+    assert "4 of 4 computed" in tab.notice.text()
 
 
 def test_each_step_is_scored_against_the_truth(tab, backend, settle):
@@ -123,7 +123,7 @@ def test_each_step_is_scored_against_the_truth(tab, backend, settle):
     score = tab.chart.curves[1]
     assert score.name == "IoU"
     assert list(score.y) == [step.overlap.iou for step in tab.strip.steps]
-    assert "Half of its best: p of" in tab.said.text()
+    assert "Half of its best: p of" in tab.notice.text()
     tab.slider.setValue(3)
     settle()
     assert backend.results.truth_overlaps["B"].iou == pytest.approx(tab.strip.steps[3].overlap.iou, abs=1e-3)

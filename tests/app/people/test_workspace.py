@@ -215,8 +215,8 @@ def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated,
     found = ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
     assert backend.state.plots
-    assert "A best of many is also a best by chance" in tab.said.text()
-    assert "Chosen by the other people on the other pictures (nested)" in tab.said.text()
+    assert "A best of many is also a best by chance" in tab.notice.text()
+    assert "Chosen by the other people on the other pictures (nested)" in tab.notice.text()
     winner = found.candidates[found.winner]
     backend.state.edit("remove", layering.remove(backend.state.layers, "fused"))
     tab.apply.click()
@@ -252,7 +252,7 @@ def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_c
     assert said["score"] == "f1"
     assert [one["name"] for one in said["candidates"]] == [one.name for one in found.candidates]
     assert [one["mean"] for one in said["candidates"]] == pytest.approx([mean.value for mean in found.means])
-    assert "\n".join(said["sentences"]) == tab.said.text()
+    assert "\n".join(said["sentences"]) == tab.notice.text()
     tab.apply.click()
     layer, winner = backend.state.selected_layer, found.candidates[found.winner]
     assert (layer.threshold_mode, dict(winner.cutting[1]).get("fraction", 0.5)) == (

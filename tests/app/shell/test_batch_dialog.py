@@ -39,7 +39,7 @@ def test_all_pictures_are_written_as_the_preview_says(dialog, backend, qtbot, tm
     assert not dialog.begin.isEnabled()
     wait(dialog, backend, qtbot)
     assert files_in(tmp_path / "out") == [f"picture-{n}_rollout.png" for n in range(1, 7)]
-    assert "6 files written" in dialog.said.text()
+    assert "6 files written" in dialog.notice.text()
     for number in range(1, 7):
         with (
             Image.open(pictures / f"picture {number}.png") as source,
@@ -89,7 +89,7 @@ def test_a_cancelled_export_continues(dialog, backend, qtbot, tmp_path):
     backend.batches.progressed.connect(lambda done, total: done == 2 and backend.batches.cancel())
     dialog.begin.click()
     wait(dialog, backend, qtbot)
-    assert "Continue starts where it stopped" in dialog.said.text()
+    assert "Continue starts where it stopped" in dialog.notice.text()
     before = len(files_in(tmp_path / "out"))
     assert 2 <= before < 6
     dialog.follow()
@@ -99,7 +99,7 @@ def test_a_cancelled_export_continues(dialog, backend, qtbot, tmp_path):
     dialog.begin.click()
     wait(dialog, backend, qtbot)
     assert len(files_in(tmp_path / "out")) == 6
-    assert f"{before} pictures were finished before" in dialog.said.text()
+    assert f"{before} pictures were finished before" in dialog.notice.text()
 
 
 def test_the_window_answers_while_a_batch_is_written(dialog, backend, qtbot, settle):
@@ -109,7 +109,7 @@ def test_the_window_answers_while_a_batch_is_written(dialog, backend, qtbot, set
         lambda: backend.results.picture_path == backend.state.image and bool(backend.results.maps), timeout=30_000
     )
     wait(dialog, backend, qtbot)
-    assert "6 files written" in dialog.said.text() or "finished before" in dialog.said.text()
+    assert "6 files written" in dialog.notice.text() or "finished before" in dialog.notice.text()
 
 
 @pytest.mark.parametrize(
@@ -122,13 +122,13 @@ def test_the_window_answers_while_a_batch_is_written(dialog, backend, qtbot, set
 )
 def test_errors_are_shown_before_anything_is_written(dialog, tmp_path, field, text, words):
     getattr(dialog, field).setText(text)
-    assert words in dialog.said.text()
+    assert words in dialog.notice.text()
     assert not dialog.begin.isEnabled()
 
 
 def test_the_folder_of_the_pictures_is_refused(dialog, pictures):
     dialog.folder.setText(str(pictures))
-    assert "folder of the data" in dialog.said.text()
+    assert "folder of the data" in dialog.notice.text()
     assert not dialog.begin.isEnabled()
 
 

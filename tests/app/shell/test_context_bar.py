@@ -21,12 +21,12 @@ def test_a_click_fixes_a_class_and_the_cross_goes_back_to_the_predicted_one(show
     assert backend.state.target == (second.index,)
     settle()
     assert context.explain.property("fixed")
-    assert f"maps explain <b>{second.label}</b>" in context.said.text()
+    assert f"maps explain <b>{second.label}</b>" in context.notice.text()
     context.explain.cross.click()
     assert backend.state.target == ()
     settle()
     assert not context.explain.property("fixed")
-    assert "maps explain" not in context.said.text()
+    assert "maps explain" not in context.notice.text()
 
 
 def test_ctrl_click_sets_the_class_against_and_a_second_one_removes_it(shown, backend, qtbot, settle):
@@ -75,4 +75,4 @@ def test_the_predictions_stand_in_line_with_the_fields(shown):
 
     assert top(context.bars, context.bars.bar_rect(0).top()) == top(context.model.button)
     caption = next(label for label in context.findChildren(QLabel) if label.text() == "Model")
-    assert (top(context.said), context.said.height()) == (top(caption), caption.height())
+    assert (top(context.notice), context.notice.height()) == (top(caption), caption.height())

@@ -35,7 +35,7 @@ def choose(dialog, kind: str = "overlay", ending: str = ".png") -> None:
 
 def saved(dialog, path: Path) -> Path:
     dialog.save(str(path))
-    assert path.is_file(), dialog.said.text()
+    assert path.is_file(), dialog.notice.text()
     return path
 
 
@@ -88,7 +88,7 @@ def test_a_width_in_millimetres_and_a_resolution_are_in_the_file(dialog, tmp_pat
     dialog.page.width_text.setText("88 parsecs")
     dialog.follow()
     assert not dialog.export.isEnabled()
-    assert "88mm" in dialog.said.text()
+    assert "88mm" in dialog.notice.text()
 
 
 def test_what_is_written_around_the_picture_is_text_in_an_svg(dialog, backend, tmp_path):
@@ -126,7 +126,7 @@ def test_a_file_beside_the_export_replaces_none_that_vitinspect_did_not_write(di
     (tmp_path / "raw.json").write_text('{"mine": 1}')
     choose(dialog, "raw", ".npy")
     dialog.save(str(tmp_path / "raw.npy"))
-    assert "did not write" in dialog.said.text()
+    assert "did not write" in dialog.notice.text()
     assert (tmp_path / "raw.json").read_text() == '{"mine": 1}'
     assert not (tmp_path / "raw.npy").exists()
 
@@ -152,7 +152,7 @@ def test_a_map_from_a_file_is_written_without_a_recipe_and_the_dialog_says_so(di
     dialog.refill()
     dialog.layer.set_value("file")
     choose(dialog)
-    assert "No recipe" in dialog.said.text()
+    assert "No recipe" in dialog.notice.text()
     made = saved(dialog, tmp_path / "made.png")
     assert metadata.find(made) is None
     with Image.open(made) as painted:

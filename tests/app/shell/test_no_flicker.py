@@ -51,7 +51,7 @@ def test_a_picture_whose_maps_are_in_memory_is_never_seen_without_them(between_t
 
 
 def test_awaited_predictions_keep_their_places(between_two, backend, qtbot) -> None:
-    bars, said = between_two.context.bars, between_two.context.said
+    bars, said = between_two.context.bars, between_two.context.notice
     before = [bars.bar_rect(at) for at in range(bars.count())]
     known = {name: getattr(backend.results, name) for name in ("predictions", "probabilities", "target")}
     backend.results.update(predictions=(), probabilities=None, target=())

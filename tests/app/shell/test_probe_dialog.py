@@ -29,10 +29,10 @@ def opened(shown) -> ProbeDialog:
 def test_missing_fields_are_named_and_nothing_is_started(shown, backend):
     dialog = opened(shown)
     dialog.start.click()
-    assert "pictures to train on" in dialog.said.text()
+    assert "pictures to train on" in dialog.notice.text()
     dialog.train.setText("train")
     dialog.start.click()
-    assert "where the head is saved" in dialog.said.text()
+    assert "where the head is saved" in dialog.notice.text()
     assert not backend.probes.running
     assert dialog.right.isHidden()
     dialog.close()

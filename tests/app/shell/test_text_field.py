@@ -38,7 +38,7 @@ def use(window, tmp_path, *names):
 def test_the_field_is_shown_for_image_text_models_only(texted, backend, settle):
     assert not texted.context.texts.isHidden()
     assert texted.context._texts_part.isVisible()
-    assert "No texts yet" in texted.context.said.text()
+    assert "No texts yet" in texted.context.notice.text()
     backend.state.set(model="demo")
     settle()
     assert not texted.context._texts_part.isVisible()

@@ -65,7 +65,7 @@ class CompareCanvas(Canvas):
         return self.state if slot == "A" else self._second.state
 
     def in_slot(self, slot: str) -> MapOrMissing | None:
-        """The map of slot A or B, or what stands for it."""
+        """The map of slot A or B, or its placeholder."""
         layer, results = self.layer_in(slot), self.results_of(slot)
         if layer is None or self.results.picture is None:
             return None
@@ -99,7 +99,7 @@ class CompareCanvas(Canvas):
 
     @staticmethod
     def _no_difference(both: Sequence[MapOrMissing]) -> Missing:
-        """It waits for what is on its way; where that never comes, neither does it."""
+        """The placeholder of the difference: it waits for both maps, and says so where one of them will never come."""
         lacks = any(isinstance(slot, Missing) and slot.reason for slot in both)
         reason = "There are no two maps to compare" if lacks else ""
         if all(isinstance(slot, ShownMap) for slot in both):
@@ -202,7 +202,7 @@ def _row_of(count: int, width: int, height: int) -> list[Box]:
 
 
 class CompareLabels(Labels):
-    """Titles that say the slot, the model and the target; a difference that says which side is which."""
+    """Titles with the slot, the model and the target; a difference says which of its ends is which."""
 
     _canvas: CompareCanvas
 
@@ -228,7 +228,7 @@ class CompareLabels(Labels):
         metrics = painter.fontMetrics()
         centre = int(Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine)
         room = rect.right() - x
-        # The short name leaves room for the model and the class, without which the map says nothing.
+        # The short name leaves space for the model and the class, without which the map cannot be read.
         whole = metrics.horizontalAdvance(shown.title) + 8 + small.horizontalAdvance(words[0] if words else "")
         title = shown.title if whole <= room else shown.short
         painter.setPen(QColor(t.canvas_text))
@@ -237,13 +237,13 @@ class CompareLabels(Labels):
         painter.setFont(theme.font(SMALL_SIZE))
         metrics = painter.fontMetrics()
         painter.setPen(QColor(t.canvas_quiet))
-        for told in words:
-            if x + metrics.horizontalAdvance(told) <= rect.right():
-                painter.drawText(QRect(x, rect.top(), rect.right() - x, rect.height()), centre, told)
+        for text in words:
+            if x + metrics.horizontalAdvance(text) <= rect.right():
+                painter.drawText(QRect(x, rect.top(), rect.right() - x, rect.height()), centre, text)
                 return
 
     def _words(self, shown: MapOrMissing, slot: str) -> list[str]:
-        """What stands behind the title, the longest first: the first that finds room is taken."""
+        """Texts to follow the title, the longest first: the first that fits is used."""
         if not slot:
             return [SCALED, "each scaled to 0–1"]
         if isinstance(shown, Missing):
@@ -253,8 +253,8 @@ class CompareLabels(Labels):
         target = shown.target_text or "same for every class"
         waits = ", computing …" if shown.id in results.pending else ""
         inside = shown.key.partition("(")[2].rpartition(")")[0].replace("=", " ").replace(",", ", ")
-        told = f"{shown.model}{side}, {target}{waits}"
-        return [*([f"{inside}; {told}"] if inside else []), told, f"{target}{waits}"]
+        text = f"{shown.model}{side}, {target}{waits}"
+        return [*([f"{inside}; {text}"] if inside else []), text, f"{target}{waits}"]
 
     def _flat(self, painter: QPainter, rect: QRect, shown: MapOrMissing) -> None:
         if isinstance(shown, Missing) or shown.id != DIFFERENCE:

@@ -89,8 +89,8 @@ class SlotRow(ContextBar):
         row.addWidget(self.explain)
         row.addWidget(self._against_part)
         row.addWidget(upright_line())
-        # There is no second line: what could not be predicted is said in the place of the bars.
-        self.said.hide()
+        # There is no second line, so why there is no prediction is written in the place of the bars.
+        self.notice.hide()
         self.silence = words("", "note")
         row.addWidget(self.silence)
         row.addWidget(self.bars, 1)
@@ -111,7 +111,7 @@ class SlotRow(ContextBar):
         self._show_against()
 
     def _show_against(self) -> None:
-        """Where there is room, and wherever something is set."""
+        """Where there is space, and wherever something is set."""
         self._against_part.setVisible(self.width() >= WIDE or len(self._state.target) > 1)
 
 

@@ -1,4 +1,4 @@
-"""Over the folder: where the two models look against what they say; a table and a scatter of the pictures."""
+"""Over the folder: how far the two models' maps agree against their answers; a table and a scatter of the pictures."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ COLUMNS = (
 _TEXTS = ("picture", "label_a", "label_b")
 WIDTHS = (150, 112, 112, 78, 74, 64, 48)
 PEARSON, ROOM = 5, 680
-"""The column that goes first where the table is narrower than that."""
+"""The column that is hidden first, and the width of the table below which it is."""
 Picture = Callable[[str], Any]
 
 
 class FolderTab(QWidget):
-    """Reads the service; asks it to go on or to stop, and the state for another picture."""
+    """Reads the service; asks it to start or to stop, and the state for another picture."""
 
     def __init__(self, service: FolderComparison, state: State, thumbnail: Picture) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class FolderTab(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(120, 6)
-        self.said = rows.words("", "note")
+        self.notice = rows.words("", "note")
         self.measure = Choice(list(SHORT.items()), name="Where they look", tip="What is drawn and sorted by")
         self.measure.chosen.connect(lambda _: self.follow())
         self.save = rows.button("Save table…", self._save, tip="All pictures as CSV")
@@ -70,7 +70,7 @@ class FolderTab(QWidget):
         head = QHBoxLayout()
         head.setContentsMargins(8, 4, 8, 4)
         head.setSpacing(8)
-        for part in (self.button, self.bar, self.said):
+        for part in (self.button, self.bar, self.notice):
             head.addWidget(part)
         head.addStretch(1)
         head.addWidget(rows.words("Where they look", "quiet"))
@@ -99,19 +99,19 @@ class FolderTab(QWidget):
         self._follow_scatter(found, measure)
         running, total = service.running, service.total
         why_not = service.why_not
-        self.button.setText("Cancel" if running else "Go on" if 0 < len(found) < total else "Compare the folder")
+        self.button.setText("Cancel" if running else "Continue" if 0 < len(found) < total else "Compare the folder")
         self.button.setEnabled(running or (not why_not and len(found) < total))
         self.bar.setVisible(running)
         self.bar.setRange(0, max(1, total))
         self.bar.setValue(len(found))
-        told = summary(found)
-        self.said.setText(
-            f"{len(found)} of {total} pictures, {told.same_answer} with the same answer; "
-            f"mean {SHORT[measure]} {numbers.true_minus(f'{told.means[measure]:.2f}')}"
+        overall = summary(found)
+        self.notice.setText(
+            f"{len(found)} of {total} pictures, {overall.same_answer} with the same answer; "
+            f"mean {SHORT[measure]} {numbers.true_minus(f'{overall.means[measure]:.2f}')}"
             if found
             else why_not
         )
-        self.said.setToolTip(told.sentence() if found else "")
+        self.notice.setToolTip(overall.sentence() if found else "")
         self.save.setEnabled(bool(found))
         self._follow_picture()
 
@@ -150,7 +150,7 @@ class FolderTab(QWidget):
 
 
 class FolderModel(QAbstractTableModel):
-    """The rows in the order that is wanted: the one of ``ordered``, or by a column."""
+    """The rows in the chosen order: that of ``ordered``, or by a column."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -221,7 +221,7 @@ class FolderModel(QAbstractTableModel):
 
 
 class FolderTable(QTableView):
-    """A click opens a picture; a click on a heading sorts, a third one goes back to the order that tells most."""
+    """A click opens a picture; a click on a heading sorts, a third one goes back to the first order."""
 
     chosen = Signal(str)
 
@@ -229,7 +229,7 @@ class FolderTable(QTableView):
         super().__init__()
         self.found = FolderModel()
         self.setModel(self.found)
-        self.setAccessibleName("Pictures with what both models say of them")
+        self.setAccessibleName("Pictures with the answers of both models")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setShowGrid(False)

@@ -1,4 +1,4 @@
-"""The right side of Compare: the layers, what is compared of them with which parameters, and how far both agree."""
+"""The right side of Compare: the layers, which of them are compared with which parameters, and how far both agree."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ComparePanel(LayersPanel):
 
 
 class ComparedProperties(QWidget):
-    """Reads both slots; what a person changes of a layer goes to the layer, which both slots compute."""
+    """Reads both slots; a change of a layer is made in the layer, which both slots compute."""
 
     def __init__(self, state: State, results: Results, second: SecondSlot, exchange: Callable[[], object]) -> None:
         super().__init__()
@@ -191,8 +191,8 @@ class ComparedProperties(QWidget):
         self.note.setVisible(alike)
 
     def _follow_numbers(self) -> None:
-        said = self._results.compared
-        agreement = said.agreement if said is not None else None
+        compared = self._results.compared
+        agreement = compared.agreement if compared is not None else None
         self.look.set_rows(
             [
                 ("Rank correlation (Spearman)", [_two(agreement and agreement.spearman)], "1 is the same order"),
@@ -215,9 +215,9 @@ class ComparedProperties(QWidget):
             lines.append(("Explained", [_explained(r) for r in both], "The class that the maps explain"))
             lines.append(("Its probability", [_share(r) for r in both], "Of the class that the maps explain"))
         if truth is not None and truth.mask is not None:
-            told = [_two(overlaps[slot].iou) if slot in overlaps else numbers.NONE for slot in "AB"]
-            lines.append(("IoU with the truth", told, "Of each mask at its threshold with the picture's mask"))
-        lines.append(("Time", [self._time(slot) for slot in "AB"], "What the map took when it was computed"))
+            ious = [_two(overlaps[slot].iou) if slot in overlaps else numbers.NONE for slot in "AB"]
+            lines.append(("IoU with the truth", ious, "Of each mask at its threshold with the picture's mask"))
+        lines.append(("Time", [self._time(slot) for slot in "AB"], "How long the map took when it was computed"))
         self.say.set_rows(lines)
 
     def _time(self, slot: str) -> str:
@@ -259,7 +259,7 @@ class ComparedProperties(QWidget):
         self._edit(threshold_mode=mode, threshold_value=CUTS[mode][4])
 
     def _edit(self, **changes: Any) -> None:
-        """In the layers of both slots, so that their masks are cut in one way."""
+        """Change the layers of both slots, so that their masks are cut in the same way."""
         layers = self._state.layers
         for layer_id in {layer.id for layer in self._compared().values() if layer is not None}:
             layers = layering.change(layers, layer_id, **changes)
@@ -288,7 +288,7 @@ class Numbers(QWidget):
                 self._grid.addWidget(_Badge(letter), 0, at, Qt.AlignmentFlag.AlignRight)
 
     def set_rows(self, lines: list[tuple[str, list[str], str]]) -> None:
-        """(name, a value for each column, what it means); a row that is there already keeps its labels."""
+        """(name, a value for each column, what it means); an existing row keeps its labels."""
         for row, (name, values, tip) in enumerate(lines):
             for at, text in enumerate((name, *values)):
                 label = self._labels.get((row, at)) or self._make(row, at)

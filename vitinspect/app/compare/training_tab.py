@@ -39,7 +39,7 @@ SHORT = {"iou": "IoU", "average_precision": "AP"}
 
 
 class TrainingTab(QWidget):
-    """Reads the run; asks it to go on, to stop, or to take a checkpoint into slot B."""
+    """Reads the run; asks it to start, to stop, or to load a checkpoint into slot B."""
 
     def __init__(self, run: TrainingRun, state: State, results: Results, second: State) -> None:
         super().__init__()
@@ -49,8 +49,8 @@ class TrainingTab(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedSize(120, 6)
-        self.said = rows.words("", "note")
-        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.notice = rows.words("", "note")
+        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.score = Choice(SCORES, name="Score", tip="Of the map against the picture's mask")
         self.score.chosen.connect(lambda _: self.follow())
         self.strip = StepStrip(run, state, results)
@@ -74,7 +74,7 @@ class TrainingTab(QWidget):
         head.setSpacing(8)
         for part in (self.folder, self.button, self.bar):
             head.addWidget(part)
-        head.addWidget(self.said, 1)
+        head.addWidget(self.notice, 1)
         head.addWidget(self.score)
         left = QVBoxLayout()
         left.setSpacing(2)
@@ -116,14 +116,14 @@ class TrainingTab(QWidget):
         self.slider.blockSignals(False)
         self.slider.setEnabled(len(every) > 1)
         can = run.address() is not None
-        self.button.setText("Cancel" if run.running else "Go on" if 0 < done < len(every) else "Compute the steps")
+        self.button.setText("Cancel" if run.running else "Continue" if 0 < done < len(every) else "Compute the steps")
         self.button.setEnabled(run.running or (can and done < len(every)))
         self.bar.setVisible(run.running)
         self.bar.setRange(0, max(1, len(every)))
         self.bar.setValue(done)
         self._follow_chart(every, steps, current)
-        self.said.setText(self._sentence(every, done, can))
-        self.said.setToolTip(self.said.text())
+        self.notice.setText(self._sentence(every, done, can))
+        self.notice.setToolTip(self.notice.text())
         name = shown(os.path.basename(self._state.checkpoints.rstrip(os.sep)))
         self.folder.setText(name or "Choose a folder…")
         self.folder.setToolTip(f"Checkpoints in {shown(self._state.checkpoints)}" if name else "A run's checkpoints")

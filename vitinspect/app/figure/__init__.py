@@ -1,1 +1,1 @@
-"""The Figure workspace: a page that is composed of what the window shows, and what stands around it."""
+"""The Figure workspace: a page that is composed from what the window shows, and the parts around it."""

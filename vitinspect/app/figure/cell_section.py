@@ -1,4 +1,4 @@
-"""What holds for the selected cell, its row or its column: what it shows, the class, colours, range, outline, inset."""
+"""Properties of the selected cell, its row or its column: what it shows, the class, colours, range, outline, inset."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class CellSection(QWidget):
         self.title = heading("Cell")
         self.scope = Segments(
             (
-                Segment("cell", "Cell", tip="Changes below hold for this cell"),
-                Segment("row", "Row", tip="Changes below hold for all cells of its row"),
-                Segment("column", "Column", tip="Changes below hold for all cells of its column"),
+                Segment("cell", "Cell", tip="Changes below apply to this cell"),
+                Segment("row", "Row", tip="Changes below apply to all cells of its row"),
+                Segment("column", "Column", tip="Changes below apply to all cells of its column"),
             ),
-            name="Changes hold for",
+            name="Changes apply to",
         )
         self.scope.set_value("cell")
         self._scope = "cell"
@@ -229,7 +229,7 @@ class CellSection(QWidget):
         self._follow_plot(cell)
 
     def _follow_plot(self, cell: Cell) -> None:
-        """The rows of a cell that is no picture take the place of those that it has no use for."""
+        """Show the rows that apply to a cell without a picture, instead of those that do not."""
         for name in ("map", "show", "colours", "range", "outline", "inset"):
             self.rows[name].setVisible(not cell.is_plot)
         self.rows["target"].setVisible(not cell.is_plot or cell.show in ("curves", "agreement"))

@@ -1,4 +1,4 @@
-"""From a cell and what is known of it to a finished cell that can be laid out. In a thread; no Qt.
+"""From a cell and what is known about it to a finished cell that can be laid out. In a thread; no Qt.
 
 The screen shows pictures as large as it needs them; a file gets them as they are.
 """
@@ -57,7 +57,7 @@ class Known:
     scores: bool = False
     """Whether the page has scores."""
     drawing: Drawing | None = None
-    """Of a cell that is no picture."""
+    """Of a cell that shows no picture."""
 
 
 def most_pixels(spec: FigureSpec) -> int:
@@ -111,7 +111,7 @@ def finish(known: Known, picture: FigurePicture | None = None, truths: Mapping[s
 
 
 def _plot(known: Known) -> FinishedCell:
-    """A cell that is no picture; what needs no model is read now."""
+    """A cell that shows no picture; what needs no model is read now."""
     cell = known.cell
     if known.drawing is not None and known.picture is not None:
         shown = known.picture

@@ -1,4 +1,4 @@
-"""Above the Figure workspace: with what maps are made, which pictures, what rows and columns are made of."""
+"""Above the Figure workspace: the model that makes the maps, the pictures, what rows and columns are made of."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ MOST_LISTED = 5000
 
 
 class FigureContext(QFrame):
-    """Reads the service; what is chosen here makes rows and columns anew.
+    """Reads the service; what is chosen here rebuilds rows and columns.
 
-    ``copies`` are the actions that copy the figure as text; the first has a button, the others stand in a menu.
+    ``copies`` are the actions that copy the figure as text; the first has a button, the others are in a menu.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FigureContext(QFrame):
         self.again = button(
             "Update from layers",
             self._update,
-            tip="Make rows and columns anew of the layers, the model and the class that Inspect shows now",
+            tip="Rebuild rows and columns from the layers, the model and the class that Inspect shows now",
         )
         first = copies[0] if copies else None
         self.copy = button(

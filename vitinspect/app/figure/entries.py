@@ -1,6 +1,6 @@
 """From what the window shows to a figure: layers as cells, and rows and columns made of pictures, layers, classes, ...
 
-Plain functions over the state, without Qt. What comes out is a specification as ``vitinspect figure`` takes it.
+Plain functions over the state, without Qt. The result is a specification as ``vitinspect figure`` takes it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FREE = 3
 
 @dataclass(frozen=True)
 class Shown:
-    """What of the window a figure can be made of."""
+    """What the window has that a figure can be made of."""
 
     layers: Layers
     selected: str
@@ -53,8 +53,8 @@ class Shown:
     models: tuple[str, ...] = ()
     """Sources of models that were used, the present one first."""
     annotators: Mapping[str, str] = field(default_factory=dict)
-    """Who drew on the present picture, and the path of the mask, with ``{stem}`` and ``{folder}`` where it follows the
-    picture."""
+    """The annotators of the present picture, and the paths of their masks, with ``{stem}`` and ``{folder}`` where they
+    follow the picture."""
     depth: int = 0
     """Blocks of the model."""
 
@@ -132,7 +132,7 @@ def short_model(line: str) -> str:
 
 
 def defaults(shown: Shown, rows: str, columns: str, pictures: Sequence[str]) -> Entry:
-    """What holds for all cells: the model, and what neither rows nor columns say."""
+    """What applies to all cells: the model, and what neither rows nor columns say."""
     entry: Entry = {}
     if shown.fit != "crop":
         entry["fit"] = shown.fit
@@ -171,7 +171,7 @@ def compose(
 
 
 def page_of(spec: FigureSpec) -> Entry:
-    """The values of the page, without what stands on it."""
+    """The values of the page, without its contents."""
     return {
         name: value
         for name, value in spec.to_dict().items()
@@ -194,15 +194,15 @@ def pictures_of(spec: FigureSpec) -> list[str]:
 
 
 def changed(spec: FigureSpec, scope: str, row: int, column: int, values: Mapping[str, Any]) -> FigureSpec:
-    """With other values in a cell, its row, its column or all cells. A value of None takes the entry away, and what
-    the wider scope says counts."""
+    """With other values in a cell, its row, its column or all cells. A value of None removes the entry, so that
+    the wider scope applies."""
     from vitinspect.figures.specification import place
 
     where = place(row, column)
     if scope == "cell":
         cells = {**spec.cells, where: _put(spec.cells.get(where, {}), values)}
         return _checked(replace(spec, cells={key: value for key, value in cells.items() if value}))
-    # What single cells of the row or column say otherwise goes: it would hide the change.
+    # Other values of single cells in the row or column are removed, since they would hide the change.
     inside = {
         "row": [place(row, c) for c in range(len(spec.columns))],
         "column": [place(r, column) for r in range(len(spec.rows))],
@@ -215,7 +215,7 @@ def changed(spec: FigureSpec, scope: str, row: int, column: int, values: Mapping
     rows, columns, common = list(spec.rows), list(spec.columns), dict(spec.defaults)
     if scope == "row":
         rows[row] = _put(rows[row], values)
-        # A column counts more than a row: where it says the same thing, the cell itself must.
+        # A column overrides a row: where it sets the same value, the cell itself must be changed.
         for c, other in enumerate(columns):
             hidden = {name: value for name, value in values.items() if name in other}
             cells[place(row, c)] = _put(cells.get(place(row, c), {}), hidden)
@@ -241,7 +241,7 @@ _LOOK: Entry = {
     "range": [],
     "threshold": "",
 }
-"""What belongs to a layer, as a cell has it where nothing else is said."""
+"""What belongs to a layer, with the values of a new cell."""
 
 
 def dropped(spec: FigureSpec, row: int, column: int, values: Mapping[str, Any], image: str) -> FigureSpec:

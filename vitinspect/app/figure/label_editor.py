@@ -1,4 +1,4 @@
-"""A label of a row or a column is typed in its place on the page."""
+"""A label of a row or a column is edited in its place on the page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LabelEditor(QLineEdit):
         self.setFocus()
 
     def done(self) -> None:
-        """Take over what is typed."""
+        """Accept what is typed."""
         if self._close():
             text = self.text().strip()
             if text != self._label.text:

@@ -79,7 +79,7 @@ class LayoutList(QWidget):
 
     @Slot()
     def follow(self) -> None:
-        """The files as they are."""
+        """List the files again."""
         found = self._layouts.all()
         self.list.clear()
         for one in found:
@@ -113,7 +113,7 @@ class LayoutList(QWidget):
             self.save_as(name)
 
     def save_as(self, name: str) -> None:
-        """Under a name, replacing the layout of that name; undo brings the one before back."""
+        """Save under a name, replacing the layout of that name; undo restores the earlier one."""
         name = " ".join(name.split())
         before = self._layouts.find(name)
         old = self._layouts.open(name) if before is not None else None
@@ -124,7 +124,7 @@ class LayoutList(QWidget):
             self.step_done.emit(Step(f"Save {name}", back, again, CAUSE))
 
     def open(self, name: str) -> None:
-        """Put it in the place of the figure, which undo brings back."""
+        """Replace the figure by the layout; undo restores the earlier figure."""
         self._current = name
         self._try(lambda: self._figures.edit(f"Open {name}", self._layouts.open(name)))
 
@@ -150,7 +150,7 @@ class LayoutList(QWidget):
             self.follow()
 
     def delete(self, name: str) -> None:
-        """It can be undone."""
+        """Delete a layout, which can be undone."""
         spec = self._layouts.open(name)
         if self._try(partial(self._layouts.delete, name)):
             back, again = partial(self._layouts.save, name, spec), partial(self._layouts.delete, name)

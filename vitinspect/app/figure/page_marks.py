@@ -1,4 +1,4 @@
-"""What is painted around the page of a figure: what is selected, a ruler, the ground behind a page without one."""
+"""What is painted around the page of a figure: what is selected, a ruler, the pattern behind a transparent page."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def paint_ruler(painter: QPainter, view: int, width: float, left: float, scale: 
 
 
 def paint_checkered(painter: QPainter, box: QRectF) -> None:
-    """Behind a page without a ground."""
+    """The pattern behind a page without a background."""
     painter.fillRect(box, QColor("#ffffff"))
     painter.save()
     painter.setClipRect(box)

@@ -1,4 +1,4 @@
-"""What holds for the whole page: width, resolution, text, spacing, ranges, what stands on it."""
+"""The properties of the whole page: width, resolution, text, spacing, ranges, and what it contains."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ class PageSection(QWidget):
         self.text_size.changed.connect(lambda value: figures.change_page("Text", {"font_size": value}, "size"))
         self.ranges = Choice(RANGES, name="Ranges", tip="Which maps share the raw values at the ends of their colours")
         self.ranges.chosen.connect(lambda value: figures.change_page("Ranges", {"ranges": value}))
-        self.ground = Choice(GROUNDS, name="Ground")
-        self.ground.chosen.connect(lambda value: figures.change_page("Ground", {"background": value}))
+        self.ground = Choice(GROUNDS, name="Background")
+        self.ground.chosen.connect(lambda value: figures.change_page("Background", {"background": value}))
         self.boxes: dict[str, CheckBox] = {}
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 4)
@@ -86,7 +86,7 @@ class PageSection(QWidget):
         column.addWidget(PropertyRow("Width", self.wide, self.units, self.dpi))
         column.addWidget(PropertyRow("Spacing, text", self.spacing, self.text_size))
         column.addWidget(PropertyRow("Ranges", self.ranges))
-        column.addWidget(PropertyRow("Ground", self.ground))
+        column.addWidget(PropertyRow("Background", self.ground))
         column.addWidget(self._check_boxes())
         column.addWidget(self._free_cells())
         figures.changed.connect(self.follow)

@@ -102,7 +102,7 @@ class PageView(QWidget):
 
     @property
     def origin(self) -> QPointF:
-        """Where the page's corner stands, on whole pixels."""
+        """Where the page's corner is, on whole pixels."""
         page = self.page
         if page is None:
             return QPointF(MARGIN, RULER + MARGIN)
@@ -282,7 +282,7 @@ class PageView(QWidget):
             self.edit_label(label)
 
     def edit_label(self, label: LabelBox) -> None:
-        """Type another label in its place."""
+        """Edit a label in its place."""
         box = self.on_screen(label.box)
         self.editor = LabelEditor(self, label, box)
 

@@ -1,4 +1,4 @@
-"""The page of a figure from what is known of its cells: for the screen, and as a file. In a thread; no Qt."""
+"""The page of a figure from what is known about its cells: for the screen, and as a file. In a thread; no Qt."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MadePage:
     page: Page
     cells: Mapping[str, FinishedCell]
     scene: Scene
-    """What is painted: that of the page, or as somebody who is colour-blind sees it."""
+    """What is painted: that of the page, or as a person who is colour-blind sees it."""
     findings: tuple[Finding, ...]
     caption: str
     bibtex: str
@@ -91,7 +91,7 @@ def format_named(kind: str) -> ExportFormat:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is known of the file before it is written."""
+    """What is known about the file before it is written."""
 
     size: int
     """About how many bytes it has."""
@@ -157,7 +157,7 @@ def _whole(known: Known, read_before: dict[str, FigurePicture]) -> FigurePicture
 
 
 def beside(spec: FigureSpec, known: Mapping[str, Known]) -> tuple[FigureSpec, dict[str, Known], Path]:
-    """With pictures named from the folder that they have in common, as a file that is handed on names them."""
+    """With pictures named from the folder that they have in common, as in a file that is passed on to others."""
     paths = [one.cell.image for one in known.values() if one.cell.image]
     if not paths or not all(os.path.isabs(path) for path in paths):
         return spec, dict(known), Path()

@@ -61,7 +61,7 @@ class FigurePanel(QFrame):
 
 
 class CheckList(QWidget):
-    """What a publisher would complain about, each line with its value."""
+    """What publishers check, each line with its value."""
 
     def __init__(self, figures: FigureService) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class CheckList(QWidget):
             vector = figures.format in ("pdf", "svg")
             for one in made.findings:
                 if one.what in ("Size", "Pictures stored without loss"):
-                    continue  # the size stands in the status bar; the loss depends on the format
+                    continue  # the size is in the status bar; the loss depends on the format
                 lines.append(("check" if one.good else "warning", one.what, one.value))
             if figures.format == "pdf":
                 fonts = figures.measured.fonts if figures.measured is not None else None
@@ -104,7 +104,7 @@ class CheckList(QWidget):
                 lines.append(("check", "Resolution of the file", f"{figures.spec.dpi} dpi"))
             if made.waiting:
                 # The size is not known before: the line is that of the cells, and nothing moves when they are there.
-                lines.append(("warning", "Cells on their way", f"{made.waiting} of {len(made.cells)}"))
+                lines.append(("warning", "Cells being computed", f"{made.waiting} of {len(made.cells)}"))
             else:
                 size = figures.measured.size if figures.measured is not None else None
                 good = size is None or size < LARGEST
@@ -119,7 +119,7 @@ def in_bytes(size: int) -> str:
 
 
 class _Lines(QWidget):
-    """Painted rows: a sign, words at the left, a value at the right; the value goes below where there is no room."""
+    """Painted rows: a sign, words at the left, a value at the right; the value is below where it does not fit."""
 
     ROW = 20
 
@@ -158,7 +158,7 @@ class _Lines(QWidget):
 
 
 class ExportRow(QWidget):
-    """What the file carries, its format, and the button; while it is written, how far it is."""
+    """What the file contains, its format, and the button; while it is written, its progress."""
 
     def __init__(self, figures: FigureService) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ class ExportRow(QWidget):
         self.recipe = Choice(
             [(WITH, "Recipe inside"), (ANONYMOUS, "Recipe, anonymous"), (WITHOUT, "No recipe")],
             name="Recipe",
-            tip="What the file carries of how it was made: all of it; without paths and names, for double-blind"
+            tip="How much the file records about how it was made: all; without paths and names, for double-blind"
             " review; nothing",
         )
         self.recipe.chosen.connect(lambda value: figures.set_export(recipe=value))
@@ -180,16 +180,16 @@ class ExportRow(QWidget):
         row.setSpacing(8)
         row.addWidget(self.format)
         row.addWidget(self.button, 1)
-        said = QHBoxLayout()
-        said.setSpacing(8)
-        said.addWidget(self.why, 1)
-        said.addWidget(self.retry)
+        sentence = QHBoxLayout()
+        sentence.setSpacing(8)
+        sentence.addWidget(self.why, 1)
+        sentence.addWidget(self.retry)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)
         layout.addWidget(self.recipe)
         layout.addLayout(row)
-        layout.addLayout(said)
+        layout.addLayout(sentence)
         self.button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         figures.page_made.connect(self.follow)
         figures.status_changed.connect(self.follow)
@@ -214,7 +214,7 @@ class ExportRow(QWidget):
         self.button.setEnabled(not why)
         cancelled = figures.stopped and figures.waiting > 0
         self.why.setText(f"{figures.waiting} cells were cancelled." if cancelled else why)
-        # How many cells are on their way stands in the check list, where it takes no room from it.
+        # The number of cells being computed is in the check list, where it takes no space from the sentence.
         self.why.setVisible(bool(why) and (cancelled or not figures.is_waiting))
         self.button.setToolTip(why)
         self.retry.setVisible(cancelled)
@@ -231,6 +231,6 @@ class ExportRow(QWidget):
             self.write_to(name)
 
     def write_to(self, path: str) -> None:
-        """Write it there, with the ending of its format."""
+        """Write the figure to a path, with the ending of its format."""
         ending = ENDINGS[self._figures.format]
         self._figures.export(path if path.lower().endswith(ending) else path + ending)

@@ -28,7 +28,7 @@ class ScenePainter:
         self._used: dict[tuple[Same, int, int], QImage] = {}
 
     def paint(self, painter: QPainter, scene: Scene, scale: float, origin: QPointF) -> None:
-        """The scene's elements with ``scale`` pixels to the point; the page's corner stands at ``origin``."""
+        """The scene's elements with ``scale`` pixels to the point; the page's corner is at ``origin``."""
         self._used = {}
         ratio = painter.device().devicePixelRatioF()
         painter.save()

@@ -1,4 +1,4 @@
-"""What can be dragged into a cell: layers, pictures, and what is neither. No Qt."""
+"""What can be dragged into a cell: layers, pictures, and others. No Qt."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Group:
 
 
 def groups(shown: Shown, mine: Sequence[str], folder: Sequence[str]) -> tuple[Group, ...]:
-    """The whole list: the pictures of the figure stand near the layers, those of the folder at the end."""
+    """The whole list: the pictures of the figure are near the layers, those of the folder at the end."""
     found = (
         Group("Layers", tuple(of_layers(shown))),
         Group("Pictures of the figure", tuple(of_pictures(mine))),
@@ -72,11 +72,11 @@ def of_pictures(paths: Sequence[str]) -> list[Source]:
 
 
 NEEDS_FILE = {"table": "Tables (*.csv)", "ceiling": "Human ceiling (maps.json *.json)"}
-"""What asks for a file when it is dropped, and of which kinds."""
+"""Sources that need a file, which is asked for when they are dropped, and its kinds."""
 
 
 def others(shown: Shown) -> list[Source]:
-    """What is no layer and no picture."""
+    """Sources that are neither layers nor pictures."""
     keys = []
     for layer in shown.layers:
         if layer.visible and layer.is_map:
@@ -136,7 +136,7 @@ def packed(source: Source) -> bytes:
 
 
 def unpacked(data: bytes) -> Source | None:
-    """What ``packed`` gave; None for anything else."""
+    """The source from the bytes of ``packed``; None for other bytes."""
     try:
         found = json.loads(data)
         return Source(str(found["kind"]), str(found["title"]), dict(found["values"]))

@@ -1,4 +1,4 @@
-"""What the status bar says of the figure, the empty page's words, and the menu of colour blindness."""
+"""What the status bar says about the figure, the empty page's words, and the menu of colour blindness."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def follow_status(view: PageView, window: MainWindow) -> None:
             view.empty.say("The figure is being made.", icon="figure")
         else:
             view.empty.say(
-                "A figure is composed of the pictures and layers that the window shows.",
+                "A figure is composed from the pictures and layers that the window shows.",
                 "Open pictures first.",
                 ("Open folder…", window.actions_["open_folder"].trigger),
                 ("Open gallery", window.actions_["open_gallery"].trigger),

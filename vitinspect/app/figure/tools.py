@@ -9,7 +9,7 @@ from vitinspect.app.figure.page_view import INSET, SELECT
 
 
 class PageTool(Tool):
-    """What the window's strip knows of a tool; the page does the rest."""
+    """What the tool strip needs to know about a tool; the page does the rest."""
 
     shape = Qt.CursorShape.ArrowCursor
 
@@ -19,12 +19,12 @@ class PageTool(Tool):
 
 class Select(PageTool):
     id, title, icon, key = SELECT, "Select and move", "pan", "V"
-    tip = "a click selects a cell, a drag moves the page"
+    tip = "Click selects a cell, drag moves the page"
 
 
 class Inset(PageTool):
     id, title, icon, key = INSET, "Inset", "rectangle", "J"
-    tip = "drag over a part of a cell to show it larger"
+    tip = "Drag over a part of a cell to show it larger"
     shape = Qt.CursorShape.CrossCursor
 
 

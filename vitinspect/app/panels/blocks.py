@@ -98,10 +98,10 @@ class BlocksPanel(QWidget):
             self.figures.setText("")
             return
         blocks, heads = found.values.shape[:2]
-        said = f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads."
+        sentence = f"{self._token_text(found.token, card)} in {card.name}, {blocks} blocks × {heads} heads."
         if found.token < len(card.prefix_names):
-            said += " Pin a patch (P) to see the attention of its token."
-        self.about.setText(said)
+            sentence += " Pin a patch (P) to see the attention of its token."
+        self.about.setText(sentence)
         self.grid.show_maps([[self.image(found.values[b, h]) for h in range(heads)] for b in range(blocks)])
         block, head = min(self.chosen[0], blocks - 1), min(self.chosen[1], heads - 1)
         values = found.values[block, head]

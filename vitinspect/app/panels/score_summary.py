@@ -14,12 +14,12 @@ def summary(state: State, results: Results) -> str:
     if layer is None or layer.id not in results.all_maps:
         return ""
     curves, overlap = results.curves.get(layer.id), results.overlaps.get(layer.id)
-    said = []
+    scores = []
     if overlap is not None:
-        said.append(("IoU", float(overlap.iou)))
+        scores.append(("IoU", float(overlap.iou)))
     if curves is not None:
-        said += [("deletion", float(curves.deletion_auc)), ("insertion", float(curves.insertion_auc))]
-    if not said:
+        scores += [("deletion", float(curves.deletion_auc)), ("insertion", float(curves.insertion_auc))]
+    if not scores:
         return ""
     name = facts.name_of(state.layers, layer)
-    return f"{state.number(layer.id)} {name}: " + ", ".join(f"{word} {numbers.number(value)}" for word, value in said)
+    return f"{state.number(layer.id)} {name}: " + ", ".join(f"{word} {numbers.number(value)}" for word, value in scores)

@@ -42,8 +42,8 @@ class CeilingChart(QWidget):
     def set_points(self, points: Sequence[Point], bars: str) -> None:
         self.points = (*(p for p in points if p.person), *(p for p in points if not p.person))
         self.bars = bars
-        said = (f"{p.name} {p.value:.2f}, {p.low:.2f} to {p.high:.2f}" for p in self.points)
-        self.setAccessibleDescription("; ".join(said))
+        described = (f"{p.name} {p.value:.2f}, {p.low:.2f} to {p.high:.2f}" for p in self.points)
+        self.setAccessibleDescription("; ".join(described))
         self.setMaximumHeight(48 + 28 * max(4, len(self.points)))
         self.updateGeometry()
         self.update()

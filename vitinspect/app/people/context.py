@@ -1,4 +1,4 @@
-"""Above the People workspace: which layer, cut how, against whom, by which score."""
+"""Above the People workspace: which layer, how it is cut, with whom it is compared, by which score."""
 
 from __future__ import annotations
 
@@ -31,10 +31,12 @@ class PeopleContext(QFrame):
         self.cutting = Choice(
             [(mode, mode.replace("_", " ").capitalize()) for mode in MODES],
             name="Threshold",
-            tip="How the layer is cut into a mask; its level is set among the layer's properties",
+            tip="How the layer is cut into a mask; its level is set in the layer's properties",
         )
         self.cutting.chosen.connect(self._cut)
-        self.against = Choice((), name="Against", tip="Whom the picture at the right and the scores are against")
+        self.against = Choice(
+            (), name="Against", tip="The annotator, or the consensus, with whom the layer is compared"
+        )
         self.against.chosen.connect(people.set_against)
         self.how = Choice([(how, how.capitalize().replace("Staple", "STAPLE")) for how in WAYS], name="Consensus")
         self.how.set_value(people.how)
@@ -90,7 +92,7 @@ class PeopleContext(QFrame):
         if layer is not None:
             self.cutting.set_value(layer.threshold_mode)
         annotators = sorted(people.found.gathered.masks) if people.found is not None else []
-        count = {0: "nobody yet", 1: "1 annotator"}.get(len(annotators), f"{len(annotators)} annotators")
+        count = {0: "no annotator yet", 1: "1 annotator"}.get(len(annotators), f"{len(annotators)} annotators")
         self.against.setEnabled(bool(annotators))
         self.against.set_items([("", count), *((who, shown(who)) for who in annotators)])
         self.against.set_value(people.against if people.against in annotators else "")

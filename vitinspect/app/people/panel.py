@@ -37,7 +37,7 @@ class DifferencesView(QWidget):
         super().__init__()
         self.image: QImage | None = None
         self.of_people = False
-        """Where people differ, in place of where the map hits and misses."""
+        """Whether it shows where people differ, instead of where the map hits and misses."""
         self.setAccessibleName("Hits, misses and false alarms")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -113,7 +113,7 @@ class PeoplePanel(QFrame):
         self.progress.setFixedHeight(4)
         self.done = words("", "quiet")
         self.begin = button("Start", people.start, icon="play", tip="Evaluate this folder with the layers on screen")
-        self.halt = button("Stop", people.stop, icon="stop", tip="Stop after the current picture; it can be resumed")
+        self.halt = button("Cancel", people.stop, icon="stop", tip="End after the current picture; it can be continued")
         self.rank = button("Rank fusions", people.rank, tip="Which combination of these methods fits the masks best")
         self.copy = button("Copy as command", self._copy, icon="copy", tip="The command line that does the same")
         self.left_out = note("")
@@ -182,19 +182,19 @@ class PeoplePanel(QFrame):
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(done)
         if people.process.stopping:
-            self.done.setText("stopping")
+            self.done.setText("ending")
         elif running and not total:
             self.done.setText("starting")
         else:
             self.done.setText(f"{done} of {total}" if total else "not begun")
-        self.begin.setText("Start" if not done else "Resume" if done < total else "Evaluate new pictures")
+        self.begin.setText("Start" if not done else "Continue" if done < total else "Evaluate new pictures")
         self.begin.setEnabled(settings is not None and not running)
         self.halt.setEnabled(running and not people.process.stopping)
         self.copy.setEnabled(settings is not None)
         self.rank.setEnabled(people.may_rank)
         left_out = found.gathered.left_out if found is not None else {}
         words_ = "; ".join(f"{count} left out: {reason}" for reason, count in left_out.items())
-        self.left_out.setText(words_ + "." if words_ else "Masks that are not independent count too.")
+        self.left_out.setText(words_ + "." if words_ else "Masks that are not independent are included.")
         self.left_out.setVisible(bool(words_) or people.everything)
         self.include.setText("Leave them out" if people.everything else "Include them")
         self.include.setVisible(bool(words_) or people.everything)
@@ -256,7 +256,7 @@ def _line(*parts: QWidget, stretch: bool = False) -> QHBoxLayout:
 
 
 def _why_no_numbers(evaluated: bool) -> str:
-    """What stands in place of the numbers of a picture."""
+    """The sentence in place of the numbers of a picture."""
     if evaluated:
-        return "People drew no masks of this picture, or its evaluation has not come to it yet."
+        return "This picture has no masks of people, or is not evaluated yet."
     return "This folder is not evaluated yet, so there are no maps to compare with people's masks."

@@ -1,4 +1,4 @@
-"""The tab Ranking: every combination of the methods, what the choice among them is worth, and the winner as a layer."""
+"""The tab Ranking: every combination of the methods, how reliable the choice of one is, and the winner as a layer."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RankingTab(QWidget):
     def __init__(self, people: PeopleService) -> None:
         super().__init__()
         self._people, self._ranking = people, people.ranking
-        self.said = note("")
-        self.said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notice = note("")
+        self.notice.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.score = Choice(
             [(key, column.title.removesuffix(" (%)")) for key, column in SCORES.items()],
             name="Score",
@@ -57,7 +57,7 @@ class RankingTab(QWidget):
             name="Normalisation",
             tip="What is done to each map before maps are fused",
         )
-        self.weights = CheckBox("Weights", tip="Also with one of the methods counting double")
+        self.weights = CheckBox("Weights", tip="Also with double weight for one of the methods")
         self.rank = button("Rank fusions", people.rank, tip="Every combination of up to three of the layers' methods")
         self.copy = button("Copy as command", self._copy, icon="copy", tip="The command line that does the same")
         self.apply = button("Apply the winner to the layers", self._ranking.apply_winner)
@@ -97,7 +97,7 @@ class RankingTab(QWidget):
             buttons.addWidget(one)
         buttons.addStretch(1)
         text = QVBoxLayout()
-        text.addWidget(self.said)
+        text.addWidget(self.notice)
         text.addStretch(1)
         left, holder = QWidget(), QWidget()
         left.setLayout(text)
@@ -150,12 +150,12 @@ class RankingTab(QWidget):
                 widget.deleteLater()
         ranking = self._ranking.found
         if self._ranking.running:
-            self.said.setText("The combinations are scored from the saved maps; no model runs.")
+            self.notice.setText("The combinations are scored from the saved maps; no model runs.")
             return
         if ranking is None:
-            self.said.setText("Nothing is ranked yet. It takes an evaluation with two methods or more.")
+            self.notice.setText("Nothing is ranked yet: evaluate the folder with two methods or more.")
             return
-        self.said.setText("\n".join(sentences(ranking)))
+        self.notice.setText("\n".join(sentences(ranking)))
         self.apply.setToolTip(ranking.candidates[ranking.winner].name)
         found = table_of(ranking)
         row = 0

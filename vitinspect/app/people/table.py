@@ -51,9 +51,9 @@ class PictureColumn:
     title: str
     tip: str = ""
     head: str = ""
-    """What stands above the numbers, where the title is long."""
+    """The text above the numbers, where the title is long."""
     rank: int = 0
-    """Where the table is narrow, columns of the highest rank go first; those of rank 0 stay."""
+    """Where the table is narrow, columns of the highest rank are left out first; those of rank 0 stay."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ class PictureModel(QAbstractTableModel):
         self.every: tuple[PictureRow, ...] = ()
         self.rows: list[PictureRow] = []
         self.filter = ""
-        self._wish = (GAP, True)
+        self._chosen_order = (GAP, True)
 
     @property
     def order(self) -> tuple[str, bool]:
-        """Column, and whether the highest come first; while there is no such column, those on which people differ."""
-        there = any(column.id == self._wish[0] for column in self.columns)
-        return self._wish if there or not self.columns else (PEOPLE, False)
+        """Column, and whether the highest come first; without that column, pictures on which people differ."""
+        there = any(column.id == self._chosen_order[0] for column in self.columns)
+        return self._chosen_order if there or not self.columns else (PEOPLE, False)
 
     def set_rows(self, columns: Sequence[PictureColumn], rows: Sequence[PictureRow]) -> None:
         self.beginResetModel()
@@ -101,7 +101,7 @@ class PictureModel(QAbstractTableModel):
         if not 0 <= column < len(self.columns):
             return
         self.beginResetModel()
-        self._wish = (self.columns[column].id, order == Qt.SortOrder.DescendingOrder)
+        self._chosen_order = (self.columns[column].id, order == Qt.SortOrder.DescendingOrder)
         self._arrange()
         self.endResetModel()
 
@@ -122,7 +122,7 @@ class PictureModel(QAbstractTableModel):
         self.rows = rows
 
     def rows_of(self, pictures: Sequence[str]) -> list[int]:
-        """Where these pictures stand, in their order here."""
+        """The rows of these pictures, in their order here."""
         wanted = set(pictures)
         return [i for i, row in enumerate(self.rows) if row.id in wanted]
 
@@ -170,7 +170,7 @@ class PictureModel(QAbstractTableModel):
 
 
 class PictureTable(QTableView):
-    """``chosen`` when a person goes to a picture; several can be selected, and ``selection_changed`` tells which."""
+    """``chosen`` when a person goes to a picture, ``selection_changed`` when one or several others are selected."""
 
     chosen = Signal(str)
     selection_changed = Signal()
@@ -213,7 +213,7 @@ class PictureTable(QTableView):
         self._setting = False
 
     def set_rows(self, columns: Sequence[PictureColumn], rows: Sequence[PictureRow], current: str) -> None:
-        """Nothing is announced; what was selected stays so."""
+        """Show these, without a signal; what was selected stays selected."""
         keep = self.selected()
         self._setting = True
         same = (tuple(columns), tuple(rows)) == (self.pictures.columns, self.pictures.every)
@@ -239,7 +239,7 @@ class PictureTable(QTableView):
         return [self.pictures.rows[i] for i in sorted(index.row() for index in self.selectionModel().selectedRows())]
 
     def as_csv(self) -> str:
-        """Several selected rows, else all that are shown, with all digits."""
+        """The selected rows if there are several, else all that are shown, with all digits."""
         rows = self.chosen_rows()
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 SCORES = ("dice", "iou", "f1", "precision", "recall", "pixel_accuracy", "pixel_accuracy_vitmix", "average_precision",
           "best_iou", "boundary_f1")  # fmt: skip
-"""What the table can show of the maps; among people it is Dice."""
+"""The scores of maps that the table can show; for people with each other it is Dice."""
 MEASURES = {
     "dice": "Dice",
     "iou": "IoU",
@@ -101,7 +101,9 @@ class PeopleView(QFrame):
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.evaluate = button("Evaluate this folder", people.start, main=True)
         self.matrix = Matrix()
-        self.measure = Choice(list(MEASURES.items()), name="Measure of agreement", tip="What the matrix shows of pairs")
+        self.measure = Choice(
+            list(MEASURES.items()), name="Measure of agreement", tip="The measure that the matrix shows for each pair"
+        )
         self.region = Choice(
             (("frame", "Frame"), ("box", "Box")),
             name="Region",
@@ -282,10 +284,10 @@ class PeopleView(QFrame):
         )
 
     def _without_maps(self, found: Found | None) -> None:
-        """The people among each other, and what it takes to have maps among them."""
+        """How well people agree with each other, and what is needed to compare maps with them."""
         people = found.agreement.ceiling if found is not None else None
         self._say_why(found)
-        self.above.setText("People among each other")
+        self.above.setText("People with each other")
         if found is None or people is None:
             self._stack.setCurrentWidget(self.empty)
             return
@@ -314,11 +316,11 @@ class PeopleView(QFrame):
         if people.data is None:
             self.empty.say("Open a folder of pictures with people's masks.")
         elif found is None or people.process.running:
-            self.empty.say("Looking at the masks and the maps of the folder.")
+            self.empty.say("Reading the masks and the maps of the folder.")
         elif not found.gathered.masks:
             self.empty.say(
                 "There are no masks of people in this folder.",
-                f"They lie in masks/NAME beside the pictures of {shown(people.data)}; the Masks workspace draws them.",
+                f"Draw them in the Masks workspace; they belong in masks/NAME of {shown(people.data)}.",
                 *(
                     (("Include the masks left out", lambda: people.set_everything(True)),)
                     if found.gathered.left_out
@@ -355,7 +357,7 @@ class PeopleView(QFrame):
         columns = [
             PictureColumn("name", "Picture"),
             PictureColumn(PEOPLE, "People", "Mean Dice of people with each other"),
-            PictureColumn(GAP, "Gap", f"Dice of people with each other, less that of {chosen} with people"),
+            PictureColumn(GAP, "Gap", f"Dice of people with each other minus that of {chosen} with people"),
             *(
                 PictureColumn(
                     f"map {name}",
@@ -385,7 +387,7 @@ class PeopleView(QFrame):
         return columns, rows
 
     def _head_of(self, name: str) -> str:
-        """A long name is the layer's number instead, which the list of layers shows."""
+        """Instead of a long name the layer's number, which the list of layers shows."""
         numbers_ = {
             candidate.name: self._state.number(layer.id)
             for layer, candidate in zip(self._people.layers(), self._people.candidates(), strict=True)
@@ -470,7 +472,7 @@ class PeopleView(QFrame):
         self.matrix.set_values(names, values.tolist(), last=("Others", means), shades=shades.tolist())
         self._arrange()
         left_out = sum(found.gathered.left_out.values())
-        said = [
+        coefficients = [
             f"{name} {of['frame']:.2f} (box {of['box']:.2f})".replace("-", "\N{MINUS SIGN}")
             for name, of in (("Fleiss' kappa", agreement.fleiss), ("Krippendorff's alpha", agreement.alpha))
         ]
@@ -478,12 +480,12 @@ class PeopleView(QFrame):
         note = {"precision": " Of the row's mask, how much the column's has too.",
                 "recall": " Of the column's mask, how much the row's has too."}.get(measure, "")  # fmt: skip
         self.reliability.setText(
-            f"{', '.join(said)}. Mean over {of} that two people or more drew.{note}"
+            f"{', '.join(coefficients)}. Mean over {of} that two people or more drew.{note}"
             + (f" {left_out} masks left out." if left_out else "")
         )
 
     def _arrange(self) -> None:
-        """The matrix gets what it needs, as far as the chart beside it keeps enough."""
+        """The matrix gets the width that it needs, as long as enough is left for the chart beside it."""
         room = self.below.width()
         wide = max(160, min(self.matrix.sizeHint().width() + 16, room - 190))
         self.below.setSizes([wide, max(room - wide, 1)])
@@ -502,7 +504,7 @@ class PeopleView(QFrame):
 
 
 class _Beside(QSplitter):
-    """Shares its width out again whenever it gets another one."""
+    """Divides its width again whenever it changes."""
 
     def __init__(self, arrange: Callable[[], None]) -> None:
         super().__init__(Qt.Orientation.Horizontal)

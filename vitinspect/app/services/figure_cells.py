@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from vitinspect.explainers.registry import Method
     from vitinspect.figures.cell_drawing import Kept
 
-Wish = tuple[Ask, str]
-"""What is asked, and a method with its parameters."""
-
 
 class FigureCells:
     """Reads the maps that the window has, keeps those of the figure, and says what is missing."""

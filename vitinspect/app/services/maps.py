@@ -32,7 +32,7 @@ PREDICTION = "prediction"
 _MOST_TIMES = 2000
 _ASKS = frozenset({"image", "layers", "target", "fit", "precision"})
 
-Wish = tuple[InputAddress, str, Target]
+Question = tuple[InputAddress, str, Target]
 """An input, a method with its parameters (or the prediction), and the target as it was asked for."""
 
 
@@ -72,8 +72,8 @@ class MapService(QObject):
         """Keys that were looked for on disk."""
         self._in_use: dict[str, Mapped | Predicted] = {}
         """What is shown, kept however small the limit of the memory."""
-        self._refused: dict[Wish, str] = {}
-        self._stopped: set[Wish] = set()
+        self._refused: dict[Question, str] = {}
+        self._stopped: set[Question] = set()
         self._request: MapsRequest | None = None
         self._request_id = 0
         self._content = ""
@@ -138,7 +138,7 @@ class MapService(QObject):
                 return  # only how a map is displayed has changed
             # A layer that is removed and added again is requested again.
             wanted = {layer.as_method().key for layer in self._wanted()} | {PREDICTION}
-            self._stopped = {wish for wish in self._stopped if wish[1] in wanted}
+            self._stopped = {question for question in self._stopped if question[1] in wanted}
         self._soon.start()
 
     def _asked_now(self) -> tuple[object, ...]:
@@ -241,14 +241,14 @@ class MapService(QObject):
         )
         self._asked_for.add(self._request_id)
 
-    def _wish(self, where: InputAddress, method: Method | str) -> Wish:
+    def _question(self, where: InputAddress, method: Method | str) -> Question:
         if isinstance(method, str):
             return where, method, ()
         return where, method.key, self._state.target if method.info.class_specific else ()
 
     def _is_settled(self, where: InputAddress, method: Method | str, target: Target) -> bool:
-        wish = self._wish(where, method)
-        return wish in self._refused or wish in self._stopped
+        question = self._question(where, method)
+        return question in self._refused or question in self._stopped
 
     def _has_no_answer(self, where: InputAddress, card: ModelCard, layer: Layer) -> bool:
         """Whether it is known that this map cannot be computed, or is not wanted."""
@@ -328,7 +328,7 @@ class MapService(QObject):
                 why = self._why_not(where, card, layer)
                 if why:
                     refusals[layer.id] = why
-                if self._wish(where, method) in self._stopped:
+                if self._question(where, method) in self._stopped:
                     stopped.add(layer.id)
                 continue
             waiting.add(layer.id)
@@ -342,7 +342,7 @@ class MapService(QObject):
         )
 
     def _why_not(self, where: InputAddress, card: ModelCard, layer: Layer) -> str:
-        refused = self._refused.get(self._wish(where, layer.as_method()))
+        refused = self._refused.get(self._question(where, layer.as_method()))
         if refused:
             return refused
         return "" if layer.parameters else card.refusals.get(layer.method, "")
@@ -420,18 +420,18 @@ class MapService(QObject):
         request = self._request
         if request is None or request_id != self._request_id:
             return
-        for wish in self._wishes(request):
-            self._refused[wish] = problem.message
+        for question in self._questions(request):
+            self._refused[question] = problem.message
         self._problems.report(self._cause, problem)
         self.refresh()
 
-    def _wishes(self, request: MapsRequest) -> list[Wish]:
-        wishes: list[Wish] = [
+    def _questions(self, request: MapsRequest) -> list[Question]:
+        questions: list[Question] = [
             (request.input, m.key, request.asked if m.info.class_specific else ()) for m in request.methods
         ]
         if self._known(request.input.text) is None:
-            wishes.append((request.input, PREDICTION, ()))
-        return wishes
+            questions.append((request.input, PREDICTION, ()))
+        return questions
 
     @Slot(int)
     def _on_ended(self, request_id: int) -> None:
@@ -455,7 +455,7 @@ class MapService(QObject):
         if found is not None:
             where, card = found
             stopped = [layer for layer in self._wanted() if layer.id in self._results.pending]
-            self._stopped |= {self._wish(where, layer.as_method()) for layer in stopped}
+            self._stopped |= {self._question(where, layer.as_method()) for layer in stopped}
             if self._request is not None and self._known(where.text) is None:
                 self._stopped.add((where, PREDICTION, ()))
             self._results.update(pending=frozenset())

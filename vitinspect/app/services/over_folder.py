@@ -76,7 +76,7 @@ class FolderWork:
         models = model_of(context, address.models[0]), model_of(context, address.models[1])
         before = len(self._done)
 
-        def told(row: Row) -> None:
+        def row_ready(row: Row) -> None:
             hand_over(FolderPart(address, row))
             self._done.add(row.picture)
 
@@ -85,7 +85,7 @@ class FolderWork:
             models,
             address.sides,
             Journal(address.journal, address.settings),
-            told=told,
+            told=row_ready,
             progress=lambda done, _: progress(before + done, total),
             cancel=cancel,
         )

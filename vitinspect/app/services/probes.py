@@ -138,9 +138,9 @@ class ProbeService(QObject):
         self.process.close()
 
     @Slot(str)
-    def _follow_output(self, said: str) -> None:
+    def _follow_output(self, output: str) -> None:
         """The newest line of progress."""
-        for line in reversed(said.splitlines()):
+        for line in reversed(output.splitlines()):
             if found := _STEP.match(line.strip()):
                 self.doing, self.done, self.total = found[1], int(found[2]), int(found[3])
                 self.changed.emit()

@@ -67,7 +67,7 @@ class BatchDialog(QDialog):
         )
         self.anonymous = CheckBox("Anonymous", tip="No paths and names of pictures in the files")
         self.progress = QProgressBar()
-        self.said = rows.words("", "quiet", wrap=True)
+        self.notice = rows.words("", "quiet", wrap=True)
         self.begin = rows.button("Export", self._begin, main=True)
         self.cancel = rows.button("Cancel", self._service.cancel)
         self._build()
@@ -141,7 +141,7 @@ class BatchDialog(QDialog):
         form.addRow("", self.preview)
         form.addRow("If a file is there", self.existing)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.said, 1)
+        buttons.addWidget(self.notice, 1)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.begin)
         buttons.addWidget(rows.button("Close", self.close))
@@ -154,7 +154,7 @@ class BatchDialog(QDialog):
         layout.addLayout(buttons)
         self.preview.setMinimumHeight(52)
         self.preview.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.said.setMinimumHeight(34)
+        self.notice.setMinimumHeight(34)
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
         self.progress.setRange(0, 1)
@@ -299,10 +299,10 @@ class BatchDialog(QDialog):
             self._say(problem, error=bool(problem))
 
     def _say(self, text: str, *, error: bool = False) -> None:
-        self.said.setText(text)
-        self.said.setProperty("kind", "error" if error else "quiet")
-        self.said.style().unpolish(self.said)
-        self.said.style().polish(self.said)
+        self.notice.setText(text)
+        self.notice.setProperty("kind", "error" if error else "quiet")
+        self.notice.style().unpolish(self.notice)
+        self.notice.style().polish(self.notice)
 
     # --- running -------------------------------------------------------------------------------------------------
 

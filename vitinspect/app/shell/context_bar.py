@@ -55,9 +55,9 @@ class ContextBar(QFrame):
         self.explain = ClassField(name="Explain", empty="predicted")
         self.against = ClassField(name="Against", empty="nothing")
         self.bars = PredictionBars(MOST)
-        self.said = words("", "note")
-        self.said.setTextFormat(Qt.TextFormat.RichText)
-        self.said.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.notice = words("", "note")
+        self.notice.setTextFormat(Qt.TextFormat.RichText)
+        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lay_out()
         self._connect()
         self._follow_labels()
@@ -77,7 +77,7 @@ class ContextBar(QFrame):
         row.addWidget(_captioned("Explain", self.explain, 132))
         row.addWidget(self._against_part)
         row.addWidget(upright_line())
-        row.addWidget(_Predictions(self.said, self.bars), 1)
+        row.addWidget(_Predictions(self.notice, self.bars), 1)
 
     def _connect(self) -> None:
         state, results = self._state, self._results
@@ -163,7 +163,7 @@ class ContextBar(QFrame):
             target[1] if len(target) > 1 else None,
             awaited=bool(awaited) and awaited[0] not in self._lateness,
         )
-        self.said.setText(self._sentence())
+        self.notice.setText(self._sentence())
 
     def _awaited(self) -> list[str]:
         """The content of the picture whose prediction is awaited."""
@@ -187,11 +187,11 @@ class ContextBar(QFrame):
         if not results.predictions or card is None:
             awaited = self._awaited()
             return "Predicted" if awaited and awaited[0] not in self._lateness else "No prediction yet"
-        said = f"Predicted <b>{escape(results.predictions[0].label)}</b>"
+        sentence = f"Predicted <b>{escape(results.predictions[0].label)}</b>"
         if self._state.target:
             words_of = " rather than ".join(f"<b>{escape(card.label(i))}</b>" for i in self._state.target)
-            said += f"; maps explain {words_of}"
-        return said
+            sentence += f"; maps explain {words_of}"
+        return sentence
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -278,16 +278,16 @@ class RunsOn(QWidget):
 class _Predictions(QWidget):
     """The bars with their sentence above, in line with the other fields and their captions."""
 
-    def __init__(self, said: QWidget, bars: PredictionBars) -> None:
+    def __init__(self, notice: QWidget, bars: PredictionBars) -> None:
         super().__init__()
-        self._said, self._bars = said, bars
-        for part in (said, bars):
+        self._notice, self._bars = notice, bars
+        for part in (notice, bars):
             part.setParent(self)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
-        self._said.setGeometry(RING, 0, max(0, self.width() - RING), CAPTION)
+        self._notice.setGeometry(RING, 0, max(0, self.width() - RING), CAPTION)
         # The bars have room for their focus ring, which reaches under the sentence.
         self._bars.setGeometry(0, CAPTION + CAPTION_GAP - RING, self.width(), self._bars.height())
 

@@ -40,7 +40,7 @@ class EmptyCanvas(EmptyState):
         self._listing, self._examples = listing, tuple(examples)
         self.kind = ""
         """Which case is shown; empty for none."""
-        self._said: tuple[str, ...] = ()
+        self._shown_case: tuple[str, ...] = ()
         canvas.installEventFilter(self)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
@@ -63,9 +63,9 @@ class EmptyCanvas(EmptyState):
 
     def follow(self) -> None:
         kind, error = self._found(), self._results.picture_error
-        said = (kind, error if kind == UNREADABLE else "", str(self._state.recursive))
-        if said != self._said:
-            self._said, self.kind = said, kind
+        case = (kind, error if kind == UNREADABLE else "", str(self._state.recursive))
+        if case != self._shown_case:
+            self._shown_case, self.kind = case, kind
             self._say(kind, error)
             self._place()
         self.setVisible(bool(kind))

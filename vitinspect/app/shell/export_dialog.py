@@ -69,7 +69,7 @@ class ExportDialog(QDialog):
         )
         self.anonymous = CheckBox("Anonymous", tip="No paths and names of pictures in the file")
         self.preview = Preview()
-        self.said = rows.words("", "quiet", wrap=True)
+        self.notice = rows.words("", "quiet", wrap=True)
         self.copy = rows.button("Copy", self._copy, tip="Copy the picture, with its SVG for programs that accept it")
         self.export = rows.button("Export…", self._ask, main=True)
         self._soon = QTimer(self)
@@ -119,7 +119,7 @@ class ExportDialog(QDialog):
         column.addLayout(form)
         column.addStretch(1)
         buttons = QHBoxLayout()
-        buttons.addWidget(self.said, 1)
+        buttons.addWidget(self.notice, 1)
         buttons.addWidget(self.copy)
         buttons.addWidget(self.export)
         buttons.addWidget(rows.button("Close", self.close))
@@ -132,7 +132,7 @@ class ExportDialog(QDialog):
         layout.setSpacing(10)
         layout.addLayout(upper, 1)
         layout.addLayout(buttons)
-        self.said.setMinimumHeight(34)
+        self.notice.setMinimumHeight(34)
         self.resize(900, 600)
         self.kind.chosen.connect(lambda *_: self._kind_chosen())
         for signal in (self.layer.chosen, self.format.chosen, self.page.changed, self.title.textChanged):
@@ -299,10 +299,10 @@ class ExportDialog(QDialog):
         return words, render(scene, max(spec.dpi * scale, 1.0))
 
     def _say(self, text: str, *, error: bool = False) -> None:
-        self.said.setText(text)
-        self.said.setProperty("kind", "error" if error else "quiet")
-        self.said.style().unpolish(self.said)
-        self.said.style().polish(self.said)
+        self.notice.setText(text)
+        self.notice.setProperty("kind", "error" if error else "quiet")
+        self.notice.style().unpolish(self.notice)
+        self.notice.style().polish(self.notice)
 
     # --- out -----------------------------------------------------------------------------------------------------
 

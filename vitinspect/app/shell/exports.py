@@ -220,8 +220,8 @@ def _score_table(window: MainWindow) -> Any:
 def _scores_about(window: MainWindow, how: How) -> str:
     table = _score_table(window)
     empty = [column.title for column in table.columns if not any(column.id in row.values for row in table.rows)]
-    said = f"{len(table.rows)} layer{'s' if len(table.rows) != 1 else ''}"
-    return f"{said}; not computed: {', '.join(empty)}" if empty else said
+    layers = f"{len(table.rows)} layer{'s' if len(table.rows) != 1 else ''}"
+    return f"{layers}; not computed: {', '.join(empty)}" if empty else layers
 
 
 def _measured(window: MainWindow) -> Any:

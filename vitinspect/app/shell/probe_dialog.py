@@ -61,7 +61,7 @@ class ProbeDialog(QDialog):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.said = rows.note()
+        self.notice = rows.note()
         self.results = ProbeResults()
         self.use = rows.button(
             "Use this head", self._use, tip="Load backbone and head; it is among the recent models too"
@@ -98,7 +98,7 @@ class ProbeDialog(QDialog):
         for part in parts:
             form.addWidget(part)
         form.addStretch(1)
-        form.addWidget(self.said)
+        form.addWidget(self.notice)
         form.addWidget(_padded(self.bar))
         foot = QHBoxLayout()
         foot.setContentsMargins(8, 4, 8, 0)
@@ -163,14 +163,14 @@ class ProbeDialog(QDialog):
             (task.out, self.out, "Choose where the head is saved."),
         ):
             if not text:
-                self.said.setText(words)
+                self.notice.setText(words)
                 field.setFocus()
                 return
         self._service.start(task)
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.task.command)
-        self.said.setText("The command is on the clipboard.")
+        self.notice.setText("The command is on the clipboard.")
 
     def _choose_data(self, field: QLineEdit) -> None:
         start = field.text() or self.train.text() or self._state.folder
@@ -233,10 +233,10 @@ class ProbeDialog(QDialog):
         self.bar.setVisible(running)
         self.bar.setRange(0, service.total)
         self.bar.setValue(service.done)
-        self.said.setProperty("kind", "error" if service.trouble else "note")
-        self.said.style().unpolish(self.said)
-        self.said.style().polish(self.said)
-        self.said.setText(self._words())
+        self.notice.setProperty("kind", "error" if service.trouble else "note")
+        self.notice.style().unpolish(self.notice)
+        self.notice.style().polish(self.notice)
+        self.notice.setText(self._words())
         heads = {head.loss: (head.about, head.confusion) for head in service.heads}
         self.right.setVisible(bool(heads))
         self.use.setEnabled(bool(heads))

@@ -93,10 +93,10 @@ class SaveDialog(QDialog):
         self.scale.setEnabled(self.export.scales)
         self.ground.setEnabled(self._has_ground)
         try:
-            said, possible = self.export.about(self._window, self.how), True
+            text, possible = self.export.about(self._window, self.how), True
         except VitInspectError as error:
-            said, possible = str(error), False
-        self.about.setText(said)
+            text, possible = str(error), False
+        self.about.setText(text)
         self.save.setEnabled(possible)
 
     def sizeHint(self) -> QSize:  # noqa: N802
