@@ -63,7 +63,7 @@ class Pane:
 
     @property
     def all_missing(self) -> list[Missing]:
-        """What stands for those that are not there."""
+        """The placeholders of the missing ones."""
         return [missing for missing in (self.missing, self.second_missing) if missing is not None]
 
     @property
@@ -105,8 +105,8 @@ class Labels:
         self._canvas = canvas
 
     def shows(self, pane: Pane) -> tuple[object, ...]:
-        """What ``paint`` says of a pane that neither the pane nor the look of its maps tells: while this stays the
-        same, so do the words."""
+        """What the words of ``paint`` depend on besides the pane and the look of its maps: while this stays the same,
+        so do the words."""
         state, results = self._canvas.state, self._canvas.results
         slots: list[ShownMap | Missing] = [*pane.maps, *pane.all_missing]
         if not slots:

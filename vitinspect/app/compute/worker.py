@@ -2,7 +2,7 @@
 
 Requests are of a few kinds. A new request replaces a waiting one of its kind and cancels a running one. A kind of
 lower rank goes first; it interrupts a request of a higher rank, which is started again afterwards.
-Results come back by signals with the request's id; whoever asked drops those of an id that is no longer wanted.
+Results come back by signals with the request's id; the caller ignores those of an id that is no longer wanted.
 
 Arrays are handed over: the thread keeps nothing of what it has sent, and the window writes to nothing it got.
 """

@@ -103,7 +103,7 @@ class AggregateView(QWidget):
         return QRectF(4, table + 4, width - 8, max(40.0, height - table - 8))
 
     def _cells(self, width: float, height: float) -> tuple[float, float, bool]:
-        """Width of a column, side of a square, and whether map and mask of a cell stand below each other."""
+        """Width of a column, side of a square, and whether map and mask of a cell are one below the other."""
         if width > 1.25 * height:
             width -= min(height - HEADER, width * 0.36) + 8
             room = height - HEADER - 14

@@ -28,7 +28,7 @@ _NAMES = (
 
 
 class PictureFilters(Chips):
-    """Reads what is known of the pictures, and asks the state to narrow them. ``last`` stands behind the filters."""
+    """Reads what is known about the pictures, and asks the state to narrow them. ``last`` follows the filters."""
 
     def __init__(
         self,

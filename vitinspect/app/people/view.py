@@ -334,7 +334,7 @@ class PeopleView(QFrame):
             people_ = "1 person" if who == 1 else f"{who} people"
             self.empty.say(
                 f"{people_} drew masks here. An evaluation compares the layers with them.",
-                "It computes the layers' maps for every picture of the folder, and can be stopped and resumed.",
+                "It computes the layers' maps for every picture of the folder, and can be cancelled and continued.",
                 ("Evaluate this folder", people.start),
             )
 

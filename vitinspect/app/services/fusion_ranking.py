@@ -133,7 +133,7 @@ class FusionRanking(QObject):
             self._problems.report(CAUSE, problem_of(error, "writing the table"))
 
     def apply_winner(self) -> None:
-        """Select the layer of the winning combination, cut as it was; a fusion that is no layer yet becomes one."""
+        """Select the layer of the winning combination, cut as it was; a fusion that is not a layer yet becomes one."""
         if self.found is None:
             return
         winner, layers = self.found.candidates[self.found.winner], self._state.layers

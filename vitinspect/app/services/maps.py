@@ -78,7 +78,7 @@ class MapService(QObject):
         self._request_id = 0
         self._content = ""
         self._asked: tuple[object, ...] | None = None
-        """What the layers asked for when they were looked at last."""
+        """What the layers asked for when they were last read."""
         self._started = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)

@@ -46,7 +46,7 @@ Target = tuple[int, ...]
 class Values:
     """Everything that the window shows and remembers. Only what JSON can hold."""
 
-    # what is looked at
+    # what is shown
     folder: str = ""
     image: str = ""
     recursive: bool = False

@@ -333,7 +333,7 @@ class MainWindow(QMainWindow):
         self.frame.arrange_bottom()
 
     def follow_summary(self) -> None:
-        """What stands in the row of the tabs while they are collapsed."""
+        """The text in the row of the tabs while they are collapsed."""
         shown = self.workspace
         if shown.summary is not None and shown.id in self._bottoms:
             self.bottom.summary.setText("" if self.backend.state.plots else shown.summary(self))

@@ -67,7 +67,7 @@ class Workspace:
     ignores: Callable[[State], frozenset[str]] | None = None
     """Ids of tools and actions that its view, as it is chosen at present, does not obey: they are disabled."""
     wide: bool = False
-    """Its view makes use of width: the pictures stand in a film strip up to wider windows than elsewhere."""
+    """Its view makes use of width: the pictures are in a film strip up to wider windows than elsewhere."""
     lists_pictures: bool = False
     """The view is a table of the pictures, so that the list of them beside it is not shown unless asked for."""
     tabs: tuple[BottomTab, ...] = ()

@@ -44,7 +44,7 @@ class ClassField(QLineEdit):
         self._follow()
 
     def set_classes(self, labels: Sequence[str]) -> None:
-        """Names by number; those that stand for several classes get their number behind them."""
+        """Names by number; those of several classes get their number behind them."""
         self._labels = tuple(labels)
         seen: dict[str, int] = {}
         for label in self._labels:

@@ -88,7 +88,7 @@ class NumberField(QDoubleSpinBox):
     def set_value(self, value: float | None) -> None:
         """None for a number that is not known yet: the field is empty and takes nothing."""
         self.setEnabled(value is not None)
-        # Qt writes the text and paints it anew for the same value too.
+        # Qt writes and paints the text again for the same value too.
         if value is None or value != self.value() or self.text() != self.textFromValue(value):
             self.blockSignals(True)
             if value is None:

@@ -47,8 +47,8 @@ class PredictionBar:
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """What the bar says of its class, the longest first: a change is said in fewer digits where room is scarce,
-        and then by what it leads to, for the mark in the bar stands where it was before."""
+        """What the bar says about its class, the longest first: where space is short, a change has fewer digits, and
+        then only the value after it, since a mark in the bar shows the one before."""
         if self.after is None:
             return (numbers.percent(self.probability),)
         return (

@@ -28,7 +28,7 @@ class DisplayValues:
     range_mode: str = "automatic"
     low: float | None = 0.0
     high: float | None = 1.0
-    """None for both as long as the map is on its way."""
+    """None for both while the map is being computed."""
     opacity_mode: str = "growing"
     opacity: float = 0.9
     smooth: bool = True
