@@ -321,7 +321,7 @@ def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
     assert panel.halt.isEnabled()
     assert not panel.begin.isEnabled()
     panel.halt.click()
-    assert panel.done.text() == "stopping"
+    assert panel.done.text() == "cancelling"
     qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
     assert not backend.problems.current
     qtbot.waitUntil(lambda: panel.begin.isEnabled())

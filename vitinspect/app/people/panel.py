@@ -182,7 +182,7 @@ class PeoplePanel(QFrame):
         self.progress.setRange(0, max(1, total))
         self.progress.setValue(done)
         if people.process.stopping:
-            self.done.setText("ending")
+            self.done.setText("cancelling")
         elif running and not total:
             self.done.setText("starting")
         else:

@@ -251,7 +251,7 @@ class ProbeDialog(QDialog):
             return service.trouble
         if service.running:
             if service.process.stopping:
-                return "Ending after the current pictures"
+                return "Cancelling: it ends after the current pictures"
             doing = service.doing[:1].upper() + service.doing[1:]
             return f"{doing}: {service.done} of {service.total}" if service.total else f"{doing} …"
         if service.heads:
