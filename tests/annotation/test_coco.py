@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 import vitinspect as vi
-from vitinspect.annotation.formats import run_lengths
+from vitinspect.annotation.formats import coco, run_lengths
 
 SIZE = (30, 40)
 
@@ -62,6 +62,36 @@ def test_packing_is_that_of_pycocotools(seed: int) -> None:
     assert np.array_equal(
         run_lengths.decode(run_lengths.encode(mask, columns=False), *mask.shape, "x", columns=False), mask
     )
+
+
+def test_coordinates_are_kept_as_arrays_and_what_is_no_list_of_numbers_as_it_is() -> None:
+    polygons = coco.compact({"id": 1, "segmentation": [[1, 2.5, 3, 4, 5, 6], ["1", 2], None]})["segmentation"]
+    assert (polygons[0].typecode, polygons[0].tolist()) == ("d", [1, 2.5, 3, 4, 5, 6])
+    assert polygons[1:] == [["1", 2], None]
+    assert coco.compact({"segmentation": [1, 2, 3, 4, 5, 6]})["segmentation"].tolist() == [1, 2, 3, 4, 5, 6]
+    for other in ({"segmentation": {"size": [1, 1], "counts": [1]}}, {"segmentation": []}, {"points": [1, 2]}):
+        assert coco.compact(dict(other)) == other
+
+
+def test_a_polygon_without_its_outer_list_is_the_same_region(tmp_path: Path) -> None:
+    box = [2, 2, 9, 2, 9, 6.5, 2, 6]
+    masks = [
+        vi.masks.load(written(tmp_path / f"{number}.json", [{"segmentation": parts}]))
+        for number, parts in enumerate(([box], box))
+    ]
+    assert masks[0].any()
+    assert np.array_equal(*masks)
+
+
+def test_polygons_of_others_stay_in_a_file_that_is_added_to(tmp_path: Path) -> None:
+    box = [2, 2, 9, 2, 9, 6.5, 2, 6]
+    path = written(tmp_path / "c.json", [{"segmentation": [box]}])
+    picture = tmp_path / "dog.png"
+    Image.new("RGB", SIZE[::-1]).save(picture)
+    vi.masks.save({"dog": a_mask()}, path, image=picture)
+    kept = json.loads(path.read_text())["annotations"]
+    assert kept[0]["segmentation"] == [box]
+    assert len(kept) == 2
 
 
 def test_categories_are_found_by_id_and_pictures_by_name(tmp_path: Path) -> None:

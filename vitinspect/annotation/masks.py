@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from xml.etree import ElementTree
@@ -163,7 +163,7 @@ def open_annotations(path: PathLike) -> Annotations:
     _regular(path)
     suffix = path.suffix.casefold()
     if suffix == ".json":
-        document = _read_json(path)
+        document = _read_json(path, coco.compact)
         if labelme.is_labelme(document):
             return labelme.read(document, path)
         if coco.is_coco(document):
@@ -293,10 +293,10 @@ def _regular(path: Path) -> None:
         raise DataError(f"{path} has {status.st_size / 1e9:.1f} GB, more than is read as annotations.")
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path, each: Callable[[dict[str, Any]], dict[str, Any]] = lambda found: found) -> Any:
     try:
-        # The hook gives other threads their turn at each object; else a large file keeps Python's lock to its end.
-        return json.loads(path.read_bytes().decode("utf-8-sig"), object_hook=lambda found: found)
+        # ``each`` gives other threads their turn at each object; else a large file keeps Python's lock to its end.
+        return json.loads(path.read_bytes().decode("utf-8-sig"), object_hook=each)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not readable JSON ({error}).") from None
     except OSError as error:

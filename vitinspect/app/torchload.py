@@ -15,14 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import gc
 import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from vitinspect.app import collecting
 from vitinspect.progress import CancelToken
 
 # As torch itself links them, so that each finds what it needs already open.
@@ -61,26 +61,12 @@ def import_torch(
         if everywhere is not None:
             everywhere(know_callers)
         _open_libraries(cancel)
-    with _no_collecting():
+    # Millions of objects are made here; looking through them would hold the lock for a fifth of a second each time.
+    with collecting.paused():
         for name in _MODULES:
             if cancel is not None:
                 cancel.check()
             importlib.import_module(name)
-
-
-@contextlib.contextmanager
-def _no_collecting() -> Iterator[None]:
-    """Millions of objects are made here and none is garbage; looking through all of them, again and again, would
-    hold the lock for a fifth of a second each time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        # They live as long as the process: the collector need never look at them again.
-        gc.freeze()
-        if was_on:
-            gc.enable()
 
 
 def know_callers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path
 
@@ -143,3 +144,27 @@ def test_a_file_that_was_written_again_is_read_again(shown, backend, pictures, f
     qtbot.waitUntil(lambda: set(backend.results.masks) == {"truth ant"}, timeout=10_000)
     settle()
     assert [layer.label for layer in backend.state.layers if layer.found] == ["ant"]
+
+
+def test_nobody_waits_for_the_garbage_collector_while_a_file_is_read(pictures, first) -> None:
+    path = pictures / "annotations.json"
+    write(path, BOTH, first)
+    document = json.loads(path.read_text())
+    one = {**document["annotations"][0], "segmentation": [[5, 5, 25, 5, 25, 25]]}
+    document["annotations"] += [{**one, "id": number} for number in range(100, 6000)]
+    path.write_text(json.dumps(document))
+    (file,) = FolderAnnotations(str(pictures)).unread
+    collections: list[int] = []
+    gc.collect()
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        collections.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        shapes = KNOWN.read(file)
+    finally:
+        gc.callbacks.remove(note)
+    assert len(shapes.find(str(first)).shapes) > 5000
+    assert collections == []
+    assert gc.isenabled()

@@ -8,6 +8,7 @@ told apart. Categories are found by their id, which may have gaps.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,28 @@ FORMAT = "COCO"
 
 def is_coco(document: Any) -> bool:
     return isinstance(document, dict) and all(isinstance(document.get(key), list) for key in ("images", "annotations"))
+
+
+def compact(found: dict[str, Any]) -> dict[str, Any]:
+    """An object of the file with its polygons as arrays, to be called for each object while the file is parsed.
+
+    As lists, the coordinates of a large file are millions of objects; Python's garbage collector looks through all of
+    them, again and again, and nothing else runs meanwhile.
+    """
+    parts = found.get("segmentation")
+    if isinstance(parts, list) and parts:
+        found["segmentation"] = _packed(parts) if isinstance(parts[0], int | float) else [_packed(p) for p in parts]
+    return found
+
+
+def _packed(numbers: Any) -> Any:
+    """A list of numbers as an array; anything else as it is."""
+    if isinstance(numbers, list):
+        try:
+            return array("d", numbers)
+        except (TypeError, OverflowError):
+            pass
+    return numbers
 
 
 def read(document: dict[str, Any], path: Path) -> Annotations:
@@ -83,13 +106,13 @@ def _shape(segmentation: Any, label: str, where: str) -> Shape:
 def _draw(segmentation: Any, size: Size, where: str) -> NDArray[np.bool_]:
     if isinstance(segmentation, dict):
         return _from_runs(segmentation, size, where)
-    if not isinstance(segmentation, list) or not segmentation:
+    if not isinstance(segmentation, list | array) or not segmentation:
         raise DataError(f"{where} has no segmentation, only a box or points; export masks or polygons.")
     # Some tools leave out the outer list of a single polygon.
     polygons = [segmentation] if all(isinstance(v, int | float) for v in segmentation) else segmentation
     result = np.zeros(size, bool)
     for flat in polygons:
-        if not isinstance(flat, list) or len(flat) % 2:
+        if not isinstance(flat, list | array) or len(flat) % 2:
             raise DataError(f"{where}: a polygon is a list of x and y in turn.")
         points = raster.checked_points(zip(flat[::2], flat[1::2], strict=True), 3, where)
         result |= raster.coco_polygon(points, size)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from vitinspect.app import collecting
 from vitinspect.errors import DataError
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class KnownFiles:
         with self._reading:
             found = self._kept.get(file)
             if found is None:
-                found = self._kept[file] = _read(file.path)
+                with collecting.paused():
+                    found = self._kept[file] = _read(file.path)
                 while len(self._kept) > KEPT:
                     self._kept.popitem(last=False)
             return found
