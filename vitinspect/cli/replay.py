@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.errors import DataError
     from vitinspect.figures.cells import Sources
     from vitinspect.figures.metadata import find
-    from vitinspect.figures.recipes import check_recipe, compare, largest_range_change, locate_pictures
+    from vitinspect.figures.recipes import check_recipe, compare, largest_range_change, locate_maps, locate_pictures
     from vitinspect.figures.specification import from_dict
 
     found = find(arguments.file)
@@ -52,13 +52,19 @@ def run(arguments: argparse.Namespace) -> int:
             f"{', '.join(located.changed[:3])} is not the picture that the figure was made from;"
             " --changed-pictures takes it all the same."
         )
+    maps = locate_maps(recipe, arguments.file.parent, arguments.images)
+    if maps.missing:
+        raise DataError(
+            f"The map {', '.join(maps.missing[:3])} that the figure shows cannot be found with the bytes that it had:"
+            " say with --images in which folder to look."
+        )
     if not arguments.download:
         os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is a stranger's: nothing is fetched because of it
-    sources = Sources(Path(), device=arguments.device, pictures=located.pictures)
+    sources = Sources(Path(), device=arguments.device, pictures={**located.pictures, **maps.pictures})
     sources.load_model = _checked_models(recipe, arguments.changed_weights, arguments.device)
     again = make(spec, arguments.out, folder=Path(), sources=sources)
     differences = compare(recipe, again)
-    same = not any(d.what.startswith(("pixels", "picture", "weights")) for d in differences)
+    same = not any(d.what.startswith(("pixels", "picture", "map ", "weights")) for d in differences)
     print("The pixels are the same." if same else "The pixels differ.")
     if arguments.report:
         for difference in differences:

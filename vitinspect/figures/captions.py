@@ -70,6 +70,8 @@ def _plots(cells: Mapping[str, FinishedCell]) -> list[str]:
 
 
 def _method_words(cell: FinishedCell) -> str:
+    if cell.cell.map_file:
+        return f"the map “{cell.method_title}” from a file"
     chosen, mode = members(cell.cell.method)
     if not mode:
         return cell.method_title

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vitinspect.errors import DataError, ParameterError
 from vitinspect.figures.cell_methods import members, title
+from vitinspect.figures.map_cells import CellMap, map_name, on_input
 from vitinspect.figures.specification import Cell, FigureSpec, place
 from vitinspect.fusion import fuse, parse_maps
 from vitinspect.images import open_image, open_mask
@@ -51,6 +52,8 @@ class FinishedCell:
     fingerprint: str = ""
     references: tuple[str, ...] = ()
     """The citations of its methods."""
+    map_content: str = ""
+    """Of a map from a file, the digest of its bytes."""
     truth: NDArray[np.bool_] | None = None
     overlap: tuple[float, float] | None = None
     """IoU and F1 with the truth, where they were computed on a larger picture than this one."""
@@ -132,9 +135,13 @@ def finish_cells(
     for key, places in groups.items():
         check(cancel)
         model = sources.model(key[0], key[1])
-        found = _explain(model, opened[key[2]], [cells[where] for where in places], cancel)
+        explained = [cells[where] for where in places if not cells[where].map_file]
+        found = _explain(model, opened[key[2]], explained, cancel) if explained else None
         for where in places:
-            finished[where] = _with_map(finished[where], model, found)
+            if found is None or cells[where].map_file:
+                finished[where] = _with_map_file(finished[where], model, sources)
+            else:
+                finished[where] = _with_map(finished[where], model, found)
             done += 1
             if progress is not None:
                 progress(done, total)
@@ -233,6 +240,29 @@ def _with_map(finished: FinishedCell, model: ViT, found: tuple[Any, dict[str, At
         model_name=model.name,
         fingerprint=model.fingerprint,
         references=tuple(dict.fromkeys(method.info.citation for method in chosen)),
+    )
+
+
+def _with_map_file(finished: FinishedCell, model: ViT, sources: Sources) -> FinishedCell:
+    from vitinspect.map_files import read_map_file
+
+    cell = finished.cell
+    placement = model.preprocess(np.ascontiguousarray(finished.pixels), cell.fit).placement
+    made = on_input(cell, read_map_file(sources.path(map_name(cell))), model.grid, placement)
+    return with_map_file(finished, made, model.name, model.fingerprint)
+
+
+def with_map_file(finished: FinishedCell, made: CellMap, model_name: str, fingerprint: str) -> FinishedCell:
+    """A cell with a map from a file; the model says where it lies on the picture."""
+    return replace(
+        finished,
+        values=np.asarray(made.values, np.float32),
+        placement=made.placement,
+        signed=made.signed,
+        method_title=made.title,
+        model_name=model_name,
+        fingerprint=fingerprint,
+        map_content=made.digest,
     )
 
 

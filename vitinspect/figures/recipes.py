@@ -19,13 +19,16 @@ import numpy as np
 
 from vitinspect.errors import DataError, ImageError, ParameterError
 from vitinspect.figures.cells import FinishedCell, digest
+from vitinspect.figures.map_cells import map_name, map_names
 from vitinspect.figures.scene import Scene
 from vitinspect.figures.specification import FigureSpec, from_dict
 from vitinspect.figures.write_raster import render
 from vitinspect.images import is_image_name, list_images, open_image, read_size
+from vitinspect.map_files import ENDINGS
 from vitinspect.names import restored, stored
 from vitinspect.progress import CancelToken
 from vitinspect.progress import check as check_cancelled
+from vitinspect.regular_files import read_regular
 from vitinspect.version import __version__
 
 SCHEMA = 1
@@ -37,6 +40,8 @@ _MOST_IMAGES = 1000
 _PIXELS_DPI = 100
 """At this resolution the pixels of a figure are compared."""
 MOST_SEARCHED = 20_000
+_LARGEST_MAP = 1 << 30
+"""Bytes."""
 
 
 def make_recipe(
@@ -52,6 +57,7 @@ def make_recipe(
     images: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
     maps: dict[str, dict[str, Any]] = {}
+    map_files: dict[str, dict[str, Any]] = {}
     for where, finished in cells.items():
         cell = finished.cell
         if not cell.image or not finished.content:
@@ -64,6 +70,11 @@ def make_recipe(
             models[cell.model] = {"fingerprint": finished.fingerprint}
             if not anonymous:
                 models[cell.model]["name"] = finished.model_name
+        if finished.map_content:
+            name = map_name(cell)
+            map_files[stored(name)] = {"content": finished.map_content}
+            if folder is not None and not anonymous:
+                map_files[stored(name)]["path"] = stored(os.path.abspath(folder / name))
         if finished.values is not None:
             maps[where] = {
                 "range": [float(finished.values.min()), float(finished.values.max())],
@@ -81,6 +92,8 @@ def make_recipe(
         "maps": maps,
         "pixels": pixels_digest(scene),
     }
+    if map_files:
+        recipe["map_files"] = map_files
     return _anonymous(recipe) if anonymous else recipe
 
 
@@ -122,6 +135,9 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
     figure = recipe["figure"]
     entries = [*figure.get("rows", []), *figure.get("columns", []), figure.get("defaults", {})]
     entries += list(figure.get("cells", {}).values())
+    before = map_names(from_dict(figure)) if "map_files" in recipe else {}
+    for number, entry in enumerate((one for one in entries if one.get("map_file")), 1):
+        entry["map_file"] = f"map-{number}" + ("-{stem}" if "{" in entry["map_file"] else "")
     for entry in entries:
         if "image" in entry:
             entry["image"] = renamed.get(stored(entry["image"]), "picture")
@@ -129,6 +145,10 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
             entry["model"] = sources.get(entry["model"], "model")
         entry.pop("truth", None)
         entry.pop("file", None)
+    if before:
+        after = map_names(from_dict(figure))
+        files = {after[where]: recipe["map_files"].get(stored(name)) for where, name in before.items()}
+        recipe["map_files"] = {name: facts for name, facts in files.items() if facts}
     recipe["versions"].pop("processor", None)
     recipe["anonymous"] = True
     return recipe
@@ -168,6 +188,11 @@ def check_recipe(found: Any, name: str) -> dict[str, Any]:
         for entry in found[key].values():
             if not isinstance(entry, dict) or not isinstance(entry.get(fact), str):
                 raise DataError(f"{name}: one of the recipe's {key} has no {fact}.")
+    files = found.get("map_files", {})
+    if not isinstance(files, dict) or len(files) > _MOST_IMAGES:
+        raise DataError(f"{name}: the recipe's map_files are no table of the files of a figure.")
+    if not all(isinstance(one, dict) and isinstance(one.get("content"), str) for one in files.values()):
+        raise DataError(f"{name}: one of the recipe's map_files has no content.")
     if len(found["images"]) > _MOST_IMAGES:
         raise DataError(f"{name} names {len(found['images'])} pictures, more than a figure has.")
     try:
@@ -179,7 +204,7 @@ def check_recipe(found: Any, name: str) -> dict[str, Any]:
 
 @dataclass
 class Located:
-    """The pictures of a recipe as files here; ``missing`` and ``changed`` by their names in the recipe."""
+    """The pictures of a recipe, or its maps from files, as files here; ``missing`` and ``changed`` by their names."""
 
     pictures: dict[str, Path] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
@@ -221,6 +246,53 @@ def locate_pictures(
             else:
                 result.missing.append(name)
     return result
+
+
+def locate_maps(
+    recipe: Mapping[str, Any], beside: Path, folders: list[Path], cancel: CancelToken | None = None
+) -> Located:
+    """The same for maps from files, which count only if their bytes are those that the recipe was made with: no other
+    file of a map is read because of a recipe."""
+    result = Located()
+    by_content: dict[str, Path] | None = None
+    for name in map_names(from_dict(recipe["figure"])).values():
+        check_cancelled(cancel)
+        facts = recipe.get("map_files", {}).get(stored(name), {})
+        wanted, told = facts.get("content"), facts.get("path")
+        candidates = [beside / name, *(folder / Path(name).name for folder in folders)]
+        if isinstance(told, str):
+            candidates.insert(0, Path(restored(told)))
+        path = next((one for one in candidates if _is_local(one) and _map_content(one) == wanted), None)
+        if path is None:
+            if by_content is None:
+                by_content = _search_maps(folders, cancel)
+            path = by_content.get(str(wanted))
+        if path is None:
+            result.missing.append(name)
+        else:
+            result.pictures[name] = path
+    return result
+
+
+def _map_content(path: Path) -> str | None:
+    try:
+        if path.suffix.casefold() not in ENDINGS or path.stat().st_size > _LARGEST_MAP:
+            return None
+        return hashlib.sha256(read_regular(path)).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def _search_maps(folders: list[Path], cancel: CancelToken | None) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in folders:
+        paths = sorted(one for one in folder.rglob("*") if one.suffix.casefold() in ENDINGS) if folder.is_dir() else []
+        for path in paths[:MOST_SEARCHED]:
+            check_cancelled(cancel)
+            content = _map_content(path)
+            if content is not None:
+                found.setdefault(content, path)
+    return found
 
 
 def has_content(path: Path, recipe: Mapping[str, Any], name: str) -> bool:
@@ -286,6 +358,10 @@ def compare(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> list[Differe
         here = again["images"].get(name, {}).get("content", "")
         if facts.get("content") != here:
             found.append(Difference(f"picture {name}", str(facts.get("content"))[:12], here[:12]))
+    for name, facts in recipe.get("map_files", {}).items():
+        here = again.get("map_files", {}).get(name, {}).get("content", "")
+        if facts.get("content") != here:
+            found.append(Difference(f"map {name}", str(facts.get("content"))[:12], here[:12]))
     for source, facts in recipe["models"].items():
         here = again["models"].get(source, {}).get("fingerprint", "")
         if facts.get("fingerprint") != here:

@@ -44,6 +44,9 @@ class Cell:
     """A class, or a contrast "a - b"; empty for the predicted class."""
     method: str = ""
     """A method with its parameters, or several fused: "lrp + rollout [geometric]"."""
+    map_file: str = ""
+    """In the place of a method: the path of a map that another tool wrote, with ``{folder}`` and ``{stem}`` of the
+    picture."""
     weights: tuple[float, ...] = ()
     normalisation: str = "minmax"
     """Before fusing."""
@@ -78,7 +81,7 @@ class Cell:
 
     @property
     def has_map(self) -> bool:
-        return self.show in ("overlay", "map") and bool(self.method)
+        return self.show in ("overlay", "map") and bool(self.method or self.map_file)
 
     @property
     def has_picture(self) -> bool:

@@ -34,7 +34,7 @@ def test_a_layer_becomes_a_cell_with_its_look() -> None:
 
 def test_a_layer_that_a_figure_cannot_hold_says_so() -> None:
     with pytest.raises(ParameterError):
-        entries.layer_entry(LAYERS, Layer("file", "file", path="x.npy"))
+        entries.layer_entry(LAYERS, Layer("drawn", "drawn"))
 
 
 @pytest.mark.parametrize("rows", list(entries.AXES))

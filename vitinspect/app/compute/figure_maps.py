@@ -63,6 +63,8 @@ class ModelFacts:
     fingerprint: str
     name: str
     labels: tuple[str, ...]
+    grid: tuple[int, int] = (0, 0)
+    """Rows and columns of patches."""
 
     def target_words(self, target: Target) -> str:
         return " − ".join(self.labels[i] if i < len(self.labels) else f"class {i}" for i in target)
@@ -146,7 +148,7 @@ class FigureWork:
 
         ask = group.ask
         model = context.models[ask.model, self._device]
-        facts = ModelFacts(ask.model, model.fingerprint, model.name, tuple(model.labels))
+        facts = ModelFacts(ask.model, model.fingerprint, model.name, tuple(model.labels), tuple(model.grid))
         hand_over(facts)
         if group.plot is not None:
             from vitinspect.figures.plot_cells import KINDS, PlotInput

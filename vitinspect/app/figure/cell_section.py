@@ -250,9 +250,10 @@ class CellSection(QWidget):
     def _follow_layers(self, cell: Cell) -> None:
         found = sources.of_layers(self._figures.shown())
         items = [(one.title, one.title) for one in found]
-        mine = next((one.title for one in found if one.values.get("method") == cell.method), "") if cell.method else ""
+        kind, wanted = ("map_file", cell.map_file) if cell.map_file else ("method", cell.method)
+        mine = next((one.title for one in found if one.values.get(kind) == wanted), "") if wanted else ""
         if not mine:
-            items.insert(0, ("", cell.method or "none"))
+            items.insert(0, ("", shown_name(os.path.basename(wanted)) if cell.map_file else wanted or "none"))
         if [(self.layer.itemData(i), self.layer.itemText(i)) for i in range(self.layer.count())] != items:
             self.layer.set_items(items)
         self.layer.set_value(mine)

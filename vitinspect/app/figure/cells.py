@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from vitinspect.annotation.figure_cells import CEILING
 from vitinspect.app.compute.explaining import Mapped
 from vitinspect.app.geometry import Placed
-from vitinspect.figures.cells import FinishedCell, digest, members, nothing, plotted, title, truth_of
+from vitinspect.figures import map_cells
+from vitinspect.figures.cells import FinishedCell, digest, members, nothing, plotted, title, truth_of, with_map_file
 from vitinspect.figures.plot_cells import KINDS, PlotInput
 from vitinspect.figures.specification import Cell, FigureSpec
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from vitinspect.figures.drawings import Drawing
+    from vitinspect.map_files import MapFile
 
 SMALLEST, LARGEST, ALL = 40_000, 1_500_000, 60_000_000
 """Pixels of a picture on the screen: at least, at most, and of all cells together."""
@@ -58,6 +60,10 @@ class Known:
     """Whether the page has scores."""
     drawing: Drawing | None = None
     """Of a cell that shows no picture."""
+    map_file: MapFile | None = None
+    """What takes the place of ``maps`` in a cell whose map is from a file."""
+    grid: tuple[int, int] = (0, 0)
+    """The patches of the model over whose input it lies."""
 
 
 def most_pixels(spec: FigureSpec) -> int:
@@ -105,9 +111,11 @@ def finish(known: Known, picture: FigurePicture | None = None, truths: Mapping[s
     truth = truth_of(cell, shown.path, shown.size, truths)
     if truth is not None:
         done = replace(done, truth=truth)
-    if known.waiting or not known.maps or known.placed is None:
+    if known.waiting or known.placed is None:
         return done
-    return _with_map(done, known, shown)
+    if known.map_file is not None:
+        return _with_map_file(done, known, shown)
+    return _with_map(done, known, shown) if known.maps else done
 
 
 def _plot(known: Known) -> FinishedCell:
@@ -122,13 +130,14 @@ def _plot(known: Known) -> FinishedCell:
 
 
 def _title(cell: Cell) -> str:
+    if cell.map_file:
+        return map_cells.title(cell)
     return title(*members(cell.method)) if cell.has_map else ""
 
 
 def _with_map(done: FinishedCell, known: Known, shown: FigurePicture) -> FinishedCell:
     import numpy as np
 
-    from vitinspect.figures.cell_drawing import overlap
     from vitinspect.fusion import fuse
     from vitinspect.maps import AttributionMap
     from vitinspect.models.placement import Placement
@@ -152,6 +161,27 @@ def _with_map(done: FinishedCell, known: Known, shown: FigurePicture) -> Finishe
         fingerprint=known.fingerprint,
         references=tuple(dict.fromkeys(method.info.citation for method in chosen)),
     )
+    return _reduced_with(made, known, shown)
+
+
+def _with_map_file(done: FinishedCell, known: Known, shown: FigurePicture) -> FinishedCell:
+    from vitinspect.models.placement import Placement
+
+    placed = known.placed
+    assert placed is not None
+    assert known.map_file is not None
+    whole = Placement(placed.input_size, shown.size, placed.box)
+    made = map_cells.on_input(known.cell, known.map_file, known.grid, whole)
+    return _reduced_with(with_map_file(done, made, known.model_name, known.fingerprint), known, shown)
+
+
+def _reduced_with(made: FinishedCell, known: Known, shown: FigurePicture) -> FinishedCell:
+    """With its scores on the whole picture, and its map where the picture of the screen has it."""
+    from vitinspect.figures.cell_drawing import overlap
+    from vitinspect.models.placement import Placement
+
+    placed = made.placement
+    assert placed is not None
     if known.scores and made.truth is not None:
         made = replace(made, overlap=overlap(made))
     height, width = shown.pixels.shape[:2]

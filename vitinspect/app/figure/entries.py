@@ -13,7 +13,7 @@ from typing import Any
 from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.session import layer_cells
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.layers import MAP, Layer, Layers
+from vitinspect.app.session.layers import FILE, MAP, Layer, Layers
 from vitinspect.errors import ParameterError, VitInspectError
 from vitinspect.figures.specification import Cell, FigureSpec, from_dict
 
@@ -70,7 +70,7 @@ def model_entry(line: str) -> Entry:
 def layer_entry(layers: Layers, layer: Layer) -> Entry:
     """A layer as a cell shows it, as far as it differs from a new cell; ``ParameterError`` for one that a figure cannot
     hold."""
-    entry = layer_cells.layer_entry(layers, layer)
+    entry = _file_entry(layer) if layer.kind == FILE else layer_cells.layer_entry(layers, layer)
     weights, usual = entry.pop("weights", []), Cell()
     entry = {name: value for name, value in entry.items() if value != getattr(usual, name)}
     if len(set(weights)) > 1:
@@ -78,10 +78,21 @@ def layer_entry(layers: Layers, layer: Layer) -> Entry:
     return {**entry, "label": layer.name} if layer.name else entry
 
 
-def usable(layers: Layers) -> list[tuple[Layer, Entry]]:
-    """The visible layers that a figure can hold, as its cells."""
+def _file_entry(layer: Layer) -> Entry:
+    """A map from a file: one of each picture, or of the one that it belongs to."""
+    from vitinspect.map_files import PICTURE
+
+    return {"map_file": layer.path.replace(PICTURE, "{stem}"), **layer_cells.look_entry(layer)}
+
+
+def usable(layers: Layers, pictures: Sequence[str] = ()) -> list[tuple[Layer, Entry]]:
+    """The visible layers that a figure of some pictures can hold, as its cells."""
+    from vitinspect.map_files import PICTURE
+
     found = []
     for layer in layers:
+        if layer.kind == FILE and PICTURE not in layer.path and any(one != layer.image for one in pictures):
+            continue  # of another picture it would say nothing
         if layer.visible:
             try:
                 found.append((layer, layer_entry(layers, layer)))
@@ -98,7 +109,7 @@ def axis(kind: str, shown: Shown, pictures: Sequence[str], count: int = FREE) ->
     if kind == "pictures":
         return [{"image": path} for path in pictures or ((shown.image,) if shown.image else ())]
     if kind == "layers":
-        return [{"show": "picture"}, *(entry for _, entry in usable(shown.layers))]
+        return [{"show": "picture"}, *(entry for _, entry in usable(shown.layers, pictures or [shown.image]))]
     if kind == "targets":
         return [{"target": name, "label": name} for name in shown.predicted[:3]]
     if kind == "models":
@@ -148,7 +159,7 @@ def defaults(shown: Shown, rows: str, columns: str, pictures: Sequence[str]) -> 
     if shown.target and "targets" not in kinds:
         entry["target"] = shown.target
     if not kinds & {"layers", "fusions", "free", "annotators", "blocks"}:
-        chosen = [(layer, one) for layer, one in usable(shown.layers)]
+        chosen = usable(shown.layers, pictures or [shown.image])
         mine = next((one for layer, one in chosen if layer.id == shown.selected), chosen[0][1] if chosen else {})
         entry |= {name: value for name, value in mine.items() if name != "label"}
     return entry
@@ -255,6 +266,8 @@ def dropped(spec: FigureSpec, row: int, column: int, values: Mapping[str, Any], 
     changes: Entry = {name: value for name, value in values.items() if name != "label"}
     around = {**spec.defaults, **spec.rows[row], **spec.columns[column]}
     if "method" in changes:
+        changes.setdefault("map_file", "" if around.get("map_file") else None)
+    if "method" in changes or "map_file" in values:
         for name, plain in _LOOK.items():
             changes.setdefault(name, plain if name in around else None)
     if "image" in changes and there.show == "empty":

@@ -144,6 +144,12 @@ def write(spec: FigureSpec, known: Mapping[str, Known], path: str, recipe: str, 
     write_atomic(target, data)
 
 
+def _within(path: str, folder: Path) -> str:
+    """A path in the folder or below it without the folder; others stay."""
+    inside = os.path.isabs(path) and Path(path).is_relative_to(folder)
+    return str(Path(path).relative_to(folder)) if inside else path
+
+
 def _whole(known: Known, read_before: dict[str, FigurePicture]) -> FigurePicture | None:
     """The picture of a cell as its file has it."""
     picture = known.picture
@@ -164,9 +170,12 @@ def beside(spec: FigureSpec, known: Mapping[str, Known]) -> tuple[FigureSpec, di
     folder = Path(os.path.commonpath([os.path.dirname(path) for path in paths]))
 
     def named(entry: Mapping[str, Any]) -> dict[str, Any]:
-        if not entry.get("image"):
-            return dict(entry)
-        return {**entry, "image": os.path.relpath(entry["image"], folder)}
+        made = dict(entry)
+        if made.get("image"):
+            made["image"] = os.path.relpath(made["image"], folder)
+        if made.get("map_file"):
+            made["map_file"] = _within(made["map_file"], folder)
+        return made
 
     spec = replace(
         spec,
@@ -178,7 +187,14 @@ def beside(spec: FigureSpec, known: Mapping[str, Known]) -> tuple[FigureSpec, di
     return (
         spec,
         {
-            where: replace(one, cell=replace(one.cell, image=os.path.relpath(one.cell.image, folder)))
+            where: replace(
+                one,
+                cell=replace(
+                    one.cell,
+                    image=os.path.relpath(one.cell.image, folder),
+                    map_file=_within(one.cell.map_file, folder),
+                ),
+            )
             if one.cell.image
             else one
             for where, one in known.items()

@@ -10,7 +10,7 @@ from typing import Any
 from vitinspect.app.figure import entries
 from vitinspect.app.figure.entries import Shown
 from vitinspect.app.session import layers as layering
-from vitinspect.app.session.layers import FUSED
+from vitinspect.app.session.layers import FILE, FUSED
 from vitinspect.errors import ParameterError
 from vitinspect.names import shown as shown_name
 
@@ -53,6 +53,8 @@ def groups(shown: Shown, mine: Sequence[str], folder: Sequence[str]) -> tuple[Gr
 
 def of_layers(shown: Shown) -> list[Source]:
     """The visible layers that a cell can show."""
+    from vitinspect.map_files import PICTURE as OF_EACH
+
     found = []
     for layer in shown.layers:
         if not layer.is_map:
@@ -62,6 +64,10 @@ def of_layers(shown: Shown) -> list[Source]:
         except ParameterError:
             continue
         title = layering.title_in(shown.layers, layer)
+        if layer.kind == FILE:
+            own = {"image": layer.image} if layer.image and OF_EACH not in layer.path else {}
+            found.append(Source(LAYER, title, {"show": "overlay", **own, **entry}, layer.colormap, layer.path))
+            continue
         detail = "" if layer.kind == FUSED else layer.detail
         found.append(Source(LAYER, title, {"show": "overlay", **entry}, layer.colormap, detail or entry["method"]))
     return found
@@ -81,7 +87,8 @@ def others(shown: Shown) -> list[Source]:
     for layer in shown.layers:
         if layer.visible and layer.is_map:
             try:
-                keys.append(str(entries.layer_entry(shown.layers, layer)["method"]))
+                entry = entries.layer_entry(shown.layers, layer)
+                keys += [str(entry["method"])] if "method" in entry else []
             except ParameterError:
                 continue
     every = ", ".join(dict.fromkeys(keys))

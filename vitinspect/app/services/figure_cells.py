@@ -12,12 +12,14 @@ from vitinspect.app.services.maps import MapService
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.errors import VitInspectError
+from vitinspect.figures.map_cells import map_name
 from vitinspect.figures.specification import Cell, FigureSpec, place
 
 if TYPE_CHECKING:
     from vitinspect.app.figure.cells import FigurePicture, Known
     from vitinspect.explainers.registry import Method
     from vitinspect.figures.cell_drawing import Kept
+    from vitinspect.map_files import MapFile
 
 
 class FigureCells:
@@ -27,6 +29,8 @@ class FigureCells:
         self._state, self._results, self._maps = state, results, maps
         self._pictures: dict[str, tuple[int, FigurePicture | str]] = {}
         """Path -> how large it was read at most, and the picture or why there is none."""
+        self._map_files: dict[str, MapFile | str] = {}
+        """Path -> the map in it, or why there is none."""
         self._sizes: dict[str, tuple[int, int]] = {}
         self._found: dict[str, Mapped | Predicted] = {}
         """Address as text -> the answer; what a figure shows stays however small the memory of the window is."""
@@ -58,6 +62,7 @@ class FigureCells:
         self._refused.clear()
         self._failed.clear()
         self._pictures = {k: v for k, v in self._pictures.items() if not isinstance(v[1], str)}
+        self._map_files = {k: v for k, v in self._map_files.items() if not isinstance(v, str)}
 
     # --- what arrives --------------------------------------------------------------------------------------------
 
@@ -72,6 +77,10 @@ class FigureCells:
 
     def put_picture(self, path: str, most: int, found: Any) -> None:
         self._pictures[path] = (most, found)
+
+    def put_map_file(self, path: str, found: MapFile | str) -> None:
+        """What was read of a map from a file, or why it cannot be read."""
+        self._map_files[path] = found
 
     def put(self, part: Any) -> bool:
         """Keep an answer; whether it can be one for a cell."""
@@ -106,6 +115,12 @@ class FigureCells:
             if there is None or (there[0] < most and is_picture(there[1]) and _is_reduced(there[1])):
                 missing.append((path, most))
         return missing
+
+    def missing_maps(self, spec: FigureSpec) -> list[str]:
+        """Maps from files that are not read yet; others are forgotten."""
+        wanted = dict.fromkeys(map_name(cell) for _, cell in all_cells(spec) if cell.has_map and cell.map_file)
+        self._map_files = {path: one for path, one in self._map_files.items() if path in wanted}
+        return [path for path in wanted if path not in self._map_files]
 
     def known(self, spec: FigureSpec) -> tuple[dict[str, Known], list[Group], list[str]]:
         """What there is for each cell; the maps to compute; and addresses to be looked for on disk before."""
@@ -174,8 +189,11 @@ class FigureCells:
             return picture
         if not cell.has_map:
             return Known(cell, picture.size, picture)
+        map_file = self._map_files.get(map_name(cell)) if cell.map_file else None
+        if isinstance(map_file, str):
+            return Known(cell, picture.size, picture, problem=map_file)
         try:
-            methods = members(cell.method)[0]
+            methods = members(cell.method)[0] if not cell.map_file else []
         except VitInspectError as error:
             return Known(cell, picture.size, picture, problem=str(error))
         ask = Ask(cell.image, picture.content, line_of(cell), cell.fit, cell.precision, cell.target)
@@ -194,6 +212,20 @@ class FigureCells:
                 keys.append(where.text)
             wanted.setdefault(ask, {}).update({method.key: method for method in methods})
             return waiting
+        if cell.map_file:
+            if map_file is None:
+                return waiting
+            return Known(
+                cell,
+                picture.size,
+                picture,
+                placed=predicted.placed,
+                model_name=facts.name,
+                fingerprint=facts.fingerprint,
+                scores=scores,
+                map_file=map_file,
+                grid=facts.grid,
+            )
         target = predicted.target(asked)
         maps = []
         for method in methods:
@@ -241,7 +273,7 @@ class FigureCells:
     def _facts(self, line: str) -> ModelFacts | None:
         card = self._results.card
         if card is not None and card.source == line:
-            return ModelFacts(line, card.fingerprint, card.name, card.labels)
+            return ModelFacts(line, card.fingerprint, card.name, card.labels, card.grid)
         return self._models.get(line)
 
     def _target(self, ask: Ask) -> Target | None:

@@ -181,9 +181,9 @@ class FigureService(FigureEdits):
             self.page_made.emit()
             return
         spec = self.spec
-        missing = self.cells.missing_pictures(spec)
-        if missing and self._reading is None:
-            self._read(missing)
+        missing, maps = self.cells.missing_pictures(spec), self.cells.missing_maps(spec)
+        if (missing or maps) and self._reading is None:
+            self._read(missing, maps)
         known, groups, keys = self.cells.known(spec)
         if keys:
             self._look_on_disk(keys)
@@ -195,14 +195,22 @@ class FigureService(FigureEdits):
         if self.cells.knows_sizes(spec):
             self._make(spec, known)
 
-    def _read(self, paths: list[tuple[str, int]]) -> None:
+    def _read(self, paths: list[tuple[str, int]], maps: list[str]) -> None:
         from vitinspect.app.figure.cells import read
+        from vitinspect.map_files import read_map_file
 
         def work(cancel: Any) -> None:
             for path, _ in paths:
                 cancel.check()
                 self._pool.post(partial(self.cells.put_size, path, _size_of(path)))
             self._pool.post(self._look_soon)
+            for path in maps:
+                cancel.check()
+                try:
+                    map_file: Any = read_map_file(path)
+                except (VitInspectError, OSError, MemoryError) as error:
+                    map_file = str(error)
+                self._pool.post(partial(self.cells.put_map_file, path, map_file))
             for number, (path, most) in enumerate(paths):
                 cancel.check()
                 try:

@@ -34,16 +34,21 @@ def _class_words(index: int, labels: Sequence[str]) -> str:
 
 def layer_entry(layers: Layers, layer: Layer) -> dict[str, Any]:
     """What a cell shows of a layer; a ``ParameterError`` for a layer that no method gives."""
+    entry = {"method": method_words(layers, layer), **look_entry(layer)}
+    if layer.kind == FUSED:
+        entry["weights"] = [member.weight for member in members_of(layer)]
+        entry["normalisation"] = layer.normalisation
+    return entry
+
+
+def look_entry(layer: Layer) -> dict[str, Any]:
+    """How a layer's map looks in a cell, whatever gives its values."""
     entry: dict[str, Any] = {
-        "method": method_words(layers, layer),
         "colours": layer.colormap,
         "opacity": layer.opacity,
         "by_value": layer.opacity_mode == "growing",
         "patches": not layer.smooth,
     }
-    if layer.kind == FUSED:
-        entry["weights"] = [member.weight for member in members_of(layer)]
-        entry["normalisation"] = layer.normalisation
     if layer.range_mode == "typed" and layer.low < layer.high:
         entry["range"] = [layer.low, layer.high]
     if layer.shown_as:

@@ -75,10 +75,11 @@ def view_of(recipe: Mapping[str, Any]) -> RecipeView:
     if isinstance(view, Mapping):
         layers, selected, target = _from_view(view, values, problems)
     else:
-        layers = _from_cells([cell for cell in cells if cell.has_map], problems)
         values["frame"] = first.frame
         count = len({(cell.image, cell.model, cell.target) for cell in cells if cell.has_map})
-        composed = count > 1 or bool(recipe["figure"].get("rows_from"))
+        from_files = any(cell.has_map and cell.map_file for cell in cells)  # of which no layer is made
+        composed = count > 1 or from_files or bool(recipe["figure"].get("rows_from"))
+        layers = _from_cells([cell for cell in cells if cell.has_map and not cell.map_file], problems)
     line = first.model + (f" --arch {first.arch}" if first.arch else "")
     return RecipeView(
         images,
@@ -94,13 +95,27 @@ def view_of(recipe: Mapping[str, Any]) -> RecipeView:
     )
 
 
-def composition(recipe: Mapping[str, Any], pictures: Mapping[str, Any]) -> tuple[FigureSpec, tuple[str, ...]]:
+def composition(
+    recipe: Mapping[str, Any], pictures: Mapping[str, Any], maps: Mapping[str, Any] | None = None
+) -> tuple[FigureSpec, tuple[str, ...]]:
     """The specification of a composed figure with its pictures where they are, and the models that it names.
 
-    ``pictures`` has a path for each name of the recipe; a ``ParameterError`` where one is missing. Masks are left out:
-    a recipe opens its pictures and its models, and no other file.
+    ``pictures`` has a path for each name of the recipe, ``maps`` one for each map from a file; a ``ParameterError``
+    where one is missing. Masks are left out: a recipe opens its pictures, its models, and maps with the bytes that it
+    knows, and no other file.
     """
+    from vitinspect.figures.map_cells import map_names
+
     figure = dict(recipe["figure"])
+    named = map_names(from_dict(figure))
+    if any(name not in (maps or {}) for name in named.values()):
+        raise ParameterError("Not all maps from files of the figure are there as they were: it is not composed again.")
+    if named:
+        # Each cell gets the file that was found for it.
+        own = {where: dict(entry) for where, entry in figure.get("cells", {}).items()}
+        for where, name in named.items():
+            own.setdefault(where, {})["map_file"] = str((maps or {})[name])
+        figure["cells"] = own
 
     def placed(entry: Mapping[str, Any]) -> dict[str, Any]:
         if entry.get("file"):

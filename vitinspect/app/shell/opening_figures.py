@@ -42,6 +42,8 @@ class Opening:
     """Where its pictures are, by their names in the recipe."""
     changed: frozenset[str] = frozenset()
     """Names of those that have other pixels now."""
+    maps: dict[str, Path] = field(default_factory=dict)
+    """Where its maps from files are."""
 
     @property
     def name(self) -> str:
@@ -147,14 +149,18 @@ class FigureOpener(QObject):
         self._window.message.clear(PICTURE)
 
         def look(cancel: CancelToken) -> Opening:
-            from vitinspect.figures.recipes import has_content, locate_pictures
+            from vitinspect.figures.recipes import has_content, locate_maps, locate_pictures
 
             located = locate_pictures(opening.recipe, Path(path).parent, [Path(path).parent], cancel)
             pictures = {**opening.pictures, **located.pictures, name: Path(path)}
             changed = set(located.changed) - {name}
             if not has_content(Path(path), opening.recipe, name):
                 changed.add(name)
-            return Opening(opening.path, opening.recipe, opening.view, pictures, frozenset(changed))
+            maps = {
+                **opening.maps,
+                **locate_maps(opening.recipe, Path(path).parent, [Path(path).parent], cancel).pictures,
+            }
+            return Opening(opening.path, opening.recipe, opening.view, pictures, frozenset(changed), maps)
 
         self._job = Job(look, lambda found, error: self._read(opening.path, found, error))
         self._window.backend.background.submit(LIST, self._job)
@@ -186,7 +192,7 @@ class FigureOpener(QObject):
         state = self._window.backend.state
         first = "The first of its pictures and targets is shown."
         try:
-            spec, models = composition(opening.recipe, opening.pictures)
+            spec, models = composition(opening.recipe, opening.pictures, opening.maps)
         except ParameterError as error:
             return f"{error} {first}"
         away = [model for model in models if model != state.model and not is_here(model)]
@@ -307,7 +313,7 @@ def is_here(model: str) -> bool:
 
 def _read(path: str, folders: list[Path], cancel: CancelToken) -> Opening:
     from vitinspect.figures.metadata import find
-    from vitinspect.figures.recipes import check_recipe, locate_pictures
+    from vitinspect.figures.recipes import check_recipe, locate_maps, locate_pictures
 
     name = os.path.basename(path)
     found = find(Path(path))
@@ -319,4 +325,5 @@ def _read(path: str, folders: list[Path], cancel: CancelToken) -> Opening:
         raise DataError(f"{name}: the recipe names no picture.")
     cancel.check()
     located = locate_pictures(recipe, Path(path).parent, folders, cancel)
-    return Opening(path, recipe, view, located.pictures, frozenset(located.changed))
+    maps = locate_maps(recipe, Path(path).parent, folders, cancel).pictures
+    return Opening(path, recipe, view, located.pictures, frozenset(located.changed), maps)
