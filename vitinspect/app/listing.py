@@ -39,6 +39,8 @@ PATH_ROLE = int(Qt.ItemDataRole.UserRole)
 _FIRST_AFTER = 0.25
 """Seconds after which the first names are shown although more are to come."""
 
+Accept = Callable[[str], bool]
+"""Whether a picture is shown, by its path."""
 ScoreOf = Callable[[str], float | None]
 """From a picture's path to its score in some run."""
 
@@ -69,8 +71,13 @@ class ImageList(QAbstractListModel):
         self.descending = False
         self.scores: ScoreOf | None = None
         """What the pictures are sorted by where ``sort_by`` is "score"."""
-        self.accept: Callable[[str], bool] | None = None
+        self.accept: Accept | None = None
         """A further condition on a path, besides the text."""
+        self._slow: Accept | None = None
+        """A condition that reads files, and is therefore checked in the pool."""
+        self._passed: set[str] | None = None
+        """The paths that were found to fulfil it; None until it was checked."""
+        self._checking: Job | None = None
         self.text = ""
         self._files: tuple[str, ...] = ()
         self._everything: list[str] = []
@@ -178,14 +185,48 @@ class ImageList(QAbstractListModel):
             self.sort_by, self.descending, self.scores = sort, descending, scores
             self.refresh()
 
-    def filter_by(self, text: str, accept: Callable[[str], bool] | None = None) -> None:
-        self.text, self.accept = text.casefold().strip(), accept
-        self._show_filtered()
+    def filter_by(self, text: str, accept: Accept | None = None, *, slow: Accept | None = None) -> None:
+        """Show what has ``text`` in its name and fulfils both conditions. ``slow`` reads files: it is checked in the
+        pool, and until it has been for the first time the list stays as it is."""
+        self.text, self.accept, self._slow = text.casefold().strip(), accept, slow
+        if slow is None:
+            self._passed = None
+        if slow is None or self._passed is not None:
+            self._show_filtered()
+        self._check_slow()
+
+    def _check_slow(self) -> None:
+        if self._checking is not None:
+            self._checking.cancel.cancel()
+            self._checking = None
+        slow, paths, token = self._slow, self._everything, CancelToken()
+        if slow is None:
+            return
+
+        def work(cancel: CancelToken) -> set[str]:
+            passed = set()
+            for i, path in enumerate(paths):
+                if not i % 100:
+                    cancel.check()
+                if slow(path):
+                    passed.add(path)
+            return passed
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if token.cancelled:
+                return
+            if error is not None:
+                _log.error("The pictures of %s cannot be filtered", self.folder, exc_info=error)
+            self._passed = result if error is None else set()
+            self._show_filtered()
+
+        self._checking = self._background.submit(LIST, Job(work, done, cancel=token))
 
     def close(self) -> None:
         self._again.stop()
-        if self._job is not None:
-            self._job.cancel.cancel()
+        for job in (self._job, self._checking):
+            if job is not None:
+                job.cancel.cancel()
 
     def _scan(self) -> None:
         if self._job is not None:
@@ -225,15 +266,20 @@ class ImageList(QAbstractListModel):
         self._everything = listed.paths
         self.complete = listed.complete
         self._show_filtered(listed.rows)
+        if self._slow is not None:
+            self._check_slow()
 
     def _show_filtered(self, rows: dict[str, int] | None = None) -> None:
         self.beginResetModel()
-        if self.text or self.accept is not None:
+        if self.text or self.accept is not None or self._slow is not None:
             text, accept = self.text, self.accept
+            passed = None if self._slow is None else self._passed or set()
             self._shown = [
                 path
                 for path in self._everything
-                if text in os.path.basename(path).casefold() and (accept is None or accept(path))
+                if text in os.path.basename(path).casefold()
+                and (passed is None or path in passed)
+                and (accept is None or accept(path))
             ]
             self._rows = {path: i for i, path in enumerate(self._shown)}
         else:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+from PIL import Image
 
 from vitinspect.app.listing import ImageList
 from vitinspect.app.services.folders import FolderService
@@ -50,3 +53,56 @@ def test_the_error_is_cleared_by_the_next_good_folder(bench, service, pictures, 
     bench.pool.run()
     assert bench.problems.current == {}
     assert bench.state.recent_folders[0] == str(pictures.parent)
+
+
+# --- pictures with masks ----------------------------------------------------------------------------------------------
+
+
+def add_mask(pictures, number):
+    masks = pictures.parent / "masks"
+    masks.mkdir(exist_ok=True)
+    Image.new("L", (4, 4)).save(masks / f"picture {number}.png")
+
+
+def names(service):
+    return [os.path.basename(path) for path in service._listing.paths]
+
+
+def test_masks_are_looked_for_in_the_pool_and_the_list_stays_until_then(bench, service, pictures):
+    add_mask(pictures, 2)
+    bench.state.set(only_masked=True)
+    assert len(names(service)) == 6
+    bench.pool.run()
+    assert names(service) == ["picture 2.png"]
+    bench.state.set(only_masked=False)
+    assert len(names(service)) == 6
+
+
+def test_a_filter_that_was_taken_back_meanwhile_changes_nothing(bench, service, pictures):
+    add_mask(pictures, 2)
+    bench.state.set(only_masked=True)
+    bench.state.set(only_masked=False)
+    bench.pool.run()
+    assert len(names(service)) == 6
+
+
+def test_a_name_that_is_typed_narrows_the_pictures_with_masks_at_once(bench, service, pictures):
+    add_mask(pictures, 2)
+    add_mask(pictures, 4)
+    bench.state.set(only_masked=True)
+    bench.pool.run()
+    bench.state.set(filter="4")
+    assert names(service) == ["picture 4.png"]
+    bench.pool.run()
+    assert names(service) == ["picture 4.png"]
+
+
+def test_a_mask_that_came_since_is_found_when_the_folder_is_read_again(bench, service, pictures):
+    add_mask(pictures, 2)
+    bench.state.set(only_masked=True)
+    bench.pool.run()
+    add_mask(pictures, 3)
+    service.filter_again()
+    service._listing.refresh()
+    bench.pool.run()
+    assert names(service) == ["picture 2.png", "picture 3.png"]

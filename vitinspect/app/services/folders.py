@@ -130,13 +130,12 @@ class FolderService(QObject):
     @Slot()
     def filter_again(self) -> None:
         """Something that a filter asks for has changed: a flag, a score."""
-        self._listing.filter_by(self._state.filter, self._accept())
+        masked = MaskFinder().filter() if self._state.only_masked else None
+        self._listing.filter_by(self._state.filter, self._accept(), slow=masked)
 
     def _accept(self) -> Callable[[str], bool] | None:
-        """The condition on a picture, besides its name."""
+        """The conditions on a picture that need no file, besides its name."""
         conditions: list[Callable[[str], bool]] = []
-        if self._state.only_masked:
-            conditions.append(MaskFinder().filter())
         if self._state.only_flagged and self.notes is not None:
             notes = self.notes
             conditions.append(lambda path: notes.of(path).flagged)
