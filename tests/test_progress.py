@@ -48,7 +48,7 @@ def test_true_is_a_bar_in_per_cent(capsys: pytest.CaptureFixture[str]) -> None:
         assert report is not None
         report(500, 1000)
         report(1000, 1000)
-    assert "explaining  100/100 %" in capsys.readouterr().err
+    assert "explaining  100 %  took" in capsys.readouterr().err
 
 
 def test_a_callable_stays_what_it_is_and_false_is_none() -> None:

@@ -121,9 +121,11 @@ class ProgressLine:
         if self._terminal and total > 0:
             filled = round(self.BAR_WIDTH * min(1.0, done / total))
             parts.append("█" * filled + "░" * (self.BAR_WIDTH - filled))
-        parts.append(f"{done}/{total}" + (f" {self.unit}" if self.unit else ""))
+        shares = self.unit == "%"
+        parts.append(f"{done} %" if shares else f"{done}/{total}" + (f" {self.unit}" if self.unit else ""))
         if rate > 0:
-            parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
+            if not shares:
+                parts.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
             if done < total:
                 parts.append(f"ETA {format_duration((total - done) / rate)}")
             else:
