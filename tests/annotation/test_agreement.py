@@ -217,6 +217,18 @@ def test_255_is_foreground_only_where_no_mask_holds_a_1():
     assert own["dice"] == 0
 
 
+def test_booleans_say_nothing_of_what_255_is_in_other_masks():
+    """A map's mask beside one out of a picture file: the 255 of the file is no "ignore"."""
+    first = np.zeros((12, 12), bool)
+    first[2:8, 2:8] = True
+    second = np.zeros((12, 12), np.uint8)
+    second[3:9, 3:9] = 255
+    found = vi.agreement({"map": {"a": first}, "ann": {"a": second}}).to_dict()["pairs"][0]["pooled"]["frame"]
+    assert found["pixels"] == 144
+    assert found["dice"] == pytest.approx(2 * 25 / 72)
+    assert vi.consensus({"map": first, "ann": second}, how="union").sum() == 36 + 36 - 25
+
+
 def test_a_tolerance_may_be_a_share_of_the_diagonal_and_the_peoples_own_spread_is_found():
     masks = people(size=(60, 80), pictures=2)
     by_share = vi.agreement(masks, tolerance="2%").to_dict()

@@ -86,12 +86,12 @@ def joined(parts: Sequence[Patterns]) -> Patterns:
 def coded(masks: Mapping[Any, Any]) -> dict[Any, Mask]:
     """Masks as 0, 1 and 255 for "ignore".
 
-    Booleans and 0 and 1 are what they are. 255 is "ignore" as soon as any of these masks holds a 1; where all of them
-    hold nothing but 0 and 255 it is foreground, as picture files have it.
+    Booleans and 0 and 1 are what they are. 255 is "ignore" as soon as any of the masks of numbers holds a 1; where all
+    of them hold nothing but 0 and 255 it is foreground, as picture files have it.
     """
     arrays = {key: _checked(key, mask) for key, mask in masks.items()}
     if any(array.dtype != bool and array.size and array.max() > 1 for array in arrays.values()):
-        white = not any((array == 1).any() for array in arrays.values())
+        white = not any((array == 1).any() for array in arrays.values() if array.dtype != bool)
         arrays = {key: _with_ignore(key, array, white) for key, array in arrays.items()}
     # Converted, not viewed: the booleans of a picture of one bit are bytes of 0 and 255.
     return {key: array.astype(np.uint8, copy=False) for key, array in arrays.items()}
