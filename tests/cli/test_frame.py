@@ -283,3 +283,14 @@ def test_into_a_pipe_it_writes_utf8_whatever_the_locale() -> None:
         env={**variables, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
     )
     assert done.stdout.decode("utf-8").strip() == "Käfer"
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_numpys_small_products_are_made_by_one_thread_unless_it_is_asked_for_more(given: str | None, used: str) -> None:
+    """It counts only if it is set before numpy is loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    environment |= {"PYTHONPATH": str(Path(vitinspect.__file__).parents[1])}
+    environment |= {"OPENBLAS_NUM_THREADS": given} if given else {}
+    code = "import os, sys, vitinspect.cli; print('numpy' in sys.modules, os.environ.get('OPENBLAS_NUM_THREADS'))"
+    found = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", used]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+# Commands multiply only small matrices with numpy, for which its threads would wait for each other and for torch's.
+# numpy reads this when it is first imported, so it is set before any other import here.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from vitinspect.cli.frame import guarded
 
