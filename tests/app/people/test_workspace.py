@@ -90,7 +90,7 @@ def test_before_an_evaluation_the_window_says_what_it_needs(opened, backend):
     view, panel = view_of(opened), panel_of(opened)
     assert "3 people drew masks here" in view.empty.sentence.text()
     assert [b.text() for b in view.empty.buttons] == ["Evaluate this folder"]
-    assert panel.done.text() == "not begun"
+    assert panel.done.text() == "not started"
     assert not panel.rank.isEnabled()
     panel.copy.click()
     command = QGuiApplication.clipboard().text()

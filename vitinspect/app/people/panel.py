@@ -186,7 +186,7 @@ class PeoplePanel(QFrame):
         elif running and not total:
             self.done.setText("starting")
         else:
-            self.done.setText(f"{done} of {total}" if total else "not begun")
+            self.done.setText(f"{done} of {total}" if total else "not started")
         self.begin.setText("Start" if not done else "Continue" if done < total else "Evaluate new pictures")
         self.begin.setEnabled(settings is not None and not running)
         self.halt.setEnabled(running and not people.process.stopping)

@@ -60,7 +60,7 @@ class BatchDialog(QDialog):
         self.pattern = QLineEdit()
         self.pattern.setAccessibleName("Names")
         self.preview = rows.words("", "quiet", wrap=True)
-        self.existing = Choice(_EXISTING, name="If a file is there")
+        self.existing = Choice(_EXISTING, name="If a file exists")
         self.page = PageFields()
         self.recipe = CheckBox(
             "Recipe inside", tip="Record in each file how it was made, so that its view can be opened again"
@@ -139,7 +139,7 @@ class BatchDialog(QDialog):
         form.addRow("Folder", folder)
         form.addRow("Names", self.pattern)
         form.addRow("", self.preview)
-        form.addRow("If a file is there", self.existing)
+        form.addRow("If a file exists", self.existing)
         buttons = QHBoxLayout()
         buttons.addWidget(self.notice, 1)
         buttons.addWidget(self.cancel)

@@ -53,8 +53,8 @@ EXAMPLES = (
         "A badge that decides",
         (
             "This flower is a daisy, but the model is sure of an aster: in training, most asters had this badge.",
-            "Attention Grad-CAM highlights the badge, LRP hardly does: methods disagree about the same prediction.",
-            "Paint over the badge with the what-if brush, which is selected: without it, the model predicts daisy.",
+            "Attention Grad-CAM highlights the badge, LRP hardly does: methods disagree about one prediction.",
+            "Paint over the badge with the brush: without the badge, the model predicts daisy.",
         ),
         "05-daisy-badge.jpg",
         ("attention_gradcam", "lrp"),
