@@ -23,7 +23,7 @@ from vitinspect.app.widgets.fields import NumberField
 from vitinspect.app.widgets.layer_delegate import mark_badge
 from vitinspect.app.widgets.properties.choices import OWN_NUMBER, THRESHOLDS
 from vitinspect.app.widgets.properties.parameters import ParameterForm
-from vitinspect.app.widgets.soon import SoonWhenShown
+from vitinspect.app.widgets.queued_update import QueuedUpdateWhenShown
 from vitinspect.explainers.registry import methods
 
 RANGES = (("own", "each its own"), ("shared", "shared by A and B"))
@@ -60,7 +60,7 @@ class ComparedProperties(QWidget):
     def __init__(self, state: State, results: Results, second: SecondSlot, exchange: Callable[[], object]) -> None:
         super().__init__()
         self._state, self._results, self._second = state, results, second
-        self._soon = SoonWhenShown(self.follow, self)
+        self._update = QueuedUpdateWhenShown(self.follow, self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.in_a = Choice((), name="Layer in A", tip="The layer that model A is compared by")
         self.in_b = Choice((), name="Layer in B", tip="The same layer for model B, or another one")
@@ -119,12 +119,12 @@ class ComparedProperties(QWidget):
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"layers", "selected", "slot_b", "compare_range", "compare_view", "workspace", "model", "target"}:
-            self._soon.ask()
+            self._update.ask()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & _FOLLOWS:
-            self._soon.ask()
+            self._update.ask()
 
     def _compared(self) -> dict[str, Layer | None]:
         state = self._state
@@ -134,7 +134,7 @@ class ComparedProperties(QWidget):
         }
 
     def follow(self) -> None:
-        self._soon.done()
+        self._update.done()
         if self._state.workspace != "compare":
             return
         state, layers = self._state, self._compared()

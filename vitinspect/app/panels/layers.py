@@ -26,7 +26,7 @@ from vitinspect.app.widgets.method_picker import MethodPicker, OtherLayer
 from vitinspect.app.widgets.method_rows import MethodRow, method_rows
 from vitinspect.app.widgets.method_rows import rows_of as preset_rows
 from vitinspect.app.widgets.properties.choices import CONSENSUS_WAYS
-from vitinspect.app.widgets.soon import SoonWhenShown
+from vitinspect.app.widgets.queued_update import QueuedUpdateWhenShown
 from vitinspect.errors import DataError
 from vitinspect.explainers.costs import ModelSize
 from vitinspect.explainers.registry import make_method
@@ -49,7 +49,7 @@ class LayersPanel(QFrame):
         self._own: tuple[Preset, ...] | None = None
         self._picker: MethodPicker | None = None
         self._lateness = Lateness(self)
-        self._soon = SoonWhenShown(self.follow, self)
+        self._update = QueuedUpdateWhenShown(self.follow, self)
         self.list = LayerList()
         self.list.setMinimumHeight(FEWEST_ROWS * ROW_HEIGHT)
         self.properties = PropertiesPanel(state, results)
@@ -95,18 +95,18 @@ class LayersPanel(QFrame):
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"layers", "selected"}:
-            if self._soon.waits:
-                self._soon.ask()
+            if self._update.waits:
+                self._update.ask()
             else:
                 self.follow()
 
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & _ROWS:
-            self._soon.ask()
+            self._update.ask()
 
     def follow(self) -> None:
-        self._soon.done()
+        self._update.done()
         chosen = self._state.selected_layer
         self._lateness.follow(self._results.pending)
         rows = facts.rows_of(self._state, self._results, self._lateness.__contains__)

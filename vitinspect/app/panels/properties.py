@@ -26,7 +26,7 @@ from vitinspect.app.widgets.properties.fusion import FusionForm, Member
 from vitinspect.app.widgets.properties.mask import MaskForm
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
-from vitinspect.app.widgets.soon import SoonWhenShown
+from vitinspect.app.widgets.queued_update import QueuedUpdateWhenShown
 from vitinspect.explainers.registry import methods
 
 BINS = 76
@@ -39,7 +39,7 @@ class PropertiesPanel(QWidget):
         super().__init__(parent)
         self._state, self._results = state, results
         self._counts: tuple[Any, list[float]] | None = None
-        self._soon = SoonWhenShown(self.follow, self)
+        self._update = QueuedUpdateWhenShown(self.follow, self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.head = _Head()
         self.about = rows.icon_button("info", "About this method", self._show_help)
@@ -94,8 +94,8 @@ class PropertiesPanel(QWidget):
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
         if names & {"layers", "selected", "scored_mask", "show"}:
-            if self._soon.waits:
-                self._soon.ask()
+            if self._update.waits:
+                self._update.ask()
             else:
                 self.follow()
 
@@ -113,7 +113,7 @@ class PropertiesPanel(QWidget):
             "mask_problems",
             "truth",
         }:
-            self._soon.ask()
+            self._update.ask()
 
     @property
     def layer(self) -> Layer | None:
@@ -121,7 +121,7 @@ class PropertiesPanel(QWidget):
 
     def follow(self) -> None:
         """Show the selected layer as it is."""
-        self._soon.done()
+        self._update.done()
         layer = self.layer
         is_map = layer is not None and layer.is_map
         of_method = layer is not None and layer.kind == MAP

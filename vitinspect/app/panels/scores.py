@@ -15,8 +15,8 @@ from vitinspect.app.widgets import rows
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.fields import NumberField
+from vitinspect.app.widgets.queued_update import QueuedUpdate
 from vitinspect.app.widgets.score_table import ScoreColumn, ScoreRow, ScoreTable
-from vitinspect.app.widgets.soon import Soon
 
 COLUMNS = (
     ScoreColumn("deletion", "Deletion", "Area under the probability as the highest pixels are removed first", False),
@@ -42,7 +42,7 @@ class ScoresPanel(QWidget):
     def __init__(self, state: State, results: Results, service: CurveService, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._state, self._results = state, results
-        self._soon = Soon(self._follow_if_seen, self)
+        self._update = QueuedUpdate(self._follow_if_seen, self)
         self.table = ScoreTable()
         self.deletion = CurveChart("Deletion", x_label="% removed")
         self.insertion = CurveChart("Insertion", x_label="% shown")
@@ -99,7 +99,7 @@ class ScoresPanel(QWidget):
     @Slot(object)
     def _results_changed(self, names: frozenset[str]) -> None:
         if names & _FOLLOWS:
-            self._soon.ask()
+            self._update.ask()
 
     def _follow_if_seen(self) -> None:
         if self.isVisible():
@@ -109,7 +109,7 @@ class ScoresPanel(QWidget):
         self.follow()
 
     def follow(self) -> None:
-        self._soon.done()
+        self._update.done()
         state, results = self._state, self._results
         self.fill.set_value(state.score_fill)
         self.steps.set_value(state.score_steps)

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from vitinspect.app.widgets.soon import Soon, SoonWhenShown
+from vitinspect.app.widgets.queued_update import QueuedUpdate, QueuedUpdateWhenShown
 
 
 class Painted(QWidget):
@@ -26,7 +26,7 @@ def test_it_is_done_once_and_before_what_it_changes_is_painted(qtbot: Any) -> No
     widget.show()
     qtbot.waitUntil(lambda: bool(done))
     done.clear()
-    soon = Soon(lambda: done.append("follow"))
+    soon = QueuedUpdate(lambda: done.append("follow"))
     widget.update()
     for _ in range(3):
         soon.ask()
@@ -37,7 +37,7 @@ def test_it_is_done_once_and_before_what_it_changes_is_painted(qtbot: Any) -> No
 
 def test_an_update_that_was_done_meanwhile_is_not_done_again(qtbot: Any) -> None:
     done: list[str] = []
-    soon = Soon(lambda: done.append("follow"))
+    soon = QueuedUpdate(lambda: done.append("follow"))
     soon.ask()
     soon.done()
     qtbot.wait(20)
@@ -53,7 +53,7 @@ def test_a_hidden_widget_is_updated_once_when_it_is_shown(qtbot: Any) -> None:
     seen, behind = QWidget(), QWidget()
     stack.addWidget(seen)
     stack.addWidget(behind)
-    soon = SoonWhenShown(lambda: done.append("follow"), behind)
+    soon = QueuedUpdateWhenShown(lambda: done.append("follow"), behind)
     stack.show()
     for _ in range(3):
         soon.ask()
@@ -72,5 +72,5 @@ def test_a_widget_is_updated_before_its_window_is_shown(qtbot: Any) -> None:
     done: list[str] = []
     widget = QWidget()
     qtbot.addWidget(widget)
-    SoonWhenShown(lambda: done.append("follow"), widget).ask()
+    QueuedUpdateWhenShown(lambda: done.append("follow"), widget).ask()
     qtbot.waitUntil(lambda: done == ["follow"])

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 
-class Soon(QObject):
+class QueuedUpdate(QObject):
     """``ask`` as often as there are reasons; ``call`` is called once, after the event that is being handled.
 
     A queued call comes before a painting that is due, where a timer would come after it.
@@ -38,7 +38,7 @@ class Soon(QObject):
             self._call()
 
 
-class SoonWhenShown(Soon):
+class QueuedUpdateWhenShown(QueuedUpdate):
     """The same for a widget, which is not updated while it is hidden by another workspace or tab: what was asked for
     meanwhile is done once, before it is shown."""
 
