@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from vitinspect.figures.batch import RECORD, Batch, finished_before, preview, ru
 from vitinspect.figures.layer_files import FileKind, Page
 from vitinspect.progress import CancelToken
 from vitinspect.resources import gallery_folder
+from vitinspect.thresholds import threshold
 
 ROLLOUT = {"method": "rollout"}
 GRADIENT = {"method": "attention_gradient", "target": "leaf", "threshold": "top_fraction=0.2"}
@@ -81,6 +83,56 @@ def test_every_kind_of_file_holds_what_the_engine_gives(model, pictures, tmp_pat
         assert recipe is not None
         assert recipe["figure"]["columns"][0]["method"] == "attention_gradient"
         assert recipe["images"][str(pictures[0])]["size"] == [picture.shape[1], picture.shape[0]]
+
+
+def texts_of(svg: bytes) -> list[str]:
+    root = ElementTree.fromstring(svg)
+    return [str(one.text) for one in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_page_has_what_is_asked_for_above_and_below_the_picture(pictures, tmp_path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    shutil.copy(next((gallery_folder() / "masks").glob(f"{pictures[0].stem}*")), masks / f"{pictures[0].stem}.png")
+    out = tmp_path / "out"
+    arguments = ["export", str(pictures[0]), "--methods", "attention_gradient", "--target", "leaf", "--out", str(out)]
+    arguments += ["--files", "overlay.svg", "--names", "one.{ext}", "--colour-bar", "--opacity-scale"]
+    arguments += ["--title", "Map of {stem}", "--above", "scores, model, target, method"]
+    arguments += ["--truth", str(masks / "{stem}.png")]
+    assert main(arguments) == 0
+    words = texts_of((out / "one.svg").read_bytes())
+    assert f"Map of {pictures[0].stem}" in words
+    label = next(one for one in words if " · " in one)
+    method, target, model_name, scores = label.split(" · ")
+    assert target == "leaf"
+    assert method
+    assert model_name
+    found = metadata.find(out / "one.svg")
+    assert found["figure"]["opacity_scale"] is True
+    # The scores are those of the map with the mask on what the model sees.
+    made = vi.explain(vi.load_model("demo", device="cpu"), Image.open(pictures[0]), ["attention_gradient"], "leaf")
+    truth = made.placement.mask_to_input(np.asarray(Image.open(masks / f"{pictures[0].stem}.png")) > 0)
+    mask = threshold(made.maps["attention_gradient"].values, "otsu", size=made.placement.input_size).mask
+    iou = (mask & truth).sum() / (mask | truth).sum()
+    assert scores.startswith(f"IoU {iou:.3f}, F1 ")
+    plain = [*arguments[:-6], "--names", "plain.{ext}"]
+    assert main(plain) == 0
+    assert not any(" · " in one for one in texts_of((out / "plain.svg").read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--above", "scores"], "--truth"),
+        (["--above", "weather"], "weather"),
+        (["--opacity-scale"], "--colour-bar"),
+        (["--title", "{stem}", "--anonymous"], "not anonymous"),
+    ],
+)
+def test_what_a_page_cannot_have_is_refused_in_words(pictures, tmp_path, capsys, more, words) -> None:
+    assert main(["export", str(pictures[0]), "--out", str(tmp_path / "out"), *more]) != 0
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_layers_and_pictures_have_their_names(model, pictures, tmp_path) -> None:

@@ -57,6 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     page.add_argument("--dpi", type=int, default=96, metavar="N", help="of PNG, TIFF and JPEG (default: 96)")
     page.add_argument("--background", choices=("white", "black", "transparent"), default="white")
     page.add_argument("--colour-bar", action="store_true", help="with the raw range")
+    page.add_argument("--opacity-scale", action="store_true", help="how opaque each colour is, below the colour bar")
+    page.add_argument("--title", default="", metavar="TEXT", help="above everything; {stem} is the picture's name")
+    page.add_argument(
+        "--above",
+        default="",
+        metavar="LIST",
+        help='what is written above the picture, of method, target, model, scores; as "method, scores"',
+    )
+    page.add_argument("--no-frame", action="store_true", help="no line around what the model sees of the picture")
     look = parser.add_argument_group("look")
     look.add_argument("--colormap", choices=("auto", *colormap_names()), default="auto")
     look.add_argument("--opacity", type=float, default=0.9, metavar="SHARE")
@@ -66,6 +75,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="raw values at the ends of the colours"
     )
     look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: an outline, and the mask")
+    look.add_argument(
+        "--truth",
+        metavar="PATH",
+        default="",
+        help="the masks that scores are with, drawn dashed; {folder} and {stem} are those of the picture",
+    )
     look.add_argument("--precision", choices=("float32", "float64", "bfloat16"), default="float32")
     add_mode_option(parser)
     add_recipe_options(parser)
@@ -95,6 +110,22 @@ def weights_of(text: str) -> list[float]:
         raise ParameterError(f"--weights takes numbers with commas between them, as 1,0.5; not {text!r}.") from None
 
 
+def _absolute(pattern: str) -> str:
+    """The path of masks as it is seen from the present folder."""
+    return str(Path.cwd() / pattern) if pattern and not pattern.startswith("{folder}") else pattern
+
+
+def _above(arguments: argparse.Namespace) -> tuple[str, ...]:
+    from vitinspect.errors import ParameterError
+
+    found = tuple(part.strip() for part in arguments.above.split(",") if part.strip())
+    if "scores" in found and not arguments.truth:
+        raise ParameterError("Scores are with masks: say with --truth where they are.")
+    if arguments.opacity_scale and not arguments.colour_bar:
+        raise ParameterError("The scale of opacity stands below the colour bar: add --colour-bar.")
+    return found
+
+
 def run(arguments: argparse.Namespace) -> int:
     from vitinspect.cli.frame import ERROR, complain
     from vitinspect.figures.batch import Batch, preview, run_batch
@@ -112,6 +143,8 @@ def run(arguments: argparse.Namespace) -> int:
         "by_value": not arguments.uniform,
         "patches": arguments.patches,
         "threshold": arguments.threshold,
+        "truth": _absolute(arguments.truth),
+        "frame": not arguments.no_frame,
         "model": named_model(arguments),
         "normalisation": arguments.normalise,
         **({"arch": arguments.arch} if arguments.arch else {}),
@@ -124,9 +157,17 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out,
         arguments.names,
         arguments.existing,
-        Page(arguments.width, arguments.dpi, background=arguments.background, colour_bar=arguments.colour_bar),
+        Page(
+            arguments.width,
+            arguments.dpi,
+            background=arguments.background,
+            colour_bar=arguments.colour_bar,
+            opacity_scale=arguments.opacity_scale,
+            title=arguments.title,
+        ),
         not arguments.no_recipe,
         arguments.anonymous,
+        _above(arguments),
     )
     pictures = [found.path for found in gather(arguments)]
     if arguments.preview:

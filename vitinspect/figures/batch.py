@@ -7,17 +7,18 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitinspect.errors import Cancelled, DataError, ParameterError, StorageFull, VitInspectError
+from vitinspect.figures.cell_drawing import overlap
 from vitinspect.figures.cells import FinishedCell, Sources, finish_cells, members
 from vitinspect.figures.file_names import PATTERN, Names, check_pattern, file_name, numbered
 from vitinspect.figures.layer_files import KINDS, Carried, FileKind, Page, single, write_layer
 from vitinspect.figures.specification import from_dict
 from vitinspect.files import SOFTWARE, write_atomic
-from vitinspect.names import stored
+from vitinspect.names import shown, stored
 from vitinspect.output import OutputFolder, refuse_inside
 from vitinspect.progress import CancelToken, Progress, check
 from vitinspect.regular_files import read_regular
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 EXISTING = ("skip", "number", "replace")
 """What becomes of a file that is there: it is left, the new one gets a number, or it is replaced if we wrote it."""
+ABOVE = ("method", "target", "model", "scores")
+"""What can be written above a picture, in this order."""
 RECORD = ".vitinspect-batch.json"
 _LARGEST_RECORD = 50_000_000
 
@@ -44,6 +47,8 @@ class Batch:
     page: Page = field(default_factory=Page)
     recipe: bool = True
     anonymous: bool = False
+    above: tuple[str, ...] = ()
+    """Of ``ABOVE``: what is written above each picture. Scores are those with the ``truth`` of a layer."""
 
     def __post_init__(self) -> None:
         check_pattern(self.pattern)
@@ -54,6 +59,11 @@ class Batch:
         names = {kind.id for kind in KINDS}
         if any(file.kind not in names for file in self.files):
             raise ParameterError(f"Kinds of files are {', '.join(sorted(names))}.")
+        unknown = [one for one in self.above if one not in ABOVE]
+        if unknown:
+            raise ParameterError(f"Above a picture stand {', '.join(ABOVE)}, not {unknown[0]!r}.")
+        if self.anonymous and "{stem}" in self.page.title:
+            raise ParameterError("A title with the picture's name is not anonymous: leave {stem} out of it.")
         for entry in self.layers:
             from_dict({"rows": [{"image": "x"}], "columns": [dict(entry)]})
             members(str(entry.get("method", "")))
@@ -230,9 +240,28 @@ def _one(
 
 def _bytes(batch: Batch, entry: Mapping[str, Any], cell: FinishedCell, kind: FileKind) -> dict[str, bytes]:
     height, width = cell.pixels.shape[:2]
-    # The picture's page tells what is explained as it is, and not "the predicted class" of whatever is replayed.
-    spec = single(entry, batch.page, (height, width))
+    page = replace(
+        batch.page,
+        label=" · ".join(words for words in (_words(one, entry, cell) for one in ABOVE if one in batch.above) if words),
+        title=batch.page.title.replace("{stem}", shown(Path(str(entry["image"])).stem)),
+    )
+    spec = single(entry, page, (height, width))
     return write_layer(spec, cell, kind, Carried(batch.recipe, batch.anonymous, Path.cwd()))
+
+
+def _words(what: str, entry: Mapping[str, Any], cell: FinishedCell) -> str:
+    """What is written above a picture; empty where there is nothing to say."""
+    if what == "scores":
+        if cell.truth is None or cell.values is None:
+            return ""
+        iou, f1 = overlap(cell)
+        return f"IoU {iou:.3f}, F1 {f1:.3f}"
+    found = {
+        "method": str(entry.get("label") or cell.method_title),
+        "target": cell.target_words,
+        "model": cell.model_name,
+    }
+    return found[what]
 
 
 def _place(output: OutputFolder, name: str, existing: str) -> str | None:

@@ -48,6 +48,24 @@ def test_all_pictures_are_written_as_the_preview_says(dialog, backend, qtbot, tm
             assert made.size == source.size
 
 
+def test_title_method_and_model_are_written_above_each_picture(dialog, backend, qtbot, tmp_path):
+    dialog.title.setText("Seen in {stem}")
+    for name in ("method", "model"):
+        dialog.above[name].click()
+    assert not dialog.above["scores"].isEnabled(), "the pictures have no masks"
+    dialog.formats["overlay"].set_value(".svg")
+    dialog.follow()
+    dialog.begin.click()
+    wait(dialog, backend, qtbot)
+    text = (tmp_path / "out" / "picture-2_rollout.svg").read_text()
+    assert ">Seen in picture 2<" in text
+    assert f" · {backend.results.card.name}<" in text
+    dialog.anonymous.click()
+    assert "not anonymous" in dialog.notice.text()
+    dialog.kinds["overlay"].click()
+    assert not dialog.title.isEnabled()
+
+
 def test_four_layers_are_seen_without_scrolling(dialog, backend, qtbot):
     for method in ("rollout", "gradcam", "input_x_gradient", "raw_attention"):
         if len(dialog.layers) < 4:

@@ -75,14 +75,19 @@ class FigureEdits(QObject):
             card.depth if card is not None else 0,
         )
 
-    def _annotators(self) -> dict[str, str]:
+    @property
+    def truth(self) -> str:
+        """The path of the picture's true mask, as a pattern where it follows the picture; empty where there is none."""
+        return next(iter(self._annotators(("truth",)).values()), "")
+
+    def _annotators(self, kinds: tuple[str, ...] = ("annotator", "truth")) -> dict[str, str]:
         """The picture's annotators with the paths of their masks: as patterns, where they follow the picture."""
         found: dict[str, str] = {}
         image = Path(self._state.image)
         for mask in self._results.masks.values():
             path = getattr(mask.mask, "path", None)
             layer = self._state.layer(mask.id)
-            if path is None or layer is None or layer.kind not in ("annotator", "truth"):
+            if path is None or layer is None or layer.kind not in kinds:
                 continue
             pattern = Path(path)
             text = str(pattern)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from vitinspect.figures.batch import Batch, Outcome
 
 TALLEST_LIST = 150
+_ABOVE = (("method", "Method"), ("target", "Target"), ("model", "Model"), ("scores", "Scores"))
 _EXISTING = (
     ("skip", "Keep it"),
     ("number", "Number the new one"),
@@ -62,6 +63,11 @@ class BatchDialog(QDialog):
         self.preview = rows.words("", "quiet", wrap=True)
         self.existing = Choice(_EXISTING, name="If a file exists")
         self.page = PageFields()
+        self.title = QLineEdit()
+        self.title.setAccessibleName("Title")
+        self.title.setPlaceholderText("none")
+        self.title.setToolTip("Written above everything; {stem} is the picture's name")
+        self.above = {name: CheckBox(title) for name, title in _ABOVE}
         self.recipe = CheckBox(
             "Recipe inside", tip="Record in each file how it was made, so that its view can be opened again"
         )
@@ -71,11 +77,11 @@ class BatchDialog(QDialog):
         self.begin = rows.button("Export", self._begin, main=True)
         self.cancel = rows.button("Cancel", self._service.cancel)
         self._build()
-        for signal in (self.folder.textChanged, self.pattern.textChanged, self.page.changed):
+        for signal in (self.folder.textChanged, self.pattern.textChanged, self.title.textChanged, self.page.changed):
             signal.connect(lambda *_: self.follow())
         for choice in (self.pictures, self.existing):
             choice.chosen.connect(lambda *_: self.follow())
-        for box in (self.recipe, self.anonymous):
+        for box in (*self.above.values(), self.recipe, self.anonymous):
             box.chosen.connect(lambda *_: self.follow())
         self._service.progressed.connect(self._on_progress)
         self._service.finished.connect(self._on_finished)
@@ -127,6 +133,11 @@ class BatchDialog(QDialog):
         marks.addWidget(self.recipe)
         marks.addWidget(self.anonymous)
         marks.addStretch(1)
+        above = QHBoxLayout()
+        above.setSpacing(16)
+        for box in self.above.values():
+            above.addWidget(box)
+        above.addStretch(1)
         form = QFormLayout()
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(8)
@@ -135,6 +146,8 @@ class BatchDialog(QDialog):
         form.addRow("Layers", scroll)
         form.addRow("Files", grid)
         form.addRow("Page", self.page)
+        form.addRow("Title", self.title)
+        form.addRow("Above it", above)
         form.addRow("", marks)
         form.addRow("Folder", folder)
         form.addRow("Names", self.pattern)
@@ -158,7 +171,7 @@ class BatchDialog(QDialog):
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(6)
         self.progress.setRange(0, 1)
-        self.resize(560, 676)
+        self.resize(560, 736)
 
     # --- following -----------------------------------------------------------------------------------------------
 
@@ -242,6 +255,8 @@ class BatchDialog(QDialog):
             "target": target_words(state.target, card.labels if card is not None else ()),
             "frame": state.frame,
         }
+        if self.above["scores"].isChecked() and self.above["scores"].isEnabled():
+            common["truth"] = self._window.backend.figures.truth
         entries = []
         for layer in layers:
             if layer.id in self.layers and self.layers[layer.id].isChecked():
@@ -262,9 +277,10 @@ class BatchDialog(QDialog):
             Path(os.path.abspath(os.path.expanduser(self.folder.text().strip()))),
             self.pattern.text(),
             str(self.existing.value),
-            self.page.page(),
+            self.page.page(title=self.title.text().strip()),
             self.recipe.isChecked(),
             self.anonymous.isChecked(),
+            tuple(name for name, box in self.above.items() if box.isChecked() and box.isEnabled()),
         )
 
     def follow(self) -> None:
@@ -276,6 +292,10 @@ class BatchDialog(QDialog):
         for kind, choice in self.formats.items():
             choice.setEnabled(self.kinds[kind].isChecked())
         self.anonymous.setEnabled(self.recipe.isChecked())
+        overlay, truth = self.kinds["overlay"].isChecked(), self._window.backend.figures.truth
+        for name, field in (("", self.title), *self.above.items()):
+            field.setEnabled(overlay and (name != "scores" or bool(truth)))
+        self.above["scores"].setToolTip("" if truth else "The picture that is shown has no true mask in a file")
         pictures, resumed, problem, names = self.chosen_pictures(), 0, "", []
         card = self._window.backend.results.card
         try:
