@@ -1,4 +1,4 @@
-"""Python's garbage collector beside a window that must answer: it holds the lock while it looks through all objects."""
+"""Python's garbage collector beside a window that must answer: it holds Python's lock while it examines all objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
-    """For work that makes very many objects which all stay: none is looked at, neither meanwhile nor ever after."""
+    """For work that makes very many objects which all stay: none is examined, neither meanwhile nor later."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -91,7 +91,7 @@ class View:
         scale = self.scale(pane, size)
         left, top = pane[0] / 2 - self.x * size[1] * scale, pane[1] / 2 - self.y * size[0] * scale
         if scale >= 1 and scale == round(scale):
-            # A pixel of the picture that is whole ones of the screen begins with one: half a pixel aside it would blur.
+            # A pixel of the picture that covers whole pixels of the screen begins at one of them, or it would blur.
             return float(math.floor(left + 0.5)), float(math.floor(top + 0.5))
         return left, top
 

@@ -186,8 +186,8 @@ class ImageList(QAbstractListModel):
             self.refresh()
 
     def filter_by(self, text: str, accept: Accept | None = None, *, slow: Accept | None = None) -> None:
-        """Show what has ``text`` in its name and fulfils both conditions. ``slow`` reads files: it is checked in the
-        pool, and until it has been for the first time the list stays as it is."""
+        """Show the pictures that have ``text`` in their name and fulfil both conditions. ``slow`` reads files: it is
+        checked in the pool, and until that is done for the first time the list stays as it is."""
         self.text, self.accept, self._slow = text.casefold().strip(), accept, slow
         if slow is None:
             self._passed = None

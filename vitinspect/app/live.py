@@ -36,11 +36,11 @@ LEAVING = 30.0
 def _close_all() -> None:
     for view in tuple(_open):
         view.close()
-    for view in tuple(_open):  # those whose thread sits in what cannot be interrupted, such as an import
+    for view in tuple(_open):  # those whose thread is in a call that cannot be interrupted, such as an import
         view.backend.worker.close(LEAVING)
 
 
-# Behind Qt's own, so that it is called before Qt is taken apart.
+# Registered after Qt's own, so that it is called before Qt is torn down.
 atexit.register(_close_all)
 
 

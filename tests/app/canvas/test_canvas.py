@@ -155,7 +155,7 @@ CHANGES: dict[str, Callable[[Canvas, Path], object]] = {
 
 
 @pytest.mark.parametrize("layout", ["grid", "swipe", "single"])
-def test_what_was_painted_before_is_never_shown_in_place_of_what_there_is(
+def test_earlier_paintings_are_never_shown_instead_of_the_present_objects(
     qapp: QApplication, tmp_path: Path, layout: str
 ) -> None:
     for name, change in CHANGES.items():
@@ -172,7 +172,7 @@ def test_changes_upon_changes_are_all_shown(qapp: QApplication, tmp_path: Path) 
         assert canvas.grab().toImage() == as_painted_by_a_new_canvas(canvas), name
 
 
-def test_another_theme_leaves_nothing_of_the_one_before(qapp: QApplication, tmp_path: Path) -> None:
+def test_another_theme_leaves_nothing_of_the_earlier_one(qapp: QApplication, tmp_path: Path) -> None:
     canvas = scenes.canvas_of(tmp_path, 2, layout="grid")
     canvas.grab()
     with theme.on_ground("white"):

@@ -31,7 +31,7 @@ def with_map(opened: Any, backend: Any, composed: Any, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_map_from_a_file_stands_in_a_cell_with_its_own_values(with_map: Path, backend: Any) -> None:
+def test_a_map_from_a_file_is_shown_in_a_cell_with_its_own_values(with_map: Path, backend: Any) -> None:
     cell = backend.figures.page.cells["a2"]
     assert cell.problem == ""
     assert np.array_equal(cell.values, np.load(with_map))
@@ -39,7 +39,7 @@ def test_a_map_from_a_file_stands_in_a_cell_with_its_own_values(with_map: Path, 
     assert backend.figures.page.cells["a3"].map_content == ""
 
 
-def test_a_file_that_is_gone_says_so_in_its_cell(with_map: Path, backend: Any, composed: Any) -> None:
+def test_a_deleted_file_is_reported_in_its_cell(with_map: Path, backend: Any, composed: Any) -> None:
     backend.figures.change_cells("Map", "cell", {"map_file": str(with_map.with_name("gone.npy"))}, "a3")
     composed()
     assert "gone.npy" in backend.figures.page.problems["a3"]
@@ -65,7 +65,7 @@ def test_its_recipe_finds_the_map_again_and_opens_no_other(with_map: Path, backe
         composition(recipe, pictures, {})
 
 
-def test_a_map_of_one_picture_is_no_column_of_others_and_a_pattern_is() -> None:
+def test_a_map_of_one_picture_is_not_a_column_for_others_but_a_pattern_is() -> None:
     layers: tuple[Layer, ...] = (Layer("rollout", method="rollout"),)
     one = file_layer(layers, "/maps/a_cam.npy", "/p/a.png")
     each = file_layer((*layers, one), "/maps/{picture}_cam.npy")
@@ -78,7 +78,7 @@ def test_a_map_of_one_picture_is_no_column_of_others_and_a_pattern_is() -> None:
     assert maps(["/p/a.png", "/p/b.png"]) == ["/maps/{stem}_cam.npy"]
 
 
-def test_a_method_that_is_dropped_takes_the_place_of_a_map_from_a_file(with_map: Path, backend: Any) -> None:
+def test_a_dropped_method_replaces_a_map_from_a_file(with_map: Path, backend: Any) -> None:
     figures = backend.figures
     figures.drop("Rollout", {"show": "overlay", "method": "rollout"}, "a2")
     cell = figures.spec.cell(0, 1)

@@ -402,7 +402,7 @@ def test_the_status_bar_says_how_large_the_picture_is_drawn(drawing, backend, qt
     drawing.workspace_view.fit()
 
 
-def test_drawing_on_a_bundled_picture_leaves_the_bundled_files_alone(
+def test_drawing_on_a_bundled_picture_does_not_change_the_bundled_files(
     shown, backend, pictures, tmp_path, monkeypatch, qtbot, settle
 ):
     from vitinspect import paths, resources

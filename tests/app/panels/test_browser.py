@@ -118,7 +118,7 @@ def test_the_chips_for_masks_and_flags_are_clicked(shown, browser, backend, pict
         settle()
 
 
-def test_the_breadcrumb_lets_the_path_be_typed(browser, qtbot):
+def test_the_path_can_be_typed_in_the_breadcrumb(browser, qtbot):
     menu = browser.crumbs.recent_menu()
     next(action for action in menu.actions() if "path" in action.text()).trigger()
     assert browser.path.isVisible()

@@ -146,7 +146,7 @@ def test_a_file_that_was_written_again_is_read_again(shown, backend, pictures, f
     assert [layer.label for layer in backend.state.layers if layer.found] == ["ant"]
 
 
-def test_nobody_waits_for_the_garbage_collector_while_a_file_is_read(pictures, first) -> None:
+def test_reading_a_file_does_not_wait_for_the_garbage_collector(pictures, first) -> None:
     path = pictures / "annotations.json"
     write(path, BOTH, first)
     document = json.loads(path.read_text())

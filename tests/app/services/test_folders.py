@@ -78,7 +78,7 @@ def test_masks_are_looked_for_in_the_pool_and_the_list_stays_until_then(bench, s
     assert len(names(service)) == 6
 
 
-def test_a_filter_that_was_taken_back_meanwhile_changes_nothing(bench, service, pictures):
+def test_a_filter_that_was_removed_meanwhile_changes_nothing(bench, service, pictures):
     add_mask(pictures, 2)
     bench.state.set(only_masked=True)
     bench.state.set(only_masked=False)
@@ -97,7 +97,7 @@ def test_a_name_that_is_typed_narrows_the_pictures_with_masks_at_once(bench, ser
     assert names(service) == ["picture 4.png"]
 
 
-def test_a_mask_that_came_since_is_found_when_the_folder_is_read_again(bench, service, pictures):
+def test_a_new_mask_is_found_when_the_folder_is_read_again(bench, service, pictures):
     add_mask(pictures, 2)
     bench.state.set(only_masked=True)
     bench.pool.run()

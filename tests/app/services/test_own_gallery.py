@@ -82,7 +82,7 @@ def test_other_folders_keep_their_masks_beside_them(bundled, tmp_path) -> None:
     assert not own_gallery.own_gallery().exists()
 
 
-def test_a_data_folder_that_cannot_be_written_is_said(bundled, monkeypatch) -> None:
+def test_a_data_folder_that_cannot_be_written_is_reported(bundled, monkeypatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 

@@ -67,7 +67,7 @@ def test_five_predictions_are_shown_from_1360_pixels_up(shown, backend, qtbot, s
     assert shown.context.bars.count() == count, "a what-if edit takes no bar away"
 
 
-def test_the_predictions_stand_in_line_with_the_fields(shown):
+def test_the_predictions_are_aligned_with_the_fields(shown):
     context = shown.context
 
     def top(widget, y=0):

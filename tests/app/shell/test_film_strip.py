@@ -35,7 +35,7 @@ def test_its_filters_are_those_of_the_list(shown, film, backend, qtbot):
     assert film.chips.value("flagged") is None
 
 
-def test_folder_filters_and_count_have_room(film, backend, qtbot):
+def test_folder_filters_and_count_fit(film, backend, qtbot):
     backend.state.set(only_masked=True)
     qtbot.waitUntil(lambda: film.count.text().startswith("0 of 6"))
     qtbot.wait(10)

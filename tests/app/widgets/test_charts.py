@@ -53,7 +53,7 @@ def test_setting_the_level_emits_nothing(histogram, heard) -> None:
     assert moved == []
 
 
-def test_without_values_it_says_and_takes_nothing(histogram, qtbot, heard) -> None:
+def test_without_values_it_shows_nothing_and_cannot_be_dragged(histogram, qtbot, heard) -> None:
     histogram.set_counts([], 0.0, 0.0)
     histogram.set_level(None)
     moved = heard(histogram.moved)

@@ -132,7 +132,7 @@ def test_what_stays_the_same_is_not_painted_again(qapp, show, widget, shows, sam
         qapp.removeEventFilter(paints)
 
 
-def test_what_was_typed_and_not_taken_goes_back_to_the_value_that_holds(qtbot, show) -> None:
+def test_typed_text_that_is_not_accepted_is_reset_to_the_value(qtbot, show) -> None:
     field = NumberField(0, 10, 3)
     show(field)
     field.selectAll()

@@ -99,7 +99,7 @@ def test_there_may_be_no_bars(bars, qtbot) -> None:
     assert bars.count() == 0
 
 
-def test_where_room_is_scarce_a_change_is_said_in_fewer_digits(show) -> None:
+def test_where_space_is_short_a_change_has_fewer_digits(show) -> None:
     made = PredictionBars()
     show(made, width=900)
     made.set_bars([PredictionBar(0, "butterfly", 0.967, 0.888), PredictionBar(1, "leaf", 0.0123, 0.0456)], explained=0)

@@ -92,7 +92,7 @@ def usable(layers: Layers, pictures: Sequence[str] = ()) -> list[tuple[Layer, En
     found = []
     for layer in layers:
         if layer.kind == FILE and PICTURE not in layer.path and any(one != layer.image for one in pictures):
-            continue  # of another picture it would say nothing
+            continue  # it says nothing about another picture
         if layer.visible:
             try:
                 found.append((layer, layer_entry(layers, layer)))

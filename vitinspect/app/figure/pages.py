@@ -114,7 +114,7 @@ def measure(made: MadePage, kind: str, dpi: int, cancel: Any) -> Measured:
 
 
 def _whole_count(picture: Picture) -> int:
-    """How many pixels the picture has for which one of a screen stands."""
+    """How many pixels of the picture one pixel of the screen shows."""
     return round(picture.pixels.shape[0] * picture.pixels.shape[1] * max(1.0, picture.finer) ** 2)
 
 

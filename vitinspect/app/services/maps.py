@@ -142,7 +142,7 @@ class MapService(QObject):
         self._soon.start()
 
     def _asked_now(self) -> tuple[object, ...]:
-        """What it is of the layers that maps are computed for."""
+        """The part of the layers that decides which maps are computed."""
         return tuple((layer.id, layer.method, layer.parameters, layer.title) for layer in self._wanted())
 
     @Slot(object)

@@ -47,7 +47,7 @@ def to_write(data: Path) -> Path:
 
 
 def as_opened(image: Path) -> Path:
-    """A picture of the copy as the one that is shown: the bundled one."""
+    """For a picture of the copy, the bundled picture, which is the one that is shown."""
     own = own_gallery()
     if own not in image.parents:
         return image
@@ -59,7 +59,7 @@ def as_opened(image: Path) -> Path:
 
 
 def _copy(bundled: Path, own: Path) -> None:
-    """Whole or not at all. Rights are not taken over: the bundled files may be read-only."""
+    """Copied whole or not at all. Permissions are not copied: the bundled files may be read-only."""
     above = paths.ensure(own.parent)
     try:
         with tempfile.TemporaryDirectory(prefix=".gallery-", dir=above) as made:

@@ -109,7 +109,9 @@ def composition(
     figure = dict(recipe["figure"])
     named = map_names(from_dict(figure))
     if any(name not in (maps or {}) for name in named.values()):
-        raise ParameterError("Not all maps from files of the figure are there as they were: it is not composed again.")
+        raise ParameterError(
+            "Not all maps from files of the figure were found unchanged, so its layout is not restored."
+        )
     if named:
         # Each cell gets the file that was found for it.
         own = {where: dict(entry) for where, entry in figure.get("cells", {}).items()}

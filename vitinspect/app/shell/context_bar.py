@@ -288,7 +288,7 @@ class _Predictions(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
         self._notice.setGeometry(RING, 0, max(0, self.width() - RING), CAPTION)
-        # The bars have room for their focus ring, which reaches under the sentence.
+        # The bars include space for their focus ring, which reaches under the sentence.
         self._bars.setGeometry(0, CAPTION + CAPTION_GAP - RING, self.width(), self._bars.height())
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802

@@ -22,13 +22,13 @@ LEFT = 204
 
 
 class FilmStrip(QFrame):
-    """Where the folder is, the filters, the pictures, and arrows."""
+    """The path of the folder, the filters, the pictures, and arrows."""
 
     chosen = Signal(str)
     wants_list = Signal()
     folder_chosen = Signal(str)
     wants_path = Signal()
-    """Somebody wants to type the path of a folder."""
+    """The person wants to type the path of a folder."""
 
     def __init__(self, state: State, results: Results, listing: ImageList, facts: PictureFacts) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class FilmStrip(QFrame):
 
 
 class _WholePictures(QWidget):
-    """The place of the strip, which is as wide as so many whole pictures as find room in it."""
+    """The place of the strip, whose width holds a whole number of pictures."""
 
     def __init__(self, strip: PictureList) -> None:
         super().__init__()

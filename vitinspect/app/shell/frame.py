@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QSplitter, QStackedWidge
 LEFT, RIGHT, BOTTOM = 216, 320, 216
 WIDE_RIGHT, WIDE_BOTTOM = 420, 360
 NARROW, WIDE = 1360, 2200
-"""Windows of less width have a film strip; of more, a wider right panel."""
+"""Narrower windows have a film strip; wider ones, a wider right panel."""
 NARROW_FOR_WIDE = 1600
 """The same for a view that makes use of width."""
 
@@ -41,7 +41,7 @@ class Frame(QWidget):
         self.view_lists = False
         """Whether the view itself is a table of the pictures."""
         self.beside_table = False
-        """Whether the list of pictures is wanted beside it all the same."""
+        """Whether the list of pictures is wanted beside it nevertheless."""
         self.as_list: bool | None = None
         """Whether the pictures are a list; None where the width of the window decides."""
         self.narrow: bool | None = None

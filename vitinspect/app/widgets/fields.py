@@ -86,7 +86,7 @@ class NumberField(QDoubleSpinBox):
         self.setSingleStep(step if math.isfinite(step) and step < 1e200 else 0.1)
 
     def set_value(self, value: float | None) -> None:
-        """None for a number that is not known yet: the field is empty and takes nothing."""
+        """None for a number that is not known yet: the field is empty and cannot be edited."""
         self.setEnabled(value is not None)
         # Qt writes and paints the text again for the same value too.
         if value is None or value != self.value() or self.text() != self.textFromValue(value):

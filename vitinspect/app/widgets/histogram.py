@@ -39,8 +39,8 @@ class Histogram(QWidget):
         self.setToolTip("Drag the line to set the threshold")
 
     def set_counts(self, counts: Sequence[float], low: float, high: float) -> None:
-        """How many values fall into each of the equal parts from ``low`` to ``high``. With none of them it says and
-        takes nothing."""
+        """How many values fall into each of the equal parts from ``low`` to ``high``. Without any, nothing is
+        shown or dragged."""
         found = tuple(float(c) for c in counts)
         if (found, low, high) != (self._counts, self._low, self._high):
             self._counts, self._low, self._high = found, low, high

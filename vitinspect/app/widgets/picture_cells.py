@@ -15,7 +15,7 @@ _NAMES = 32
 
 
 def film_width(room: int) -> int:
-    """The width of a film strip that shows whole pictures only: as many as have room, and one at least."""
+    """The width of a film strip that shows whole pictures only: as many as fit, and one at least."""
     cell = FILM_THUMB + _PAD
     return _PAD + max(1, (room - _PAD) // cell) * cell
 

@@ -26,9 +26,9 @@ from vitinspect.app.widgets.focus import draw_ring
 
 GAP = 4
 RING = 4
-"""Room around the bars for the focus ring."""
+"""Space around the bars for the focus ring."""
 RESERVED = "→ 88.8 %"
-"""The least that a bar must have room for beside its name."""
+"""The shortest text that a bar must have space for beside its name."""
 _KEYBOARD = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason)
 
 
@@ -119,7 +119,7 @@ class PredictionBars(QWidget):
         return next((n for n in range(min(self.most, len(self.bars)), 1, -1) if self._fits(n)), min(1, len(self.bars)))
 
     def _fits(self, count: int) -> bool:
-        # As if it had changed, so that a what-if edit does not take a bar away.
+        # As wide as if it had changed, so that a what-if edit does not remove a bar.
         return all(self._room_for_figure(bar, count, RESERVED) >= 0 for bar in self.bars[:count])
 
     def _room_for_figure(self, bar: PredictionBar, count: int, figure: str) -> int:
@@ -132,7 +132,7 @@ class PredictionBars(QWidget):
         return ("− " if bar.index == self._against else "") + bar.label
 
     def figures(self) -> list[str]:
-        """What the bars that are shown say, all of them in the longest way that has room in each."""
+        """What the bars that are shown say, all of them in the longest form that fits in each."""
         count = self.count()
         ways = list(zip(*(bar.figures for bar in self.bars[:count]), strict=False)) or [()]
         for way in ways[:-1]:

@@ -163,7 +163,7 @@ def test_a_map_on_pixels_has_no_patches_to_show(show) -> None:
     assert not form.drawn.isEnabled()
 
 
-def test_a_range_on_its_way_is_empty_and_takes_nothing(show, heard) -> None:
+def test_an_awaited_range_is_empty_and_cannot_be_edited(show, heard) -> None:
     form = DisplayForm()
     show(form, width=320)
     typed = heard(form.range_typed)
