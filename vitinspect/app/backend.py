@@ -22,6 +22,7 @@ from vitinspect.app.services.curves import CurveService
 from vitinspect.app.services.derived_maps import DerivedMaps
 from vitinspect.app.services.evaluation_run import EvaluationRunService
 from vitinspect.app.services.features import FeatureService
+from vitinspect.app.services.figure_layouts import FigureLayouts
 from vitinspect.app.services.figures import FigureService
 from vitinspect.app.services.folders import FolderService
 from vitinspect.app.services.map_files import MapFileService
@@ -139,6 +140,7 @@ class Backend(QObject):
         self.reports = ReportService(results, worker, parent=self)
         self.reports.failed.connect(lambda problem: problems.report("report", problem))
         self.reports.finished.connect(lambda path: problems.solved("report"))
+        self.figure_layouts = FigureLayouts(self)
         self.figures = FigureService(state, results, pool, worker, problems, self.maps, loader=loader, parent=self)
         self.networks = Networks(state, results, worker, problems, parent=self)
         services = Services(

@@ -9,6 +9,7 @@ from vitinspect.app.geometry import View
 from vitinspect.app.main import make_backend
 from vitinspect.app.shell import sessions
 from vitinspect.app.shell.sessions import BEFORE, FILE, FOLDER, MODEL
+from vitinspect.figures.specification import from_dict
 
 
 def message_of(window, cause):
@@ -37,6 +38,54 @@ def test_a_session_is_saved_and_opened_again(shown, backend, settle, pictures, t
     assert not shown.message.messages
     state.undo()
     assert len(state.layers) == 1, "the layers come in one step"
+
+
+def test_a_session_keeps_the_named_layouts_of_its_pictures(shown, backend, settle, pictures, tmp_path):
+    layouts = backend.figure_layouts
+    mine = from_dict({"rows": [{"image": str(pictures / "picture 1.png")}], "columns": [{"method": "rollout"}]})
+    other = from_dict({"rows": [{"image": "/elsewhere/a.png"}], "columns": [{"method": "rollout"}]})
+    layouts.save("Teaser", mine)
+    layouts.save("Of another project", other)
+    saved = tmp_path / "mine.vitinspect"
+    shown.sessions.save(str(saved))
+    assert "elsewhere" not in saved.read_text()
+    layouts.delete("Teaser")
+    moved = tmp_path / "moved"
+    shutil.copytree(pictures, moved / "images")
+    document = json.loads(saved.read_text())
+    shutil.move(pictures, tmp_path / "away")
+    (moved / "mine.vitinspect").write_text(json.dumps({**document, "beside": "images"}))
+    shown.open_paths([str(moved / "mine.vitinspect")])
+    settle()
+    assert layouts.open("Teaser").cell(0, 0).image == str(moved / "images" / "picture 1.png")
+    assert not shown.message.messages
+    # Opened again, it is there already; another figure of that name is not replaced.
+    shown.sessions.open(str(moved / "mine.vitinspect"))
+    assert len(layouts.all()) == 2
+    layouts.save("Teaser", other)
+    shown.sessions.open(str(moved / "mine.vitinspect"))
+    assert layouts.open("Teaser") == other
+    assert [one.name for one in layouts.all()] == ["Of another project", "Teaser", "Teaser 2"]
+
+
+def test_layouts_of_a_strangers_session_name_no_model_and_no_other_computer(shown, backend, pictures, tmp_path):
+    saved = tmp_path / "mine.vitinspect"
+    shown.sessions.save(str(saved))
+    document = json.loads(saved.read_text())
+    row = {"rows": [{"image": str(pictures / "picture 1.png")}]}
+    document["layouts"] = {
+        "hub": {**row, "columns": [{"method": "rollout", "model": "hf-hub:somebody/something"}]},
+        "share": {**row, "columns": [{"map_file": "\\\\elsewhere\\share\\m.npy"}]},
+        "table": {**row, "columns": [{"show": "table", "file": "/etc/passwd"}]},
+        "broken": [1, 2],
+        "good": {**row, "columns": [{"method": "rollout"}]},
+    }
+    saved.write_text(json.dumps(document))
+    shown.sessions.open(str(saved))
+    assert [one.name for one in backend.figure_layouts.all()] == ["good"]
+    said = message_of(shown, "session: parts")
+    for name in ("hub", "share", "table", "broken"):
+        assert f"'{name}'" in said
 
 
 def test_a_session_without_its_folder_asks_for_it(shown, backend, settle, pictures, tmp_path, monkeypatch):

@@ -56,6 +56,26 @@ class FigureLayouts(QObject):
             found.append(SavedLayout(name, path, detail))
         return sorted(found, key=lambda one: one.name.casefold())
 
+    def of_pictures_in(self, directory: str) -> dict[str, FigureSpec]:
+        """By name, those whose pictures are all in a directory or below it; what a session of it keeps."""
+        if not directory:
+            return {}
+        found = {one.name: self.open(one.name) for one in self.all()}
+        return {
+            name: spec
+            for name, spec in found.items()
+            if (images := _images(spec)) and all(Path(one).is_relative_to(directory) for one in images)
+        }
+
+    def add(self, name: str, spec: FigureSpec) -> bool:
+        """Save a layout unless one of that name holds the same; under a name with a number where it holds another
+        figure."""
+        there = self.find(name)
+        if there is not None and _read(there.path)[1] == spec:
+            return False
+        self.save(self.free_name(" ".join(name.split())), spec)
+        return True
+
     def find(self, name: str) -> SavedLayout | None:
         return next((one for one in self.all() if one.name == name), None)
 
@@ -104,6 +124,11 @@ class FigureLayouts(QObject):
             raise ParameterError(f"There is a layout {new!r} already.")
         spec = self.delete(name)
         self.save(new, spec)
+
+
+def _images(spec: FigureSpec) -> list[str]:
+    cells = [spec.cell(row, column) for row in range(len(spec.rows)) for column in range(len(spec.columns))]
+    return [cell.image for cell in cells if cell.image]
 
 
 def _path_of(name: str) -> Path:

@@ -37,8 +37,8 @@ def refusal(figure: Any, model: str, is_elsewhere: Callable[[str], bool]) -> str
             )
         if entry.get("file") or entry.get("truth"):
             return "The figure of the session reads masks or tables from files, and is left out."
-        if is_elsewhere(str(entry.get("image", ""))):
-            return "The figure of the session has pictures on another computer, and is left out."
+        if is_elsewhere(str(entry.get("image", ""))) or is_elsewhere(str(entry.get("map_file", ""))):
+            return "The figure of the session has pictures or maps on another computer, and is left out."
     return ""
 
 

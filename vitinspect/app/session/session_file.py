@@ -28,6 +28,8 @@ MOMENTARY = (*("files", "filter", "only_masked", "only_flagged", "only_status", 
 """Values that a session restores and a plain start does not."""
 LEFT_OUT = ("recent_folders", "recent_models", "save_what", "save_scale", "save_ground")
 """What belongs to a person and not to a session."""
+_MOST_LAYOUTS = 200
+_LONGEST_NAME = 300
 _PATHS = ("folder", "image", "run")
 
 
@@ -42,6 +44,8 @@ class Session:
     """Zoom and the middle of the view, as ``geometry.View`` has them."""
     notes: dict[str, Note] = field(default_factory=dict)
     """By the pictures' names in the folder."""
+    layouts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Figures that were saved by name."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -50,9 +54,16 @@ class Session:
 
 
 def session_bytes(
-    state: State, notes: Mapping[str, Note], view: tuple[float, float, float] | None, path: Path
+    state: State,
+    notes: Mapping[str, Note],
+    view: tuple[float, float, float] | None,
+    path: Path,
+    layouts: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> bytes:
-    """The file for what is shown now. ``path`` is where it will be saved: the folder is kept relative to it as well."""
+    """The file for what is shown now. ``path`` is where it will be saved: the folder is kept relative to it as well.
+
+    ``layouts`` are figures by the names under which they were saved.
+    """
     saved = {name: value for name, value in json.loads(state.to_json()).items() if name not in LEFT_OUT}
     document: dict[str, Any] = {
         "vitinspect": "session",
@@ -65,6 +76,8 @@ def session_bytes(
             for name, note in sorted(notes.items())
         },
     }
+    if layouts:
+        document["layouts"] = {name: dict(figure) for name, figure in layouts.items()}
     if view is not None:
         document["view"] = list(view)
     if state.folder:
@@ -105,6 +118,7 @@ def read_session(path: Path) -> Session:
     _take_view(session, found.get("view"))
     _leave_others_out(session)
     _check_figure(session)
+    _take_layouts(session, found.get("layouts"))
     _follow_folder(session, found.get("beside"))
     return session
 
@@ -168,6 +182,15 @@ def _check_figure(session: Session) -> None:
             del session.state["figure"]
 
 
+def _take_layouts(session: Session, found: Any) -> None:
+    for name, figure in list((found if isinstance(found, dict) else {}).items())[:_MOST_LAYOUTS]:
+        why = refusal(figure, str(session.state.get("model", "")), is_elsewhere)
+        if why or not name.strip() or len(name) > _LONGEST_NAME:
+            session.problems.append(f"The layout {name[:60]!r} is left out. {why}".rstrip())
+        else:
+            session.layouts[name] = figure
+
+
 def _follow_folder(session: Session, beside: Any) -> None:
     """If the folder has moved together with the session file, adapt all paths."""
     folder = session.folder
@@ -185,9 +208,11 @@ def move(session: Session, folder: str) -> None:
         if isinstance(session.state.get(name), str):
             session.state[name] = _moved(session.state[name], before, folder)
     session.momentary["files"] = tuple(_moved(one, before, folder) for one in session.momentary.get("files", ()))
-    for entry in entries_of(session.state.get("figure", {})):
-        if isinstance(entry.get("image"), str):
-            entry["image"] = _moved(entry["image"], before, folder)
+    for figure in (session.state.get("figure", {}), *session.layouts.values()):
+        for entry in entries_of(figure):
+            for name in ("image", "map_file"):
+                if isinstance(entry.get(name), str):
+                    entry[name] = _moved(entry[name], before, folder)
     for layer in session.state.get("layers", ()):
         if isinstance(layer, dict):
             for name in ("path", "image"):

@@ -22,6 +22,7 @@ from vitinspect.app.session.session_file import (
 from vitinspect.app.shell.opening_figures import is_here
 from vitinspect.app.widgets.messages import Message
 from vitinspect.errors import VitInspectError
+from vitinspect.figures.specification import from_dict
 from vitinspect.json_files import read_json
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class Sessions(QObject):
 
         window, state = self._window, self._window.backend.state
         view = window.canvas.view
-        data = session_bytes(state, self._notes(), (view.zoom, view.x, view.y), Path(path))
+        layouts = self._window.backend.figure_layouts.of_pictures_in(state.folder)
+        figures = {name: spec.to_dict() for name, spec in layouts.items()}
+        data = session_bytes(state, self._notes(), (view.zoom, view.x, view.y), Path(path), figures)
         write_atomic(Path(path), data)
         window.status.say(f"Saved {path}")
 
@@ -137,6 +140,7 @@ class Sessions(QObject):
         if session.zoom is not None:
             window.canvas.show_view(View(*session.zoom))
         self._add_notes(session)
+        self._add_layouts(session)
         problems += session.problems
         if problems:
             self._show_message(PARTS, f"{_name(str(session.path))}: " + " ".join(problems[:4]))
@@ -151,6 +155,14 @@ class Sessions(QObject):
                 notes.set(
                     os.path.join(folder, name), flagged=note.flagged, starred=note.starred, text=note.text[:20_000]
                 )
+
+    def _add_layouts(self, session: Session) -> None:
+        layouts = self._window.backend.figure_layouts
+        for name, figure in session.layouts.items():
+            try:
+                layouts.add(name, from_dict(figure))
+            except (VitInspectError, OSError) as error:
+                session.problems.append(f"The layout {name[:60]!r} is left out: {error}")
 
     # --- messages ------------------------------------------------------------------------------------------------
 

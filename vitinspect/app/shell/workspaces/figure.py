@@ -45,12 +45,16 @@ def _put(window: MainWindow, source: Source, where: str) -> None:
 
 def _left(window: MainWindow) -> QWidget:
     from vitinspect.app.figure.library import Library
-    from vitinspect.app.services.figure_layouts import FigureLayouts
 
     backend = window.backend
-    layouts = FigureLayouts(backend)
     made = Library(
-        backend.figures, layouts, backend.state, backend.results, backend.listing, backend.thumbnails, backend.problems
+        backend.figures,
+        backend.figure_layouts,
+        backend.state,
+        backend.results,
+        backend.listing,
+        backend.thumbnails,
+        backend.problems,
     )
     made.used.connect(lambda one: _put(window, one, backend.figures.selected))
     made.layouts.step_done.connect(window.history.add)
