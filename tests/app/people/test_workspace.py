@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -391,3 +392,18 @@ def test_the_table_replaces_the_list_of_pictures(evaluated, backend):
     frame.toggle_left()
     backend.state.set(workspace="inspect")
     assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)
+def test_an_evaluation_stops_also_where_the_window_ignores_interrupts(opened, backend, qtbot):
+    """As a window does that a script started in the background."""
+    people, panel = backend.people, panel_of(opened)
+    people.process.program = (sys.executable, "-c", WAITING)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        panel.begin.click()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+        panel.halt.click()
+        qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+

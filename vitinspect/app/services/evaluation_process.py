@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, Signal, Slot
 
@@ -14,6 +15,22 @@ from vitinspect.progress import INTERVAL_VARIABLE
 
 _KEPT = 4000
 """How many characters of the process's output are kept, for the message when it fails."""
+
+
+@contextmanager
+def _heeding_interrupts() -> Iterator[None]:
+    """A process that is started here can be interrupted, also where the window ignores Ctrl-C.
+
+    A window that a script started in the background does so, and what is ignored is inherited.
+    """
+    ignored = signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    if ignored:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class EvaluationProcess(QObject):
@@ -49,7 +66,8 @@ class EvaluationProcess(QObject):
         process.errorOccurred.connect(self._failed)
         self._process = process
         named = [word for file in plugins.files for word in ("--plugin", str(file))]
-        process.start(self.program[0], [*self.program[1:], *arguments, *named])
+        with _heeding_interrupts():
+            process.start(self.program[0], [*self.program[1:], *arguments, *named])
 
     def stop(self) -> None:
         """As Ctrl-C does."""
