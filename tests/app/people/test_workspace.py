@@ -230,6 +230,19 @@ def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated,
 def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
     evaluated, backend, qtbot, capsys
 ):
+def test_a_ranking_is_shown_for_its_own_run_alone(evaluated, backend, qtbot):
+    panel_of(evaluated).rank.click()
+    found = ranked(backend, qtbot)
+    tab = evaluated.bottom_of("people").stack.currentWidget()
+    backend.state.set(fit="squash")
+    assert backend.people.ranking.found is None
+    assert "Nothing is ranked yet" in tab.said.text()
+    assert not tab.apply.isEnabled()
+    backend.state.set(fit="crop")
+    assert backend.people.ranking.found is found
+    assert "A best of many" in tab.said.text()
+
+
     from vitinspect.cli import main
 
     panel_of(evaluated).rank.click()

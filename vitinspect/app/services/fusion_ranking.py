@@ -66,13 +66,21 @@ class FusionRanking(QObject):
         super().__init__(parent)
         self._state, self._pool, self._problems, self._keys_of = state, pool, problems, keys_of
         self.by = RankBy()
-        self.found: Ranking | None = None
+        self._run: Path | None = None
+        self._made: dict[Path, Ranking] = {}
+        """Run folder to its ranking."""
         self.running = False
 
-    def forget(self) -> None:
-        """Drop the ranking, since another folder was opened."""
-        self.found = None
-        self.changed.emit()
+    @property
+    def found(self) -> Ranking | None:
+        """The ranking of the run that is looked at, if it was made."""
+        return self._made.get(self._run) if self._run is not None else None
+
+    def look_at(self, run: Path | None) -> None:
+        """The run folder of what is on screen; the ranking of another one is not shown for it."""
+        if run != self._run:
+            self._run = run
+            self.changed.emit()
 
     def set_by(self, by: RankBy) -> None:
         self.by = by
@@ -113,7 +121,7 @@ class FusionRanking(QObject):
                 self._problems.report(CAUSE, problem_of(error, "ranking fusions"))
             else:
                 self._problems.solved(CAUSE)
-                self.found = found
+                self._made[folder] = found
             self.changed.emit()
 
         self._pool.submit(LOOKUP, Job(work, done))

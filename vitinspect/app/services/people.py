@@ -216,6 +216,7 @@ class PeopleService(QObject):
         """Read the masks and the run again; pictures that were compared before are not compared again."""
         settings, chosen = self.settings(), tuple(self.candidates())
         data, how, everything = self.data, self.how, self.everything
+        self.ranking.look_at(settings.folder if settings is not None else None)
         if data is None:
             self.found = None
             self.changed.emit()
@@ -225,7 +226,6 @@ class PeopleService(QObject):
         self._asked = address
         if data != self._looked_at:
             self.found, self._looked_at = None, data
-            self.ranking.forget()
         known = self._known.get(address, {})
         masks = self._masks.get((data, everything))
 
