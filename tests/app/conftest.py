@@ -22,6 +22,19 @@ from vitinspect.app.shell.window import MainWindow
 LABELS = ["ant", "bee", "cat", "dog", "elk", "fox"]
 
 
+@pytest.fixture
+def sized(qtbot: Any) -> Callable[..., Any]:
+    """Show a widget in a size; it is closed after the test."""
+
+    def show(widget: Any, width: int = 420, height: int = 300) -> Any:
+        qtbot.addWidget(widget)
+        widget.resize(width, height)
+        widget.show()
+        return widget
+
+    return show
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(qapp: QApplication, home: Path) -> Iterator[None]:
     """Fail a test that leaves a running thread, an active timer or a top-level widget."""

@@ -12,7 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from vitinspect.annotation.gather import gather
 from vitinspect.app.session import layers as layering
@@ -227,9 +230,6 @@ def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated,
     assert winner.name in written.read_text()
 
 
-def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
-    evaluated, backend, qtbot, capsys
-):
 def test_a_ranking_is_shown_for_its_own_run_alone(evaluated, backend, qtbot):
     panel_of(evaluated).rank.click()
     found = ranked(backend, qtbot)
@@ -243,6 +243,9 @@ def test_a_ranking_is_shown_for_its_own_run_alone(evaluated, backend, qtbot):
     assert "A best of many" in tab.said.text()
 
 
+def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
+    evaluated, backend, qtbot, capsys
+):
     from vitinspect.cli import main
 
     panel_of(evaluated).rank.click()
@@ -306,7 +309,7 @@ def test_the_matrix_shows_any_measure_in_frame_and_box_as_agree_gives_it(evaluat
         view.measure.set_value(measure)
         view.measure.chosen.emit(measure)
         np.testing.assert_allclose(view.matrix._values, plain.matrix(measure, region))
-        assert view.region.isEnabled() == (measure == "kappa")
+        assert view.region.isVisibleTo(view) == (measure == "kappa"), "no control that the matrix ignores"
     assert f"Fleiss' kappa {plain.fleiss['frame']:.2f} (box {plain.fleiss['box']:.2f})" in view.reliability.text()
 
 
@@ -327,6 +330,62 @@ def test_selected_pictures_have_their_means_and_are_exported(evaluated, backend,
     assert float(lines[1].split(",")[1]) == rows[0].values["people"]
 
 
+def click(view, row, modifier=Qt.KeyboardModifier.NoModifier):
+    place = view.table.visualRect(view.table.pictures.index(row, 0)).center()
+    QTest.mouseClick(view.table.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+def test_several_pictures_are_selected_with_ctrl_and_shift(evaluated, backend):
+    view = view_of(evaluated)
+    rows = view.table.pictures.rows
+    click(view, 0)
+    assert backend.state.image == rows[0].id
+    click(view, 2, Qt.KeyboardModifier.ControlModifier)
+    assert [row.id for row in view.table.chosen_rows()] == [rows[0].id, rows[2].id]
+    assert backend.state.image == rows[2].id, "the last one that was clicked is shown"
+    assert view.scatter.selected == {rows[0].id, rows[2].id}
+    click(view, 4, Qt.KeyboardModifier.ShiftModifier)
+    assert [row.id for row in view.table.chosen_rows()] == [rows[0].id, *(row.id for row in rows[2:5])]
+    click(view, 3, Qt.KeyboardModifier.ControlModifier)
+    assert [row.id for row in view.table.chosen_rows()] == [rows[0].id, rows[2].id, rows[4].id]
+    click(view, 1)
+    assert [row.id for row in view.table.chosen_rows()] == [rows[1].id]
+
+
+def test_hovering_over_the_scatter_shows_the_picture(evaluated, backend, qtbot):
+    view = view_of(evaluated)
+    dot = view.scatter.dots[0]
+    view.scatter.tip(dot)
+    qtbot.waitUntil(lambda: "<img src=" in view.scatter.tip(dot))
+    assert f"{dot.name}<br>People {dot.x:.2f}<br>" in view.scatter.tip(dot)
+
+
+def test_the_axis_of_a_fused_map_is_its_layers_number_where_its_name_is_long(evaluated, backend, qtbot):
+    view = view_of(evaluated)
+    fused = backend.state.layers[-1] if backend.state.layers[-1].kind == "fused" else backend.state.layer("fused")
+    backend.state.set(selected=fused.id)
+    name = backend.people.chosen
+    view.up.set_value(f"map {name}")
+    view.up.chosen.emit(view.up.value)
+    assert len(name) > 12
+    assert view.scatter._labels == ("People", f"Layer {backend.state.number(fused.id)}")
+    assert view.up.currentText() == name, "the list has the whole name"
+
+
+def test_all_rows_of_the_matrix_are_in_sight_in_a_small_window_with_the_ranking_open(evaluated, backend):
+    evaluated.resize(1280, 800)
+    evaluated.open_tab("people-ranking")
+    QApplication.processEvents()
+    view = view_of(evaluated)
+    view.matrix.set_values("abcde", np.eye(5).tolist(), last=("Others", [0.5] * 5))
+    view.matrix_area.setMinimumHeight(view.matrix.minimumSizeHint().height())
+    QApplication.processEvents()
+    last = view.matrix.cell(4, 4)
+    assert last.bottom() <= view.matrix_area.viewport().height()
+    assert last.height() >= 18
+    assert evaluated.height() == 800
+
+
 def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
     people, panel = backend.people, panel_of(opened)
     people.process.program = (sys.executable, "-c", WAITING)
@@ -339,6 +398,21 @@ def test_an_evaluation_is_started_watched_and_stopped(opened, backend, qtbot):
     qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
     assert not backend.problems.current
     qtbot.waitUntil(lambda: panel.begin.isEnabled())
+
+
+def test_an_evaluation_stops_also_where_the_window_ignores_interrupts(opened, backend, qtbot):
+    """As a window does that a script started in the background."""
+    people, panel = backend.people, panel_of(opened)
+    people.process.program = (sys.executable, "-c", WAITING)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        panel.begin.click()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+        qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+        panel.halt.click()
+        qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_error_that_ended_an_evaluation_is_reported(opened, backend, qtbot):
@@ -405,18 +479,3 @@ def test_the_table_replaces_the_list_of_pictures(evaluated, backend):
     frame.toggle_left()
     backend.state.set(workspace="inspect")
     assert frame.left.isVisibleTo(frame) or frame.film.isVisibleTo(frame)
-def test_an_evaluation_stops_also_where_the_window_ignores_interrupts(opened, backend, qtbot):
-    """As a window does that a script started in the background."""
-    people, panel = backend.people, panel_of(opened)
-    people.process.program = (sys.executable, "-c", WAITING)
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        panel.begin.click()
-        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
-        panel.halt.click()
-        qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-

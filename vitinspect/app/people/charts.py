@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
@@ -26,6 +26,14 @@ def _mark(painter: QPainter, at: QPointF, colour: QColor, *, square: bool, fille
     painter.drawRect(box) if square else painter.drawEllipse(box)
 
 
+def _fitting(painter: QPainter, name: str, short: Mapping[str, str], room: float) -> str:
+    """The name, or its short one where it has no room."""
+    metrics = painter.fontMetrics()
+    if metrics.horizontalAdvance(name) > room:
+        name = short.get(name, name)
+    return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, int(room))
+
+
 class CeilingChart(QWidget):
     """People as round points above, maps as square ones below; the band reaches over the people."""
 
@@ -36,12 +44,14 @@ class CeilingChart(QWidget):
         super().__init__()
         self.points: tuple[Point, ...] = ()
         self.bars = ""
+        self._short: Mapping[str, str] = {}
         self.setAccessibleName("A map among the people")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def set_points(self, points: Sequence[Point], bars: str) -> None:
+    def set_points(self, points: Sequence[Point], bars: str, short: Mapping[str, str] | None = None) -> None:
+        """``short``: what a map is called where its name has no room."""
         self.points = (*(p for p in points if p.person), *(p for p in points if not p.person))
-        self.bars = bars
+        self.bars, self._short = bars, short or {}
         described = (f"{p.name} {p.value:.2f}, {p.low:.2f} to {p.high:.2f}" for p in self.points)
         self.setAccessibleDescription("; ".join(described))
         self.setMaximumHeight(48 + 28 * max(4, len(self.points)))
@@ -105,7 +115,7 @@ class CeilingChart(QWidget):
             colour = QColor(t.a_line if point.person else t.b_line)
             painter.setFont(theme.font(tokens.SMALL_SIZE, bold=point.chosen))
             painter.setPen(QColor(t.text))
-            name = painter.fontMetrics().elidedText(point.name, Qt.TextElideMode.ElideMiddle, int(left - 12))
+            name = _fitting(painter, point.name, self._short, left - 12)
             painter.drawText(QRectF(0, y - 10, left - 8, 20), RIGHT, name)
             painter.setPen(QPen(colour, 2.5 if point.chosen else 1.5))
             painter.drawLine(QPointF(self._across(point.low), y), QPointF(self._across(point.high), y))
@@ -144,11 +154,15 @@ class BoxPlots(QWidget):
         super().__init__()
         self.boxes: tuple[tuple[str, tuple[float, float, float, float, float]], ...] = ()
         self._title = ""
+        self._short: Mapping[str, str] = {}
         self.setAccessibleName("Scores of the pictures by map")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
-    def set_values(self, columns: Sequence[tuple[str, Sequence[float]]], title: str) -> None:
-        self._title = title
+    def set_values(
+        self, columns: Sequence[tuple[str, Sequence[float]]], title: str, short: Mapping[str, str] | None = None
+    ) -> None:
+        """``short``: what a map is called where its name has no room."""
+        self._title, self._short = title, short or {}
         found = []
         for name, values in columns:
             known = np.asarray([v for v in values if math.isfinite(v)])
@@ -189,7 +203,7 @@ class BoxPlots(QWidget):
             y = 4 + row * (number + 0.5)
             painter.setFont(theme.font(tokens.SMALL_SIZE))
             painter.setPen(QColor(t.text))
-            text = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, int(left - 12))
+            text = _fitting(painter, name, self._short, left - 12)
             painter.drawText(QRectF(0, y - 10, left - 8, 20), RIGHT, text)
             painter.setPen(QPen(QColor(t.b_line), 1.5))
             painter.drawLine(QPointF(across(low), y), QPointF(across(high), y))

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QProgressBar,
-    QScrollArea,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
@@ -21,7 +20,7 @@ from vitinspect.app import theme
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.session.state import State
 from vitinspect.app.theme import tokens
-from vitinspect.app.widgets.rows import button, heading, note, words
+from vitinspect.app.widgets.rows import button, heading, note, scrolled, words
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.figures.differences import FALSE_ALARM, HIT, MISS, Differences, paint
 from vitinspect.names import shown
@@ -151,13 +150,8 @@ class PeoplePanel(QFrame):
         inside.addStretch(1)
         holder = QWidget()
         holder.setLayout(inside)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
+        area = scrolled(holder)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(holder)
-        area.viewport().setAutoFillBackground(False)
-        holder.setAutoFillBackground(False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(area)
@@ -185,10 +179,12 @@ class PeoplePanel(QFrame):
             self.done.setText("cancelling")
         elif running and not total:
             self.done.setText("starting")
+        elif found is None:
+            self.done.setText("")
         else:
             self.done.setText(f"{done} of {total}" if total else "not started")
         self.begin.setText("Start" if not done else "Continue" if done < total else "Evaluate new pictures")
-        self.begin.setEnabled(settings is not None and not running)
+        self.begin.setEnabled(settings is not None and found is not None and not running)
         self.halt.setEnabled(running and not people.process.stopping)
         self.copy.setEnabled(settings is not None)
         self.rank.setEnabled(people.may_rank)
@@ -225,7 +221,7 @@ class PeoplePanel(QFrame):
             mean = f"mean Dice {sum(agreeing) / len(agreeing):.2f}" if agreeing else "one person drew it"
             self.scale.setText(f"Bright: people differ. {len(one.annotators)} people, {mean}.")
         if one is None or among is None or chosen not in one.maps:
-            self.why.setText(_why_no_numbers(among is not None) if name else "")
+            self.why.setText(self._why_no_numbers() if name else "")
             return
         against = people.against if people.against in one.annotators else f"the consensus ({among.how})"
         self.why.setText(f"{chosen} against {shown(against)}")
@@ -233,6 +229,17 @@ class PeoplePanel(QFrame):
         for number, who in enumerate((*one.annotators, among.how), 1):
             values = one.maps[chosen][who]
             self._add(number, shown(who), [f"{values[key]:.2f}" for key, _ in _SHOWN])
+
+    def _why_no_numbers(self) -> str:
+        """The sentence in place of the numbers of a picture."""
+        people = self._people
+        if people.found is None:
+            return "Reading the masks and the maps of the folder." if people.data is not None else ""
+        if people.found.among is not None:
+            return "This picture has no masks of people, or is not evaluated yet."
+        if people.process.running:
+            return "The evaluation is running: this picture is shown here as soon as it is done."
+        return "This folder is not evaluated yet, so there are no maps to compare with people's masks."
 
     def _add(self, row: int, name: str, cells: list[str], kind: str = "") -> None:
         label = words(name, kind)
@@ -253,10 +260,3 @@ def _line(*parts: QWidget, stretch: bool = False) -> QHBoxLayout:
     if stretch:
         layout.addStretch(1)
     return layout
-
-
-def _why_no_numbers(evaluated: bool) -> str:
-    """The sentence in place of the numbers of a picture."""
-    if evaluated:
-        return "This picture has no masks of people, or is not evaluated yet."
-    return "This folder is not evaluated yet, so there are no maps to compare with people's masks."

@@ -9,11 +9,9 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +20,7 @@ from vitinspect.app.services.people import PeopleService
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.fields import CheckBox
-from vitinspect.app.widgets.rows import button, note, words
+from vitinspect.app.widgets.rows import button, note, scrolled, words
 from vitinspect.evaluation.ranking import SCORES
 from vitinspect.fusion import MODES
 from vitinspect.maps import NORMALISATIONS
@@ -108,8 +106,8 @@ class RankingTab(QWidget):
         self.table.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(_scrolled(left), 1)
-        row.addWidget(_scrolled(holder), 2)
+        row.addWidget(scrolled(left), 1)
+        row.addWidget(scrolled(holder), 2)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -188,13 +186,3 @@ class RankingTab(QWidget):
         )
         if path:
             self._ranking.export(path)
-
-
-def _scrolled(part: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setWidget(part)
-    area.viewport().setAutoFillBackground(False)
-    part.setAutoFillBackground(False)
-    return area

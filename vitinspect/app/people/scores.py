@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from vitinspect.app.services.people import PeopleService
 from vitinspect.app.theme import tokens
-from vitinspect.app.widgets.rows import words
+from vitinspect.app.widgets.rows import scrolled, words
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.evaluation.among_people import STATISTICS
 from vitinspect.names import shown
@@ -49,12 +49,7 @@ class ScoresTab(QWidget):
         self.table.setHorizontalSpacing(20)
         self.table.setVerticalSpacing(0)
         self.table.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(holder)
-        area.viewport().setAutoFillBackground(False)
-        holder.setAutoFillBackground(False)
+        area = scrolled(holder)
         head = QHBoxLayout()
         head.setContentsMargins(8, 4, 8, 4)
         head.setSpacing(8)

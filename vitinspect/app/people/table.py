@@ -214,9 +214,11 @@ class PictureTable(QTableView):
 
     def set_rows(self, columns: Sequence[PictureColumn], rows: Sequence[PictureRow], current: str) -> None:
         """Show these, without a signal; what was selected stays selected."""
-        keep = self.selected()
-        self._setting = True
+        keep, at = self.selected(), self.currentIndex()
         same = (tuple(columns), tuple(rows)) == (self.pictures.columns, self.pictures.every)
+        if same and at.isValid() and self.pictures.rows[at.row()].id == current:
+            return  # a person is going there: with Ctrl or Shift, the selection follows the place in the table
+        self._setting = True
         if not same:
             self.pictures.set_rows(columns, rows)
             self._set_widths()

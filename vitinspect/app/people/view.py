@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PySide6.QtCore import Qt, Slot
@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLineEdit,
-    QScrollArea,
     QSizePolicy,
     QSplitter,
     QStackedWidget,
@@ -22,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from vitinspect.annotation.ceiling_figure import points_of, points_on
+from vitinspect.annotation.ceiling_figure import Point, points_of, points_on
 from vitinspect.app.people.charts import BoxPlots, CeilingChart
 from vitinspect.app.people.table import GAP, MASKS, PEOPLE, PictureColumn, PictureRow, PictureTable
 from vitinspect.app.services.people import PeopleService
@@ -33,7 +32,7 @@ from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.app.widgets.empty_state import EmptyState
 from vitinspect.app.widgets.matrix import Matrix
-from vitinspect.app.widgets.rows import button, heading, icon_button, line, words
+from vitinspect.app.widgets.rows import button, heading, icon_button, line, scrolled, words
 from vitinspect.app.widgets.scatter import Dot, Scatter
 from vitinspect.app.widgets.segments import Segment, Segments
 from vitinspect.evaluation.people_report import interval_words
@@ -59,12 +58,14 @@ MEASURES = {
 DISTANCES = ("hd95_pooled", "hd95_max")
 LONG_NAME = 12
 """Letters of a map's name that fit above a column of numbers."""
+MOST_MATRIX, MOST_CEILING = 170, 194
+"""Pixels that the matrix and the figure of many people keep in a low window; they scroll there."""
 
 
 class PeopleView(QFrame):
-    """Reads the service; asks the state for another picture or layer."""
+    """Reads the service; asks the state for another picture or layer. ``thumbnail`` gives a picture by its path."""
 
-    def __init__(self, people: PeopleService, state: State) -> None:
+    def __init__(self, people: PeopleService, state: State, thumbnail: Callable[[str], Any]) -> None:
         super().__init__()
         self.setProperty("kind", "panel")
         self._people, self._state = people, state
@@ -113,7 +114,7 @@ class PeopleView(QFrame):
             choice.chosen.connect(lambda _: self._show_agreement())
         self.reliability = words("", "note", wrap=True)
         self.reliability.setContentsMargins(8, 0, 8, 4)
-        self.scatter = Scatter()
+        self.scatter = Scatter(thumbnail)
         self.scatter.chosen.connect(lambda picture: state.set(image=picture))
         self.boxes = BoxPlots()
         self.curves = CurveChart("Dice over all thresholds", x_label="level, % of the map's range", y_label="Dice")
@@ -163,35 +164,32 @@ class PeopleView(QFrame):
         head.addStretch(1)
         head.addWidget(self.scope)
         column.addLayout(head)
-        column.addWidget(self.ceiling, 3)
+        self.ceiling_area = scrolled(self.ceiling)
+        column.addWidget(self.ceiling_area, 3)
         column.addWidget(self.sentence)
-        begin = QHBoxLayout()
+        self.begin = QWidget()
+        begin = QHBoxLayout(self.begin)
         begin.setContentsMargins(8, 0, 8, 8)
         begin.addWidget(self.evaluate)
         begin.addStretch(1)
-        column.addLayout(begin)
+        column.addWidget(self.begin)
         column.addWidget(line())
         below = self.below = _Beside(self._arrange)
         agreement = QWidget()
         inside = _column(agreement)
-        inside.addWidget(heading("Agreement"))
         ways = QHBoxLayout()
-        ways.setContentsMargins(8, 0, 8, 4)
+        ways.setContentsMargins(0, 4, 8, 4)
         ways.setSpacing(8)
         self.measure.setMaximumWidth(200)
-        self.region.setMaximumWidth(100)
+        self.region.setMaximumWidth(72)
+        ways.addWidget(heading("Agreement"))
         ways.addWidget(self.measure, 2)
         ways.addWidget(self.region, 1)
         ways.addStretch(0)
         inside.addLayout(ways)
         inside.addWidget(self.reliability)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setWidget(self.matrix)
-        area.viewport().setAutoFillBackground(False)
-        self.matrix.setAutoFillBackground(False)
-        inside.addWidget(area, 1)
+        self.matrix_area = scrolled(self.matrix)
+        inside.addWidget(self.matrix_area, 1)
         below.addWidget(agreement)
         pictures = self.pictures = QWidget()
         inside = _column(pictures)
@@ -253,7 +251,7 @@ class PeopleView(QFrame):
         if found is None or found.among is None or found.ceiling is None:
             self._without_maps(found)
             return
-        self.evaluate.hide()
+        self.begin.hide()
         self.above.setText("Map among the people")
         self._stack.setCurrentWidget(self.split)
         columns, rows = self._rows(found)
@@ -263,16 +261,19 @@ class PeopleView(QFrame):
         self.legend.setText(f"● people with each other   ■ {self._people.chosen} with people; Dice")
         self._show_ceiling()
         self._show_agreement()
-        axes = [(column.id, column.title) for column in columns if column.id != "name"]
+        axes = {column.id: column for column in columns if column.id != "name"}
         for choice, wanted in ((self.across, PEOPLE), (self.up, f"map {self._people.chosen}")):
             before = choice.value
-            choice.set_items(axes)
-            choice.set_value(before if before in dict(axes) else wanted)
+            choice.set_items([(column.id, column.title) for column in axes.values()])
+            for column in axes.values():
+                choice.set_short(column.id, column.head or column.title)
+            choice.set_value(before if before in axes else wanted)
         self._show_scatter()
         statistic = _title(self.score)
         self.boxes.set_values(
             [(name, [self._score(one, name) for one in found.among.pictures]) for name in found.among.maps],
             f"{statistic} with people over {count} pictures",
+            self._heads(),
         )
         against = self._people.against or found.among.how
         self.curves.set_curves(
@@ -304,9 +305,9 @@ class PeopleView(QFrame):
             rows.append(PictureRow(str(path), shown(path.stem), values))
         self.table.set_rows(columns, rows, self._state.image)
         self._count()
-        self.ceiling.set_points(points_of(people), interval_words(people))
+        self._set_points(points_of(people), interval_words(people))
         self.sentence.setText(" ".join(text for text in (self.empty.sentence.text(), self.empty.hint.text()) if text))
-        self.evaluate.setVisible(self._people.settings() is not None and not self._people.process.running)
+        self.begin.setVisible(self._people.settings() is not None and not self._people.process.running)
         self._show_agreement()
         self._stack.setCurrentWidget(self.split)
 
@@ -316,7 +317,11 @@ class PeopleView(QFrame):
         if people.data is None:
             self.empty.say("Open a folder of pictures with people's masks.")
         elif found is None or people.process.running:
-            self.empty.say("Reading the masks and the maps of the folder.")
+            self.empty.say(
+                "The evaluation is running: its results appear here picture by picture."
+                if people.process.running
+                else "Reading the masks and the maps of the folder."
+            )
         elif not found.gathered.masks:
             self.empty.say(
                 "There are no masks of people in this folder.",
@@ -352,7 +357,7 @@ class PeopleView(QFrame):
         assert found.among is not None
         assert found.ceiling is not None
         chosen = self._people.chosen
-        statistic = _title(self.score)
+        statistic, heads = _title(self.score), self._heads()
         with_whom = self._people.against or "people"
         columns = [
             PictureColumn("name", "Picture"),
@@ -363,7 +368,7 @@ class PeopleView(QFrame):
                     f"map {name}",
                     name,
                     f"{statistic} of {name} with {with_whom}",
-                    self._head_of(name),
+                    heads.get(name, ""),
                     0 if name == chosen else 1,
                 )
                 for name in found.among.maps
@@ -386,13 +391,10 @@ class PeopleView(QFrame):
             rows.append(PictureRow(str(one.path), shown(one.path.stem), values, (people, own)))
         return columns, rows
 
-    def _head_of(self, name: str) -> str:
-        """Instead of a long name the layer's number, which the list of layers shows."""
-        numbers_ = {
-            candidate.name: self._state.number(layer.id)
-            for layer, candidate in zip(self._people.layers(), self._people.candidates(), strict=True)
-        }
-        return f"Layer {numbers_[name]}" if len(name) > LONG_NAME and name in numbers_ else ""
+    def _heads(self) -> dict[str, str]:
+        """Instead of a long name, where there is little room, the layer's number, which the list of layers shows."""
+        pairs = zip(self._people.layers(), self._people.candidates(), strict=True)
+        return {one.name: f"Layer {self._state.number(layer.id)}" for layer, one in pairs if len(one.name) > LONG_NAME}
 
     @Slot(str)
     def _filter(self, text: str) -> None:
@@ -437,14 +439,20 @@ class PeopleView(QFrame):
             return
         one = self._people.on_screen()
         if self.of_picture and one is None:
-            self.ceiling.set_points((), "")
+            self._set_points((), "")
             self.sentence.setText("The picture of the window has no masks, or is not evaluated yet.")
         elif self.of_picture and one is not None:
-            self.ceiling.set_points(points_on(found.ceiling, one.image, chosen), "bars: from the lowest to the highest")
+            self._set_points(points_on(found.ceiling, one.image, chosen), "bars: from the lowest to the highest")
             self.sentence.setText(found.ceiling.picture_sentence(chosen, one.image))
         else:
-            self.ceiling.set_points(points_of(found.ceiling, chosen), interval_words(found.ceiling))
+            self._set_points(points_of(found.ceiling, chosen), interval_words(found.ceiling))
             self.sentence.setText(found.ceiling.sentence(chosen))
+
+    def _set_points(self, points: Sequence[Point], bars: str) -> None:
+        self.ceiling.set_points(points, bars, self._heads())
+        area = self.ceiling_area
+        area.setMinimumHeight(min(self.ceiling.minimumSizeHint().height(), MOST_CEILING))
+        area.setMaximumHeight(self.ceiling.maximumHeight())
 
     def _choose_map(self, name: str) -> None:
         for layer, candidate in zip(self._people.layers(), self._people.candidates(), strict=True):
@@ -457,7 +465,7 @@ class PeopleView(QFrame):
             return
         agreement = found.agreement
         measure, region = self.measure.value, self.region.value
-        self.region.setEnabled(measure == "kappa")
+        self.region.setVisible(measure == "kappa")
         if not agreement.matrices:
             self.matrix.set_values((), ())
             self.reliability.setText(agreement.trouble)
@@ -470,6 +478,7 @@ class PeopleView(QFrame):
             shades = 1 - values / max(float(np.nanmax(others, initial=0.0)), 1e-9)
         names = [shown(who) for who in agreement.annotators]
         self.matrix.set_values(names, values.tolist(), last=("Others", means), shades=shades.tolist())
+        self.matrix_area.setMinimumHeight(min(self.matrix.minimumSizeHint().height(), MOST_MATRIX))
         self._arrange()
         left_out = sum(found.gathered.left_out.values())
         coefficients = [
@@ -499,8 +508,9 @@ class PeopleView(QFrame):
             Dot(row.id, row.name, row.values.get(x, math.nan), row.values.get(y, math.nan))
             for row in self.table.pictures.rows
         ]
+        names = {column.id: column.head or column.title for column in self.table.pictures.columns}
         current, chosen = self._state.image, {row.id for row in self.table.chosen_rows()}
-        self.scatter.set_dots(dots, self.across.currentText(), self.up.currentText(), current, chosen)
+        self.scatter.set_dots(dots, names.get(x, ""), names.get(y, ""), current, chosen)
 
 
 class _Beside(QSplitter):

@@ -13,7 +13,7 @@ from vitinspect.app import theme
 from vitinspect.app.theme import tokens
 from vitinspect.app.widgets import tips
 
-CELL_HEIGHT = 28
+CELL_HEIGHT, LEAST_HEIGHT = 28, 18
 COLUMN = 52
 MOST_WIDE = 132
 PAD = 8
@@ -107,22 +107,27 @@ class Matrix(QWidget):
     def _box(self, name: str, width: int) -> QRect:
         return self._metrics().boundingRect(0, 0, width, 200, int(Qt.TextFlag.TextWordWrap), name)
 
+    def _row(self) -> int:
+        """All rows are equally high, and lower where there is little room."""
+        shared = (self.height() - self._head() - 4) // max(len(self._names), 1)
+        return max(LEAST_HEIGHT, min(CELL_HEIGHT, shared))
+
     def cell(self, i: int, j: int) -> QRect:
-        column = self._column()
-        return QRect(self._row_name() + j * column, self._head() + i * CELL_HEIGHT, column, CELL_HEIGHT)
+        column, row = self._column(), self._row()
+        return QRect(self._row_name() + j * column, self._head() + i * row, column, row)
 
     def cell_at(self, point: QPoint) -> tuple[int, int] | None:
         count = len(self._names)
         return next(((i, j) for i in range(count) for j in range(count) if self.cell(i, j).contains(point)), None)
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return self._size(self._full_column())
+        return self._size(self._full_column(), CELL_HEIGHT)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
-        return self._size(self._least_column())
+        return self._size(self._least_column(), LEAST_HEIGHT)
 
-    def _size(self, column: int) -> QSize:
-        height = self._head() + len(self._names) * CELL_HEIGHT + 4
+    def _size(self, column: int, row: int) -> QSize:
+        height = self._head() + len(self._names) * row + 4
         return QSize(self._row_name() + len(self._names) * column + self._last_column(column) + PAD, height)
 
     # --- painting ------------------------------------------------------------------------------------------------
@@ -148,7 +153,7 @@ class Matrix(QWidget):
             painter.setFont(small)
             painter.setPen(QColor(t.text))
             painter.drawText(
-                QRect(PAD, row.top(), self._row_name() - PAD, CELL_HEIGHT), int(Qt.AlignmentFlag.AlignVCenter), name
+                QRect(PAD, row.top(), self._row_name() - PAD, row.height()), int(Qt.AlignmentFlag.AlignVCenter), name
             )
             for j in range(count):
                 rect = self.cell(i, j)

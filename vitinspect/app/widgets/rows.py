@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from vitinspect.app.theme.tokens import FIELD_HEIGHT, LABEL_WIDTH, ROW_HEIGHT
 from vitinspect.app.widgets import icons
@@ -100,6 +109,17 @@ class PropertyRow(QWidget):
             self.note.style().unpolish(self.note)
             self.note.style().polish(self.note)
         self.note.setVisible(bool(reason or self._note))
+
+
+def scrolled(part: QWidget) -> QScrollArea:
+    """``part`` in an area that scrolls where it does not fit, on the ground of what is around."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(part)
+    area.viewport().setAutoFillBackground(False)
+    part.setAutoFillBackground(False)
+    return area
 
 
 def button(

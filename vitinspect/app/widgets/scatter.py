@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.theme import tokens
@@ -38,13 +40,17 @@ class Dot:
 
 
 class Scatter(QWidget):
-    """Two columns against each other: a dot is a picture, its name is in the tool tip, a click opens it."""
+    """Two columns against each other: a dot is a picture, hovering over it shows the picture, a click opens it.
+
+    ``thumbnail`` gives the picture of a dot's id, or something else where there is none yet.
+    """
 
     chosen = Signal(str)
     LEFT, TOP, RIGHT, BOTTOM = 44, 8, 20, 36
 
-    def __init__(self) -> None:
+    def __init__(self, thumbnail: Callable[[str], Any] = lambda picture: None) -> None:
         super().__init__()
+        self._thumbnail = thumbnail
         self.dots: tuple[Dot, ...] = ()
         self.current = ""
         self.selected: frozenset[str] = frozenset()
@@ -138,9 +144,27 @@ class Scatter(QWidget):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             dot = self.dot_at(QPointF(event.pos()))
             if dot is not None:
-                tips.show(event.globalPos(), f"{dot.name}: {dot.x:.3f}, {dot.y:.3f}", self, self.rect())
+                QToolTip.showText(event.globalPos(), self.tip(dot), self, self.rect())
                 return True
         return super().event(event)
+
+    def tip(self, dot: Dot) -> str:
+        """The picture, its name, and both numbers with what they are, as markup."""
+        across, up = self._labels
+        numbers = [f"{name} {true_minus(f'{value:.2f}')}" for name, value in ((across, dot.x), (up, dot.y))]
+        text = tips.plain("\n".join((dot.name, *numbers)))
+        image = self._thumbnail(dot.id)
+        return f'<img src="data:image/png;base64,{_png(image)}"><br>{text}' if isinstance(image, QImage) else text
+
+
+def _png(image: QImage) -> str:
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    small = image.scaled(128, 128, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
+    small.save(buffer, "PNG")  # type: ignore[call-overload]
+    buffer.close()
+    return base64.b64encode(data.data()).decode()
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:

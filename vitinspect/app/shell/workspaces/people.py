@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def _view(window: MainWindow) -> QWidget:
     from vitinspect.app.people.view import PeopleView
 
-    return PeopleView(window.backend.people, window.backend.state)
+    backend = window.backend
+    return PeopleView(backend.people, backend.state, backend.thumbnails.get)
 
 
 def _context(window: MainWindow) -> QWidget:
