@@ -45,6 +45,12 @@ def test_a_constant_map_stretches_to_zeros() -> None:
     assert (ValueRange.of(flat).stretch(flat) == 0).all()
 
 
+def test_a_signed_map_of_zeros_has_the_colour_of_zero_and_not_that_of_the_lowest_value() -> None:
+    nothing = np.zeros((2, 2))
+    assert set(levels(nothing, ValueRange.of(nothing, centred=True)).flat) <= {127, 128}
+    assert set(levels(nothing, ValueRange.of(nothing)).flat) == {0}
+
+
 def test_levels_run_from_0_at_the_lowest_to_255_at_the_highest_value() -> None:
     assert levels(GRID, ValueRange.of(GRID)).tolist() == [[0, 85], [170, 255]]
 

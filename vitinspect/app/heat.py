@@ -53,7 +53,7 @@ class Heat:
         ``ends`` are other raw values at the ends of the colours; None for those of the map.
         """
         how = "bilinear" if smooth else "nearest"
-        value_range = self.range if ends is None else ValueRange(*ends)
+        value_range = self.range if ends is None else ValueRange(*ends, centred=self.signed)
         across = sample_along(np.asarray(self.values, dtype=np.float32), columns, how, 1)
         found = np.empty((len(rows), len(columns)), np.uint8)
         for start in range(0, len(rows), _ROWS):  # what is between stays in the processor's cache

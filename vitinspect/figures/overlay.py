@@ -10,7 +10,7 @@ A map goes through three small steps, each of which the window can keep and repl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -51,24 +51,26 @@ class ValueRange:
 
     low: float
     high: float
+    centred: bool = field(default=False, compare=False)
+    """Whether zero stands in its middle, also where there is nothing but zeros."""
 
     @classmethod
     def of(cls, values: NDArray[np.floating], *, centred: bool = False) -> ValueRange:
         """The range of ``values`` (NaN left out); ``centred`` puts zero into its middle."""
         finite = values[np.isfinite(values)]
         if not finite.size:
-            return cls(0.0, 0.0)
+            return cls(0.0, 0.0, centred)
         low, high = float(finite.min()), float(finite.max())
         if centred:
             high = max(abs(low), abs(high))
             low = -high
-        return cls(low, high)
+        return cls(low, high, centred)
 
     def stretch(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """0 at ``low``, 1 at ``high``, held within; a range of no width gives zeros."""
+        """0 at ``low``, 1 at ``high``, held within; a range of no width gives its lowest, or its middle if centred."""
         width = self.high - self.low
         if not width > 0:
-            return np.where(np.isnan(values), np.float32(np.nan), np.float32(0.0))
+            return np.where(np.isnan(values), np.float32(np.nan), np.float32(0.5 if self.centred else 0.0))
         scaled = (np.asarray(values, dtype=np.float64) - self.low) / width
         return np.clip(scaled, 0.0, 1.0).astype(np.float32)
 

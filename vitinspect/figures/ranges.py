@@ -52,12 +52,13 @@ def _joint(finished: list[FinishedCell], colours: str) -> ValueRange | None:
     own = []
     for one in finished:
         if one.cell.range:
-            return ValueRange(*one.cell.range)
+            low, high = one.cell.range
+            return ValueRange(low, high, centred=colours in DIVERGING)
         if one.values is not None:
             own.append(ValueRange.of(one.values, centred=colours in DIVERGING))
     if not own:
         return None
-    return ValueRange(min(r.low for r in own), max(r.high for r in own))
+    return ValueRange(min(r.low for r in own), max(r.high for r in own), centred=any(r.centred for r in own))
 
 
 def shared_ranges(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> dict[str, ValueRange]:
