@@ -21,8 +21,9 @@ CAPTION, CAPTION_GAP = 17, 1
 """The height of the words above a field, and what lies between them."""
 MOST = 5
 NARROW, NARROWER = 1360, 1200
-MODEL_WIDE, MODEL_NARROW = 196, 132
-"""The model's field, with and without its blocks and patches."""
+ROOMY = 1800
+MODEL_ROOMY, MODEL_WIDE, MODEL_NARROW = 280, 196, 132
+"""The model's field: in a large window, with its blocks and patches, and without them."""
 FITS = (
     ("crop", "crop, as evaluated"),
     ("squash", "squash: whole picture, stretched"),
@@ -211,7 +212,7 @@ class ContextBar(QFrame):
         super().resizeEvent(event)
         wide = self.width() >= NARROW
         self.bars.most = MOST if wide else MOST - 1
-        self._model_part.setFixedWidth(MODEL_WIDE if wide else MODEL_NARROW)
+        self._model_part.setFixedWidth(MODEL_ROOMY if self.width() >= ROOMY else MODEL_WIDE if wide else MODEL_NARROW)
         self.model.show_details(wide)
         self._against_part.setVisible(self.width() >= NARROWER)
 

@@ -105,6 +105,7 @@ class ModelField(QWidget):
         if card is not None and card.source == state.model and self._details:
             name = f"{name}  {card.depth} blocks, {card.grid[0]} × {card.grid[1]}"
         self.button.set_items([(state.model, name)])
+        self.button.set_short(state.model, short_source(state.model))
         self.button.setToolTip(tips.plain(f"{state.model}\n{self.about}".strip()))
 
 
