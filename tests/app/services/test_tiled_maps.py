@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from vitinspect.app.canvas.missing import missing_maps
 from vitinspect.explainers.tiled import explain_tiled
 
 
@@ -41,8 +42,11 @@ def test_a_map_in_tiles_is_a_layer_over_the_whole_picture(large, backend, qtbot,
     assert shown.placed.box == wanted.placement.box
     assert shown.grid == (16, 25)
     assert shown.id in backend.results.cuts, "it can be thresholded"
-    backend.state.add_fused(["rollout", shown.id])
+    fused = backend.state.add_fused(["rollout", shown.id])
     backend.state.set(plots=True, plot="agreement")
     settle()
     assert backend.results.fused_maps == {}, "maps that lie elsewhere are not mixed"
+    missing = missing_maps(backend.state, backend.results)[fused]
+    assert missing.refused
+    assert "different parts of the picture" in missing.reason
     assert backend.results.agreements == ()

@@ -67,6 +67,9 @@ def _reason(state: State, results: Results, layer: Layer) -> tuple[str, bool]:
                 return f"{title_in(state.layers, other)}: {refusals[member.layer]}", True
         if len(members) < 2:
             return "A fused map needs two members with a weight: choose them in its properties", False
+        there = {**results.maps, **results.file_maps}
+        if len({there[member.layer].placed for member in members if member.layer in there}) > 1:
+            return "Its members lie on different parts of the picture: a map in tiles is fused with maps in tiles", True
         if any(member.layer in results.stopped for member in members):
             return "Cancelled: Ctrl+R computes it", False
     if results.model_state == FAILED:
