@@ -9,8 +9,9 @@ from PySide6.QtCore import QObject, Slot
 
 from vitinspect.app.compute.addresses import AttentionAddress
 from vitinspect.app.compute.head_attention import HeadAttention, head_attention
-from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.compute.worker import Worker
 from vitinspect.app.services.inputs import current_input
+from vitinspect.app.services.one_request import OneRequest
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
@@ -25,14 +26,13 @@ class AttentionService(QObject):
         self, state: State, results: Results, worker: Worker, problems: Problems, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._state, self._results, self._worker, self._problems = state, results, worker, problems
+        self._state, self._results, self._problems = state, results, problems
         self._asked: AttentionAddress | None = None
-        self._request = 0
+        self._request = OneRequest("attention", CAUSE, worker, problems, self)
+        self._request.ended.connect(self._ended)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         worker.finished.connect(self._on_finished)
-        worker.failed.connect(self._on_failed)
-        worker.ended.connect(self._on_ended)
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -63,12 +63,11 @@ class AttentionService(QObject):
         if wanted is None or picture is None or wanted == self._asked:
             return
         if shown is not None and shown.address == wanted:
-            self._worker.cancel("attention")
+            self._request.cancel()
             self._asked = wanted
             return
         self._asked = wanted
-        self._request = self._worker.submit(
-            "attention",
+        self._request.submit(
             partial(head_attention, address=wanted, pixels=picture.pixels),
             "Reading the attention of all heads",
         )
@@ -83,15 +82,9 @@ class AttentionService(QObject):
             self._problems.solved(CAUSE)
             self._results.update(attention=result)
 
-    @Slot(int, object)
-    def _on_failed(self, request_id: int, problem: Problem) -> None:
-        if request_id == self._request:
-            self._problems.report(CAUSE, problem)
-
-    @Slot(int)
-    def _on_ended(self, request_id: int) -> None:
-        if request_id == self._request and not self._worker.knows(request_id):
-            shown = self._results.attention
-            if shown is None or shown.address != self._asked:
-                self._asked = None  # stopped: it can be asked for again
-                self._results.update(attention=None)
+    @Slot()
+    def _ended(self) -> None:
+        shown = self._results.attention
+        if shown is None or shown.address != self._asked:
+            self._asked = None  # stopped: it can be asked for again
+            self._results.update(attention=None)

@@ -12,8 +12,9 @@ from PySide6.QtCore import QObject, Slot
 from vitinspect import paths
 from vitinspect.app.compute.addresses import FeaturesAddress
 from vitinspect.app.compute.feature_views import FeatureView, feature_view
-from vitinspect.app.compute.worker import Problem, Worker
+from vitinspect.app.compute.worker import Worker
 from vitinspect.app.services.inputs import current_input
+from vitinspect.app.services.one_request import OneRequest
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
@@ -47,14 +48,13 @@ class FeatureService(QObject):
         self, state: State, results: Results, worker: Worker, problems: Problems, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._state, self._results, self._worker, self._problems = state, results, worker, problems
+        self._state, self._results, self._problems = state, results, problems
         self._asked: FeaturesAddress | None = None
-        self._request = 0
+        self._request = OneRequest("features", CAUSE, worker, problems, self)
+        self._request.ended.connect(self._ended)
         state.changed.connect(self._state_changed)
         results.changed.connect(self._results_changed)
         worker.finished.connect(self._on_finished)
-        worker.failed.connect(self._on_failed)
-        worker.ended.connect(self._on_ended)
 
     @Slot(object)
     def _state_changed(self, names: frozenset[str]) -> None:
@@ -118,18 +118,16 @@ class FeatureService(QObject):
             self._results.update(features=None)
         if wanted is None or picture is None:
             self._asked = None
-            self._worker.cancel("features")
+            self._request.cancel()
             return
         address, mask = wanted
         if address == self._asked:
             return
         self._asked = address
         if shown is not None and shown.address == address:
-            self._worker.cancel("features")
+            self._request.cancel()
             return
-        self._request = 0  # the end of the earlier request must not be taken for the end of this one
-        self._request = self._worker.submit(
-            "features",
+        self._request.submit(
             partial(
                 feature_view,
                 address=address,
@@ -151,17 +149,11 @@ class FeatureService(QObject):
             self._problems.solved(CAUSE)
             self._results.update(features=result)
 
-    @Slot(int, object)
-    def _on_failed(self, request_id: int, problem: Problem) -> None:
-        if request_id == self._request:
-            self._problems.report(CAUSE, problem)
-
-    @Slot(int)
-    def _on_ended(self, request_id: int) -> None:
-        if request_id == self._request and not self._worker.knows(request_id):
-            shown = self._results.features
-            if shown is None or shown.address != self._asked:
-                self._asked = None  # stopped: it can be asked for again
+    @Slot()
+    def _ended(self) -> None:
+        shown = self._results.features
+        if shown is None or shown.address != self._asked:
+            self._asked = None  # stopped: it can be asked for again
 
     # --- as a layer ----------------------------------------------------------------------------------------------
 
