@@ -60,3 +60,18 @@ def test_results_do_not_go_among_the_pictures(folder, capsys):
 def test_a_method_that_there_is_not_is_an_error(folder, tmp_path, capsys):
     assert compare(folder, tmp_path / "out", "--method", "no-such") == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_a_fusion_is_compared_as_the_window_compares_it(folder, tmp_path):
+    import vitinspect as vi
+    from vitinspect.evaluation.two_models import Fusion, Journal, Side
+    from vitinspect.evaluation.two_models import compare as rows_of
+    from vitinspect.explainers.registry import make_method
+
+    assert compare(folder, tmp_path / "out", "--method", "legrad + rollout [harmonic]") == 0
+    with (tmp_path / "out" / "pictures.csv").open() as file:
+        said = {row["picture"]: float(row["spearman"]) for row in csv.DictReader(file)}
+    side = Side((make_method("legrad"), make_method("rollout")), Fusion((1.0, 1.0), "harmonic", "minmax"))
+    models = vi.load_model("demo", device="cpu"), vi.load_model("demo", device="cpu", img_size=336)
+    for row in rows_of(list(said), models, (side, side), Journal(None, {})):
+        assert said[row.picture] == pytest.approx(row.spearman, abs=1e-5)

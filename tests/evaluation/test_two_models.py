@@ -13,7 +13,17 @@ from PIL import Image
 
 from vitinspect.errors import Cancelled, DataError
 from vitinspect.evaluation import two_models
-from vitinspect.evaluation.two_models import Journal, Row, Side, as_csv, compare, ordered, settings_of, summary
+from vitinspect.evaluation.two_models import (
+    Fusion,
+    Journal,
+    Row,
+    Side,
+    as_csv,
+    compare,
+    ordered,
+    settings_of,
+    summary,
+)
 from vitinspect.explainers.registry import make_method
 from vitinspect.progress import CancelToken
 
@@ -40,7 +50,7 @@ def names(models):
     return tuple(model.fingerprint for model in models)
 
 
-SIDES = Side(make_method("legrad")), Side(make_method("legrad"))
+SIDES = Side((make_method("legrad"),)), Side((make_method("legrad"),))
 
 
 @pytest.fixture
@@ -83,8 +93,8 @@ def test_a_model_agrees_with_itself(models, pictures):
 
 def test_another_class_or_input_is_another_row(models, pictures):
     pair = models[0], models[0]
-    fitted = SIDES[0], Side(make_method("legrad"), fit="squash")
-    aimed = Side(make_method("legrad"), target=0), Side(make_method("legrad"), target=1)
+    fitted = SIDES[0], Side((make_method("legrad"),), fit="squash")
+    aimed = Side((make_method("legrad"),), target=0), Side((make_method("legrad"),), target=1)
     assert two_models.compare_picture(pictures[0], pair, fitted).pearson < 1
     row = two_models.compare_picture(pictures[0], pair, aimed)
     assert row.same_answer
@@ -181,10 +191,41 @@ def test_a_picture_that_changed_is_asked_about_again(models, pictures, tmp_path,
 
 def test_other_settings_have_another_journal_and_a_foreign_file_stays(models, tmp_path):
     settings = settings_of(names(models), SIDES)
-    other = settings_of(names(models), (SIDES[0], Side(make_method("legrad"), target=1)))
+    other = settings_of(names(models), (SIDES[0], Side((make_method("legrad"),), target=1)))
     assert two_models.journal_name(settings) != two_models.journal_name(other)
     place = tmp_path / "mine.jsonl"
     place.write_text("my notes\n")
     with pytest.raises(DataError, match="left as it is"):
         Journal(place, settings)
     assert place.read_text() == "my notes\n"
+
+
+def test_a_side_of_several_methods_is_compared_by_their_fusion(models, pictures):
+    import vitinspect as vi
+    from vitinspect.scores.two_maps import agreement, on_common_grid
+
+    methods = make_method("legrad"), make_method("rollout")
+    side = Side(methods, Fusion((1.0, 0.5), "arithmetic", "minmax"))
+    (row,) = compare(pictures[:1], models, (side, side), Journal(None, {}))
+    places = []
+    for model in models:
+        maps = vi.explain(model, pictures[0], ["legrad", "rollout"])
+        fused = vi.fuse(list(maps.values()), "arithmetic", (1.0, 0.5), normalisation="minmax")
+        asked = two_models._ask(model, SIDES[0], Image.open(pictures[0]))
+        places.append(two_models.Placement(fused.values, asked.map.box, asked.map.visible, False))
+    expected = agreement(on_common_grid(*places), (0.0, 0.0))
+    assert row.spearman == pytest.approx(expected.spearman, abs=1e-6)
+    alone = compare(pictures[:1], models, SIDES, Journal(None, {}))[0]
+    assert row.spearman != alone.spearman
+
+
+def test_other_weights_or_another_way_to_fuse_have_another_journal(models):
+    methods = make_method("legrad"), make_method("rollout")
+    ways = [
+        Fusion((1.0, 1.0)),
+        Fusion((1.0, 0.5)),
+        Fusion((1.0, 1.0), "max"),
+        Fusion((1.0, 1.0), "geometric", "rank"),
+    ]
+    told = {str(settings_of(names(models), (Side(methods, way), SIDES[1]))) for way in ways}
+    assert len(told) == len(ways)

@@ -118,7 +118,18 @@ class Backend(QObject):
         self.shared_ranges = SharedRanges(state, results, parent=self)
         self.overlaps = OverlapService(state, results, pool, parent=self)
         self.two_maps = TwoMaps(state, results, self.second, pool, parent=self)
-        self.training = TrainingRun(state, results, self.second, worker, problems, cards, loader=loader, parent=self)
+        self.training = TrainingRun(
+            state,
+            results,
+            self.second,
+            pool,
+            worker,
+            problems,
+            cards,
+            loader=loader,
+            on_disk=lambda: self.maps.uses_disk,
+            parent=self,
+        )
         self.over_folder = FolderComparison(
             state, results, self.second, pool, worker, problems, self._listed, parent=self
         )

@@ -26,7 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="the second model, with what is asked besides it in the same text: 'demo --image-size 336'",
     )
-    parser.add_argument("--method", default="rollout", metavar="METHOD", help="of both models (default: rollout)")
+    parser.add_argument(
+        "--method",
+        default="rollout",
+        metavar="METHOD",
+        help="of both models: a method, or a fusion as 'lrp + rollout [geometric]' (default: rollout)",
+    )
     parser.add_argument("--method-b", metavar="METHOD", help="another one for the second model")
     parser.add_argument("--target", metavar="CLASS", help="a class for both; the predicted one by default")
     parser.add_argument(
@@ -42,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.app.compute.model_source import ModelSource
     from vitinspect.cli.frame import ERROR, complain
     from vitinspect.evaluation.two_models import (
+        Fusion,
         Journal,
         Side,
         as_csv,
@@ -52,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings_of,
         summary,
     )
-    from vitinspect.explainers.registry import parse_methods
+    from vitinspect.fusion import parse_maps
     from vitinspect.models.sources import load_model
     from vitinspect.names import shown
     from vitinspect.output import OutputFolder, refuse_inside
@@ -70,11 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     models = load_chosen_model(arguments), second
 
     def side(method: str) -> Side:
-        return Side(parse_methods(method)[0], arguments.target, arguments.precision, arguments.mode, mode, options)
+        asked = parse_maps(method)[0]
+        fusion = Fusion((1.0,) * len(asked.methods), asked.mode) if asked.mode else None
+        return Side(asked.methods, fusion, arguments.target, arguments.precision, arguments.mode, mode, options)
 
     sides = side(arguments.method), side(arguments.method_b or arguments.method)
     for model, one in zip(models, sides, strict=True):
-        one.method.explainer().check(model)
+        for method in one.methods:
+            method.explainer().check(model)
     settings = settings_of((models[0].fingerprint, models[1].fingerprint), sides)
     journal = Journal(arguments.out / journal_name(settings), settings)
     with ProgressLine("comparing", unit="pictures") as line:

@@ -41,21 +41,41 @@ _FINEST = 448
 
 
 @dataclass(frozen=True)
+class Fusion:
+    """How the maps of several methods become one."""
+
+    weights: tuple[float, ...]
+    mode: str = "geometric"
+    normalisation: str = "minmax"
+
+
+@dataclass(frozen=True)
 class Side:
     """How one of the two models is asked. ``target`` is None for the class that it predicts."""
 
-    method: Method
+    methods: tuple[Method, ...]
+    """One, or those that are fused."""
+    fusion: Fusion | None = None
     target: Any = None
     precision: str = "float32"
     fit: str = "crop"
     threshold: str = "otsu"
     options: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def map(self) -> str:
+        """The method with its parameters, or the methods with all that their fusion depends on, in one line."""
+        keys = [method.key for method in self.methods]
+        if self.fusion is None:
+            return keys[0]
+        parts = [f"{key} × {weight!r}" for key, weight in zip(keys, self.fusion.weights, strict=True)]
+        return f"{' + '.join(parts)} [{self.fusion.mode}, {self.fusion.normalisation}]"
+
     def settings(self, fingerprint: str) -> dict[str, Any]:
         """All that the rows depend on, as plain data; with the fingerprint of the model that is asked."""
         return {
             "model": fingerprint,
-            "method": self.method.key,
+            "method": self.map,
             "target": str(self.target),
             "precision": self.precision,
             "fit": self.fit,
@@ -192,6 +212,7 @@ class _Asked:
 
 def _ask(model: ViT, side: Side, image: Any) -> _Asked:
     from vitinspect.explainers.engine import explain
+    from vitinspect.fusion import fuse
     from vitinspect.maps import resize
     from vitinspect.thresholds import threshold
 
@@ -200,7 +221,10 @@ def _ask(model: ViT, side: Side, image: Any) -> _Asked:
     probabilities = logits.softmax(-1).numpy()
     best = int(np.argmax(logits.numpy())) if model.has_classifier else -1
     target = side.target if side.target is not None else best if best >= 0 else None
-    found = next(iter(explain(model, prepared.tensor, [side.method], target=target, precision=side.precision).values()))
+    maps = explain(model, prepared.tensor, list(side.methods), target=target, precision=side.precision)
+    members = [maps[method.key] for method in side.methods]
+    how = side.fusion
+    found = members[0] if how is None else fuse(members, how.mode, how.weights, normalisation=how.normalisation)
     place = prepared.placement
     left, top, right, bottom = (float(n) for n in place.box)
     height, width = place.original_size

@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QFileDialog
 
+from vitinspect import paths
 from vitinspect.errors import ModelError
 
 STEPS = (0, 500, 1000, 20000)
@@ -187,6 +188,84 @@ def test_another_picture_has_steps_of_its_own(tab, backend, settle, shown):
     backend.state.set(image=first)
     settle()
     assert all(step is not None for step in tab.strip.steps)
+
+
+def test_a_fused_layer_is_shown_at_each_step(tab, backend, settle, blended):
+    import vitinspect as vi
+
+    backend.state.set(methods=("legrad", "rollout"), fusion=True, selected="fused")
+    settle()
+    tab.button.click()
+    settle()
+    target, layer = backend.training.target, backend.state.layer("fused")
+    for step, model in zip(tab.strip.steps, blended.values(), strict=True):
+        maps = vi.explain(model, backend.state.image, ["legrad", "rollout"], target=target[0])
+        expected = vi.fuse(list(maps.values()), layer.fusion_mode, normalisation=layer.normalisation).values
+        assert step.mapped.values == pytest.approx(expected, rel=1e-3, abs=1e-5)
+        assert tab.strip._image(step) is not None
+    tab.slider.setValue(2)
+    settle()
+    shown = backend.second.results.fused_maps["fused"]
+    assert shown.address == tab.strip.steps[2].mapped.address
+    assert shown.values == pytest.approx(tab.strip.steps[2].mapped.values, abs=1e-6)
+
+
+def test_the_steps_are_there_again_after_a_restart(tab, backend, settle, loader, run_folder):
+    tab.button.click()
+    settle()
+    before = [(step.label, step.overlap.iou, step.mapped.values.tolist()) for step in tab.strip.steps]
+    backend.training._kept.clear()
+    backend.maps.clear()
+    asked = len(loader.asked)
+    backend.training.read_folder()
+    settle()
+    assert [(s.label, s.overlap.iou, s.mapped.values.tolist()) for s in tab.strip.steps] == before
+    assert len(loader.asked) == asked, "no checkpoint was loaded again"
+    (run_folder / "step-500.pt").write_bytes(b"another file, as its size and time say")
+    backend.training._kept.clear()
+    backend.training.read_folder()
+    settle()
+    assert [step is None for step in tab.strip.steps] == [False, True, False, False]
+    assert tab.button.text() == "Continue"
+
+
+def test_without_maps_on_the_disk_no_steps_are_kept_there(tab, backend, settle):
+    backend.maps.bound_disk(0)
+    tab.button.click()
+    settle()
+    backend.training._kept.clear()
+    backend.training.read_folder()
+    settle()
+    assert tab.strip.steps == [None] * len(STEPS)
+    assert not list(paths.cache_folder().rglob("*.cards"))
+
+
+def test_another_threshold_asks_no_checkpoint_again(tab, backend, settle, loader):
+    tab.button.click()
+    settle()
+    before, asked = [step.level for step in tab.strip.steps], len(loader.asked)
+    backend.state.edit_layer("legrad", "threshold", threshold_mode="percentile", threshold_value=90.0)
+    settle()
+    assert all(step is not None for step in tab.strip.steps)
+    assert [step.level for step in tab.strip.steps] != before
+    assert len(loader.asked) == asked
+
+
+def test_the_thumbnails_are_as_large_as_the_room_allows(tab, backend, settle, qtbot):
+    tab.button.click()
+    settle()
+    strip = tab.strip
+    small = strip.thumb
+    strip.setMinimumSize(1400, 320)
+    strip.resize(1400, 320)
+    assert strip.thumb > 2 * small
+    assert strip.cell(len(STEPS) - 1).right() <= strip.width()
+    assert strip._image(strip.steps[0]).width() == strip.thumb * strip.devicePixelRatioF()
+    qtbot.mouseClick(strip, Qt.MouseButton.LeftButton, pos=strip.cell(2).center())
+    assert tab.current == 2
+    strip.setMinimumSize(0, 0)
+    strip.resize(200, 60)
+    assert strip.thumb == small, "never smaller: the strip scrolls"
 
 
 def test_only_the_models_of_the_slots_stay_loaded(tab, backend, settle):

@@ -8,7 +8,7 @@ from tests.app.services.test_second_slot import compare, second  # noqa: F401
 from vitinspect.app.compute.worker import RANKS, Problem
 from vitinspect.app.services.over_folder import FolderComparison, FolderPart
 from vitinspect.app.session import layers as layering
-from vitinspect.evaluation.two_models import Journal, Row
+from vitinspect.evaluation.two_models import Fusion, Journal, Row
 
 PICTURES = [f"/pictures/{name}.png" for name in "abc"]
 
@@ -89,10 +89,33 @@ def test_what_an_earlier_session_computed_is_shown_at_once(bench, service, tmp_p
     assert [row.label_b for row in service.rows] == ["bee"]
 
 
-def test_it_says_why_nothing_can_be_compared(bench, service):
+def test_a_fused_layer_is_compared_as_it_is_fused(bench, service):
     bench.state.set(methods=("rollout", "legrad"), fusion=True, selected="fused")
-    assert "layers of methods" in service.why_not
-    bench.state.edit("None", layering.remove(bench.state.layers, "rollout", "legrad", "fused"))
+    bench.state.edit("Weight", layering.set_weight(bench.state.layers, "fused", "legrad", 0.5))
+    bench.state.edit_layer("fused", "mode", fusion_mode="harmonic", normalisation="rank")
+    assert service.why_not == ""
+    service.compute()
+    side = bench.worker.last("folder")[1]._address.sides[0]
+    assert [method.id for method in side.methods] == ["rollout", "legrad"]
+    assert side.fusion == Fusion((1.0, 0.5), "harmonic", "rank")
+    before = service._address.settings
+    bench.state.edit_layer("fused", "mode", fusion_mode="max")
+    assert service._address.settings != before, "rows of another fusion are other rows"
+
+
+def test_a_table_that_cannot_be_written_is_said(bench, service, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    service.save(str(tmp_path / "file" / "table.csv"), "spearman")
+    assert "folder comparison" in bench.problems.current
+    service.save(str(tmp_path / "table.csv"), "spearman")
+    assert (tmp_path / "table.csv").read_text().startswith("picture,")
+
+
+def test_it_says_why_nothing_can_be_compared(bench, service):
+    file = bench.state.add_file("/maps/a.npy", "/pictures/a.png")
+    assert bench.state.selected == file
+    assert "only methods and fusions of them are compared; the layer of A is neither" in service.why_not
+    bench.state.edit("None", layering.remove(bench.state.layers, "rollout", file))
     assert "no layer" in service.why_not
     service._pictures = list
     assert "no pictures" in service.why_not

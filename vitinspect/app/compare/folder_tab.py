@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import math
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QBuffer, QByteArray, QEvent, QIODevice, QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QHelpEvent, QImage, QResizeEvent
+from PySide6.QtCore import QAbstractTableModel, Qt, Signal
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QProgressBar,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from vitinspect.app import theme
+from vitinspect.app.compare.run_row import RunRow
 from vitinspect.app.people.table import Index
 from vitinspect.app.services.over_folder import FolderComparison
 from vitinspect.app.session.state import State
 from vitinspect.app.theme import tokens
-from vitinspect.app.widgets import numbers, rows, tips
+from vitinspect.app.widgets import numbers, rows
 from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.scatter import Dot, Scatter
-from vitinspect.evaluation.two_models import MEASURES, SAYS, Row, as_csv, ordered, summary
+from vitinspect.evaluation.two_models import MEASURES, SAYS, Row, ordered, summary
 from vitinspect.names import shown
 
 SHORT = {"spearman": "Spearman", "pearson": "Pearson", "iou": "IoU"}
@@ -55,27 +52,20 @@ class FolderTab(QWidget):
     def __init__(self, service: FolderComparison, state: State, thumbnail: Picture) -> None:
         super().__init__()
         self._service, self._state = service, state
-        self.button = rows.button("Compare the folder", self._press, tip="Both models on each picture of the list")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedSize(120, 6)
-        self.notice = rows.words("", "note")
         self.measure = Choice(list(SHORT.items()), name="Where they look", tip="What is drawn and sorted by")
         self.measure.chosen.connect(lambda _: self.follow())
         self.save = rows.button("Save table…", self._save, tip="All pictures as CSV")
         self.table = FolderTable()
         self.table.chosen.connect(lambda path: state.set(image=path))
-        self.scatter = PictureScatter(thumbnail)
+        self.scatter = Scatter(thumbnail)
         self.scatter.chosen.connect(lambda path: state.set(image=path))
-        head = QHBoxLayout()
-        head.setContentsMargins(8, 4, 8, 4)
-        head.setSpacing(8)
-        for part in (self.button, self.bar, self.notice):
-            head.addWidget(part)
-        head.addStretch(1)
-        head.addWidget(rows.words("Where they look", "quiet"))
-        head.addWidget(self.measure)
-        head.addWidget(self.save)
+        self.head = RunRow(
+            service,
+            "Compare the folder",
+            "Both models on each picture of the list",
+            after=(rows.words("Where they look", "quiet"), self.measure, self.save),
+        )
+        self.button, self.notice = self.head.button, self.head.notice
         body = QHBoxLayout()
         body.setContentsMargins(0, 0, 8, 0)
         body.setSpacing(8)
@@ -84,7 +74,7 @@ class FolderTab(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 4)
         column.setSpacing(0)
-        column.addLayout(head)
+        column.addWidget(self.head)
         column.addLayout(body, 1)
         service.changed.connect(self.follow)
         state.changed.connect(lambda names: self._follow_picture() if "image" in names else None)
@@ -97,19 +87,14 @@ class FolderTab(QWidget):
         found = service.rows
         self.table.set_rows(found, measure)
         self._follow_scatter(found, measure)
-        running, total = service.running, service.total
-        why_not = service.why_not
-        self.button.setText("Cancel" if running else "Continue" if 0 < len(found) < total else "Compare the folder")
-        self.button.setEnabled(running or (not why_not and len(found) < total))
-        self.bar.setVisible(running)
-        self.bar.setRange(0, max(1, total))
-        self.bar.setValue(len(found))
+        total, why_not = service.total, service.why_not
+        self.head.follow(len(found), total, possible=not why_not)
         overall = summary(found)
         self.notice.setText(
             f"{len(found)} of {total} pictures, {overall.same_answer} with the same answer; "
             f"mean {SHORT[measure]} {numbers.true_minus(f'{overall.means[measure]:.2f}')}"
             if found
-            else why_not
+            else why_not or f"{total} pictures"
         )
         self.notice.setToolTip(overall.sentence() if found else "")
         self.save.setEnabled(bool(found))
@@ -135,15 +120,10 @@ class FolderTab(QWidget):
         self.scatter.current = self._state.image
         self.scatter.update()
 
-    def _press(self) -> None:
-        (self._service.cancel if self._service.running else self._service.compute)()
-
     def _save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self.window(), "Save the table", "two-models.csv", "CSV (*.csv)")
         if path:
-            from vitinspect.files import write_atomic
-
-            write_atomic(Path(path), as_csv(ordered(self._service.rows, self.measure.value or "spearman")).encode())
+            self._service.save(path, self.measure.value or "spearman")
 
     def refresh_theme(self) -> None:
         self.follow()
@@ -169,8 +149,10 @@ class FolderModel(QAbstractTableModel):
             return ordered(found, self._measure)
         column, order = self._order
         name = COLUMNS[column][0]
-        known = [row for row in found if name in _TEXTS or math.isfinite(getattr(row, name))]
-        rest = [row for row in found if row not in known]
+        known: list[Row] = []
+        rest: list[Row] = []
+        for row in found:
+            (known if name in _TEXTS or math.isfinite(getattr(row, name)) else rest).append(row)
         known.sort(key=lambda row: getattr(row, name), reverse=order == Qt.SortOrder.DescendingOrder)
         return [*known, *rest]
 
@@ -265,38 +247,3 @@ class FolderTable(QTableView):
             self.clearSelection()
         elif self.currentIndex().row() != at or not self.selectionModel().hasSelection():
             self.selectRow(at)
-
-
-class PictureScatter(Scatter):
-    """A dot is a picture: hovering shows it."""
-
-    def __init__(self, thumbnail: Picture) -> None:
-        super().__init__()
-        self._thumbnail = thumbnail
-
-    def event(self, event: QEvent) -> bool:
-        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
-            dot = self.dot_at(QPointF(event.pos()))
-            if dot is not None:
-                tips.show(event.globalPos(), self.tip(dot), self, self.rect())
-                return True
-        return super().event(event)
-
-    def tip(self, dot: Dot) -> str:
-        """The picture, its name, what both say and the two numbers."""
-        name = html.escape(dot.name).replace("\n", "<br>")
-        text = f"{name}<br>{numbers.true_minus(f'{dot.y:.2f}')} by {numbers.true_minus(f'{dot.x:.2f}')}"
-        image = self._thumbnail(dot.id)
-        if isinstance(image, QImage):
-            text = f'<img src="data:image/png;base64,{_png(image)}"><br>{text}'
-        return text
-
-
-def _png(image: QImage) -> str:
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    small = image.scaled(128, 128, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
-    small.save(buffer, "PNG")  # type: ignore[call-overload]
-    buffer.close()
-    return base64.b64encode(data.data()).decode()

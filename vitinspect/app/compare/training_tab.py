@@ -11,8 +11,6 @@ from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPai
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QProgressBar,
-    QScrollArea,
     QSizePolicy,
     QSlider,
     QVBoxLayout,
@@ -20,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from vitinspect.app import theme
+from vitinspect.app.compare.run_row import RunRow
 from vitinspect.app.geometry import View
 from vitinspect.app.services.training import Step, TrainingRun
 from vitinspect.app.session.compared import layer_of_b
@@ -32,8 +31,11 @@ from vitinspect.app.widgets.curve_chart import Curve, CurveChart
 from vitinspect.evaluation.training_run import Checkpoint, axis_of, onset
 from vitinspect.names import shown
 
-THUMB, CELL, LINE = 68, 82, 14
-HEIGHT = LINE + THUMB + 2 * LINE + 6
+THUMB, MOST_THUMB, BESIDE, LINE = 68, 256, 14, 14
+CELL = THUMB + BESIDE
+AROUND = 3 * LINE + 6
+"""Above and below a thumbnail."""
+HEIGHT = THUMB + AROUND
 SCORES = (("iou", "IoU with the truth"), ("average_precision", "Average precision"))
 SHORT = {"iou": "IoU", "average_precision": "AP"}
 
@@ -45,12 +47,6 @@ class TrainingTab(QWidget):
         super().__init__()
         self._run, self._state, self._second = run, state, second
         self.folder = rows.button("Choose a folder…", self._choose_folder, tip="A folder with a run's checkpoints")
-        self.button = rows.button("Compute the steps", self._press, tip="The map and the prediction of each checkpoint")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedSize(120, 6)
-        self.notice = rows.words("", "note")
-        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.score = Choice(SCORES, name="Score", tip="Of the map against the picture's mask")
         self.score.chosen.connect(lambda _: self.follow())
         self.strip = StepStrip(run, state, results)
@@ -61,21 +57,18 @@ class TrainingTab(QWidget):
         self.slider.valueChanged.connect(self._slid)
         self.chart = CurveChart("B over training", x_label="step")
         self.chart.setMinimumWidth(250)
-        scroll = QScrollArea()
-        scroll.setWidget(self.strip)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.viewport().setAutoFillBackground(False)
-        self.strip.setAutoFillBackground(False)
+        scroll = rows.scrolled(self.strip)
         scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll, self._in_sight = scroll, -1
-        head = QHBoxLayout()
-        head.setContentsMargins(8, 4, 8, 4)
-        head.setSpacing(8)
-        for part in (self.folder, self.button, self.bar):
-            head.addWidget(part)
-        head.addWidget(self.notice, 1)
-        head.addWidget(self.score)
+        self.head = RunRow(
+            run,
+            "Compute the steps",
+            "The map and the prediction of each checkpoint",
+            before=(self.folder,),
+            after=(self.score,),
+        )
+        self.button, self.notice = self.head.button, self.head.notice
+        self.notice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         left = QVBoxLayout()
         left.setSpacing(2)
         left.addWidget(scroll, 1)
@@ -88,7 +81,7 @@ class TrainingTab(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addLayout(head)
+        column.addWidget(self.head)
         column.addLayout(body, 1)
         run.changed.connect(self.follow)
         second.changed.connect(lambda names: self.follow() if "model" in names else None)
@@ -108,7 +101,8 @@ class TrainingTab(QWidget):
         done, current = sum(step is not None for step in steps), self.current
         self.strip.set_steps(every, steps, current, run.target)
         if current != self._in_sight and current >= 0:
-            self._scroll.ensureVisible(self.strip.cell(current).center().x(), 0, CELL, 0)
+            cell = self.strip.cell(current)
+            self._scroll.ensureVisible(cell.center().x(), 0, cell.width(), 0)
         self._in_sight = current
         self.slider.blockSignals(True)
         self.slider.setRange(0, max(0, len(every) - 1))
@@ -116,11 +110,7 @@ class TrainingTab(QWidget):
         self.slider.blockSignals(False)
         self.slider.setEnabled(len(every) > 1)
         can = run.address() is not None
-        self.button.setText("Cancel" if run.running else "Continue" if 0 < done < len(every) else "Compute the steps")
-        self.button.setEnabled(run.running or (can and done < len(every)))
-        self.bar.setVisible(run.running)
-        self.bar.setRange(0, max(1, len(every)))
-        self.bar.setValue(done)
+        self.head.follow(done, len(every), possible=can)
         self._follow_chart(every, steps, current)
         self.notice.setText(self._sentence(every, done, can))
         self.notice.setToolTip(self.notice.text())
@@ -133,11 +123,13 @@ class TrainingTab(QWidget):
         if run.trouble:
             return run.trouble
         if not every:
-            return "Choose a folder with the checkpoints of a training run: they become the steps of slot B."
+            return "Choose a folder: its checkpoints become the steps of slot B."
         if not can:
             return f"{len(every)} checkpoints. They are compared by a method's layer, once there is a prediction."
         if not done:
             return f"{len(every)} checkpoints."
+        if done < len(every):
+            return f"{done} of {len(every)} computed."
         unit = _unit(axis_of(every))
         parts = [
             f"{curve.name} at {f'{at * unit:,.0f}'.replace(',', numbers.THIN)}"
@@ -171,9 +163,6 @@ class TrainingTab(QWidget):
         if 0 <= at < len(self._run.checkpoints):
             self._run.choose(self._run.checkpoints[at])
 
-    def _press(self) -> None:
-        (self._run.cancel if self._run.running else self._run.compute)()
-
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(
             self.window(), "Choose the folder of a run's checkpoints", self._state.checkpoints
@@ -193,7 +182,10 @@ def _unit(axis: list[float]) -> float:
 
 
 class StepStrip(QWidget):
-    """A cell for each checkpoint: its step, its map over the picture, what it predicts. Left and Right go along."""
+    """A cell for each checkpoint: its step, its map over the picture, what it predicts. Left and Right go along.
+
+    The thumbnails are as large as the room allows that all of them share.
+    """
 
     chosen = Signal(object)
 
@@ -222,11 +214,18 @@ class StepStrip(QWidget):
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(CELL * max(1, len(self.checkpoints)), HEIGHT)
 
+    @property
+    def thumb(self) -> int:
+        """Pixels of a thumbnail's side."""
+        shared = self.width() // max(1, len(self.checkpoints)) - BESIDE
+        return max(THUMB, min(shared, self.height() - AROUND, MOST_THUMB))
+
     def cell(self, at: int) -> QRect:
-        return QRect(at * CELL, 0, CELL, HEIGHT)
+        thumb = self.thumb
+        return QRect(at * (thumb + BESIDE), 0, thumb + BESIDE, thumb + AROUND)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        t = theme.current()
+        t, thumb = theme.current(), self.thumb
         painter = QPainter(self)
         for at, (checkpoint, step) in enumerate(zip(self.checkpoints, self.steps, strict=True)):
             cell = self.cell(at)
@@ -246,7 +245,7 @@ class StepStrip(QWidget):
                 painter.drawText(QRect(place.left(), y, place.width(), LINE), centre, words)  # noqa: B023
 
             line(cell.top(), checkpoint.title)
-            box = QRect(place.left(), cell.top() + LINE + 1, THUMB, THUMB)
+            box = QRect(place.left(), cell.top() + LINE + 1, thumb, thumb)
             image = self._image(step)
             if image is not None:
                 painter.drawImage(box.topLeft(), image)
@@ -272,8 +271,10 @@ class StepStrip(QWidget):
         layer = layer_of_b(self._state.layers, self._state.selected)
         if layer is None:
             return None
-        key = (step, picture, layer.colormap, layer.opacity, layer.opacity_mode, layer.smooth)
+        thumb = self.thumb
+        key = (step, picture, layer.colormap, layer.opacity, layer.opacity_mode, layer.smooth, thumb)
         if key not in self._images:
+            self._images = {other: image for other, image in self._images.items() if other[-1] == thumb}
             from vitinspect.app.canvas import painting
 
             map_ = ShownMap(
@@ -284,15 +285,15 @@ class StepStrip(QWidget):
                 layer.colormap, layer.opacity, layer.opacity_mode, layer.smooth, ground=theme.current().canvas
             )
             composer = painting.Composer()
-            image = composer.base(picture, View(), (THUMB, THUMB), self.devicePixelRatioF(), look).copy()
+            image = composer.base(picture, View(), (thumb, thumb), self.devicePixelRatioF(), look).copy()
             painter = QPainter(image)
-            composer.paint_map(painter, map_, View(), (THUMB, THUMB), look)
+            composer.paint_map(painter, map_, View(), (thumb, thumb), look)
             painter.end()
             self._images[key] = image
         return self._images[key]
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
-        at = int(event.position().x() // CELL)
+        at = int(event.position().x()) // self.cell(0).width()
         if 0 <= at < len(self.checkpoints):
             self.chosen.emit(self.checkpoints[at])
 

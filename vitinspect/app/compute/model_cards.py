@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from vitinspect.regular_files import read_regular
 from vitinspect.version import __version__
 
 _log = logging.getLogger(__name__)
+MOST = 12
+"""Models that are remembered in one file."""
 
 
 def _cards_file() -> Path:
@@ -44,28 +47,40 @@ def model_stamp(source: str) -> str:
     return "|".join(parts)
 
 
-def remember_card(card: ModelCard) -> None:
-    """Keep the card, so that at the next start the model's maps are found before it is loaded."""
+def remember_card(card: ModelCard, file: Path | None = None, most: int = MOST) -> None:
+    """Keep the card in ``file``, so that at the next start the model's maps are found before it is loaded."""
     from vitinspect.files import sealed, write_atomic
 
     try:
         stamp = model_stamp(card.source)
         if not stamp:
             return
-        known = _read_cards()
+        file = file or _cards_file()
+        known = _read_cards(file)
         known.pop(card.source, None)
         known[card.source] = {"version": __version__, "stamp": stamp, "card": card.__dict__}
-        while len(known) > 12:
+        while len(known) > most:
             known.pop(next(iter(known)))
-        write_atomic(_cards_file(), sealed(json.dumps(known).encode()))
+        write_atomic(file, sealed(json.dumps(known).encode()))
     except Exception as error:
         _log.info("The model could not be remembered: %s", error)
 
 
 def recall_card(source: str, precision: str) -> ModelCard | None:
     """What is known about ``source`` from earlier, if its files are still the same."""
+    return _card_in(_read_cards(_cards_file()), source, precision)
+
+
+def recall_cards(sources: Sequence[str], precision: str, file: Path) -> dict[str, ModelCard]:
+    """What ``file`` holds about those of ``sources`` whose files are still the same."""
+    known = _read_cards(file)
+    found = {source: _card_in(known, source, precision) for source in sources}
+    return {source: card for source, card in found.items() if card is not None}
+
+
+def _card_in(known: Mapping[str, Any], source: str, precision: str) -> ModelCard | None:
     try:
-        found = _read_cards().get(source)
+        found = known.get(source)
         if found is None or found.get("version") != __version__ or found["stamp"] != model_stamp(source):
             return None  # another version may keep other facts about the same model
         values = dict(found["card"])
@@ -78,11 +93,11 @@ def recall_card(source: str, precision: str) -> ModelCard | None:
         return None
 
 
-def _read_cards() -> dict[str, Any]:
+def _read_cards(file: Path) -> dict[str, Any]:
     from vitinspect.files import unsealed
 
     try:
-        text = unsealed(read_regular(_cards_file()))
+        text = unsealed(read_regular(file))
         found = {} if text is None else json.loads(text)
     except (OSError, ValueError):
         return {}

@@ -16,17 +16,18 @@ from vitinspect import paths
 from vitinspect.app.compute.explaining import HandOver, Report, as_engine_target
 from vitinspect.app.compute.model_input import model_of
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
-from vitinspect.app.compute.worker import Context, Problem, Worker
+from vitinspect.app.compute.worker import Context, Worker, problem_of
+from vitinspect.app.services.one_request import OneRequest
 from vitinspect.app.services.second_slot import SecondSlot
-from vitinspect.app.session.compared import layer_of_a, layer_of_b
-from vitinspect.app.session.layers import MAP, Layer
+from vitinspect.app.session.compared import layer_of_a, layer_of_b, methods_of
+from vitinspect.app.session.layers import FUSED, Layer
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import READY, Results
 from vitinspect.app.session.state import State
 from vitinspect.progress import CancelToken
 
 if TYPE_CHECKING:
-    from vitinspect.evaluation.two_models import Row, Side
+    from vitinspect.evaluation.two_models import Fusion, Row, Side
 
 CAUSE = "folder comparison"
 KIND = "folder"
@@ -109,12 +110,13 @@ class FolderComparison(QObject):
     ) -> None:
         super().__init__(parent)
         self._state, self._results, self._second = state, results, second
-        self._pool, self._worker, self._problems = pool, worker, problems
+        self._pool, self._problems = pool, problems
         self._pictures = pictures
         self._wanted = False
         self._address: FolderAddress | None = None
         self._rows: dict[str, Row] = {}
-        self._request = 0
+        self._request = OneRequest(KIND, CAUSE, worker, problems, self)
+        self._request.ended.connect(self.changed)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_AGAIN)
@@ -123,8 +125,6 @@ class FolderComparison(QObject):
         for one in (results, second.results):
             one.changed.connect(self._results_changed)
         worker.part.connect(self._on_part)
-        worker.failed.connect(self._on_failed)
-        worker.ended.connect(self._on_ended)
 
     def close(self) -> None:
         self._soon.stop()
@@ -138,7 +138,7 @@ class FolderComparison(QObject):
 
     @property
     def running(self) -> bool:
-        return self._request != 0 and self._worker.knows(self._request)
+        return self._request.running
 
     @property
     def total(self) -> int:
@@ -156,8 +156,10 @@ class FolderComparison(QObject):
         ):
             if layer is None:
                 return "There is no layer to compare: add one at the right."
-            if layer.kind != MAP:
-                return f"Over a folder, only layers of methods are compared; that of {letter} is not one."
+            if not methods_of(state.layers, layer):
+                return (
+                    f"Over a folder, only methods and fusions of them are compared; the layer of {letter} is neither."
+                )
         if self._now() is None:
             return "The models are not loaded yet."
         return ""
@@ -181,10 +183,13 @@ class FolderComparison(QObject):
             return None
         sides = []
         for layer, one in zip(layers, (state, second), strict=True):
-            if layer is None or layer.kind != MAP:
+            made_of = methods_of(state.layers, layer)
+            if layer is None or not made_of:
                 return None
-            mode, options = _threshold(layer)
-            sides.append(Side(layer.as_method(), as_engine_target(one.target), one.precision, one.fit, mode, options))
+            methods = tuple(member.as_method() for member, _ in made_of)
+            mode, options = cutting_of(layer)
+            target = as_engine_target(one.target)
+            sides.append(Side(methods, fusion_of(layer, made_of), target, one.precision, one.fit, mode, options))
         return FolderAddress((cards[0].fingerprint, cards[1].fingerprint), (sides[0], sides[1]))
 
     @Slot(object)
@@ -225,14 +230,23 @@ class FolderComparison(QObject):
         self._problems.solved(CAUSE)
         rest = [path for path in self._pictures() if path not in self._rows]
         if rest:
-            self._request = self._worker.submit(KIND, FolderWork(address, rest), "Comparing the folder")
+            self._request.submit(FolderWork(address, rest), "Comparing the folder")
         self.changed.emit()
 
     def cancel(self) -> None:
         """What is done stays; ``compute`` continues from there."""
-        self._request = 0
-        self._worker.cancel(KIND)
+        self._request.cancel()
         self.changed.emit()
+
+    def save(self, path: str, measure: str) -> None:
+        """All rows as a table, in the order of ``measure``, where a person wants it."""
+        from vitinspect.evaluation.two_models import as_csv, ordered
+        from vitinspect.files import write_atomic
+
+        try:
+            write_atomic(Path(path), as_csv(ordered(self.rows, measure)).encode())
+        except Exception as error:
+            self._problems.report(CAUSE, problem_of(error, "writing the table"))
 
     # --- the worker answers --------------------------------------------------------------------------------------
 
@@ -243,17 +257,6 @@ class FolderComparison(QObject):
             if not self._soon.isActive():
                 self._soon.start()
 
-    @Slot(int, object)
-    def _on_failed(self, request_id: int, problem: Problem) -> None:
-        if request_id == self._request:
-            self._problems.report(CAUSE, problem)
-
-    @Slot(int)
-    def _on_ended(self, request_id: int) -> None:
-        if request_id == self._request and not self._worker.knows(request_id):
-            self._request = 0
-            self.changed.emit()
-
 
 def _known(journal: Path, settings: dict[str, Any]) -> list[Row]:
     from vitinspect.evaluation.two_models import Journal
@@ -261,8 +264,17 @@ def _known(journal: Path, settings: dict[str, Any]) -> list[Row]:
     return Journal(journal, settings).rows
 
 
-def _threshold(layer: Layer) -> tuple[str, dict[str, float]]:
-    """The mode and its number, as ``thresholds`` takes them."""
+def fusion_of(layer: Layer, made_of: Sequence[tuple[Layer, float]]) -> Fusion | None:
+    """How a fused layer is made of its members; None for the layer of one method."""
+    from vitinspect.evaluation.two_models import Fusion
+
+    if layer.kind != FUSED:
+        return None
+    return Fusion(tuple(weight for _, weight in made_of), layer.fusion_mode, layer.normalisation)
+
+
+def cutting_of(layer: Layer) -> tuple[str, dict[str, float]]:
+    """The mode of its threshold and the mode's number, as ``thresholds`` takes them."""
     from vitinspect.app.services.derived_maps import CUTS
 
     name, _, low, high, _ = CUTS[layer.threshold_mode]

@@ -14,7 +14,8 @@ from vitinspect.app.compute.worker import Problem, problem_of
 from vitinspect.app.services.evaluation_process import EvaluationProcess
 from vitinspect.app.services.fusion_ranking import FusionRanking
 from vitinspect.app.services.open_masks import data_of
-from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, title_in
+from vitinspect.app.session.compared import methods_of
+from vitinspect.app.session.layers import MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
@@ -102,16 +103,7 @@ class PeopleService(QObject):
 
     def _keys(self, layer: Layer) -> list[tuple[str, float]]:
         """The methods of a layer as the run names them, with their weights."""
-        from vitinspect.explainers.registry import make_method
-
-        if layer.kind == MAP:
-            return [(make_method(layer.method, dict(layer.parameters)).key, 1.0)]
-        if layer.kind != FUSED:
-            return []
-        members = [(self._state.layer(member.layer), member.weight) for member in layer.members if member.weight > 0]
-        if len(members) < 2 or any(one is None or one.kind != MAP for one, _ in members):
-            return []
-        return [(self._keys(one)[0][0], weight) for one, weight in members if one is not None]
+        return [(one.as_method().key, weight) for one, weight in methods_of(self._state.layers, layer)]
 
     def candidates(self) -> list[Candidate]:
         """The layers as a run cuts and fuses them, in the order of the list; those of one name carry their number."""

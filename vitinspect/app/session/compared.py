@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vitinspect.app.session.layers import FUSED, Layer, Layers, find, marked
+from vitinspect.app.session.layers import FUSED, MAP, Layer, Layers, find, marked
 
 
 def layer_of_a(layers: Layers, selected: str) -> Layer | None:
@@ -18,6 +18,17 @@ def layer_of_b(layers: Layers, selected: str) -> Layer | None:
     """The map that is marked B, else the same as in A: one method with one set of parameters for both models."""
     own = marked([layer for layer in layers if layer.is_map], "B")
     return own or layer_of_a(layers, selected)
+
+
+def methods_of(layers: Layers, layer: Layer | None) -> tuple[tuple[Layer, float], ...]:
+    """The layers of methods that a map is made of, with their weights; nothing where it is made of anything else."""
+    if layer is None or layer.kind not in (MAP, FUSED):
+        return ()
+    if layer.kind == MAP:
+        return ((layer, 1.0),)
+    members = [(find(layers, member.layer), member.weight) for member in layer.members if member.weight > 0]
+    found = tuple((one, weight) for one, weight in members if one is not None and one.kind == MAP)
+    return found if len(found) == len(members) > 1 else ()
 
 
 def layers_of_b(layers: Layers, selected: str) -> Layers:
