@@ -103,6 +103,36 @@ def test_before_an_evaluation_the_window_says_what_it_needs(opened, backend):
     assert f"--out {backend.people.settings().folder}" in command
 
 
+def test_a_model_with_options_is_evaluated_with_them(opened, backend):
+    from vitinspect.cli.evaluate import add_arguments
+
+    line = "weights.pth --arch vit_tiny_patch16_224 --head 'my head.pth' --head-name one --image-size 64x96"
+    backend.state.set(model=line)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    found = parser.parse_args(shlex.split(backend.people.settings().command)[2:])
+    assert (found.model, found.arch, str(found.head), found.head_name) == (
+        "weights.pth",
+        "vit_tiny_patch16_224",
+        "my head.pth",
+        "one",
+    )
+    assert (found.image_size, found.random) == (parser.parse_args(["x", "--image-size", "64x96"]).image_size, False)
+    backend.state.set(model="random:vit_tiny_patch16_224")
+    found = parser.parse_args(shlex.split(backend.people.settings().command)[2:])
+    assert (found.model, found.random) == ("vit_tiny_patch16_224", True)
+
+
+def test_what_cannot_be_evaluated_is_said_with_its_reason(opened, backend):
+    view = view_of(opened)
+    backend.state.set(model="clip --text 'a leaf'")
+    assert backend.people.settings() is None
+    assert "whose classes are texts cannot be evaluated" in view.sentence.text()
+    backend.state.set(model="demo", target=(0, 1))
+    assert "a contrast of two cannot be evaluated" in view.sentence.text()
+    assert not view.evaluate.isVisibleTo(view)
+
+
 def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, backend, annotated):
     import vitinspect as vi
 
@@ -236,11 +266,11 @@ def test_a_ranking_is_shown_for_its_own_run_alone(evaluated, backend, qtbot):
     tab = evaluated.bottom_of("people").stack.currentWidget()
     backend.state.set(fit="squash")
     assert backend.people.ranking.found is None
-    assert "Nothing is ranked yet" in tab.said.text()
+    assert "Nothing is ranked yet" in tab.notice.text()
     assert not tab.apply.isEnabled()
     backend.state.set(fit="crop")
     assert backend.people.ranking.found is found
-    assert "A best of many" in tab.said.text()
+    assert "A best of many" in tab.notice.text()
 
 
 def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
@@ -408,7 +438,7 @@ def test_an_evaluation_stops_also_where_the_window_ignores_interrupts(opened, ba
     try:
         panel.begin.click()
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-        qtbot.waitUntil(lambda: "going" in people.process.said, timeout=20_000)
+        qtbot.waitUntil(lambda: "going" in people.process.output, timeout=20_000)
         panel.halt.click()
         qtbot.waitUntil(lambda: not people.process.running, timeout=20_000)
     finally:

@@ -125,7 +125,7 @@ class TrainingTab(QWidget):
         if not every:
             return "Choose a folder: its checkpoints become the steps of slot B."
         if not can:
-            return f"{len(every)} checkpoints. They are compared by a method's layer, once there is a prediction."
+            return f"{len(every)} checkpoints. They are compared by a method or a fusion, once there is a prediction."
         if not done:
             return f"{len(every)} checkpoints."
         if done < len(every):

@@ -73,6 +73,15 @@ class ModelSource:
         return " ".join(parts)
 
     @property
+    def arguments(self) -> list[str]:
+        """What the command line takes for the model itself, word by word; its texts are left out."""
+        words = ["--model", self.source]
+        for name in ("arch", "head", "head_name", "image_size"):
+            value = getattr(self, name)
+            words += ["--" + name.replace("_", "-"), value] if value else []
+        return [*words, *(["--random"] if self.random else [])]
+
+    @property
     def without_texts(self) -> ModelSource:
         """The model itself."""
         return replace(self, text=(), template=(), text_embeddings="", token_ids="")

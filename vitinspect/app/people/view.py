@@ -333,7 +333,7 @@ class PeopleView(QFrame):
                 ),
             )
         elif settings is None:
-            self.empty.say("Show a layer with a method, and explain one class: its maps are compared with the masks.")
+            self.empty.say(people.why_not or "The model is not loaded yet.")
         else:
             who = len(found.gathered.masks)
             people_ = "1 person" if who == 1 else f"{who} people"

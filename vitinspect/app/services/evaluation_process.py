@@ -108,7 +108,7 @@ class EvaluationProcess(QObject):
     def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
         self._read()
         lines = [line for line in self.output.splitlines() if line.strip()]
-        last = lines[-1].strip() if lines else f"{self.what} ended with exit code {code}."
+        last = lines[-1].strip().removeprefix("vitinspect: ") if lines else f"{self.what} ended with exit code {code}."
         self._over(last if code and not self.stopping else "")
 
     def _over(self, trouble: str) -> None:

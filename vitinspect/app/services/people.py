@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.compute.thread_pool import LOOKUP, Background, Job
 from vitinspect.app.compute.worker import Problem, problem_of
 from vitinspect.app.services.evaluation_process import EvaluationProcess
@@ -19,6 +20,7 @@ from vitinspect.app.session.layers import MAP, Layer, Layers, title_in
 from vitinspect.app.session.problems import Problems
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
+from vitinspect.errors import VitInspectError
 
 if TYPE_CHECKING:
     from vitinspect.app.services.people_look import Found, Masks
@@ -140,6 +142,19 @@ class PeopleService(QObject):
                 return candidate.name
         return found[0].name if found else ""
 
+    @property
+    def why_not(self) -> str:
+        """Why what is on screen cannot be evaluated; empty where it can be, once the model is there."""
+        if not self._methods():
+            return "Show a layer with a method: its maps are compared with the masks."
+        if len(self._state.target) > 1:
+            return "Explain one class: a contrast of two cannot be evaluated."
+        try:
+            asked = ModelSource.parse(self._state.model)
+        except VitInspectError as error:
+            return str(error)
+        return "A model whose classes are texts cannot be evaluated." if asked.has_texts else ""
+
     def settings(self) -> Settings | None:
         """The evaluation of this folder with these layers; None where there is nothing to evaluate."""
         from vitinspect import paths
@@ -148,12 +163,12 @@ class PeopleService(QObject):
 
         state, data, card = self._state, self.data, self._results.card
         methods = self._methods()
-        if data is None or card is None or not methods or len(state.target) > 1:
+        if data is None or card is None or self.why_not:
             return None
         target = card.label(state.target[0]) if state.target else "predicted"
         texts = [make_method(key).key for key in methods]
         arguments = [
-            *("evaluate", str(data), "--model", state.model, "--methods", ",".join(texts)),
+            *("evaluate", str(data), *ModelSource.parse(state.model).arguments, "--methods", ",".join(texts)),
             *("--scores", "overlap", "--target", target, "--mode", state.fit, "--precision", state.precision),
             *("--save", "maps"),
         ]
