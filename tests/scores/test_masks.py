@@ -199,3 +199,31 @@ def test_a_peak_on_an_ignored_pixel_does_not_play_the_pointing_game():
     scores = vi.scores.overlap(values > 1, truth, values, ignore=255)
     assert scores.pointing_game == 1.0
     assert scores.energy_inside == 0.5
+
+
+def grown_by_steps(mask, valid, reach):
+    """In each step what is known grows over ignored pixels beside it; what lies between both becomes background."""
+    mask, known = mask & valid, valid.copy()
+
+    def beside(these):
+        padded = np.pad(these, 1)
+        return padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+
+    for _ in range(reach):
+        inside, outside = beside(mask), beside(known & ~mask)
+        new = ~known & (inside | outside)
+        mask, known = mask | (new & inside & ~outside), known | new
+    return mask, known
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_outlines_across_ignored_pixels_are_those_of_growing_step_by_step(seed):
+    rng = np.random.default_rng(seed)
+    size = tuple(rng.integers(20, 70, 2))
+    smooth = np.cumsum(np.cumsum(rng.normal(size=size), 0), 1)
+    mask = smooth > np.quantile(smooth, rng.uniform(0.3, 0.97))
+    ignored = np.abs(smooth - np.quantile(smooth, rng.uniform(0.1, 0.9))) < rng.uniform(0.2, 6)
+    ignored |= rng.random(size) < rng.choice([0.0, 0.02])
+    for reach in (0, 1, 3, 11):
+        wanted = boundary(*grown_by_steps(mask, ~ignored, reach))
+        np.testing.assert_array_equal(outline(mask, ~ignored, reach), wanted)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitinspect.annotation import reliability
+from vitinspect.annotation.coding import IGNORE
 from vitinspect.annotation.outline_distances import Distances, boundary_f1, pair_distances, surface_dice
 from vitinspect.annotation.patterns import (
     Box,
@@ -362,19 +363,23 @@ def _picture(masks: Mapping[str, Mask], image: str, tolerance: tuple[float, bool
         return result
     reach = tolerance[0] * float(np.hypot(*size)) if tolerance[1] else tolerance[0]
     distances = pair_distances(arrays)
+    known = [array[runs.crop] != IGNORE for array in arrays] if any(ignoring) else []
     for a, b in itertools.combinations(range(len(arrays)), 2):
         both = around([boxes[a], boxes[b]])
         counts = frame.pair(a, b)
         union = sum(counts[:3])
-        if union == 0:
-            in_box: Counts = (0, 0, 0, 0)
-        elif ignoring[a] or ignoring[b]:
-            in_box = patterns_of([arrays[k][runs.crop][both] for k in (a, b)]).pair(0, 1)
-        else:
-            in_box = (*counts[:3], _area(both) - union)
+        in_box: Counts = (0, 0, 0, 0)
+        if union:
+            seen = _seen(known[a], known[b], both) if ignoring[a] or ignoring[b] else _area(both)
+            in_box = (*counts[:3], seen - union)
         names = result.people[a], result.people[b]
         result.pairs[names] = PairOnPicture(counts, in_box, distances[a, b], reach)
     return result
+
+
+def _seen(first: NDArray[np.bool_], second: NDArray[np.bool_], box: Box) -> int:
+    """How many pixels of a box both know."""
+    return int(np.count_nonzero(first[box] & second[box]))
 
 
 def _area(box: Box) -> int:

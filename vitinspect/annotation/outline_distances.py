@@ -109,17 +109,25 @@ def _pairs_with_ignored(cut: Sequence[Mask], reach: int, diagonal: float) -> dic
     known = [mask != IGNORE for mask in cut]
     result = {}
     if all(np.array_equal(known[0], other) for other in known[1:]):
-        squared = _all_squared([outline(mask == 1, known[0], reach) for mask in cut])
+        squared = _all_squared(_cropped([outline(mask == 1, known[0], reach) for mask in cut]))
         for a, b in _pairs(len(cut)):
             equal = bool(np.array_equal(cut[a], cut[b]))
             result[a, b] = Distances(squared[a, b], squared[b, a], diagonal, equal)
         return result
     for a, b in _pairs(len(cut)):
         both = known[a] & known[b]
-        squared = _all_squared([outline(cut[k] == 1, both, reach) for k in (a, b)])
+        squared = _all_squared(_cropped([outline(cut[k] == 1, both, reach) for k in (a, b)]))
         equal = not bool(((cut[a] == 1) ^ (cut[b] == 1))[both].any())
         result[a, b] = Distances(squared[0, 1], squared[1, 0], diagonal, equal)
     return result
+
+
+def _cropped(lines: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.bool_]]:
+    """The outlines without what surrounds all of them: ignored pixels reach further than any outline."""
+    down, across = (np.flatnonzero(np.logical_or.reduce([line.any(axis) for line in lines])) for axis in (1, 0))
+    if not down.size:
+        return list(lines)
+    return [line[down[0] : down[-1] + 1, across[0] : across[-1] + 1] for line in lines]
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

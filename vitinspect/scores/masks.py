@@ -199,20 +199,32 @@ def _grown(mask: np.ndarray, valid: np.ndarray, reach: int) -> tuple[np.ndarray,
     A narrow ignored band between object and background (the void of Pascal VOC) so gets the outline in its middle,
     while the rim of a wide ignored region, or of one that lies wholly in the background, gets none.
     """
-    mask, known = mask & valid, valid.copy()
+    # With a rim, in one row: each pixel's neighbours are at four distances that are always the same.
+    height, width = mask.shape[0] + 2, mask.shape[1] + 2
+    state = np.full((height, width), _RIM, dtype=np.uint8)
+    core = state[1:-1, 1:-1]
+    np.subtract(np.uint8(_OUTSIDE), mask, out=core, dtype=np.uint8, casting="unsafe")
+    core *= valid
+    flat, beside = state.reshape(-1), (-width, -1, 1, width)
+    near = (state[:-2, 1:-1] | state[2:, 1:-1] | state[1:-1, :-2] | state[1:-1, 2:]) & (_INSIDE | _OUTSIDE)
+    reached = np.zeros(state.shape, dtype=bool)
+    reached[1:-1, 1:-1] = (near > 0) & ~valid
+    reached = reached.reshape(-1)
     for _ in range(reach):
-        if known.all():
+        places = np.flatnonzero(reached)
+        if not places.size:
             break
-        inside, outside = _beside(mask), _beside(known & ~mask)
-        new = ~known & (inside | outside)
-        mask |= new & inside & ~outside
-        known |= new
-    return mask, known
+        reached[places] = False
+        around = flat[places - width] | flat[places - 1] | flat[places + 1] | flat[places + width]
+        flat[places] = np.where(around & _OUTSIDE, _OUTSIDE, _INSIDE)
+        # Only beside what has just become known can more become known.
+        for distance in beside:
+            further = places + distance
+            reached[further[flat[further] == _UNKNOWN]] = True
+    return core == _INSIDE, core != _UNKNOWN
 
 
-def _beside(mask: np.ndarray) -> np.ndarray:
-    padded = np.pad(mask, 1)
-    return padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+_UNKNOWN, _INSIDE, _OUTSIDE, _RIM = 0, 1, 2, 4
 
 
 def reach_across_ignored(size: tuple[int, ...]) -> int:
@@ -225,7 +237,18 @@ def outline(mask: np.ndarray, valid: np.ndarray | None = None, reach: int | None
     mask is a part of one."""
     if valid is None or valid.all():
         return boundary(mask)
-    return boundary(*_grown(mask, valid, reach_across_ignored(mask.shape) if reach is None else reach))
+    reach = reach_across_ignored(mask.shape) if reach is None else reach
+    found = np.zeros(mask.shape, dtype=bool)
+    # The mask grows by the reach, and what it meets there has grown towards it by as much.
+    place = tuple(_extent(mask & valid, axis, 2 * reach + 2) for axis in (0, 1))
+    found[place] = boundary(*_grown(mask[place] & valid[place], valid[place], reach))
+    return found
+
+
+def _extent(mask: np.ndarray, axis: int, more: int) -> slice:
+    """Where there are marks along an axis, and so much more on both sides; from nowhere to nowhere without any."""
+    there = np.flatnonzero(mask.any(1 - axis))
+    return slice(max(0, int(there[0]) - more), int(there[-1]) + 1 + more) if there.size else slice(0, 0)
 
 
 def _outline_distances(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None) -> tuple[np.ndarray, np.ndarray] | None:
