@@ -62,7 +62,7 @@ def make_recipe(
         cell = finished.cell
         if not cell.image or not finished.content:
             continue
-        height, width = finished.pixels.shape[:2]
+        height, width = (round(side * finished.finer) for side in finished.pixels.shape[:2])
         images[cell.image] = {"content": finished.content, "size": [width, height]}
         if folder is not None and not anonymous:
             images[cell.image]["path"] = stored(os.path.abspath(folder / cell.image))

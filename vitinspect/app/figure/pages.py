@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vitinspect.app.figure.cells import FigurePicture, Known, finish
 from vitinspect.errors import VitInspectError
@@ -21,6 +21,8 @@ from vitinspect.figures.scene import ColourBar, Picture, Scene
 from vitinspect.figures.specification import FigureSpec
 
 Report = Callable[[int, int], None]
+Named = TypeVar("Named", Known, FinishedCell)
+"""What has a cell that names a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,20 +99,33 @@ class Measured:
     """About how many bytes it has."""
     fonts: Finding | None = None
     """Of a PDF, whether its fonts are in it."""
+    recipe: Mapping[str, Any] | None = None
+    """What it says of how it was made, but for the digest of its pixels; None for nothing."""
 
 
-def measure(made: MadePage, kind: str, dpi: int, cancel: Any) -> Measured:
+def measure(made: MadePage, kind: str, dpi: int, recipe: str, cancel: Any) -> Measured:
     """Write the file to memory. Pictures that are reduced on the screen are counted as they are."""
     cancel.check()
-    form = format_named(kind)
-    data = form.write(made.page.scene, dpi, None)
+    form, found = format_named(kind), None
+    if recipe != "none":
+        found = _recipe(made, recipe == "anonymous")
+    data = form.write(made.page.scene, dpi, found)
     size, fonts = len(data), check_fonts(data) if kind == "pdf" else None
     if form.vector:
         pictures = made.page.scene.pictures
         here = sum(stored_count(one, dpi) for one in pictures)
         there = sum(max(stored_count(one, dpi), _whole_count(one)) for one in pictures)
         size = round(size * there / here) if here else size
-    return Measured(size, fonts)
+    return Measured(size, fonts, found)
+
+
+def _recipe(made: MadePage, anonymous: bool) -> dict[str, Any]:
+    from vitinspect.figures.recipes import make_recipe
+
+    spec, cells, folder = beside(made.spec, made.cells)
+    found = make_recipe(spec, cells, made.page.scene, anonymous=anonymous, folder=folder)
+    del found["pixels"]  # those of the screen
+    return found
 
 
 def _whole_count(picture: Picture) -> int:
@@ -162,7 +177,7 @@ def _whole(known: Known, read_before: dict[str, FigurePicture]) -> FigurePicture
     return read_before[picture.path]
 
 
-def beside(spec: FigureSpec, known: Mapping[str, Known]) -> tuple[FigureSpec, dict[str, Known], Path]:
+def beside(spec: FigureSpec, known: Mapping[str, Named]) -> tuple[FigureSpec, dict[str, Named], Path]:
     """With pictures named from the folder that they have in common, as in a file that is passed on to others."""
     paths = [one.cell.image for one in known.values() if one.cell.image]
     if not paths or not all(os.path.isabs(path) for path in paths):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from vitinspect.app.services.figures import FigureService
+from vitinspect.app.services.figures import WITHOUT, FigureService
 from vitinspect.app.widgets.rows import button
 
 
@@ -32,6 +32,7 @@ class TextTab(QWidget):
         layout.addWidget(self.field, 1)
         layout.addLayout(side)
         figures.page_made.connect(self.follow)
+        figures.status_changed.connect(self.follow)
         self.follow()
 
     def _copy(self) -> None:
@@ -61,3 +62,14 @@ def bibtex_text(figures: FigureService) -> str:
 def specification_text(figures: FigureService) -> str:
     """The specification as ``vitinspect figure`` takes it."""
     return json.dumps(figures.spec.to_dict(), indent=1) if not figures.is_empty else ""
+
+
+def recipe_text(figures: FigureService) -> str:
+    """How the figure is made, as its file will say it."""
+    if figures.is_empty:
+        return ""
+    if figures.recipe == WITHOUT:
+        return "The file will not say how it was made: choose “Recipe inside” above “Export figure”."
+    if figures.measured is None or figures.measured.recipe is None:
+        return ""  # until the page is complete
+    return json.dumps(dict(figures.measured.recipe), indent=1, sort_keys=True)

@@ -343,20 +343,22 @@ class FigureService(FigureEdits):
         page = self.page
         if page is None or page.waiting or self._measuring is not None or not self.active:
             return
-        kind = self.format
+        kind, recipe = self.format, self.recipe
 
         def done(found: Any, error: BaseException | None) -> None:
             self._measuring = None
-            if error is None and page is self.page and kind == self.format:
+            if error is None and page is self.page and (kind, recipe) == (self.format, self.recipe):
                 self.measured = found
                 self.status_changed.emit()
-            elif page is not self.page or kind != self.format:
+            elif page is not self.page or (kind, recipe) != (self.format, self.recipe):
                 self._rest.start()
 
         def dropped() -> None:
             self._measuring = None
 
-        self._measuring = self._pool.submit(CHORES, Job(partial(measure, page, kind, self.spec.dpi), done, dropped))
+        self._measuring = self._pool.submit(
+            CHORES, Job(partial(measure, page, kind, self.spec.dpi, recipe), done, dropped)
+        )
 
     @property
     def why_not(self) -> str:

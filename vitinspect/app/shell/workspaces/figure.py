@@ -87,6 +87,12 @@ def _bibtex(window: MainWindow) -> QWidget:
     return TextTab(window.backend.figures, "BibTeX", bibtex_text)
 
 
+def _recipe(window: MainWindow) -> QWidget:
+    from vitinspect.app.figure.texts import TextTab, recipe_text
+
+    return TextTab(window.backend.figures, "recipe", recipe_text)
+
+
 def _specification(window: MainWindow) -> QWidget:
     from vitinspect.app.figure.texts import TextTab, specification_text
 
@@ -116,6 +122,7 @@ WORKSPACE = Workspace(
     tabs=(
         BottomTab("figure-caption", "Caption", _caption),
         BottomTab("figure-bibtex", "BibTeX", _bibtex),
+        BottomTab("figure-recipe", "Recipe", _recipe),
         BottomTab("figure-specification", "Specification", _specification),
     ),
     buttons=(
