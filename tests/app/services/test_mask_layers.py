@@ -197,3 +197,11 @@ def test_a_slider_of_a_map_looks_for_no_masks(backend, monkeypatch) -> None:
         backend.state.edit_layer("rollout", opacity=opacity, merge="opacity")
     assert looked == []
     assert masks(backend) == ["truth", "annotator DR", "annotator MK"]
+
+
+def test_what_a_mask_is_shown_with_is_computed_in_the_pool(backend):
+    backend.show("a")
+    for mask in backend.results.masks.values():
+        assert {"lines", "share"} <= set(vars(mask))
+        assert [line.size() for line in mask.polygons] == [len(line) for line in mask.lines]
+        assert mask.polygons is mask.polygons

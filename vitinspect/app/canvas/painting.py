@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from vitinspect.app import heat as heating
 from vitinspect.app.geometry import View
@@ -232,7 +232,6 @@ def paint_mask_outline(painter: QPainter, mask: ShownMask, colour: str, view: Vi
     size = (int(mask.values.shape[0]), int(mask.values.shape[1]))
     scale = view.scale(pane, size)
     left, top = view.origin(pane, size)
-    lines = [QPolygonF([QPointF(x, y) for x, y in line.tolist()]) for line in mask.lines]
     painter.save()
     painter.setClipRect(QRectF(0, 0, *pane), Qt.ClipOperation.IntersectClip)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -247,7 +246,7 @@ def paint_mask_outline(painter: QPainter, mask: ShownMask, colour: str, view: Vi
         if dashes:
             pen.setDashPattern(dashes)
         painter.setPen(pen)
-        for line in lines:
+        for line in mask.polygons:
             painter.drawPolyline(line)
     painter.restore()
 

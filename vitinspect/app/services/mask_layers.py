@@ -226,7 +226,7 @@ def read_all(wanted: Wanted, cancel: Any) -> tuple[dict[str, ShownMask], dict[st
         cancel.check()
         try:
             made = ShownMask(key, mask, read_mask(mask, wanted.size))
-            made.lines  # noqa: B018 - computed here, so that painting does not wait for it
+            made.lines, made.share  # noqa: B018 - computed here, so that the window does not wait for them
             masks[key] = made
         except VitInspectError as error:
             problems[key] = str(error)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QPointF, Signal
+from PySide6.QtGui import QPolygonF
 
 from vitinspect.app.compute.addresses import InputAddress, MapAddress
 from vitinspect.app.geometry import Placed
@@ -145,6 +146,11 @@ class ShownMask:
         from vitinspect.figures.contours import chains, patch_outline
 
         return [_corners(line) for line in chains(patch_outline(self.values == 1, 0.5))]
+
+    @cached_property
+    def polygons(self) -> list[QPolygonF]:
+        """The same, as Qt paints them."""
+        return [QPolygonF([QPointF(x, y) for x, y in line.tolist()]) for line in self.lines]
 
 
 def _corners(line: np.ndarray) -> np.ndarray:
