@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import timm
 import torch
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFileDialog
 
 from vitinspect.app.backend import Backend
 from vitinspect.app.session.results import READY
 from vitinspect.app.shell.window import MainWindow
+from vitinspect.app.widgets.rows import PropertyRow
 from vitinspect.errors import HeadChoiceNeeded
 from vitinspect.resources import demo_model_folder
 
@@ -185,3 +186,27 @@ def test_what_the_command_line_can_load_the_picker_loads(qapp, home, pictures, t
         assert backend.close(10)
         window.deleteLater()
         backend.deleteLater()
+
+
+def first_ink(widget, top, height):
+    """The first column in which something stands out of the ground."""
+    image = widget.grab(QRect(0, top, widget.width(), height)).toImage()
+    ground = image.pixelColor(2, height // 2)
+    for x in range(4, image.width()):
+        for y in range(2, height - 2):
+            colour = image.pixelColor(x, y)
+            if abs(colour.lightness() - ground.lightness()) > 60:
+                return x
+    return None
+
+
+def test_recent_models_stand_in_line_with_their_heading_and_the_labels(shown, backend):
+    backend.state.set(recent_models=("Dd", "De"))
+    picker = shown.context.model.picker
+    shown.context.model.open()
+    top = picker.recent.y()
+    rows = [first_ink(picker, top + at * 28, 28) for at in range(picker.recent.count())]
+    label = next(row for row in picker.findChildren(PropertyRow) if row.label.text() == "Source")
+    expected = first_ink(picker, label.y(), label.height())
+    picker.hide()
+    assert all(abs(x - expected) <= 1 for x in rows), (rows, expected)

@@ -15,3 +15,14 @@ def test_the_menu_of_the_picture_has_what_can_be_done_with_it(shown):
 def test_the_window_has_its_icon_once_it_is_painted(shown, qtbot):
     qtbot.waitUntil(lambda: not shown.windowIcon().isNull())
     assert shown.windowIcon().availableSizes()
+
+
+def test_the_status_bar_is_one_line(shown):
+    from PySide6.QtCore import QPoint
+
+    status = shown.status
+    middles = {
+        part.mapTo(status, QPoint(0, 0)).y() + part.height() / 2 for part in (status.readout, status.zoom, status.doing)
+    }
+    assert len(middles) == 1
+    assert status.readout.geometry().bottom() < status.height()

@@ -14,7 +14,7 @@ from vitinspect.app.canvas.labels import format_value, value_at
 from vitinspect.app.session.results import Results
 from vitinspect.app.theme.tokens import SMALL_SIZE
 
-HEIGHT = 22
+HEIGHT = 18
 BETWEEN = 20
 
 
@@ -26,8 +26,8 @@ class Readout(QWidget):
         self._canvas, self._results = canvas, results
         self.instead: list[tuple[str, bool]] | None = None
         """What a workspace without the canvas shows here: texts, each with whether it is in the weaker colour."""
-        self.setFixedHeight(HEIGHT)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._painted: object = None
         """What was shown at the last painting."""
         self._followed: set[Canvas] = set()
@@ -127,5 +127,5 @@ class Readout(QWidget):
     def _draw(self, painter: QPainter, left: int, text: str, bold: bool, colour: str) -> int:
         painter.setFont(theme.font(SMALL_SIZE, bold=bold))
         painter.setPen(QColor(colour))
-        painter.drawText(left, 0, self.width() - left, HEIGHT, int(Qt.AlignmentFlag.AlignVCenter), text)
+        painter.drawText(left, 0, self.width() - left, self.height(), int(Qt.AlignmentFlag.AlignVCenter), text)
         return left + painter.fontMetrics().horizontalAdvance(text)

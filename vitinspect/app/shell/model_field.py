@@ -124,6 +124,7 @@ class ModelPicker(QFrame):
         self._state, self._results = state, results
         self.recent = QListWidget()
         self.recent.setAccessibleName("Recent models")
+        self.recent.setProperty("kind", "rows")
         self.recent.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.recent.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.source = _field("Source", "a timm name, hf-hub:OWNER/NAME, a folder or a checkpoint")

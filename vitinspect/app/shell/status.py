@@ -40,7 +40,7 @@ class StatusBar(QStatusBar):
         self.zoom: QLabel = words("", "quiet")
         self.zoom.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.zoom.setFixedWidth(self.zoom.fontMetrics().horizontalAdvance("8888 %"))
-        readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(readout, 1)
         right = QWidget()
         layout = QHBoxLayout(right)

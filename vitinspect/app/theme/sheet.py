@@ -62,6 +62,8 @@ def _lists(t: Theme) -> str:
     QHeaderView::section {{ background: {t.panel}; color: {t.quiet}; border: 0; border-bottom: 1px solid {t.line};
         height: {TABLE_ROW_HEIGHT}px; padding: 0 5px; font-size: {SMALL_SIZE}px; font-weight: normal; }}
     QMenu {{ background: {t.field}; color: {t.text}; border: 1px solid {t.border}; padding: 4px 0; }}
+    QListWidget[kind="rows"]::item {{ padding: 0 5px; border: 0; }}
+    QListWidget[kind="rows"]::item:selected {{ background: {t.chosen}; color: {t.on_chosen}; }}
     QMenu::item {{ padding: 5px 24px 5px 12px; }}
     QMenu::icon {{ padding-left: 10px; }}
     QMenu::item:selected {{ background: {t.chosen}; color: {t.on_chosen}; }}
