@@ -93,3 +93,36 @@ def test_a_new_name_is_shown_in_list_pane_and_table_and_is_undone(shown, backend
     settle()
     assert panel.list.layers.rows[0].name == first
     assert [pane.map.title for pane in shown.canvas.panes()] == [first]
+
+
+def take(picker, qtbot, title: str) -> None:
+    choose(picker, title)
+    qtbot.keyClick(picker.side, Qt.Key.Key_Return)
+
+
+def test_a_map_from_a_file_and_a_consensus_are_added_from_the_picker(
+    shown, backend, pictures, qtbot, settle, monkeypatch, tmp_path
+) -> None:
+    import numpy as np
+    from PIL import Image
+    from PySide6.QtWidgets import QFileDialog
+
+    panel = shown.layers_panel
+    panel.open_picker()
+    assert "Consensus of masks" not in beside(panel.picker), "there is one annotator at most"
+    np.save(tmp_path / "heat.npy", np.eye(8))
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(tmp_path / "heat.npy")], ""))
+    take(panel.picker, qtbot, "Map from a file…")
+    settle()
+    assert [layer.title for layer in backend.state.layers if layer.kind == "file"] == ["heat.npy"]
+    for name in ("ann", "ben"):
+        folder = pictures.parent / "masks" / name
+        folder.mkdir(parents=True)
+        Image.new("L", (96, 64), 255).save(folder / "picture 1.png")
+    shown.actions_["reload"].trigger()
+    qtbot.waitUntil(lambda: sum(layer.kind == "annotator" for layer in backend.state.layers) == 2)
+    settle()
+    panel.open_picker()
+    take(panel.picker, qtbot, "Consensus of masks")
+    settle()
+    assert [layer.group for layer in backend.state.layers if layer.kind == "consensus"] == ["majority"]

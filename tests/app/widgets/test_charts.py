@@ -6,9 +6,10 @@ import math
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
 
 from vitinspect.app import theme
+from vitinspect.app.theme import tokens
 from vitinspect.app.theme.tokens import contrast
 from vitinspect.app.widgets.colour_bar import ColourBar, paint_upright, ticks_of
 from vitinspect.app.widgets.histogram import Histogram
@@ -165,3 +166,12 @@ def test_a_matrix_narrows_its_columns_where_there_is_little_space(qtbot):
     assert made.cell(0, 5).width() < wide
     assert made.cell(0, 4).right() < least - made.fontMetrics().horizontalAdvance("Others") // 2
     assert made.sizeHint().width() == full
+
+
+def test_the_title_of_the_distances_has_the_words_that_have_room(show) -> None:
+    from vitinspect.app.widgets.head_distances import HeadDistances
+
+    metrics = QFontMetrics(theme.font(tokens.SMALL_SIZE, bold=True))
+    titles = [HeadDistances.title(room) for room in (400, 250, 120)]
+    assert len(set(titles)) == 3
+    assert all(metrics.horizontalAdvance(title) <= room for title, room in zip(titles[:2], (400, 250), strict=True))

@@ -153,9 +153,16 @@ def test_a_saved_preset_is_deleted_by_key_and_a_built_in_one_is_not(picker, qtbo
     assert deleted == ["mine"]
 
 
-def test_another_kind_of_layer_closes_the_picker(picker, heard) -> None:
+@pytest.mark.parametrize("way", ["click", "Enter"])
+def test_another_kind_of_layer_closes_the_picker(picker, qtbot, heard, way) -> None:
     other, added = heard(picker.other_chosen), heard(picker.added)
     choose_side(picker, "Map from a file")
+    assert (other, picker.isVisible()) == ([], True), "the arrow keys pass over it"
+    if way == "Enter":
+        qtbot.keyClick(picker.side, Qt.Key.Key_Return)
+    else:
+        place = picker.side.visualItemRect(picker.side.currentItem()).center()
+        qtbot.mouseClick(picker.side.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert (other, added, picker.isVisible()) == (["map"], [], False)
 
 

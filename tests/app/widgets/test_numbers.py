@@ -87,6 +87,8 @@ def test_a_hyphen_between_words_is_not_a_minus() -> None:
 
 def test_an_expectation_of_minutes_is_in_whole_minutes():
     assert numbers.seconds(293, about=True) == "about 5 min"
+    assert numbers.seconds(99, about=True) == "about 2 min"
+    assert numbers.seconds(60, about=True) == "about 1 min"
     assert numbers.seconds(293) == "4 min 53 s"
 
 

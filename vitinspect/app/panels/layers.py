@@ -15,7 +15,7 @@ from vitinspect.app.panels import layer_facts as facts
 from vitinspect.app.panels.properties import PropertiesPanel
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.in_step import look_of
-from vitinspect.app.session.layers import ANNOTATOR, FILE, FUSED, MAP, Layer
+from vitinspect.app.session.layers import ANNOTATOR, CONSENSUS, FILE, FUSED, MAP, Layer
 from vitinspect.app.session.results import Results
 from vitinspect.app.session.state import State
 from vitinspect.app.theme.tokens import ROW_HEIGHT
@@ -41,6 +41,7 @@ class LayersPanel(QFrame):
     """Reads the layers, and asks the state to change them."""
 
     trouble = Signal(str)
+    map_file_wanted = Signal()
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -275,7 +276,7 @@ class LayersPanel(QFrame):
             made = MethodPicker(self.window())
             made.hide()
             made.added.connect(self.add_layers)
-            made.other_chosen.connect(lambda other: self.fuse_shown())
+            made.other_chosen.connect(self._add_other)
             made.preset_saved.connect(self._save_preset)
             made.preset_deleted.connect(self._delete_preset)
             made.closed.connect(self.list.setFocus)
@@ -310,9 +311,27 @@ class LayersPanel(QFrame):
             method_rows(size, measured=measured, refusals=refusals, shown=present),
             (*presets.built_in(), *self._own),
             of,
-            others=[OtherLayer(FUSED, "Fused map", "A new layer that fuses all shown maps")],
+            others=self._others(),
             model_name=card.name if card is not None else "",
         )
+
+    def _others(self) -> list[OtherLayer]:
+        """Layers that no method of the model makes."""
+        found = [
+            OtherLayer(FUSED, "Fused map", "A new layer that fuses all shown maps"),
+            OtherLayer(FILE, "Map from a file…", "A map that another tool wrote: .npy, .npz, float TIFF, grey PNG"),
+        ]
+        if sum(layer.kind == ANNOTATOR for layer in self._state.layers) > 1:
+            found.append(OtherLayer(CONSENSUS, "Consensus of masks", "What the annotators' masks have in common"))
+        return found
+
+    def _add_other(self, other: str) -> None:
+        if other == FILE:
+            self.map_file_wanted.emit()
+        elif other == CONSENSUS:
+            self.add_consensus(CONSENSUS_WAYS[0][0])
+        else:
+            self.fuse_shown()
 
     def add_layers(self, specs: Sequence[LayerSpec]) -> None:
         """Add, in one step, each map, and each fused map with its missing members, which are hidden."""

@@ -99,6 +99,7 @@ class MainWindow(QMainWindow):
         self.film = FilmStrip(state, backend.results, backend.listing, self.facts)
         self._network_panel: Any = None
         self.layers_panel = LayersPanel(state, results)
+        self.layers_panel.map_file_wanted.connect(lambda: opening_maps.ask(self))
         self.layers_panel.trouble.connect(lambda text: backend.problems.report("layers", Problem(text, "", True)))
         self.actions_ = Actions(self)
         self.top = TopRow(self, WORKSPACES)

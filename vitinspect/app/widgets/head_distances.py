@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
@@ -49,6 +49,17 @@ class HeadDistances(QWidget):
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         return QSize(160, 100)
 
+    @staticmethod
+    def title(room: int) -> str:
+        """What is plotted, in as many words as have room."""
+        metrics = QFontMetrics(theme.font(tokens.SMALL_SIZE, bold=True))
+        ways = (
+            "Mean attention distance of each head, pixels",
+            "Mean distance of each head, pixels",
+            "Distance, pixels",
+        )
+        return next((way for way in ways if metrics.horizontalAdvance(way) <= room), ways[-1])
+
     @property
     def plot(self) -> QRect:
         return self.rect().adjusted(LEFT, TOP, -RIGHT, -BOTTOM)
@@ -69,8 +80,8 @@ class HeadDistances(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setFont(theme.font(tokens.SMALL_SIZE, bold=True))
         painter.setPen(QColor(t.text))
-        title = "Mean attention distance of each head, pixels"
-        painter.drawText(QRect(box.left(), 0, box.width(), TOP - 2), int(Qt.AlignmentFlag.AlignVCenter), title)
+        room = QRect(box.left(), 0, self.width() - box.left(), TOP - 2)
+        painter.drawText(room, int(Qt.AlignmentFlag.AlignVCenter), self.title(room.width()))
         painter.fillRect(box, QColor(t.plot))
         if self._values is None:
             return

@@ -94,6 +94,7 @@ class MethodPicker(QFrame):
         self.search.textChanged.connect(lambda: self._show())
         self.filters.changed.connect(lambda *_: self._show())
         self.side.currentItemChanged.connect(lambda *_: self._side_changed())
+        self.side.other_taken.connect(self._take_other)
         self.side.delete_wanted.connect(self.preset_deleted)
         self.model.checked_changed.connect(self._follow_checked)
         self.table.entered_row.connect(self._add)
@@ -191,14 +192,12 @@ class MethodPicker(QFrame):
         ]
         self.model.set_rows(kept)
 
+    def _take_other(self, chosen: str) -> None:
+        self.side.setCurrentRow(0)
+        self.close_picker()
+        self.other_chosen.emit(chosen)
+
     def _side_changed(self) -> None:
-        kind = self.side.chosen_kind
-        if kind == "other":
-            chosen = self.side.chosen_id
-            self.side.setCurrentRow(0)
-            self.close_picker()
-            self.other_chosen.emit(chosen)
-            return
         self._show()
         preset = self._preset()
         if preset is not None:
@@ -278,9 +277,12 @@ class _Side(QListWidget):
     """All methods, presets, saved ones, other layers."""
 
     delete_wanted = Signal(str)
+    other_taken = Signal(str)
+    """A click or Enter on another layer: the arrow keys only pass over it."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.itemClicked.connect(lambda _: self._take())
         self.setFixedWidth(SIDE)
         self.setAccessibleName("Presets")
         self.setItemDelegate(_SideDelegate(self))
@@ -321,6 +323,10 @@ class _Side(QListWidget):
         item.setData(_KIND, "heading")
         self.addItem(item)
 
+    def _take(self) -> None:
+        if self.chosen_kind == "other":
+            self.other_taken.emit(self.chosen_id)
+
     @property
     def chosen_id(self) -> str:
         item = self.currentItem()
@@ -334,6 +340,8 @@ class _Side(QListWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() == Qt.Key.Key_Delete and self.chosen_kind == "own":
             self.delete_wanted.emit(self.currentItem().text())
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.chosen_kind == "other":
+            self._take()
         elif event.text().isalnum():
             event.ignore()
         else:

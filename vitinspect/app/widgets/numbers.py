@@ -86,7 +86,7 @@ def _rounded(value: float) -> str:
         return "0.01 s"
     if value < 0.995:
         return f"{float(f'{value:.1g}'):g} s"
-    if 119.5 <= value < 3570:
+    if 59.5 <= value < 3570:
         return f"{round(value / 60)} min"
     return _long(value).replace(".0 s", " s")
 
