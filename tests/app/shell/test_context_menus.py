@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
 
@@ -23,6 +24,14 @@ def choose(menu: QMenu, text: str) -> None:
     menu.close()
     action.trigger()
     QApplication.processEvents()
+
+
+def right_clicked(target, point: QPoint) -> QMenu:
+    """The menu after the press and the release that come with it."""
+    QTest.mousePress(target, Qt.MouseButton.RightButton, pos=point)
+    menu = opened(target, point)
+    QTest.mouseRelease(target, Qt.MouseButton.RightButton, pos=point)
+    return menu
 
 
 @pytest.fixture
@@ -52,6 +61,16 @@ def test_a_thumbnail(scored, backend, pictures) -> None:
     choose(menu, "Copy path")
     assert QGuiApplication.clipboard().text() == path
     assert sorted(p.name for p in pictures.iterdir()) == [f"picture {i}.png" for i in range(1, 7)]
+
+
+def test_a_layer_is_fused_with_the_selected_one_by_a_right_click(scored, backend, settle) -> None:
+    backend.state.set(selected="rollout")
+    layers = scored.layers_panel.list
+    place = layers.visualRect(layers.layers.index_of("attention_gradcam")).center()
+    choose(right_clicked(layers.viewport(), place), "Fuse with selected")
+    fused = backend.state.selected_layer
+    assert list(fused.weights) == ["rollout", "attention_gradcam"]
+    settle()
 
 
 def test_a_layer(scored, backend) -> None:

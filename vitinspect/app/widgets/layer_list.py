@@ -115,6 +115,11 @@ class LayerList(QListView):
         return row, places.at(point, can_mark=row.can_mark)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if event.button() == Qt.MouseButton.RightButton:
+            # The menu is about the row below the cursor, and what can be done with the selected one.
+            self._pressed_part = False
+            event.accept()
+            return
         row, part = self.part_at(event.position().toPoint())
         self._pressed_part = bool(row is not None and part and event.button() == Qt.MouseButton.LeftButton)
         if row is None or not self._pressed_part:
