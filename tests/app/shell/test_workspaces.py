@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QToolButton
 
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
@@ -80,3 +81,21 @@ def test_what_a_view_of_the_network_ignores_is_disabled(shown, backend, settle):
 
 def _is(button, name):
     return button.accessibleName() == name and button.isVisible()
+
+
+@pytest.mark.parametrize("workspace_id", [w.id for w in WORKSPACES])
+def test_tabs_keep_their_places_and_have_room_for_bold_words(shown, backend, workspace_id):
+    bars = [shown.top.tabs]
+    backend.state.set(workspace=workspace_id, plots=False)
+    bars.append(shown.bottom.bar)
+    before = [[bar.tabRect(i) for i in range(bar.count())] for bar in bars]
+    backend.state.set(plots=True)
+    for bar, places in zip(bars, before, strict=True):
+        bold = QFont(bar.font())
+        bold.setBold(True)
+        for i in range(bar.count()):
+            assert bar.tabRect(i) == places[i]
+            assert bar.tabRect(i).width() >= QFontMetrics(bold).horizontalAdvance(bar.tabText(i)) + 20, bar.tabText(i)
+    first = [shown.top.tabs.tabRect(i) for i in range(shown.top.tabs.count())]
+    backend.state.set(workspace="inspect")
+    assert [shown.top.tabs.tabRect(i) for i in range(shown.top.tabs.count())] == first

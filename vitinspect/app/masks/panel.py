@@ -87,7 +87,10 @@ class MaskPanel(QFrame):
             self._inside.addWidget(RecoveredRow(self._masks, found, self.rebuild))
         if self._masks.document is None:
             self._inside.addWidget(
-                note("Choose a picture and enter the annotator's name. Masks are written to masks/NAME beside it.")
+                note(
+                    "Choose a picture and enter the annotator's name. Masks are written to masks/NAME beside it; those "
+                    "of the bundled pictures are kept in your data folder."
+                )
             )
             self._inside.addStretch(1)
             return

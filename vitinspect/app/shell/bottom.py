@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from vitinspect.app.shell.workspace import BottomTab
 from vitinspect.app.widgets.rows import icon_button, words
+from vitinspect.app.widgets.tabs import Tabs
 
 ROW = 28
 LEAST = 148
@@ -26,7 +27,7 @@ class BottomTabs(QFrame):
         self.setProperty("kind", "panel")
         self._tabs, self._make = tabs, make
         self._made: dict[str, QWidget] = {}
-        self.bar = QTabBar()
+        self.bar = Tabs()
         self.bar.setDrawBase(False)
         self.bar.setExpanding(False)
         self.bar.setUsesScrollButtons(False)

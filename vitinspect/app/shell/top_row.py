@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QSizePolicy, QTabBar, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QSizePolicy, QToolButton, QWidget
 
 from vitinspect.app.shell.workspace import ViewButton, Workspace
 from vitinspect.app.widgets.rows import icon_button
 from vitinspect.app.widgets.segments import Segments
+from vitinspect.app.widgets.tabs import Tabs
 
 if TYPE_CHECKING:
     from vitinspect.app.shell.window import MainWindow
@@ -29,7 +30,7 @@ class TopRow(QWidget):
         self.setFixedHeight(HEIGHT)
         self.menus = QMenuBar()
         self.menus.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.tabs = QTabBar()
+        self.tabs = Tabs()
         self.tabs.setObjectName("workspaces")
         self.tabs.setDrawBase(False)
         self.tabs.setExpanding(False)
