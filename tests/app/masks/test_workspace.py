@@ -433,3 +433,18 @@ def test_drawing_on_a_bundled_picture_does_not_change_the_bundled_files(
 
 def test_the_row_below_says_where_the_mask_is_kept(drawing):
     assert drawing.bottom.summary.text() == "Kept in masks/ben/picture 4.png"
+
+
+@pytest.mark.parametrize("width", [1280, 2560])
+def test_no_entry_of_the_keys_is_cut(drawing, backend, qtbot, width):
+    from PySide6.QtWidgets import QLabel
+
+    drawing.resize(width, 800)
+    drawing.open_tab("mask-keys")
+    qtbot.waitUntil(lambda: drawing.frame.width() == width)
+    qtbot.wait(10)
+    table = drawing.bottom.tab("mask-keys")
+    labels = [label for label in table.findChildren(QLabel) if label.text()]
+    assert len(labels) > 20
+    for label in labels:
+        assert label.height() >= label.heightForWidth(label.width()), label.text()

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QToolButton
 
+from vitinspect.app.session.state import State
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
 
 
@@ -99,3 +100,26 @@ def test_tabs_keep_their_places_and_have_room_for_bold_words(shown, backend, wor
     first = [shown.top.tabs.tabRect(i) for i in range(shown.top.tabs.count())]
     backend.state.set(workspace="inspect")
     assert [shown.top.tabs.tabRect(i) for i in range(shown.top.tabs.count())] == first
+
+
+def test_each_workspace_keeps_its_tabs_open_or_collapsed(shown, backend):
+    backend.state.set(workspace="network")
+    shown.open_tab("patch")
+    backend.state.set(workspace="inspect")
+    assert not backend.state.plots, "what is open in Network says nothing about Inspect"
+    assert not shown.bottom.is_open
+    backend.state.set(workspace="network")
+    assert shown.bottom.is_open
+    backend.state.set(workspace="masks", plots=True)
+    assert shown.bottom.is_open
+    saved = backend.state.to_json()
+    shown.bottom.collapsed.emit()
+    backend.state.set(workspace="network")
+    backend.state.set(workspace="masks")
+    assert not shown.bottom.is_open
+    later = State()
+    assert later.restore(saved) == []
+    later.set(workspace="network")
+    assert later.plots
+    later.set(workspace="inspect")
+    assert not later.plots

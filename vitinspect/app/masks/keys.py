@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QGridLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 
 from vitinspect.app.masks.tools import MASK_TOOLS
 from vitinspect.app.widgets.rows import words
@@ -19,10 +20,18 @@ KEYS = (
 )
 
 
-class KeysTable(QWidget):
+class KeysTable(QScrollArea):
+    """Each entry is as high as its words; where there is no room for all of them, they scroll."""
+
     def __init__(self) -> None:
         super().__init__()
-        grid = QGridLayout(self)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inside = QWidget()
+        inside.setProperty("kind", "panel")
+        self.setWidget(inside)
+        grid = QGridLayout(inside)
         grid.setContentsMargins(12, 8, 12, 8)
         grid.setHorizontalSpacing(16)
         entries = [(kind.key, f"{kind.title}: {kind.tip}") for kind in MASK_TOOLS] + list(KEYS)

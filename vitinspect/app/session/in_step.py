@@ -43,6 +43,18 @@ def in_step(old: Values, new: Values) -> Values:
     return new
 
 
+def tabs_in_step(old: Values, changes: dict[str, Any]) -> dict[str, Any]:
+    """The changes, with what they mean for the tabs below the view: each workspace keeps its own open or collapsed."""
+    if not changes.keys() & {"workspace", "plots"} or "open_tabs" in changes:
+        return changes
+    now = {*old.open_tabs} - {old.workspace} | ({old.workspace} if old.plots else set())
+    workspace = changes.get("workspace", old.workspace)
+    plots = changes.get("plots", workspace in now)
+    if isinstance(workspace, str) and isinstance(plots, bool):
+        now = now - {workspace} | ({workspace} if plots else set())
+    return {**changes, "plots": plots, "open_tabs": tuple(sorted(now))}
+
+
 def look_of(values: Values) -> dict[str, Any]:
     """How a new layer looks."""
     look = {own: getattr(values, name) for name, own in LOOKS.items()}

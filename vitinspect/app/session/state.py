@@ -21,7 +21,7 @@ from PySide6.QtCore import QObject, Signal
 from vitinspect.app.session import layers as layering
 from vitinspect.app.session.compared import exchanged
 from vitinspect.app.session.edits import Edit, Edits
-from vitinspect.app.session.in_step import NAMED, in_step, look_of
+from vitinspect.app.session.in_step import NAMED, in_step, look_of, tabs_in_step
 from vitinspect.app.session.layer_files import restore as restore_layers
 from vitinspect.app.session.layer_files import to_plain
 from vitinspect.app.session.layers import FUSIONS, NORMALISATIONS, THRESHOLDS, Layer, Layers
@@ -178,7 +178,9 @@ class Values:
     tool: str = "pan"
     """Id of the tool that is selected on the canvas."""
     plots: bool = False
-    """Whether the tabs below the picture are open."""
+    """Whether the tabs below the picture are open, in the workspace that is shown."""
+    open_tabs: tuple[str, ...] = ()
+    """Ids of the workspaces whose tabs are open, see in_step.py."""
     plot: str = "scores"
 
     # what was saved last, and how
@@ -269,6 +271,7 @@ class State(QObject):
 
     def set(self, **changes: Any) -> None:
         """Change some values at once; those that stay the same are not announced."""
+        changes = tabs_in_step(self._values, changes)
         new = {name: check(name, value) for name, value in changes.items()}
         differing = {name: value for name, value in new.items() if value != getattr(self._values, name)}
         if not differing:
@@ -568,6 +571,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "feature_patch": _indices(2),
     "feature_pictures": _texts,
     "recent_folders": _texts,
+    "open_tabs": _texts,
     "recent_models": _texts,
 }
 
