@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QSize, Qt, QTimer, Signal, Slot
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import (
     QMenu,
     QPushButton,
     QSlider,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -33,8 +31,7 @@ from vitinspect.app.panels.browser import Browser
 from vitinspect.app.panels.layers import LayersPanel
 from vitinspect.app.panels.picture_facts import PictureFacts
 from vitinspect.app.session.history import History, Step
-from vitinspect.app.session.session_file import ENDING
-from vitinspect.app.shell import opening_maps
+from vitinspect.app.shell import opening_files, opening_maps
 from vitinspect.app.shell.actions import Actions
 from vitinspect.app.shell.bottom import BottomTabs
 from vitinspect.app.shell.context_bar import ContextBar
@@ -47,11 +44,13 @@ from vitinspect.app.shell.menus.file import sort_by_run
 from vitinspect.app.shell.message import MessageBar
 from vitinspect.app.shell.opening_figures import FigureOpener
 from vitinspect.app.shell.sessions import Sessions
+from vitinspect.app.shell.sides import Side, column
 from vitinspect.app.shell.status import StatusBar
+from vitinspect.app.shell.tool_selection import ToolSelection
 from vitinspect.app.shell.top_row import TopRow
 from vitinspect.app.shell.workspace import Workspace
 from vitinspect.app.shell.workspaces import WORKSPACES, workspace
-from vitinspect.app.widgets import icons, tool_strip
+from vitinspect.app.widgets import icons
 from vitinspect.app.widgets.focus import FocusRing
 from vitinspect.app.widgets.messages import Message
 from vitinspect.errors import VitInspectError
@@ -89,7 +88,8 @@ class MainWindow(QMainWindow):
         self.history = History(self)
         state.edited.connect(lambda text: self.history.add(Step(text, state.undo, state.redo, "layers")))
         self.what_if = WhatIf(state, results, backend.what_if, self.history, self)
-        self.tools = make_tools(state, results, self.what_if)
+        self._tools = ToolSelection(self, make_tools(state, results, self.what_if))
+        self.tools, self.strip, self.options = self._tools.tools, self._tools.strip, self._tools.options
         self.canvas = Canvas(state, results)
         self.message = MessageBar()
         self.context = ContextBar(state, results)
@@ -105,18 +105,16 @@ class MainWindow(QMainWindow):
         self.top = TopRow(self, WORKSPACES)
         self.actions_.fill_menus(self.top.menus)
         self.setMenuWidget(self.top)
-        self.strip = tool_strip.ToolStrip()
-        self.options = tool_strip.ToolOptions()
-        self.properties = _Stack()
-        self.lefts = _Stack(0)
+        self.properties = Side()
+        self.lefts = Side(0)
         self.lefts.put("", self.browser)
         self.frame = Frame(self.lefts, self.strip, self.options, self.properties, self.film)
         self.contexts: dict[str, QWidget] = {}
         """The bars above the workspaces that have one of their own."""
-        self._context_place = _column(self.context, grows=self.context)
+        self._context_place = column(self.context, grows=self.context)
         self.guide = Guide(self.open_example, self.actions_["open_folder"].trigger)
         self.frame.put_above(self.guide)
-        self.setCentralWidget(_column(self._context_place, self.message, self.frame, grows=self.frame))
+        self.setCentralWidget(column(self._context_place, self.message, self.frame, grows=self.frame))
         press = {
             call: self.actions_[action].trigger
             for call, action in (
@@ -135,8 +133,6 @@ class MainWindow(QMainWindow):
         self.setStatusBar(self.status)
         self._views: dict[str, QWidget] = {}
         self._bottoms: dict[str, BottomTabs] = {}
-        self._taken: dict[str, str] = {}
-        """Workspace -> the tool that was selected in it."""
         self._ring = FocusRing(self)
         self._connect()
         self._keep_focus_on_the_picture(self)
@@ -163,9 +159,7 @@ class MainWindow(QMainWindow):
         self.film.wants_path.connect(self.browser.type_folder)
         self.frame.squeezed.connect(lambda narrow: self.top.show_words(not narrow))
         self.top.switched.connect(lambda workspace_id: state.set(workspace=workspace_id))
-        self.strip.chosen.connect(self.select_tool)
-        self.strip.triggered.connect(lambda action_id: self.actions_[action_id].trigger())
-        self.history.changed.connect(self._follow_history)
+        self.history.changed.connect(self._tools.follow_history)
         self.canvas.space_tapped.connect(self.actions_["next"].trigger)
         self.canvas.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.canvas.customContextMenuRequested.connect(
@@ -274,7 +268,7 @@ class MainWindow(QMainWindow):
         self.properties.show_part(shown.id)
         self.frame.bottoms.setCurrentWidget(self._bottoms[shown.id])
         self._follow_bottom()
-        self._show_tools(shown)
+        self._tools.show(shown)
         self.frame.set_view_lists(shown.lists_pictures)
         self.status.follow_zoom()
         if shown.shown is not None:
@@ -341,65 +335,18 @@ class MainWindow(QMainWindow):
 
     # --- tools ---------------------------------------------------------------------------------------------------
 
-    def _show_tools(self, shown: Workspace) -> None:
-        made, group = [], 0
-        for tool_id in shown.tools:
-            if not tool_id:
-                group += 1
-                continue
-            if tool_id in ("undo", "redo"):
-                record = next(r for r in self.actions_.records if r.id == tool_id)
-                made.append(tool_strip.Tool(record.id, record.text, record.id, record.keys[0], group, acts=True))
-                continue
-            tool = self.tools[tool_id]
-            made.append(
-                tool_strip.Tool(tool.id, tool.title, tool.icon, tool.key, group, tip=f"{tool.title}: {tool.tip}")
-            )
-        if "brush" in shown.tools:
-            for action_id in ("undo", "redo"):
-                record = next(r for r in self.actions_.records if r.id == action_id)
-                made.append(tool_strip.Tool(record.id, record.text, record.id, record.keys[0], group + 1, acts=True))
-        self.strip.set_tools(made)
-        self.strip.setVisible(bool(made))
-        self._follow_history()
-        self._follow_ignored()
-        self.options.set_options("", [])  # a workspace without tools has none of another one's
-        self.select_tool(self._taken.get(shown.id, shown.first_tool))
-
     def current_tools(self) -> list[Tool]:
         """The tools of the present workspace, in the order of the strip."""
-        return [self.tools[tool_id] for tool_id in self.workspace.tools if tool_id in self.tools]
+        return self._tools.current()
 
     def select_tool(self, tool_id: str) -> None:
         """Select a tool of the present workspace."""
-        if tool_id in self.workspace.tools and tool_id:
-            self._taken[self.workspace.id] = tool_id
-            self.backend.state.set(tool=tool_id)
-            tool = self.tools[tool_id]
-            view = self.workspace_view
-            own = view is not self.canvas and hasattr(view, "set_tool")
-            (view if own else self.canvas).set_tool(tool)  # type: ignore[attr-defined]
-            self.strip.set_tool(tool_id)
-            options = tool.options() if own or view is self.canvas else None
-            self.options.set_options(
-                tool.title if options is not None else "", [options] if options is not None else []
-            )
+        self._tools.select(tool_id)
 
     @property
     def ignored(self) -> frozenset[str]:
         """Tools and actions that the view does not obey at present."""
-        ignores = self.workspace.ignores
-        return ignores(self.backend.state) if ignores is not None else frozenset()
-
-    def _follow_ignored(self) -> None:
-        for tool in self.current_tools():
-            self.strip.set_enabled(tool.id, tool.id not in self.ignored)
-
-    def _follow_history(self) -> None:
-        own = hasattr(self.workspace_view, "undo")  # a view that draws has a history of its own
-        for name, on in (("undo", own or self.history.can_undo), ("redo", own or self.history.can_redo)):
-            if name in self.strip.buttons:
-                self.strip.set_enabled(name, on)
+        return self._tools.ignored
 
     # --- following -----------------------------------------------------------------------------------------------
 
@@ -413,7 +360,7 @@ class MainWindow(QMainWindow):
         elif names & {"plots", "plot", "compare_tab"}:
             self._follow_bottom()
         if names & {choice.state for choice in self.workspace.choices}:
-            self._follow_ignored()
+            self._tools.follow_ignored()
         if names & {"layers", "selected"}:
             self.follow_summary()
         if "fit" in names:
@@ -500,23 +447,12 @@ class MainWindow(QMainWindow):
                 self.canvas.hide_overlay(True)
         elif (
             (event.key() == Qt.Key.Key_Escape and self._leave_field())
-            or self._tool_key(event)
+            or self._tools.press(event)
             or self.actions_.press(event)
         ):
             event.accept()
         else:
             super().keyPressEvent(event)
-
-    def _tool_key(self, event: QKeyEvent) -> bool:
-        """The key of a tool of this workspace selects it."""
-        if event.modifiers():
-            return False
-        for tool_id in self.workspace.tools:
-            tool = self.tools.get(tool_id)  # gaps, undo and redo are among them
-            if tool is not None and event.text().upper() == tool.key:
-                self.select_tool(tool_id)
-                return True
-        return False
 
     def _leave_field(self) -> bool:
         """Give the keyboard focus back to the view; False where it has it."""
@@ -574,33 +510,8 @@ class MainWindow(QMainWindow):
             self.message.show_problem(Problem(str(error), "", True))
 
     def open_paths(self, paths: list[str]) -> None:
-        """A folder is shown; a session or a figure restores its view; a map becomes a layer; a picture is shown in
-        its folder; several pictures are shown alone."""
-        from vitinspect.figures.metadata import is_figure
-        from vitinspect.images import is_image_name
-        from vitinspect.map_files import is_map_name
-
-        for path in paths:
-            if os.path.isdir(path):
-                self.backend.folders.open(path)
-                return
-        if len(paths) == 1 and paths[0].casefold().endswith(ENDING):
-            self.sessions.open(paths[0])
-            return
-        if len(paths) == 1 and is_figure(Path(paths[0])):
-            self.figures.open(paths[0])
-            return
-        maps = [p for p in paths if is_map_name(p, self.backend.state.image)]
-        opening_maps.open_maps(self, maps)
-        if maps and len(maps) == len(paths):
-            return
-        pictures = [p for p in paths if p not in maps and is_image_name(os.path.basename(p))]
-        if len(pictures) > 1:
-            self.backend.folders.open_files(pictures)
-        elif pictures:
-            self.backend.folders.open(os.path.dirname(pictures[0]), os.path.abspath(pictures[0]))
-        elif paths:
-            self.message.show_problem(Problem(f"{paths[0]} is not a folder, picture or map.", "", True))
+        """What was dropped on the window, or named when it was started."""
+        opening_files.open_paths(self, paths)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
         # The window disappears at once; work that still runs is ended afterwards.
@@ -623,36 +534,3 @@ class MainWindow(QMainWindow):
             pass  # a damaged layout is ignored
         if layout.get("version") == _LAYOUT_VERSION:
             self.frame.restore(layout.get("frame"))
-
-
-class _Stack(QWidget):
-    """A side of the window: one part for each workspace."""
-
-    def __init__(self, least: int = 300) -> None:
-        super().__init__()
-        self.setMinimumWidth(least)
-        self._parts: dict[str, QWidget] = {}
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-
-    def put(self, name: str, part: QWidget) -> None:
-        self._parts[name] = part
-        self._layout.addWidget(part)
-
-    def part(self, name: str) -> QWidget:
-        return self._parts[name]
-
-    def show_part(self, name: str) -> None:
-        for own, part in self._parts.items():
-            part.setVisible(own == name)
-
-
-def _column(*widgets: QWidget, grows: QWidget) -> QWidget:
-    """Widgets one below the other, one of which takes the space that is left."""
-    box = QWidget()
-    layout = QVBoxLayout(box)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(0)
-    for widget in widgets:
-        layout.addWidget(widget, 1 if widget is grows else 0)
-    return box
