@@ -122,3 +122,9 @@ def test_the_path_can_be_typed_in_the_breadcrumb(browser, qtbot):
     menu = browser.crumbs.recent_menu()
     next(action for action in menu.actions() if "path" in action.text()).trigger()
     assert browser.path.isVisible()
+
+
+def test_without_a_folder_the_breadcrumb_says_so(browser, backend):
+    assert browser.crumbs.accessibleDescription() == backend.state.folder
+    backend.state.set(folder="", image="")
+    assert browser.crumbs.accessibleDescription() == "no folder"

@@ -179,3 +179,13 @@ def test_only_thumbnails_in_sight_are_asked_for(show) -> None:
 def test_another_mode_than_these_is_refused(pictures) -> None:
     with pytest.raises(ValueError, match="not one of list"):
         pictures.set_mode("tree")
+
+
+def test_a_list_that_has_nothing_to_scroll_shows_no_handle(pictures, qtbot) -> None:
+    pictures.set_mode(LIST)
+    pictures.resize(216, 200)
+    assert pictures.verticalScrollBar().isEnabled()
+    width = pictures.viewport().width()
+    pictures.resize(216, 20_000)
+    assert not pictures.verticalScrollBar().isEnabled()
+    assert pictures.viewport().width() == width

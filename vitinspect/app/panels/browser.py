@@ -273,7 +273,7 @@ class Browser(QFrame):
 
     def _follow_folder(self) -> None:
         state = self._state
-        files = f"{len(state.files)} pictures" if state.files else ""
+        files = f"{len(state.files)} pictures" if state.files else "no folder"
         self.crumbs.set_folder(state.folder, state.recent_folders, words=files)
 
     def closeEvent(self, event: object) -> None:  # noqa: N802

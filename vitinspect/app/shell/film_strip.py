@@ -78,7 +78,7 @@ class FilmStrip(QFrame):
         if self.isHidden():
             return
         state = self._state
-        files = f"{len(state.files)} pictures" if state.files else ""
+        files = f"{len(state.files)} pictures" if state.files else "no folder"
         self.crumbs.set_folder(state.folder, state.recent_folders, words=files)
         for step in self._steps:
             step.setVisible(self._listing.rowCount() > 0)

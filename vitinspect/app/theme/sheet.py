@@ -77,6 +77,7 @@ def _lists(t: Theme) -> str:
     QScrollBar::handle {{ background: {t.border}; border-radius: 2px; min-height: 24px; min-width: 24px; }}
     QScrollBar::handle:vertical {{ margin: 2px; }}
     QScrollBar::handle:horizontal {{ margin: 2px; }}
+    QScrollBar::handle:disabled {{ background: transparent; }}
     QScrollBar::handle:hover {{ background: {t.quiet}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}

@@ -260,6 +260,7 @@ class PictureList(QAbstractItemView):
             bar.setPageStep(cells.seen)
             bar.setSingleStep(max(1, size // 3))
             bar.setRange(0, max(0, cells.length - cells.seen) if used else 0)
+            bar.setEnabled(bar.maximum() > 0)  # the room stays, without a handle that moves nothing
         self.viewport().update()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:  # noqa: N802
