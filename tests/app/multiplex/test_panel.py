@@ -115,6 +115,19 @@ def test_the_wheel_zooms_at_the_cursor_and_the_hand_moves_the_graph(panel, backe
     assert (view.zoom, view.centre) == (1.0, (0.5, 0.5))
 
 
+def test_the_status_bar_says_how_large_the_graph_is(panel, backend, shown, qtbot):
+    zoom = shown.status.zoom
+    fitted = panel.scale
+    qtbot.waitUntil(lambda: zoom.text() == f"{100 * fitted:.0f} %")
+    wheel(panel.layer_view, 3, at_node(panel, 12))
+    assert panel.scale > 1.5 * fitted
+    qtbot.waitUntil(lambda: zoom.text() == f"{100 * panel.scale:.0f} %")
+    backend.state.set(network_view="stack")
+    assert zoom.text() == ""
+    backend.state.set(network_view="layer")
+    qtbot.waitUntil(lambda: zoom.text() == f"{100 * panel.scale:.0f} %")
+
+
 def test_only_what_the_view_obeys_can_be_set(panel, backend):
     controls = panel.controls
     rows = {

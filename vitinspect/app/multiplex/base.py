@@ -321,6 +321,16 @@ class NetworkView(QWidget):
         top = plane.top + high / 2 - self.centre[1] * down * rows
         return Plane(left, top, (across, 0.0), (0.0, down))
 
+    @property
+    def scale(self) -> float | None:
+        """Pixels of the screen for one of the picture; None where the view cannot be enlarged."""
+        network, placed = self.networks.network, self.networks.results.placed
+        if not self.zooms or network is None or placed is None:
+            return None
+        patch = (placed.box[2] - placed.box[0]) / network.layers.grid[1]
+        across = self.zoomed(network, self.width(), self.height()).across[0]
+        return float(across * self.devicePixelRatioF() / patch)
+
     def fit(self) -> None:
         self._set_zoom(1.0, (0.5, 0.5))
 

@@ -179,6 +179,12 @@ class NetworkPanel(QWidget):
 
     # --- zoom, of the views that have one --------------------------------------------------------------------------
 
+    @property
+    def scale(self) -> float | None:
+        """Of the view that is shown, where it has one."""
+        scale: float | None = getattr(self.view, "scale", None)
+        return scale
+
     def fit(self) -> None:
         self._zoom("fit")
 

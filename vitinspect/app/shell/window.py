@@ -217,6 +217,7 @@ class MainWindow(QMainWindow):
             panel = NetworkPanel(self.backend.networks, self.backend.background)
             panel.hovered.connect(self._network_hovered)
             panel.reported.connect(self.status.say)
+            panel.layer_view.painted.connect(self.status.follow_zoom)
             self._network_panel = panel
         return self._network_panel
 
@@ -361,6 +362,7 @@ class MainWindow(QMainWindow):
             self._follow_bottom()
         if names & {choice.state for choice in self.workspace.choices}:
             self._tools.follow_ignored()
+            self.status.follow_zoom()
         if names & {"layers", "selected"}:
             self.follow_summary()
         if "fit" in names:
