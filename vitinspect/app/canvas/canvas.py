@@ -20,8 +20,9 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.canvas.labels import GAP, HEADER, Labels, Pane, room_for_picture
-from vitinspect.app.canvas.missing import Missing, missing_maps
+from vitinspect.app.canvas.missing import Missing
 from vitinspect.app.canvas.pane_painting import PanePainter
+from vitinspect.app.canvas.slots import Slots
 from vitinspect.app.canvas.tools.tool import Spot, Tool
 from vitinspect.app.geometry import Placed, View, fit, tiles
 from vitinspect.app.ranges import range_of
@@ -50,6 +51,7 @@ class Canvas(QWidget):
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.state, self.results = state, results
+        self._slots = Slots(state, results)
         self.view = View()
         self.hidden = False
         """While a key is held the overlay is not shown."""
@@ -114,29 +116,11 @@ class Canvas(QWidget):
     @property
     def missing(self) -> dict[str, Missing]:
         """Layer id -> the placeholder in its pane, for the visible maps that are missing."""
-        return missing_maps(self.state, self.results)
+        return self._slots.missing
 
     def slots(self) -> list[ShownMap | Missing]:
         """What the panes hold, from left to right: maps, and placeholders for the missing ones."""
-        state, results = self.state, self.results
-        if state.show == "image":
-            return []
-        maps, missing = results.all_maps, self.missing
-        if state.layout == "grid":
-            every: list[ShownMap | Missing] = [
-                maps.get(layer.id) or missing[layer.id]
-                for layer in state.layers
-                if layer.id in maps or layer.id in missing
-            ]
-            kept = results.kept_map()
-            return every if kept is None or not every else [*every, kept]
-        if state.layout == "swipe":
-            first = self._first_slot()
-            second = self._second_slot(first)
-            if first is not None and second is not None:
-                return [first, second]
-        active = self._active_slot()
-        return [active] if active is not None else []
+        return self._slots.shown()
 
     def shown_maps(self) -> list[ShownMap]:
         """The maps on the canvas now, from left to right."""
@@ -145,39 +129,8 @@ class Canvas(QWidget):
     def active_map(self) -> ShownMap | None:
         return self.results.active_map(self.state.active)
 
-    def _slots_by_layer(self) -> dict[str, ShownMap | Missing]:
-        """The visible maps and the placeholders of the missing ones, in the order of the layers."""
-        every: dict[str, ShownMap | Missing] = {**self.results.all_maps, **self.missing}
-        order = [layer.id for layer in self.state.layers if layer.id in every]
-        return {layer: every[layer] for layer in dict.fromkeys([*order, *every])}
-
-    def _active_slot(self) -> ShownMap | Missing | None:
-        every = self._slots_by_layer()
-        return every.get(self.state.active) or next(iter(every.values()), None)
-
-    def _first_slot(self) -> ShownMap | Missing | None:
-        """The left of the swipe: the map marked A, else the selected one."""
-        marked = layering.marked(self.state.layers, "A")
-        return (self._slots_by_layer().get(marked.id) if marked is not None else None) or self._active_slot()
-
-    def _second_slot(self, first: ShownMap | Missing | None) -> ShownMap | Missing | None:
-        """The right of the swipe: the map marked B, else the selected one if not A, else a kept one, else the next."""
-        if first is None:
-            return None
-        every, active, kept = self._slots_by_layer(), self._active_slot(), self.results.kept
-        others = [slot for slot in every.values() if slot.id != first.id]
-        chosen = every.get(self.state.second)
-        if chosen is not None and chosen.id != first.id:
-            return chosen
-        if active is not None and active.id != first.id:
-            return active
-        if kept is not None and self._fits(kept):
-            return kept
-        return others[0] if others else None
-
     def _fits(self, shown: ShownMap) -> bool:
-        picture = self.results.picture
-        return picture is not None and shown.address.content == picture.content
+        return self._slots.fits(shown)
 
     def look(self, shown: ShownMap | None = None) -> painting.Look:
         """How a map is painted: as its layer says."""
@@ -209,7 +162,7 @@ class Canvas(QWidget):
         slots = self.slots()
         if self.state.layout == "grid" and len(slots) > 1:
             boxes = tiles(len(slots), width, height, picture.size, HEADER, GAP, room_for_picture)
-            chosen = self._active_slot()
+            chosen = self._slots.active()
             panes = []
             for slot, (x0, y0, x1, y1) in zip(slots, boxes, strict=True):
                 pane = self._pane(QRect(int(x0), int(y0), int(x1 - x0), int(y1 - y0)), slot)
@@ -403,24 +356,9 @@ class Canvas(QWidget):
 
     def overlay_image(self, shown: ShownMap, scale: int = 1, ground: str = "") -> QImage:
         """A map over the picture at the picture's own size or larger, as the canvas paints it."""
-        from vitinspect.app.canvas import painting
+        from vitinspect.app.canvas.images import overlay_image
 
-        picture = self.results.picture
-        assert picture is not None
-        height, width = picture.size[0] * scale, picture.size[1] * scale
-        view = View(float(scale))
-        with theme.on_ground(ground):
-            look = self.look(shown)
-        composer = painting.Composer()
-        image = composer.base(picture, view, (width, height), 1.0, look)
-        painter = QPainter(image)
-        if look.show != "image":
-            composer.paint_map(painter, shown, view, (width, height), look, self.threshold_of(shown))
-            self.paint_masks(painter, view, (width, height))
-        painter.end()
-        image.setText("Software", "vitinspect")
-        image.setText("vitinspect:shows", shown.owner)
-        return image
+        return overlay_image(self, shown, scale, ground)
 
     # --- mouse ---------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from vitinspect.app import theme
 from vitinspect.app.canvas.canvas import Canvas
 from vitinspect.app.canvas.labels import BADGE, BESIDE, GAP, HEADER, Labels, Pane, room_for_picture
 from vitinspect.app.canvas.missing import Missing, missing_maps
+from vitinspect.app.canvas.slots import MapOrMissing
 from vitinspect.app.geometry import Box, Placed, tiles
 from vitinspect.app.ranges import automatic, centred, range_of, wider
 from vitinspect.app.services.second_slot import SecondSlot
@@ -28,7 +29,7 @@ from vitinspect.app.widgets.layer_delegate import mark_badge
 if TYPE_CHECKING:
     from vitinspect.app.canvas import painting
 
-MapOrMissing = ShownMap | Missing
+
 ENDS = ("A higher", "B higher")
 SCALED = "B minus A, each scaled to 0–1"
 
