@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from vitinspect.app.shell.workspace import BottomTab
@@ -100,8 +100,6 @@ class BottomTabs(QFrame):
             self.bar.setProperty("collapsed", not is_open)
             self.bar.style().unpolish(self.bar)
             self.bar.style().polish(self.bar)
-            # The title of the open tab is bold now, and its tab is to be as wide.
-            QCoreApplication.sendEvent(self.bar, QEvent(QEvent.Type.StyleChange))
         self.stack.setVisible(is_open)
         if is_open:
             self.stack.setCurrentWidget(self.tab(tab_id))
