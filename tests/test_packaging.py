@@ -131,6 +131,7 @@ def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
     assert {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", ".pre-commit-config.yaml", "SECURITY.md"} <= names
     assert {"requirements-tested.txt", "examples/plugin-package/pyproject.toml", "docs/tutorial.md"} <= names
     assert {"examples/notebooks/first-steps.ipynb", "containers/headless.Containerfile"} <= names
+    assert {"packaging/conda/recipe.yaml", "packaging/conda/environment.yml"} <= names
 
 
 def test_the_installed_program_tells_its_version(run: Run) -> None:
@@ -169,6 +170,58 @@ def test_the_exact_versions_are_within_what_is_declared() -> None:
         name = re.sub(r"[-_.]+", "-", wanted.name).lower()
         assert name in exact, f"{line} has no exact version in requirements-tested.txt"
         assert exact[name] in wanted.specifier, line
+
+
+CALLED_BY_CONDA = {"torch": "pytorch", "PySide6-Essentials": "pyside6"}
+
+
+def requirements_for_conda() -> set[str]:
+    """What pyproject.toml asks for, as conda writes and names it."""
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {f"python {project['requires-python']}"}
+    for line in project["dependencies"]:
+        one = Requirement(line)
+        bounds = sorted(map(str, one.specifier), key=lambda bound: (bound.startswith("!"), bound))
+        wanted.add(f"{CALLED_BY_CONDA.get(one.name, one.name)} {','.join(bounds)}")
+    return wanted
+
+
+def test_the_recipe_for_conda_says_what_the_package_says() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML, which comes with mkdocs, is not installed")
+    recipe = yaml.safe_load((ROOT / "packaging" / "conda" / "recipe.yaml").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    context = recipe["context"]
+    run = {line.replace("${{ python_min }}", context["python_min"]) for line in recipe["requirements"]["run"]}
+    assert context["version"] == vitinspect.__version__
+    assert run == requirements_for_conda()
+    assert set(recipe["requirements"]["host"]) >= set(map(spaced, project["build-system"]["requires"]))
+    scripts = project["project"]["scripts"]
+    assert recipe["build"]["python"]["entry_points"] == [f"{name} = {where}" for name, where in scripts.items()]
+
+
+def test_the_environment_for_conda_has_what_the_package_needs() -> None:
+    yaml = pytest.importorskip("yaml", reason="PyYAML, which comes with mkdocs, is not installed")
+    environment = yaml.safe_load((ROOT / "packaging" / "conda" / "environment.yml").read_text("utf-8"))
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
+    assert set(environment["dependencies"]) == requirements_for_conda() | set(map(spaced, build)) | {"pip"}
+
+
+def spaced(requirement: str) -> str:
+    """``hatchling>=1.27`` as ``hatchling >=1.27``."""
+    return re.sub(r"(?<=\w)(?=[<>=!])", " ", requirement, count=1)
+
+
+def test_rattler_build_reads_and_renders_the_recipe() -> None:
+    rattler_build = pytest.importorskip("rattler_build", reason="py-rattler-build is not installed")
+    recipe = rattler_build.Stage0Recipe.from_file(ROOT / "packaging" / "conda" / "recipe.yaml")
+    (rendered,) = recipe.render(rattler_build.VariantConfig())
+    assert (rendered.recipe.package.name, str(rendered.recipe.package.version)) == (
+        "vitinspect",
+        vitinspect.__version__,
+    )
+    assert "python 3.11.*" in rendered.recipe.to_dict()["requirements"]["host"]
 
 
 def test_the_installed_package_is_not_the_checkout_and_finds_its_own_resources(run: Run, installed: Path) -> None:

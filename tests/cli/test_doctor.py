@@ -41,6 +41,16 @@ def test_a_missing_and_an_old_package_are_named() -> None:
     assert "torch is 2.5.1+cpu, and 2.6 or newer is needed" in old
 
 
+def test_the_pyside_of_conda_which_has_another_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "PySide6-Essentials":
+            raise doctor.importlib.metadata.PackageNotFoundError(name)
+        return {"PySide6": "6.11.3"}.get(name, "1.0")
+
+    monkeypatch.setattr(doctor.importlib.metadata, "version", version)
+    assert doctor.installed_versions()["PySide6-Essentials"] == "6.11.3"
+
+
 @pytest.mark.parametrize(("version", "python", "wrong"), [("6.11.0", (3, 11), True), ("6.11.0", (3, 12), False)])
 def test_a_pyside_that_is_known_to_crash_is_named(version: str, python: tuple[int, int], wrong: bool) -> None:
     problems = doctor.package_problems({**GOOD, "PySide6-Essentials": version}, {}, python)

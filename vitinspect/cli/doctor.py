@@ -29,6 +29,8 @@ PACKAGES = (
     "safetensors",
     "huggingface-hub",
 )
+OTHER_NAMES = {"PySide6-Essentials": ("PySide6",)}
+"""What conda's packages call themselves."""
 BROKEN_PYSIDE = ("6.11.0", "6.11.1", "6.12.0")
 """Lose a reference at each Signal.emit on Python 3.11 and abort the interpreter after a while."""
 
@@ -109,10 +111,13 @@ def program(examination: Examination) -> None:
 def installed_versions() -> dict[str, str | None]:
     versions: dict[str, str | None] = {}
     for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
+        versions[name] = None
+        for called in (name, *OTHER_NAMES.get(name, ())):
+            try:
+                versions[name] = importlib.metadata.version(called)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
     return versions
 
 
