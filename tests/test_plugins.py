@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import vitinspect as vi
 from vitinspect.cli import main
@@ -179,6 +180,21 @@ def test_the_smallest_example(told: list[str], model: Any) -> None:
     found = vi.explain(model, PICTURE, ["norm_of_tokens", "norm_of_tokens(block=0)"])
     assert not np.array_equal(found["norm_of_tokens"].values, found["norm_of_tokens(block=0)"].values)
     assert (found["norm_of_tokens"].values > 0).all()
+
+
+def test_the_example_that_reads_attention_and_the_one_that_runs_the_model_again(told: list[str], model: Any) -> None:
+    vi.load_plugin(EXAMPLES / "plugins" / "attention_and_squares.py")
+    wanted = ["class_attention", "class_attention(gradient=false)", "hidden_squares(side=14)", "raw_attention"]
+    found = vi.explain(model, PICTURE, wanted, target="leaf")
+    plain = found["class_attention(gradient=false)"].values
+    np.testing.assert_allclose(plain, found["raw_attention"].values, rtol=1e-5)
+    assert not np.allclose(found["class_attention"].values, plain)
+    # One square as large as the picture: the fall from the whole picture to a grey one, everywhere.
+    with Image.open(PICTURE) as picture:
+        inputs = model.preprocess(picture.convert("RGB")).tensor[None]
+    leaf = model.labels.index("leaf")
+    fall = float(model.logits(inputs)[0, leaf] - model.logits(inputs * 0)[0, leaf])
+    np.testing.assert_allclose(found["hidden_squares(side=14)"].values, fall, rtol=1e-4)
 
 
 @pytest.fixture
