@@ -123,11 +123,11 @@ def states() -> dict[str, tuple[dict[str, Any], Callable[[Any], None] | None]]:
         "welcome": ({"methods": ("rollout",)}, lambda window: window.guide.show_welcome()),
         "figure": (
             {"methods": FOUR[:3], "workspace": "figure", "plots": True},
-            lambda window: window.backend.figures.make_of("pictures", "layers", window.backend.listing.paths[:3]),
+            lambda window: _make_figure(window, "layers", 3),
         ),
         "figure-blocks": (
             {"methods": ("rollout",), "workspace": "figure"},
-            lambda window: window.backend.figures.make_of("pictures", "blocks", window.backend.listing.paths[:2]),
+            lambda window: _make_figure(window, "blocks", 2),
         ),
         "compare-training": (
             {
@@ -240,6 +240,20 @@ def _rank_fusions(window: Any) -> None:
     _evaluate_people(window)
     window.backend.people.rank()
     _wait(lambda: window.backend.people.ranking.found is not None)
+
+
+def _make_figure(window: Any, columns: str, count: int) -> None:
+    """A figure of the first pictures, with all of its maps and what is said of it before export."""
+    figures = window.backend.figures
+    figures.make_of("pictures", columns, window.backend.listing.paths[:count])
+    _wait(
+        lambda: (
+            figures.page is not None
+            and figures.page.spec == figures.spec
+            and figures.waiting == 0
+            and figures.measured is not None
+        )
+    )
 
 
 def _wait(condition: Callable[[], bool]) -> None:
