@@ -8,6 +8,7 @@ docstrings. The site asks no other host for anything when it is read.
 from __future__ import annotations
 
 import argparse
+import html
 import importlib
 import inspect
 import json
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 GUIDES = (
-    ("Start", "index.md"),
+    ("What it is", "index.md"),
     ("Tutorial", "tutorial.md"),
     ("Install", "install.md"),
     ("From Python and notebooks", "python.md"),
@@ -36,6 +37,8 @@ HOW_TO = (
     ("Annotate with five students", "how-to/five-students.md"),
     ("A figure for CVPR", "how-to/figure-for-cvpr.md"),
     ("Does my fine-tuned model use the background?", "how-to/background.md"),
+    ("Explain a backbone without a classifier", "how-to/head-for-a-backbone.md"),
+    ("Compare two checkpoints, or follow a training run", "how-to/compare-checkpoints.md"),
     ("Your own methods and models", "plugins.md"),
 )
 TOPICS = (
@@ -44,6 +47,7 @@ TOPICS = (
     ("Published protocols", "protocols.md"),
     ("Masks of people", "masks.md"),
     ("Agreement", "agreement.md"),
+    ("Comparing two models", "compare.md"),
     ("Probes and views of features", "probing.md"),
     ("Figures", "figures.md"),
     ("The bundled world", "gallery.md"),
@@ -52,6 +56,11 @@ TOPICS = (
     ("Glossary", "glossary.md"),
 )
 PROJECT = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+NOTATION = (
+    "*s* is the score that is explained, *x* what enters, *A* the attention of a block (a row is what one token "
+    "attends to), *dA* the gradient of the score by it, *E* the mean over the index below it (*h*: heads), *r* the "
+    "share with which the head reads each token, *I* the identity, and (…)<sup>+</sup> the positive part."
+)
 COSTLY = ("many passes", "several passes")
 
 
@@ -89,6 +98,7 @@ def configuration(pages: Path, out: Path, navigation: list[Any]) -> dict[str, An
         "site_dir": str(out),
         "use_directory_urls": False,  # pages open from a folder, without a server
         "theme": {"name": "mkdocs", "highlightjs": False, "color_mode": "auto", "user_color_mode_toggle": True},
+        "extra_css": ["site.css"],
         "plugins": ["search"],
         "markdown_extensions": ["tables", "fenced_code", "toc", "sane_lists"],
         "validation": {"links": {"anchors": "warn"}, "nav": {"omitted_files": "ignore"}},
@@ -117,7 +127,7 @@ def write_pages(pages: Path, pictures: str) -> list[Any]:
     topics = [*TOPICS, *(entry for entry in others if entry[1] not in listed)]
 
     return [
-        *there(GUIDES),
+        {"Start": there(GUIDES)},
         {"How to": there(HOW_TO)},
         {"Topics": there(topics)},
         {"Methods": [{"All methods": "method/index.md"}, *methods, {"Definitions": definitions}]},
@@ -204,6 +214,13 @@ def yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
+def typeset(formula: str) -> str:
+    """HTML for a cell of a table, with the indices of ``A_h`` and ``E_{l,h}`` below the line."""
+    text = re.sub(r"([|*])", r"\\\1", html.escape(formula, quote=False))
+    text = re.sub(r"_(?:\{([^}]+)\}|([a-z]+|\w))", lambda found: f"<sub>{found[1] or found[2]}</sub>", text)
+    return text.replace(")+", ")<sup>+</sup>")
+
+
 def method_page(info: Any, note: dict[str, str], lessons: list[str], families: str, drawn: bool) -> str:
     from vitinspect.explainers.parameters import format_value
 
@@ -218,11 +235,13 @@ def method_page(info: Any, note: dict[str, str], lessons: list[str], families: s
         "| | |",
         "|---|---|",
         f"| id | `{info.id}` |",
-        f"| formula | {note['formula'].replace('|', chr(92) + '|')} |",
+        f"| formula | {typeset(note['formula'])} |",
         f"| cost | {info.cost} |",
         f"| follows the target | {yes(info.class_specific)} |",
         f"| values below zero speak against the target | {yes(info.signed)} |",
         f"| models | {families} |",
+        "",
+        NOTATION,
         "",
         "## When it misleads",
         "",
@@ -232,7 +251,7 @@ def method_page(info: Any, note: dict[str, str], lessons: list[str], families: s
     if lessons:
         lines += ["Measured [in the bundled world](../lessons.md):", "", *(f"- {one}" for one in lessons), ""]
     if info.parameters:
-        lines += ["## Parameters", "", "| name | default | | |", "|---|---|---|---|"]
+        lines += ["## Parameters", "", "| name | default | values | meaning |", "|---|---|---|---|"]
         for one in info.parameters:
             help_ = one.help.replace("|", "\\|")
             lines.append(f"| `{one.name}` | {format_value(one.default)} | {one.describe()} | {help_} |")

@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_method_has_a_page_and_every_verb_its_options(site: Path) -> None:
     for info in vi.methods():
         page = (site / "method" / f"{info.id}.html").read_text("utf-8")
-        for part in ("When it misleads", "formula", "Citation"):
+        for part in ("When it misleads", "formula", "Citation", "families of timm", "in the bundled world"):
             assert part in page, (info.id, part)
     reference = (site / "reference" / "command-line.html").read_text("utf-8")
     assert [verb.name for verb in VERBS if f"vitinspect {verb.name} [-h]" not in reference] == []
