@@ -83,7 +83,7 @@ def test_caches_that_this_version_did_not_write_are_made_again(opened, how, capl
         again, same_chances = opened()
     assert np.array_equal(again, values)
     assert same_chances == chances
-    assert "is left out and made again" in caplog.text
+    assert "is ignored and computed again" in caplog.text
 
 
 def test_a_change_of_numbers_would_be_seen_in_a_file_of_this_version(opened) -> None:
