@@ -121,8 +121,8 @@ MUTANTS = (
     _in(
         "geometry",
         "the picture's place in a pane takes its height for its width",
-        "return pane[0] / 2 - self.x * size[1] * scale, pane[1] / 2 - self.y * size[0] * scale",
-        "return pane[0] / 2 - self.x * size[0] * scale, pane[1] / 2 - self.y * size[1] * scale",
+        "left, top = pane[0] / 2 - self.x * size[1] * scale, pane[1] / 2 - self.y * size[0] * scale",
+        "left, top = pane[0] / 2 - self.x * size[0] * scale, pane[1] / 2 - self.y * size[1] * scale",
         _PURE,
     ),
     _in(

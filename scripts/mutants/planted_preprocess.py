@@ -15,6 +15,10 @@ def _in_placement(mistake: str, old: str, new: str) -> Mutant:
     return Mutant(mistake, "vitinspect/models/placement.py", old, new, _TESTS)
 
 
+def _in_sampling(mistake: str, old: str, new: str) -> Mutant:
+    return Mutant(mistake, "vitinspect/maps.py", old, new, (*_TESTS, "tests/test_maps.py"))
+
+
 MUTANTS = (
     _in_placement(
         "a point of the input is scaled by the height where it should be by the width",
@@ -56,12 +60,12 @@ MUTANTS = (
         "inside_x = (columns >= 0) & (columns < mask.shape[1])",
         "inside_x = columns < mask.shape[1]",
     ),
-    _in_placement(
+    _in_sampling(
         "bilinear weights are the wrong way round",
-        "weights = {0: 1 - t, 1: t}",
-        "weights = {0: t, 1: 1 - t}",
+        "between *= t.astype(np.float32).reshape(shape)",
+        "between *= (1 - t).astype(np.float32).reshape(shape)",
     ),
-    _in_placement(
+    _in_sampling(
         "bicubic takes another cubic",
         "1: ((-1.5 * t + 2.0) * t + 0.5) * t,",
         "1: ((-1.5 * t + 1.5) * t + 1.0) * t,",

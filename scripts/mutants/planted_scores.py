@@ -89,8 +89,8 @@ MUTANTS = (
     _in(
         "pairs",
         "rank correlation of values and not of ranks",
-        "x, y = ranks(a).reshape(-1), ranks(b).reshape(-1)",
-        "x, y = np.ravel(a).astype(float), np.ravel(b).astype(float)",
+        "x = ranks(values).reshape(-1)",
+        "x = np.ravel(values).astype(float)",
     ),
     _in(
         "statistics", "intervals hold 90 percent", "tail = (1 - confidence) / 2 * 100", "tail = (1 - confidence) * 100"
