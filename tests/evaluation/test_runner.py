@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from timm.models.vision_transformer import VisionTransformer
 
 import vitinspect as vi
 from tests.evaluation.small import masked_set, picture, small_model
@@ -40,6 +41,26 @@ def test_a_run_scores_every_combination_of_every_image(tmp_path):
     found = {(method, score) for _, method, _, score, _ in rows(tmp_path / "run")}
     assert {m for m, _ in found} == {c.name for c in plan.combinations()}
     assert {"iou", "f1", "deletion_auc", "average_precision"} <= {s for _, s in found}
+
+
+def test_a_model_without_a_classifier_predicts_nothing_that_could_be_measured(tmp_path):
+    """Its outputs are features: the largest of them is no answer."""
+    module = VisionTransformer(img_size=48, patch_size=16, embed_dim=32, depth=2, num_heads=2, num_classes=0)
+    model = vi.wrap_model(module.eval(), name="bare")
+    root = masked_set(tmp_path / "set", 2)
+    for changes, words in (
+        ({"scores": ("overlap", "deletion")}, "deletion"),
+        ({"scores": ("overlap",), "methods": ("rollout", "legrad")}, "legrad"),
+        ({"scores": ("overlap",), "target": "label", "min_confidence": 0.5}, "least confidence"),
+    ):
+        plan = plan_for(root, **{"methods": ("rollout",), "ways": (1,), **changes})
+        with pytest.raises(vi.TargetError, match=f"bare has no classifier.*{words}"):
+            run(plan, model, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    plan = plan_for(root, methods=("rollout",), ways=(1,), scores=("overlap",))
+    assert run(plan, model, tmp_path / "run").done == 2
+    with pytest.raises(vi.TargetError, match="bare has no classifier, so it predicts no class"):
+        model.predict(root / "images" / "p0.png")
 
 
 def test_scores_are_those_of_the_pieces(tmp_path):

@@ -25,7 +25,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitinspect.errors import Cancelled, DataError, ParameterError
+from vitinspect.errors import Cancelled, DataError, ParameterError, TargetError
 from vitinspect.evaluation.database import refuse_foreign
 from vitinspect.evaluation.datasets import open_dataset
 from vitinspect.evaluation.items import Dataset, Item
@@ -152,6 +152,7 @@ def run(
         raise ParameterError(
             f"What is done on a change of the data is one of {', '.join(ON_CHANGE)}, not {on_change!r}."
         )
+    _refuse_without_classes(plan, model)
     ranks = ranks or Ranks()
     if dataset is None:
         dataset = open_plan_dataset(plan)
@@ -175,6 +176,23 @@ def run(
         _meet(ranks)
     with Store(folder / FILE) as store:
         return summarise(store, folder, len(dataset), fresh)
+
+
+def _refuse_without_classes(plan: Plan, model: ViT) -> None:
+    """Of a model without a classifier, whose outputs are features, no predicted class is explained or measured."""
+    if model.has_classifier or plan.target not in ("predicted", "label"):
+        return
+    from vitinspect.explainers.registry import make_method
+
+    following = [key for key in plan.methods if make_method(key).info.class_specific]
+    measured = [score for score in plan.scores if score != "overlap"]
+    measured += [plan.protocol] if plan.protocol else []
+    what = [*following, *measured, *(["a least confidence"] if plan.min_confidence else [])]
+    if what:
+        raise TargetError(
+            f"{model.name} has no classifier, so it predicts no class, which {', '.join(what)} would need. Give it a "
+            "head or texts, name a target, or score only the overlap of methods that follow no target, such as rollout."
+        )
 
 
 def open_plan_dataset(plan: Plan) -> Dataset:

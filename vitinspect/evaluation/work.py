@@ -92,6 +92,7 @@ class Worker:
         maps = {row.name: self._fused(row, singles) for row in self.rows}
         result.scores, result.curves = [], []
         if self.plan.protocol is not None:
+            assert target is not None
             job = authors.Job(
                 plan=self.plan,
                 model=self.model,
@@ -112,10 +113,13 @@ class Worker:
         self._faithful(x, maps, target, result)
         return maps
 
-    def _target(self, picture: Picture, predicted: int) -> TargetLike:
+    def _target(self, picture: Picture, predicted: int) -> TargetLike | None:
+        """None where there is no class and none is needed."""
         from vitinspect.explainers.targets import resolve
 
         wanted = self.plan.target
+        if not self.model.has_classifier and wanted in ("predicted", "label"):
+            return None
         if wanted == "predicted":
             return predicted
         if wanted == "label":
@@ -145,7 +149,9 @@ class Worker:
         label = self._label(picture)
         return predicted if label is None else label
 
-    def _target_words(self, target: TargetLike) -> str:
+    def _target_words(self, target: TargetLike | None) -> str:
+        if target is None:
+            return ""
         if isinstance(target, int):
             return self.model.labels[target]
         if isinstance(target, tuple):
@@ -182,12 +188,13 @@ class Worker:
     # --- faithfulness --------------------------------------------------------------------------------------------
 
     def _faithful(
-        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike, result: ImageResult
+        self, x: torch.Tensor, maps: Mapping[str, AttributionMap], target: TargetLike | None, result: ImageResult
     ) -> None:
         chosen = set(self.plan.scores)
         metrics = [m for m in ("deletion", "insertion", "srg", "drop", "adcc") if m in chosen]
         if not metrics:
             return
+        assert target is not None
         others = {name: attribution for name, attribution in maps.items() if name not in self.singles}
         if "adcc" in metrics and others:
             # A fusion is no method that could be run again on the dimmed picture.

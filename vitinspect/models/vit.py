@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from vitinspect.errors import UnsupportedModelError
+from vitinspect.errors import TargetError, UnsupportedModelError
 from vitinspect.models import embeddings
 from vitinspect.models.evaluation_state import in_evaluation_state, lock_of, own_modes
 from vitinspect.models.inputs import as_batch
@@ -322,6 +322,11 @@ class ViT:
 
     def predict(self, image: Any, top: int = 5, mode: str = "crop") -> list[Prediction]:
         """The most probable classes of a picture, best first. A path, a PIL image, an array or a tensor."""
+        if not self.has_classifier:
+            raise TargetError(
+                f"{self.name} has no classifier, so it predicts no class. Give it a head, or texts where it has a text "
+                "tower."
+            )
         with own_modes():
             inputs, _ = as_batch(self, [image], mode=mode)
         logits, probabilities = (found[0].cpu() for found in self.answers(inputs))
