@@ -63,12 +63,12 @@ def test_xdg_data_home_is_followed_if_it_is_absolute(tmp_path: Path) -> None:
     assert desktop_entry.data_home({"HOME": "/h", "XDG_DATA_HOME": "here"}) == Path("/h/.local/share")
 
 
-def test_an_entry_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_an_entry_that_another_program_wrote_is_neither_replaced_nor_deleted(tmp_path: Path) -> None:
     path = tmp_path / desktop_entry.ENTRY
     path.parent.mkdir(parents=True)
     path.write_text("[Desktop Entry]\nName=mine\n")
     for action in (lambda: desktop_entry.install(["v"], tmp_path), lambda: desktop_entry.remove(tmp_path)):
-        with pytest.raises(DataError, match="left alone"):
+        with pytest.raises(DataError, match="was not written by vitinspect; it is not"):
             action()
     assert path.read_text() == "[Desktop Entry]\nName=mine\n"
 

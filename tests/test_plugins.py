@@ -93,9 +93,9 @@ BROKEN = {
     "syntax": ("class Mine(\n", {}, "SyntaxError"),
     "import": ("import no_such_package\n" + GOOD, {}, "no_such_package"),
     "raises": ("raise RuntimeError('bad day')\n", {}, "RuntimeError: bad day"),
-    "taken": (GOOD, {"id": "rollout"}, "there is a method 'rollout' already"),
-    "cost": (GOOD, {"cost": "cheap"}, "the cost of mine is one of"),
-    "id": (GOOD, {"id": "not an id"}, "is no id of a method"),
+    "taken": (GOOD, {"id": "rollout"}, "a method 'rollout' exists already"),
+    "cost": (GOOD, {"cost": "cheap"}, "the cost of mine must be one of"),
+    "id": (GOOD, {"id": "not an id"}, "is not a valid id of a method"),
 }
 
 
@@ -121,7 +121,7 @@ def test_a_file_without_methods_and_models_is_named(told: list[str], tmp_path: P
 
 RUNS_BADLY = {
     "raises": ("        raise KeyError('lost')\n", "the plug-in own.py ended with KeyError: 'lost'"),
-    "shape": ("        import torch; return torch.zeros(3)\n", "the plug-in own.py gave values of shape (3,)"),
+    "shape": ("        import torch; return torch.zeros(3)\n", "the plug-in own.py returned values of shape (3,)"),
     "size": ("        import torch; return torch.zeros(run.batch, 5, 5)\n", "its map has the shape (5, 5)"),
     "nan": ("        import torch; return torch.full((run.batch, *run.grid), float('nan'))\n", "NaN"),
     "words": ("        return 'no map'\n", "the plug-in own.py ended with"),
@@ -165,9 +165,9 @@ def test_models_of_a_named_file(told: list[str], tmp_path: Path, capsys: pytest.
         "MODELS = {'zoo': load, 'timm': load}\n"
     )
     vi.load_plugin(file)
-    assert "'timm' cannot be the prefix" in told[0]
+    assert "'timm' cannot be used as a prefix" in told[0]
     assert vi.load_model("zoo:one", device="cpu").source == "zoo:one"
-    with pytest.raises(vi.ModelError, match="gave int"):
+    with pytest.raises(vi.ModelError, match="returned int"):
         vi.load_model("zoo:no")
     with pytest.raises(vi.ModelError, match="loads its models as they are"):
         vi.load_model("zoo:one", random=True)

@@ -23,7 +23,7 @@ def test_a_file_is_read_also_through_a_link(tmp_path: Path) -> None:
 def test_pipes_devices_and_folders_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
-        with pytest.raises(OSError, match="it is no file"):
+        with pytest.raises(OSError, match="it is not a file"):
             read_regular(path)
 
 

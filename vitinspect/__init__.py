@@ -7,7 +7,7 @@
 (14, 14)
 
 The names below are loaded when they are first used, so that ``import vitinspect`` costs milliseconds and
-pulls in neither torch nor Qt.
+loads neither torch nor Qt.
 """
 
 from __future__ import annotations
@@ -138,6 +138,6 @@ def _map_display() -> Any:
     return map_display
 
 
-# Models know no methods, and maps no figures; here all are known.
+# Models do not import methods, nor maps figures; they are connected here, where both are known.
 method_support.answered_by(_method_support)
 displayed.drawn_by(_map_display)

@@ -24,7 +24,7 @@ OPERATORS = ("min", "max", "sum")
 DIRECTIONS = ("in", "out")
 """in: attention that a patch receives; out: attention that it gives."""
 STATISTICS = ("coherence", "max", "min", "sum", "std", "sum_over_std", "median", "skew", "kurtosis")
-"""What is made of a node's centrality over the layers. Coherence is the entropy of its shares."""
+"""The statistics of a node's centrality over the layers. Coherence is the entropy of its shares."""
 
 Array = Any
 _Step = TypeVar("_Step", bound=Callable[..., Any])

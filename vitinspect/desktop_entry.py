@@ -1,6 +1,6 @@
 """The menu entry, the icon and the type of session files of a Linux desktop, for one user. Standard library only.
 
-What is written is listed in ``FILES`` and nothing else is touched; ``remove`` takes away only what ``install`` wrote.
+What is written is listed in ``FILES`` and nothing else is touched; ``remove`` deletes only what ``install`` wrote.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TYPE, TYPE_ICON = "mime/packages/vitinspect.xml", "icons/hicolor/scalable/mimety
 FILES = (ENTRY, ICON, TYPE, TYPE_ICON)
 """Below the folder for data of programs, see ``data_home``."""
 MARK = "X-Vitinspect=1"
-"""Stands in the entry, by which it is known as ours."""
+"""A line in the entry that marks it as written by vitinspect."""
 SESSION = "application/x-vitinspect"
 _TYPES = (SESSION, "inode/directory", "image/png", "image/jpeg", "image/tiff", "image/webp", "image/bmp", "image/gif")
 
@@ -41,7 +41,7 @@ def program() -> list[str]:
 
 
 def quoted(word: str) -> str:
-    """A word of a command as the entry's ``Exec`` has it: the specification's quotes, and ``%`` doubled."""
+    """A word of a command as the entry's ``Exec`` needs it: quoted as the specification asks, and ``%`` doubled."""
     plain = word.replace("%", "%%")
     if plain and not set(plain) & set(" \t\n\"'\\><~|&;$*?#()`"):
         return plain
@@ -86,11 +86,11 @@ def session_type() -> str:
 
 
 def install(command: list[str] | None = None, home: Path | None = None) -> list[Path]:
-    """Write the entry and the icon; their paths."""
+    """Write the entry and the icon, and return their paths."""
     home = home or data_home()
     target = home / ENTRY
     if target.exists() and not is_ours(target):
-        raise DataError(f"{target} is there already and was not written by vitinspect; it is left alone.")
+        raise DataError(f"{target} exists already and was not written by vitinspect; it is not changed.")
     contents = {
         ENTRY: entry(command or program()).encode("utf-8", "surrogateescape"),
         ICON: (resources_folder() / "icons" / "vitinspect.svg").read_bytes(),
@@ -108,13 +108,13 @@ def install(command: list[str] | None = None, home: Path | None = None) -> list[
 
 
 def remove(home: Path | None = None) -> list[Path]:
-    """Take away what ``install`` wrote; the paths that are gone."""
+    """Delete what ``install`` wrote, and return the deleted paths."""
     home = home or data_home()
     target = home / ENTRY
     if not target.exists():
         return []
     if not is_ours(target):
-        raise DataError(f"{target} was not written by vitinspect; it is left alone.")
+        raise DataError(f"{target} was not written by vitinspect; it is not deleted.")
     gone = []
     for name in FILES:
         path = home / name
@@ -133,7 +133,7 @@ def is_ours(path: Path) -> bool:
 
 
 def refresh(home: Path) -> None:
-    """Tell the desktop, where it has the programs for that; without them it looks by itself at the next login."""
+    """Have the desktop read its entries again, if it has the programs for that; else it does so at the next login."""
     for command in (
         ["update-desktop-database", "-q", str(home / "applications")],
         ["update-mime-database", str(home / "mime")],

@@ -1,7 +1,7 @@
 """How maps show themselves in Python: methods of ``AttributionMap`` and ``Explanation`` that draw and save.
 
-Maps know no figures. ``vitinspect/__init__.py`` says who draws, so that nothing here imports what lies above, and
-neither numpy nor torch is loaded before something is drawn.
+Maps do not import figures. ``vitinspect/__init__.py`` names the module that draws, so that nothing here imports from a
+higher layer, and neither numpy nor torch is loaded before something is drawn.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class Origin:
     """What a map belongs to: the picture, where the model's input lies on it, and the model."""
 
     image: Any
-    """As it was handed over: a path, a picture, an array; or a ready tensor."""
+    """As it was passed in: a path, a picture, an array; or a preprocessed tensor."""
     placement: Any
-    """None for ready tensors."""
+    """None for preprocessed tensors."""
     model_name: str
     model_source: str
     labels: Any = ()
@@ -26,7 +26,7 @@ class Origin:
     precision: str = "float32"
     mean: tuple[float, ...] = (0.5, 0.5, 0.5)
     std: tuple[float, ...] = (0.5, 0.5, 0.5)
-    """With ``mean``: what turns a ready tensor back into a picture."""
+    """With ``mean``: what turns a preprocessed tensor back into a picture."""
     model: Callable[[], Any] | None = None
     """A weak reference to the model, for the fingerprint in a saved figure."""
 
@@ -45,7 +45,7 @@ def drawn_by(source: Callable[[], Any]) -> None:
 
 def _drawing() -> Any:
     if _source is None:
-        raise RuntimeError("nobody has said who draws maps: call drawn_by first")
+        raise RuntimeError("no module that draws maps is set: call drawn_by first")
     return _source()
 
 
@@ -53,7 +53,7 @@ class Displayed:
     """What a map and an explanation have in common: they can be looked at, saved, and made into a table."""
 
     def show(self, ax: Any = None, **look: Any) -> Any:
-        """Show it: in a notebook below the cell, else in the system's viewer of pictures.
+        """Show it: in a notebook below the cell, else in the system's image viewer.
 
         ``ax``: axes of matplotlib (for an explanation with several maps a list of them), which are drawn on instead
         and returned. ``look``: as for ``overlay``.
@@ -65,10 +65,10 @@ class Displayed:
     ) -> Any:
         """Write a figure: the picture, and each map with its colour bar. Returns the path.
 
-        ``width`` is one such as "88mm"; without it, 44 mm for each picture up to 174 mm. ``path`` ends with .pdf, .svg,
-        .png, .tiff or .jpg. The figure carries how it was made, without the names of files if ``anonymous``, and not
-        at all without ``recipe``. A file that vitinspect did not write is left alone. ``look``: as for ``overlay``,
-        and ``threshold="otsu"`` for an outline.
+        ``width`` is a length such as "88mm"; without it, 44 mm for each picture up to 174 mm. ``path`` ends with .pdf,
+        .svg, .png, .tiff or .jpg. The figure records how it was made, without the names of files if ``anonymous``, and
+        not at all without ``recipe``. A file that vitinspect did not write is never replaced. ``look``: as for
+        ``overlay``, and ``threshold="otsu"`` for an outline.
         """
         return _drawing().save(self, path, width=width, dpi=dpi, anonymous=anonymous, recipe=recipe, **look)
 
@@ -84,7 +84,7 @@ class Displayed:
 
 
 class DisplayedMap(Displayed):
-    """What one map can do besides."""
+    """What a single map can do in addition."""
 
     def overlay(self, **look: Any) -> Any:
         """The picture with the map over it, as a PIL image of the picture's size.
@@ -101,7 +101,7 @@ class DisplayedMap(Displayed):
 
 
 class DisplayedMaps(Displayed):
-    """What an explanation can do besides: with the only map, or with the one that is named."""
+    """What an explanation can do in addition: with its only map, or with the one that is named."""
 
     def overlay(self, method: Any = None, **look: Any) -> Any:
         """The picture with the map of ``method`` over it; see ``AttributionMap.overlay``."""

@@ -1,4 +1,4 @@
-"""The exceptions of vitinspect: one small family, one member per kind of trouble.
+"""The exceptions of vitinspect: one class for each kind of problem.
 
 Each message is a sentence for the person at the screen: what was asked for, what was found, what to do.
 The command line prints it as one line; the window shows it with the traceback behind a "details" button.
@@ -15,7 +15,7 @@ from vitinspect.names import readable
 class VitInspectError(Exception):
     """Anything that vitinspect reports to its user on purpose.
 
-    Names of files in a message may hold bytes that are no text: these are replaced, so that every message can be
+    Names of files in a message may hold bytes that are not text: these are replaced, so that every message can be
     printed, shown and stored.
     """
 
@@ -40,7 +40,7 @@ class HeadChoiceNeeded(ModelError):  # noqa: N818 - reads as a statement
 
 
 class UnsupportedModelError(ModelError):
-    """The model was read, but it is not a Vision Transformer that vitinspect can look into."""
+    """The model was read, but it is not a Vision Transformer that vitinspect supports."""
 
 
 class TargetError(VitInspectError):
@@ -75,7 +75,7 @@ class NotEnoughMemory(VitInspectError):  # noqa: N818 - reads as a statement
     def __init__(self, message: str, explanations: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.explanations = list(explanations)
-        """What ``explain_batch`` made of the methods for which there was enough; empty if that was none."""
+        """What ``explain_batch`` returned for the methods that did fit into memory; empty if none did."""
 
 
 class DataError(VitInspectError):
@@ -83,7 +83,7 @@ class DataError(VitInspectError):
 
 
 class StorageFull(DataError):  # noqa: N818 - reads as a statement
-    """Nothing more can be written: no space is left, or the person's share of it is used up."""
+    """Nothing more can be written: no space is left, or the user's quota is used up."""
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
@@ -91,7 +91,7 @@ class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
 
 
 _MEMORY_WORDS = ("not enough memory", "can't allocate memory", "out of memory", "failed to allocate", "bad_alloc")
-"""How the allocators of torch and its kernels say it; CUDA's has a class of its own besides."""
+"""The words in which the allocators of torch and its kernels report it; CUDA's also has an exception class."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

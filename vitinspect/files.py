@@ -1,4 +1,4 @@
-"""Writing files such that nothing is ever lost: beside, synced, renamed; and never over what is not ours."""
+"""Writing files safely: a temporary file beside the target is synced and renamed, and no foreign file is replaced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SOFTWARE = f"vitinspect {__version__}"
 _MARK = "vitinspect "
 _SOURCE_KEY = "vitinspect:image"
 _LONGEST_NAME = 96
-"""In bytes: file systems take 255, and two such parts and an ending make a name."""
+"""In bytes: file systems allow 255, and a name consists of two such parts and an ending."""
 _UNFINISHED = ".vitinspect-part"
 _swept: set[Path] = set()
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -58,7 +58,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes of ours have left in a folder, once in the life of this process."""
+    """Remove what killed processes of vitinspect have left in a folder, once for each process and folder."""
     if folder in _swept:
         return
     _swept.add(folder)
@@ -79,12 +79,12 @@ SEAL = 16
 
 
 def sealed(data: bytes) -> bytes:
-    """``data`` with a digest behind it, for files of a cache: what is damaged is not used but made again."""
+    """``data`` with a digest appended, for files of a cache: a damaged file is not used but computed again."""
     return data + hashlib.blake2b(data, digest_size=SEAL).digest()
 
 
 def unsealed(data: bytes) -> bytes | None:
-    """What ``sealed`` was given; None where a single bit is another one."""
+    """What ``sealed`` was given; None if a single bit was changed."""
     body = data[:-SEAL]
     return body if len(data) > SEAL and sealed(body) == data else None
 
@@ -109,7 +109,7 @@ def short_hash(text: str) -> str:
 
 
 def png_bytes(picture: Image.Image, texts: Mapping[str, str]) -> bytes:
-    """A PNG that says what made it, and from which image (key ``image`` of ``texts``: its path as ``stored``)."""
+    """A PNG that records what made it, and from which image (key ``image`` of ``texts``: its path as ``stored``)."""
     from PIL import PngImagePlugin
 
     info = PngImagePlugin.PngInfo()
@@ -137,7 +137,7 @@ def _plain(value: Any) -> Any:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What ``npz_bytes`` wrote down beside the arrays; empty where the file is another one's."""
+    """The metadata that ``npz_bytes`` wrote with the arrays; empty if vitinspect did not write the file."""
     import numpy as np
 
     try:
@@ -149,7 +149,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def made_from(path: Path) -> str | None:
-    """Which image an overlay or a map of ours was made from: "" where it does not say, None where not ours."""
+    """The image that an overlay or a map was made from: "" if it does not say, None if vitinspect did not write it."""
     if path.suffix == ".npz":
         metadata = read_metadata(path)
         ours = str(metadata.get("software", "")).startswith(_MARK)
@@ -188,7 +188,7 @@ class OutputNames:
         candidates = [plain, hashed] + [hashed.with_name(f"{hashed.name}-{n}") for n in range(2, 1000)]
         refuse_links(self.folder, plain.parent)
         for candidate in candidates:
-            # Many systems do not tell upper from lower case in file names.
+            # Many systems do not distinguish upper from lower case in file names.
             key = Path(str(candidate).casefold())
             if self._taken.get(key, source) != source:
                 continue
@@ -210,5 +210,5 @@ def refuse_links(folder: Path, below: Path) -> None:
 
 
 def with_ending(stem: Path, ending: str) -> Path:
-    """``stem`` with ``ending`` put behind it as it is: names may have dots of their own."""
+    """``stem`` with ``ending`` appended as it is: names may have dots of their own."""
     return stem.with_name(stem.name + ending)

@@ -1,6 +1,6 @@
 """Fusing maps: several methods, one picture. Pure numpy.
 
-The idea of ViTmiX: methods err in different places, so what they agree on is worth more than what one of them says.
+The idea of ViTmiX: methods err in different places, so what they agree on is more reliable than any one of them.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _as_map(
 
 
 def combination_key(keys: Sequence[str], mode: str) -> str:
-    """How a fusion is addressed: ``"lrp + rollout [geometric]"``."""
+    """The name under which a fusion is found: ``"lrp + rollout [geometric]"``."""
     return f"{' + '.join(keys)} [{mode}]"
 
 
@@ -151,9 +151,9 @@ class Combination:
     """Some methods to be fused, and the name that the ViTmiX paper gives such a set ("LRP + Rollout")."""
 
     methods: tuple[Any, ...]
-    """``Method`` objects, in the order asked."""
+    """``Method`` objects, in the requested order."""
     names: tuple[str, ...]
-    """What each of them is called among those that were asked for."""
+    """The short name of each among those that were requested."""
 
     @property
     def ways(self) -> int:
@@ -173,8 +173,8 @@ class Combination:
 
 
 def short_names(methods: Sequence[Any]) -> dict[str, str]:
-    """Key to short name. A method that is there several times carries what its versions differ in, each of them:
-    "Rollout (start layer 0)" beside "Rollout (start layer 3)", "GMAR (L1)" beside "GMAR (L2)"."""
+    """Key to short name. Where a method occurs several times, each name says in what it differs from the others:
+    "Rollout (start layer 0)" and "Rollout (start layer 3)", "GMAR (L1)" and "GMAR (L2)"."""
     versions: dict[str, list[Any]] = defaultdict(list)
     for method in methods:
         if method.key not in {other.key for other in versions[method.id]}:
@@ -219,12 +219,12 @@ def combinations(methods: Iterable[Any], ways: Sequence[int] = (1, 2, 3)) -> lis
     ]
 
 
-# --- asked for in words ------------------------------------------------------------------------------------------
+# --- parsing requested maps --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class AskedMap:
-    """One map of a command line: a method's, or a fusion of several."""
+    """One requested map of a command line: a method's, or a fusion of several."""
 
     methods: tuple[Any, ...]
     mode: str = ""
@@ -239,7 +239,7 @@ class AskedMap:
 def parse_maps(text: str, fuse: str | None = None) -> list[AskedMap]:
     """``"legrad, lrp + rollout [geometric]"``: methods with parameters, and fusions of them with their mode.
 
-    ``fuse`` is the mode of fusions that name none, and asks for one more: of all methods that stand alone.
+    ``fuse`` is the mode of fusions that name none. It also adds one fusion, of all methods that are not in one.
     """
     from vitinspect.explainers.registry import parse_methods
 
@@ -253,13 +253,13 @@ def parse_maps(text: str, fuse: str | None = None) -> list[AskedMap]:
         if mode not in MODES:
             raise ParameterError(f"A fusion mode is one of {', '.join(MODES)}, not {mode!r}.")
         if bracket and len(methods) < 2:
-            raise ParameterError(f"{part!r} names one method; a fusion needs two, as `lrp + rollout [{mode}]`.")
+            raise ParameterError(f"{part!r} names one method; a fusion needs two, as in `lrp + rollout [{mode}]`.")
         if methods:
             asked.append(AskedMap(methods, mode if len(methods) > 1 else ""))
     alone = tuple(dict.fromkeys(one.methods[0].key for one in asked if not one.mode))
     if fuse is not None and not any(one.mode for one in asked):
         if len(alone) < 2:
-            raise ParameterError(f"To fuse ({fuse}) there must be two methods at least, as `lrp,rollout`.")
+            raise ParameterError(f"A fusion ({fuse}) needs at least two methods, as in `lrp,rollout`.")
         asked.append(AskedMap(tuple(one.methods[0] for one in asked), fuse))
     if not asked:
         raise ParameterError("No method was named; `vitinspect methods` lists them all.")
@@ -267,7 +267,7 @@ def parse_maps(text: str, fuse: str | None = None) -> list[AskedMap]:
 
 
 def _split(text: str, mark: str) -> list[str]:
-    """The parts between marks that stand outside of brackets."""
+    """The parts between marks that are outside of brackets."""
     parts, depth, current = [], 0, ""
     for character in text:
         depth += (character == "(") - (character == ")")

@@ -46,7 +46,7 @@ class Arcs:
     target: np.ndarray
     weight: np.ndarray
     total_weight: float
-    """Of the whole layer, cut or not: what is left out can be said."""
+    """Of the whole layer, including what is cut, so that the share left out can be reported."""
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -62,7 +62,7 @@ class Arcs:
 def surviving_arcs(weights: np.ndarray, min_cut: float) -> Arcs:
     """The arcs of an (N, N) layer at or above ``min_cut`` times its maximum; zeros are no arcs."""
     if not 0 <= min_cut <= 1:
-        raise ParameterError(f"min_cut lies between 0 and 1, not at {min_cut}.")
+        raise ParameterError(f"min_cut must be between 0 and 1, not {min_cut}.")
     limit = min_cut * float(weights.max())
     source, target = np.nonzero((weights >= limit) & (weights > 0))
     values = weights[source, target]
@@ -174,7 +174,7 @@ class LayerMeasures:
     arcs: int
     density: float
     reciprocity: float
-    """The share of arcs whose reverse is there too; loops are left out."""
+    """The share of arcs whose reverse exists too; loops are left out."""
     components: int
     """Weakly connected."""
     largest_component: int
@@ -224,7 +224,7 @@ def each_layer_measured(
     seed: int = 0,
     cancel: CancelToken | None = None,
 ) -> Iterator[tuple[LayerMeasures, list[set[Any]]]]:
-    """The measures of one layer after the other, each with its communities: for who wants to see them arrive."""
+    """Yield the measures of one layer after the other, each with its communities, so that they can be shown early."""
     following: nx.DiGraph | None = None
     for layer in range(starting_layer, len(layers.weights)):
         check(cancel)
@@ -293,7 +293,7 @@ def pagerank(graph: nx.DiGraph, damping: float = 0.85, tolerance: float = 1e-10)
     matrix = np.divide(matrix, sums, out=np.zeros_like(matrix), where=sums > 0)
     rank = np.full(count, 1 / count)
     for _ in range(500):
-        # What dead ends hold is spread evenly.
+        # The weight of nodes without outgoing arcs is spread evenly.
         moved = damping * (rank @ matrix + rank[dangling].sum() / count) + (1 - damping) / count
         if np.abs(moved - rank).sum() < tolerance:
             return dict(zip(nodes, moved.tolist(), strict=True))
@@ -422,7 +422,7 @@ def _from_multilayer(path: Path) -> nx.MultiDiGraph:
 
 def _from_gexf(path: Path) -> Any:
     graph = nx.read_gexf(path, node_type=int)
-    # GEXF knows no keys of parallel arcs, but the layer is on each.
+    # GEXF has no keys for parallel arcs, but each has its layer.
     if not graph.is_multigraph():
         return graph
     keyed = nx.MultiDiGraph(**graph.graph)

@@ -1,4 +1,4 @@
-"""Reading the JSON files that we wrote, which may have been damaged or edited since."""
+"""Reading JSON files that vitinspect wrote, which may have been damaged or edited since."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitinspect.regular_files import read_regular
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of ours; empty where there is no file, and a ``DataError`` where it is damaged."""
+    """The JSON object in a file; empty if there is no file, and a ``DataError`` if it is damaged."""
     try:
         found = json.loads(read_regular(path))
     except FileNotFoundError:
@@ -19,7 +19,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except RecursionError as error:
-        raise DataError(f"{path} is damaged: it is nested without end.") from error
+        raise DataError(f"{path} is damaged: it is nested too deeply.") from error
     except (ValueError, MemoryError) as error:
         raise DataError(f"{path} is damaged: it is not JSON ({error}).") from error
     if not isinstance(found, dict):

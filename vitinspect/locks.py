@@ -1,6 +1,7 @@
 """Locks between processes, held by the system: when a process ends, however it ends, its locks are gone.
 
-A file that merely says who is at work would outlive a kill -9, and its process number may be another program's by then.
+A file that merely names the process at work would outlive a kill -9, and its process number may by then belong to
+another program.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _TAKEN = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 @contextlib.contextmanager
 def held(path: Path, busy: str, *, shared: bool = False) -> Iterator[None]:
-    """Hold the lock that is this file, or raise a ``DataError`` that begins with ``busy``.
+    """Hold the lock on this file, or raise a ``DataError`` that begins with ``busy``.
 
-    Several processes can hold it ``shared``; nobody else holds it beside one that does not share. The file stays.
+    Several processes can hold it ``shared``; a lock that is not shared excludes all others. The file is not deleted.
     Where the file system has no locks, the work goes on without one.
     """
     try:
@@ -39,7 +40,7 @@ def held(path: Path, busy: str, *, shared: bool = False) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
-            raise DataError(f"{path} is no file; it is left alone. Choose another folder.")
+            raise DataError(f"{path} is not a file; it is not changed. Choose another folder.")
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
     try:
@@ -50,7 +51,7 @@ def held(path: Path, busy: str, *, shared: bool = False) -> Iterator[None]:
                 raise DataError(f"{busy}{_holder(handle)}.") from error
             _log.warning("%s: this file system has no locks (%s)", path, error)
         if not shared:
-            with contextlib.suppress(OSError):  # who it is only helps people
+            with contextlib.suppress(OSError):  # the holder's name only helps people
                 os.ftruncate(handle, 0)
                 os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         yield
@@ -61,8 +62,8 @@ def held(path: Path, busy: str, *, shared: bool = False) -> Iterator[None]:
 def _lock(handle: int, shared: bool) -> None:
     if fcntl is not None:
         fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    elif not shared:  # Windows knows no shared locks; those who share do not keep each other out
-        os.lseek(handle, 1 << 20, os.SEEK_SET)  # behind the words, which others may read
+    elif not shared:  # Windows has no shared locks; processes that share do not exclude each other
+        os.lseek(handle, 1 << 20, os.SEEK_SET)  # behind the text, which other processes may read
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 

@@ -1,7 +1,7 @@
 """Maps that other tools wrote: NumPy arrays, float TIFF and grey PNG, as values over the model's input. Numpy only.
 
 The size of a map says what it is: one value for each patch, for each pixel of the model's input, or for each pixel of
-the picture. A map whose size is none of these is refused, since nothing else tells where its values lie.
+the picture. A map of any other size is refused, since nothing else says where its values lie.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ARRAYS = (".npy", ".npz")
 PICTURES = (".tif", ".tiff", ".png")
 ENDINGS = (*ARRAYS, *PICTURES)
 PICTURE = "{picture}"
-"""Stands in a path for the base name of the picture whose map is meant."""
+"""In a path, the place of the picture's base name."""
 
 Values = NDArray[np.floating[Any]]
 
@@ -45,13 +45,13 @@ class Placement(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """Where the values of a map of tiles lie on the picture."""
+    """Where the values of a tiled map lie on the picture."""
 
     input_size: tuple[int, int]
     original_size: tuple[int, int]
     box: tuple[float, float, float, float]
     model: str = ""
-    """The model whose map it is."""
+    """The model that made the map."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class MapFile:
     digest: str
     """The hash of the file's bytes."""
     place: Place | None = None
-    """Where a map of tiles lies, which has more patches than the model's input."""
+    """Where a tiled map lies, which has more patches than the model's input."""
 
     @property
     def name(self) -> str:
@@ -81,18 +81,18 @@ class FittedMap:
     from_picture: bool = False
     """Whether the file has a value for each pixel of the picture, which were brought to the model's input."""
     place: Place | None = None
-    """Where it lies on the picture, if not where the model's input does."""
+    """Where it lies on the picture, if elsewhere than the model's input."""
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
 
 
 def read_map_file(path: str | os.PathLike[str]) -> MapFile:
-    """The values in a file: two-dimensional, finite, as floating-point numbers. Else a ``DataError`` that says why."""
+    """The values in a file: two-dimensional, finite, floating-point. Otherwise a ``DataError`` says what is wrong."""
     path = Path(path)
     name, ending = shown(path.name), path.suffix.casefold()
     if ending not in ENDINGS:
-        raise DataError(f"{name} is no map: a map is read from one of {', '.join(ENDINGS)}.")
+        raise DataError(f"{name} is not a map file: maps are read from {', '.join(ENDINGS)}.")
     try:
         data = read_regular(path)
     except OSError as error:
@@ -103,7 +103,7 @@ def read_map_file(path: str | os.PathLike[str]) -> MapFile:
 
 
 def _place_of(path: Path) -> Place | None:
-    """Where a map of tiles lies, as vitinspect writes it beside the values; None for other maps."""
+    """Where a tiled map lies, as vitinspect writes it beside the values; None for other maps."""
     try:
         about = read_metadata(path)
         if about.get("tiles") is not True:
@@ -141,14 +141,14 @@ def _only_array(names: list[str], name: str) -> str:
     others = [each for each in names if each != "metadata"]
     if len(others) != 1:
         raise DataError(
-            f"{name} holds {len(others)} arrays ({', '.join(others[:5]) or 'none'}); a map is the only one, or the one "
-            "that is called values."
+            f"{name} holds {len(others)} arrays ({', '.join(others[:5]) or 'none'}); the map must be the only one, or "
+            "be called values."
         )
     return others[0]
 
 
 def _read_npy(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
-    """An array whose header asks for no more than there is."""
+    """The array, if its header claims no more values than the file holds."""
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, by_columns, kind = read_header(file)
@@ -174,7 +174,7 @@ def _from_picture(data: bytes, name: str) -> NDArray[Any]:
     except ImageError as error:
         raise DataError(f"{name} cannot be read as a map: {error}") from error
     if found.kind in ("colour", "palette"):
-        raise DataError(f"{name} is a picture in colours; a map has one value for each place: grey, or floating point.")
+        raise DataError(f"{name} is a colour picture; a map has one value per place: grey, or floating point.")
     return found.values
 
 
@@ -187,15 +187,15 @@ def _checked(values: NDArray[Any], name: str) -> Values:
     kind = np.float64 if plain.dtype == np.float64 else np.float32
     numbers: Values = np.ascontiguousarray(plain).astype(kind)
     if not np.isfinite(numbers).all():
-        raise DataError(f"{name} holds a NaN or an infinity; a map has a number at each place.")
+        raise DataError(f"{name} holds a NaN or an infinity; a map must have a finite number at each place.")
     return numbers
 
 
-# --- what the values lie on --------------------------------------------------------------------------------------
+# --- which pixels the values belong to ---------------------------------------------------------------------------
 
 
 def fit(found: MapFile, grid: tuple[int, int], placement: Placement) -> FittedMap:
-    """The map over the model's input, by its size; a ``DataError`` with all sizes where it fits none."""
+    """The map over the model's input, by its size; a ``DataError`` with the possible sizes if it fits none."""
     values = found.values
     signed = bool(values.min() < 0)
     if found.place is not None and found.place.original_size == tuple(placement.original_size):
@@ -262,12 +262,12 @@ def pattern_of(map_path: str, image: str) -> str:
         return ""
     before, _, after = stem.rpartition(picture) if not stem.startswith(picture) else stem.partition(picture)
     if before[-1:].isalnum() or after[:1].isalnum():
-        return ""  # "1" is a part of "10": that is no name of it
+        return ""  # "1" is a part of "10": the map is not named after it
     return os.path.join(folder, f"{before}{PICTURE}{after}{ending}")
 
 
 def map_of(pattern: str, image: str) -> str:
-    """The path of a picture's map, by the pattern of another one's; it may be that there is no such file."""
+    """The path of a picture's map, by the pattern of another picture's map; the file need not exist."""
     return pattern.replace(PICTURE, _stem(image))
 
 
@@ -276,7 +276,7 @@ def _stem(image: str) -> str:
 
 
 def pictures_with_maps(pattern: str, images: list[str]) -> list[str]:
-    """Those of the pictures that have a map by the pattern. The folder is read once."""
+    """The pictures for which the pattern gives an existing map. The folder is read once."""
     folder = os.path.dirname(pattern)
     try:
         with os.scandir(folder) as entries:
@@ -287,7 +287,7 @@ def pictures_with_maps(pattern: str, images: list[str]) -> list[str]:
 
 
 def is_map_name(path: str, image: str) -> bool:
-    """Whether a file that is dropped on ``image`` is meant as a map of it: an array always; a PNG or TIFF, which may be
+    """Whether a file dropped on ``image`` is to be opened as its map: an array always; a PNG or TIFF, which may be
     a picture too, where it is named after the picture and lies elsewhere."""
     ending = os.path.splitext(path)[1].casefold()
     if ending in ARRAYS:

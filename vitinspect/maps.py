@@ -1,4 +1,4 @@
-"""Attribution maps, and what is done to one map: normalising, resizing. Pure numpy."""
+"""Attribution maps, and operations on a single map: normalising, resizing. Pure numpy."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""File names, class labels and other foreign text: as people see them, and as files keep them.
+"""File names, class labels and other text from outside: as it is shown to people, and as files keep it.
 
-On most systems a file name is a row of bytes, and Python keeps those that are no UTF-8 as lone surrogates. Neither a
-database nor a PNG takes these, and a terminal or a table may take a name for a command. So there are two forms:
+On most systems a file name is a sequence of bytes, and Python keeps those that are not UTF-8 as lone surrogates.
+Neither a database nor a PNG accepts these, and a terminal or a table may take a name for a command. So there are two
+forms:
 ``shown`` is for people and loses what cannot be shown, ``stored`` is for files and loses nothing.
 
-Nothing of ours is imported here.
+This module imports nothing of vitinspect.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import re
 
 UNKNOWN = "�"
-"""Stands where a byte is no character, or where a character would steer a terminal or turn the line round."""
+"""Replaces bytes that are not text, and characters that would control a terminal or reverse the writing direction."""
 
 _LONE = re.compile(r"[\ud800-\udfff]")
 _NOT_STORED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -27,7 +28,7 @@ Name = str | os.PathLike[str]
 
 
 def shown(name: Name) -> str:
-    """A name on one line for people: bytes that are no text, line ends and control characters are replaced."""
+    """A name on one line for people: bytes that are not text, line ends and control characters are replaced."""
     return _STEERING.sub(UNKNOWN, _LONE.sub(UNKNOWN, os.fspath(name)))
 
 
@@ -37,10 +38,10 @@ def readable(text: str) -> str:
 
 
 def stored(name: Name) -> str:
-    r"""A name as one line of text that every file format takes and that ``restored`` turns back into the same name.
+    r"""A name as one line of text that every file format accepts and that ``restored`` turns back into the same name.
 
-    A byte that is no UTF-8 becomes ``\xe9``, a line end ``\x0a``. All other names stay as they are, but
-    for a backslash where what follows could be taken for such a byte.
+    A byte that is not UTF-8 becomes ``\xe9``, a line end ``\x0a``. All other names stay as they are, except
+    for a backslash if what follows it could be read as such a byte.
     """
     text = os.fspath(name)
     return _NOT_STORED.sub(_escape, _TAKEN.sub(r"\\x5c", text))
@@ -85,7 +86,7 @@ def csv_value(cell: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text that shows as itself in Markdown: neither markup nor HTML, and no end of a line or of a cell."""
+    """Text that Markdown shows literally: no markup, no HTML, and no end of a line or of a cell."""
     plain = shown(text)
     escaped = re.sub(r"([\\`*<>\[\]|&$])", r"\\\1", plain)
     # Within a word an underscore is just that, and names of methods and files are full of them.

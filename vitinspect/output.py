@@ -1,6 +1,6 @@
-"""May I write here? The one rule of every command that writes results.
+"""Where results may be written: the rule that every command follows.
 
-- A file is replaced only if vitinspect wrote it and nobody has changed it since. Whether it did is said by a record in
+- A file is replaced only if vitinspect wrote it and it has not been changed since. This is known from a record in
   its folder (``.vitinspect-files.json``: names and digests), or by the file itself (the overlays and maps of
   ``explain``, see ``files.made_from``).
 - Nothing is written through a link that leads out of the folder of results.
@@ -25,20 +25,20 @@ from vitinspect.regular_files import read_regular
 
 try:
     import fcntl
-except ImportError:  # Windows: two commands that write into one folder at the same time may forget each other's files
+except ImportError:  # Windows: two commands that write into one folder at the same time may lose each other's records
     fcntl = None  # type: ignore[assignment]
 
 RECORD = ".vitinspect-files.json"
 
 
 class OutputFolder:
-    """A folder of results. ``check`` before the work, ``write`` after it; neither touches what is not ours."""
+    """A folder of results. ``check`` before the work, ``write`` after it; neither touches files of other programs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, name: str) -> Path:
-        """Where ``name`` lies, which may have folders in it; refused if a link leads out of this folder."""
+        """The path of ``name``, which may contain folders; refused if a link leads out of this folder."""
         path = self.folder / name
         refuse_links(self.folder, path.parent)
         return path
@@ -59,9 +59,9 @@ class OutputFolder:
             self.check(files)
             written = _read_record(self.folder)
             for name, data in files.items():
-                # The digest before stays beside the new one: if the process ends in between, the file is still ours.
+                # The previous digest is kept with the new one: if the process ends now, the old file is still known.
                 written[name] = list(dict.fromkeys([digest(data), *written.get(name, ())]))[:2]
-            # First the record, then the files: never is there a file of ours that is not in the record.
+            # The record is written before the files, so that no file of vitinspect is ever missing from it.
             _write_record(self.folder, written)
             paths = []
             for name, data in files.items():
@@ -71,7 +71,7 @@ class OutputFolder:
 
 
 def write_result(path: Path, data: bytes) -> Path:
-    """Write a single file that the command line named, or refuse to replace what is not ours."""
+    """Write a single file that the command line named; refuse to replace a file that vitinspect did not write."""
     return OutputFolder(path.parent).write(path.name, data)
 
 
@@ -81,7 +81,7 @@ def check_result(path: Path) -> None:
 
 
 def refuse_inside(folder: Path, data: Path) -> None:
-    """Refuse a folder of results that is the data's or lies in it: results would be taken for data the next time."""
+    """Refuse a folder of results that is the data's or lies inside it: results would be read as data the next time."""
     out, inputs = Path(os.path.realpath(folder)), Path(os.path.realpath(data))
     if out == inputs or inputs in out.parents:
         where = "is the folder of the data" if out == inputs else f"lies in the folder of the data, {data}"
@@ -96,14 +96,14 @@ def _refuse_foreign(path: Path, name: str, written: Mapping[str, list[str]]) -> 
     if not os.path.lexists(path):
         return
     if path.is_symlink() or not path.is_file():
-        raise DataError(f"{path} is a link or no file; it is left alone. Choose another place with --out.")
+        raise DataError(f"{path} is a link or not a file; it is not changed. Choose another place with --out.")
     try:
         if digest(read_regular(path)) in written.get(name, ()) or made_from(path) is not None:
             return
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     reason = "was changed since vitinspect wrote it" if name in written else "was not written by vitinspect"
-    raise DataError(f"{path} {reason} and is left alone. Move it away, or choose another place with --out.")
+    raise DataError(f"{path} {reason} and is not replaced. Move it, or choose another place with --out.")
 
 
 def _read_record(folder: Path) -> dict[str, list[str]]:
@@ -131,7 +131,7 @@ def _write_record(folder: Path, written: Mapping[str, list[str]]) -> None:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Other processes that write results into this folder wait."""
+    """Make other processes that write results into this folder wait."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY) if fcntl is not None else -1

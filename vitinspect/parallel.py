@@ -26,8 +26,8 @@ def _leave_interrupts_to_the_parent() -> None:
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Keep Ctrl-C waiting while workers are started: they inherit this, and so do not die of it before they can ask
-    to be left alone."""
+    """Block Ctrl-C while workers are started: they inherit this, so that it cannot end them before they ignore it
+    themselves."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -40,8 +40,8 @@ def _interrupts_held_back() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _threads_for_each(count: int) -> Iterator[None]:
-    """How many threads numpy takes in processes that are started meanwhile: they read it when they load it. More
-    threads than cores wait for each other, and take many times as long."""
+    """Limit numpy's threads in processes started meanwhile, which read the limit when they load numpy. More threads
+    than cores wait for each other, and take many times as long."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(count)))
     try:
@@ -63,7 +63,7 @@ def run_jobs(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Iterator[tuple[int, Result]]:
-    """Yield (job's number, result) as the jobs get done.
+    """Yield (job's number, result) as the jobs finish.
 
     `sizes` says how much each job counts in the progress. With one process the work is done here. After a
     cancellation or an error the jobs under way are finished, and no other is begun.
@@ -98,7 +98,7 @@ def run_jobs(
             yield number, future.result()
     except BrokenProcessPool as error:
         raise DataError(
-            "A process that shared the work ended without a word, most likely for want of memory. Try fewer processes "
+            "A worker process ended without a message, most likely because memory ran out. Try fewer processes "
             "or a smaller size."
         ) from error
     finally:

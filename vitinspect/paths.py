@@ -1,8 +1,8 @@
-"""Where vitinspect keeps what it remembers: settings, caches, logs.
+"""Where vitinspect keeps its own files: settings, caches, logs.
 
-The folders follow each system's habit (XDG on Linux, Library on macOS, AppData on Windows). The environment
-variable ``VITINSPECT_HOME`` puts all of them under one folder instead, which is what the tests do and what a
-portable installation wants. Nothing here creates a folder: ``ensure`` does, when something is written.
+The folders follow each system's convention (XDG on Linux, Library on macOS, AppData on Windows). The environment
+variable ``VITINSPECT_HOME`` puts all of them under one folder instead, for tests and portable installations.
+No folder is created before something is written, by ``ensure``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def config_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """What a person made and vitinspect keeps: flags and notes on pictures."""
+    """What the user made and vitinspect keeps: flags and notes on pictures."""
     return _folder("data")
 
 
@@ -40,7 +40,7 @@ def log_folder() -> Path:
 
 
 def ensure(folder: Path) -> Path:
-    """Create ``folder`` where it is missing and give it back; a ``DataError`` says why it cannot be."""
+    """Create ``folder`` if it is missing and return it; a ``DataError`` says why it cannot be created."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -52,7 +52,7 @@ def ensure(folder: Path) -> Path:
 
 
 def write_problem(folder: Path) -> str | None:
-    """Why nothing can be written to ``folder``, by trying it; None where all is well."""
+    """Why nothing can be written to ``folder``, found by trying; None if files can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""What a person said of pictures: flags, stars, notes. One JSON file for each folder of pictures."""
+"""The user's flags, stars and notes on pictures. One JSON file for each folder of pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Note:
-    """What a person said of a picture."""
+    """Flag, star and note on one picture."""
 
     flagged: bool = False
     starred: bool = False
@@ -36,7 +36,7 @@ def notes_file(folder: str, inside: Path | None = None) -> Path:
 
 
 def read_notes(path: Path) -> dict[str, Note]:
-    """The notes by the pictures' names; none where there is no file. Damage is an ``OSError`` or a ``ValueError``."""
+    """The notes by the pictures' names; none if there is no file. ``OSError`` or ``ValueError`` if it is damaged."""
     try:
         found = json.loads(read_regular(path))
         if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -49,7 +49,7 @@ def read_notes(path: Path) -> dict[str, Note]:
 
 
 def note_of(value: Any) -> Note:
-    """A note from what JSON kept; a ``TypeError`` for what is none."""
+    """A note from its JSON value; a ``TypeError`` if the value is not one."""
     if not isinstance(value, dict):
         raise TypeError("a note is no object")
     text = value.get("text", "")

@@ -4,7 +4,7 @@ A plug-in comes in two ways, and no other:
 
 - installed: a package with entry points in the groups ``vitinspect.methods`` (a module, or its tuple ``METHODS``) and
   ``vitinspect.models`` (a function that loads; the entry point's name is the prefix of its sources);
-- named by the user: a file behind ``--plugin``, or ``vi.load_plugin("file.py")``. No file is ever found by itself.
+- named by the user: a file after ``--plugin``, or ``vi.load_plugin("file.py")``. No file is loaded unless it is named.
 
 A plug-in that cannot be used is left out, with a sentence that names it; everything else goes on without it.
 """
@@ -25,7 +25,7 @@ from vitinspect.errors import DataError, VitInspectError
 
 METHODS, MODELS = "vitinspect.methods", "vitinspect.models"
 _TAKEN = ("demo", "timm", "hf-hub", "random", "http", "https", "file")
-"""Prefixes of sources that have a meaning already."""
+"""Prefixes of sources that are already in use."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Broken:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a plug-in brings for the registry of methods."""
+    """What a plug-in adds to the registry of methods."""
 
     plugin: str
-    """How it is named to people: its package and entry point, or its file."""
+    """The name that is shown: its package and entry point, or its file."""
     module: str
     infos: tuple[Any, ...]
 
@@ -56,24 +56,24 @@ def _warn(text: str) -> None:
 
 
 class Plugins:
-    """What is there, and what was left out."""
+    """The plug-ins that were loaded, and those that were left out."""
 
     def __init__(self) -> None:
         self.files: list[Path] = []
-        """The files that were named, in their order."""
+        """The files that the user named, in their order."""
         self.broken: list[Broken] = []
         self._from_files: list[Declared] = []
         self._loaders: dict[str, tuple[str, Callable[..., Any]]] = {}
         self._installed_models = False
         self.listeners: list[Callable[[], None]] = []
-        """Called when a plug-in was added, so that lists that were made are made again."""
+        """Called after a plug-in was added, so that lists of methods and models are built again."""
         self.report: Callable[[str], None] = _warn
-        """How a broken plug-in is told; the command line prints a line."""
+        """How a broken plug-in is reported; the command line prints a line."""
 
     # --- adding -------------------------------------------------------------------------------------------------------
 
     def add_file(self, path: str | os.PathLike[str]) -> None:
-        """Load a file that the user named. It must be there; what is wrong inside of it is told, and it is left out."""
+        """Load a file that the user named. It must exist; if it is broken, it is left out and the error reported."""
         file = Path(path).expanduser().absolute()
         if not file.is_file():
             raise DataError(f"There is no plug-in {file}.")
@@ -99,7 +99,7 @@ class Plugins:
             call()
 
     def leave_out(self, name: str, error: Exception) -> None:
-        """Remember and tell that a plug-in cannot be used."""
+        """Record and report that a plug-in cannot be used."""
         text = str(error) if isinstance(error, VitInspectError) else f"{type(error).__name__}: {error}"
         broken = Broken(name, " ".join(text.split()))
         if broken not in self.broken:
@@ -108,18 +108,18 @@ class Plugins:
 
     def _add_loader(self, plugin: str, prefix: str, load: Callable[..., Any]) -> None:
         if prefix in _TAKEN or not prefix.replace("-", "_").isidentifier():
-            self.leave_out(plugin, DataError(f"{prefix!r} cannot be the prefix of a source of models."))
+            self.leave_out(plugin, DataError(f"{prefix!r} cannot be used as a prefix for sources of models."))
         elif prefix in self._loaders:
-            self.leave_out(plugin, DataError(f"{self._loaders[prefix][0]} loads {prefix}: already."))
+            self.leave_out(plugin, DataError(f"{self._loaders[prefix][0]} already loads {prefix}:."))
         elif not callable(load):
-            self.leave_out(plugin, DataError(f"{prefix} is no function that loads a model, but {load!r}."))
+            self.leave_out(plugin, DataError(f"{prefix} must be a function that loads a model, not {load!r}."))
         else:
             self._loaders[prefix] = (plugin, load)
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
     def methods(self) -> Iterable[Declared]:
-        """The declarations of all plug-ins: those that are installed by their names, then the named files."""
+        """The declarations of all plug-ins: installed ones in the order of their names, then the named files."""
         for point in _entry_points(METHODS):
             name = _name_of(point)
             try:
@@ -134,7 +134,7 @@ class Plugins:
         yield from self._from_files
 
     def loader(self, source: str) -> tuple[str, str, Callable[..., Any]] | None:
-        """The plug-in, the rest of the source and the function for ``prefix:rest``; None where no plug-in has it."""
+        """The plug-in, the rest of the source and the function for ``prefix:rest``; None if no plug-in has it."""
         prefix, colon, rest = source.partition(":")
         if not colon or prefix in _TAKEN:
             return None
@@ -142,7 +142,7 @@ class Plugins:
         return None if found is None else (found[0], rest, found[1])
 
     def model_names(self) -> list[str]:
-        """Sources that plug-ins list: their loader's ``names``, a list or a function, where there is one."""
+        """Sources that plug-ins list: the ``names`` of their loader, a list or a function, if it has them."""
         result = []
         for prefix, (plugin, load) in self._known_loaders().items():
             names = getattr(load, "names", ())
@@ -164,7 +164,7 @@ class Plugins:
 
 
 plugins = Plugins()
-"""Those of this process."""
+"""The plug-ins of this process."""
 
 
 def load_plugin(path: str | os.PathLike[str]) -> None:
@@ -184,7 +184,7 @@ def _name_of(point: metadata.EntryPoint) -> str:
 def _import_file(name: str, file: Path) -> Any:
     specification = importlib.util.spec_from_file_location(name, file)
     if specification is None or specification.loader is None:
-        raise DataError("it is no file of Python.")
+        raise DataError("it is not a Python file.")
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # for its dataclasses, and for "module:class"
     try:
@@ -198,12 +198,12 @@ def _import_file(name: str, file: Path) -> Any:
 def _methods_of(module: Any) -> tuple[Any, ...]:
     found = getattr(module, "METHODS", ())
     if not isinstance(found, tuple | list):
-        raise DataError(f"its METHODS is {type(found).__name__}, and not a tuple of MethodInfo.")
+        raise DataError(f"its METHODS is of type {type(found).__name__}, not a tuple of MethodInfo.")
     return tuple(found)
 
 
 def _models_of(module: Any) -> dict[str, Callable[..., Any]]:
     found = getattr(module, "MODELS", {})
     if not isinstance(found, dict):
-        raise DataError(f"its MODELS is {type(found).__name__}, and not a dictionary of prefix and function.")
+        raise DataError(f"its MODELS is of type {type(found).__name__}, not a dictionary of prefix and function.")
     return dict(found)

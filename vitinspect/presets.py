@@ -1,4 +1,4 @@
-"""Sets of maps under a name: those that come with vitinspect, and a person's own in one JSON file. No Qt, no torch."""
+"""Named sets of maps: those that come with vitinspect, and the user's own in one JSON file. No Qt, no torch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ VITMIX = ("lrp", "saliency(resolution=grid)", "rollout", "attention_gradcam")
 
 @dataclass(frozen=True)
 class Preset:
-    """A name and the maps that it stands for."""
+    """A named set of maps."""
 
     id: str
     title: str
     about: str
     layers: tuple[LayerSpec, ...]
     own: bool = False
-    """Saved by a person."""
+    """Saved by the user."""
 
 
 def built_in() -> tuple[Preset, ...]:
@@ -38,7 +38,7 @@ def built_in() -> tuple[Preset, ...]:
         Preset(
             "quick",
             "Quick look",
-            "Three families in one pass each way: attention, relevance, gradient of attention.",
+            "Three families from one forward and one backward pass: attention, relevance, gradient of attention.",
             (("rollout",), ("lrp",), ("legrad",)),
         ),
         Preset(
@@ -69,7 +69,7 @@ def built_in() -> tuple[Preset, ...]:
         Preset(
             "cheap",
             "All cheap ones",
-            "Every method that needs no more than one pass forward and one back.",
+            "Every method that needs at most one forward and one backward pass.",
             tuple((info.id,) for info in methods() if info.cost in ("one forward", "one forward and backward")),
         ),
     )
@@ -80,7 +80,7 @@ def presets_file() -> Path:
 
 
 def read_own(path: Path | None = None) -> tuple[tuple[Preset, ...], list[str]]:
-    """The saved presets, and a sentence for each that cannot be used any more."""
+    """The saved presets, and a sentence for each that can no longer be used."""
     path = path or presets_file()
     try:
         found = json.loads(read_regular(path))
@@ -100,7 +100,7 @@ def read_own(path: Path | None = None) -> tuple[tuple[Preset, ...], list[str]]:
 
 
 def write_own(presets: Sequence[Preset], path: Path | None = None) -> None:
-    """Keep a person's presets, whole or not at all."""
+    """Save the user's presets, all of them or none."""
     from vitinspect.files import write_atomic
 
     content = {preset.title: [list(layer) for layer in preset.layers] for preset in presets}
@@ -110,7 +110,7 @@ def write_own(presets: Sequence[Preset], path: Path | None = None) -> None:
 
 
 def own(name: str, layers: Any) -> Preset:
-    """A preset by a person, checked against the methods that there are."""
+    """A preset of the user's, checked against the methods that exist."""
     if not name.strip():
         raise DataError("A preset needs a name.")
     if not isinstance(layers, list | tuple) or not layers:

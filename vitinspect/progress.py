@@ -1,4 +1,4 @@
-"""Progress and cancellation: what every long computation takes, and what the terminal shows of it."""
+"""Progress and cancellation: the arguments of every long computation, and what a terminal shows of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 
 class CancelToken:
-    """A flag that one thread sets and a computation in another looks at between its chunks."""
+    """A flag that one thread sets and that a computation in another thread checks between its chunks."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -31,7 +31,7 @@ class CancelToken:
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raise ``Cancelled`` if somebody asked to stop."""
+        """Raise ``Cancelled`` if ``cancel`` was called."""
         if self._event.is_set():
             raise Cancelled
 
@@ -51,7 +51,7 @@ def format_duration(seconds: float) -> str:
 
 
 class ProgressLine:
-    """A progress bar with an ETA on a terminal or in a notebook, and plain lines now and then in a pipe.
+    """A progress bar with an ETA on a terminal or in a notebook; occasional plain lines in a pipe.
 
     Use as a context manager and call it as a ``Progress``. Writes to stderr, so that what a command prints
     on stdout stays clean for the next program.
@@ -146,7 +146,7 @@ def shown_progress(progress: Progress | bool | None, title: str = "explaining") 
 
 
 INTERVAL_VARIABLE = "VITINSPECT_PROGRESS_SECONDS"
-"""Whoever reads the lines of a pipe, as the window does, may ask for them more often."""
+"""Set by programs that read the lines from a pipe, as the window does, to get them more often."""
 
 
 def _pipe_interval(default: float) -> float:

@@ -1,4 +1,4 @@
-"""Reading files that may be no files: a named pipe would let its reader wait for ever, a device would never end."""
+"""Reading regular files only: the reader of a named pipe would wait forever, and a device has no end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import BinaryIO
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """The file, opened for reading in binary; an ``OSError`` where it is a folder, a pipe, a socket or a device."""
-    # Opening does not wait for a writer; what was opened is then looked at, so that nothing can change in between.
+    # Opening does not wait for a writer; the opened file itself is then checked, so that nothing can change in between.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "it is no file but a folder, a pipe, a socket or a device", os.fspath(path))
+            raise OSError(errno.EINVAL, "it is not a file but a folder, a pipe, a socket or a device", os.fspath(path))
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)

@@ -1,7 +1,7 @@
 """Where the bundled files are: the model, the gallery, the icons.
 
-They sit in ``resources/`` at the top of a checkout and travel inside the package in a wheel, so both places
-are looked at; the checkout wins, because there the files may be newer than an installed copy.
+They are in ``resources/`` at the top of a checkout and inside the package in a wheel, so both places are
+searched; the checkout comes first, because its files may be newer than an installed copy.
 """
 
 from __future__ import annotations

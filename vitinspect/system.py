@@ -1,7 +1,7 @@
-"""What the machine around the program has: a display, Qt's run-time libraries, fonts. Standard library only.
+"""What the machine provides: a display, Qt's run-time libraries, fonts. Standard library only.
 
-Everything is found out by trying. Shared libraries are asked for by the names that Qt's own files are linked
-to, so that all that are missing can be named at once, where an import names only the first.
+Everything is found out by trying. Shared libraries are loaded by the names that Qt's own files are linked
+to, so that all missing ones can be named at once; an import names only the first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ QT_LIBRARIES = {
     "libz.so.1": "zlib1g",
     "libzstd.so.1": "libzstd1",
 }
-"""What Qt's widgets need, with or without a display."""
+"""The libraries that Qt's widgets need, with or without a display."""
 
 X11_LIBRARIES = {
     "libX11-xcb.so.1": "libx11-xcb1",
@@ -46,7 +46,7 @@ X11_LIBRARIES = {
     "libxcb-xkb.so.1": "libxcb-xkb1",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
-"""What a window on an X server needs besides."""
+"""The libraries that a window on an X server needs in addition."""
 
 WAYLAND_LIBRARIES = {
     "libwayland-client.so.0": "libwayland-client0",
@@ -157,7 +157,7 @@ def _wayland_answers(name: str, environment: Mapping[str, str]) -> bool:
 
 
 def _x_server_answers(name: str) -> bool:
-    """Connect as Qt would, with the person's own authority, and let go again."""
+    """Connect as Qt would, with the user's own authority file, and disconnect."""
     xcb = ctypes.CDLL("libxcb.so.1")
     xcb.xcb_connect.restype = ctypes.c_void_p
     xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.POINTER(ctypes.c_int)]

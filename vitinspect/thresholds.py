@@ -1,4 +1,4 @@
-"""From a map to a mask. Every mask says the level at which it was cut. Pure numpy."""
+"""Cutting a map into a mask. Every mask records the level at which it was cut. Pure numpy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODES = ("otsu", "fixed", "percentile", "top_fraction", "mean", "mean_std")
 
 @dataclass(frozen=True)
 class ThresholdedMap:
-    """A mask and the level that made it."""
+    """A mask and the level at which the map was cut."""
 
     mask: np.ndarray
     """True where the map is above the level."""
@@ -29,7 +29,7 @@ class ThresholdedMap:
 
     @property
     def share(self) -> float:
-        """The part of the picture that the mask covers."""
+        """The fraction of the picture that the mask covers."""
         return float(self.mask.mean())
 
     def __array__(self, dtype: object = None, copy: bool | None = None) -> np.ndarray:
@@ -110,12 +110,12 @@ def threshold(
         cut = low + level * (high - low)
     elif mode == "percentile":
         if not 0 <= percentile <= 100:
-            raise ParameterError(f"A percentile lies between 0 and 100, not at {percentile}.")
+            raise ParameterError(f"A percentile must be between 0 and 100, not {percentile}.")
         cut = float(np.percentile(values, percentile))
         mask = values > cut
     elif mode == "top_fraction":
         if not 0 <= fraction <= 1:
-            raise ParameterError(f"A fraction lies between 0 and 1, not at {fraction}.")
+            raise ParameterError(f"A fraction must be between 0 and 1, not {fraction}.")
         count = round(fraction * values.size)
         if count == 0:
             mask, cut = np.zeros(values.shape, dtype=bool), high
@@ -145,4 +145,4 @@ def parse_threshold(text: str) -> tuple[str, dict[str, Any]]:
     except KeyError:
         raise ParameterError(f"The threshold {mode} takes no number.") from None
     except ValueError:
-        raise ParameterError(f"The threshold {text!r} has no number behind its equals sign.") from None
+        raise ParameterError(f"The threshold {text!r} has no number after its equals sign.") from None

@@ -1,4 +1,4 @@
-"""Pictures of features: colours of principal components, similarity to a patch, norms, attention distance.
+"""Feature views as arrays: colours of principal components, similarity to a patch, norms, attention distance.
 
 Plain functions over arrays; ``probing.views`` (``vi.views``) has them beside ``tokens``, which gets the arrays.
 """
@@ -22,9 +22,9 @@ class Basis:
 
     mean: np.ndarray
     components: np.ndarray
-    """(n, D): unit vectors, the largest of whose loadings are positive, as scikit-learn turns them."""
+    """(n, D): unit vectors whose largest loadings are positive, the sign convention of scikit-learn."""
     variances: np.ndarray
-    """(n,) of the tokens along each component."""
+    """(n,): the deviation of the tokens along each component."""
     whiten: bool
 
     def project(self, tokens: Any) -> np.ndarray:
@@ -54,7 +54,7 @@ def basis(tokens: Any, foreground: Any = None, whiten: bool = True, components: 
     rows = np.concatenate([p.reshape(-1, p.shape[-1])[m.reshape(-1)] for p, m in zip(pictures, masks, strict=True)])
     if not 1 <= components <= min(len(rows) - 1, rows.shape[1]):
         raise DataError(
-            f"{components} components need as many numbers in a token and more tokens than that; there are {len(rows)}"
+            f"{components} components need as many numbers per token and more tokens than that; there are {len(rows)}"
             f" tokens of {rows.shape[1]} numbers."
         )
     mean = rows.mean(0)

@@ -1,4 +1,4 @@
-"""``vi.view``: the window on what a script or a notebook has in its hands. Qt is loaded when it is called."""
+"""``vi.view``: open the window on objects of a script or a notebook. Qt is loaded when it is called."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def view(
     ``target``: a class (index or label) to explain; None for the predicted one.
     ``labels``: the names of the classes, for a module of timm.
     ``folder``: where pictures from memory and masks that are drawn in the window are kept. Without it they lie in a
-    temporary folder, which goes with the window unless a mask was drawn; then its place is printed.
+    temporary folder, which is deleted with the window unless a mask was drawn; then its place is printed.
     ``block``: wait until the window is closed; by default so in a script, and not in IPython, in Jupyter, or where
-    a loop of Qt runs already.
+    a Qt event loop is already running.
 
     Returns the open (or closed) window's handle: ``is_open``, ``close()``.
     """

@@ -46,13 +46,13 @@ def test_a_second_run_replaces_what_the_first_one_wrote(
     assert files[0] == files[1]
 
 
-def test_a_table_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_table_that_was_changed_since_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / demo.TABLE
     demo.write_table(path, [ROW])
     demo.write_table(path, [ROW, ROW])
     assert path.read_text().count("\n") == 3
     path.write_text("my,own,table\n")
-    with pytest.raises(DataError, match="left alone"):
+    with pytest.raises(DataError, match="was changed since vitinspect wrote it and is not replaced"):
         demo.write_table(path, [ROW])
     assert path.read_text() == "my,own,table\n"
 

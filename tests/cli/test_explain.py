@@ -266,7 +266,7 @@ def test_all_methods_are_fused_into_one_more_map(here: Path, scenes: list[Path])
         (["--methods", "lrp + rollout [sum]"], "geometric, product"),
         (["--methods", "lrp [product]"], "needs two"),
         (["--methods", "lrp + rollout [product"], "is written as"),
-        (["--methods", "lrp", "--fuse", "product"], "two methods at least"),
+        (["--methods", "lrp", "--fuse", "product"], "needs at least two methods"),
         (["--methods", "lrp + nothing"], "nothing"),
         (["--threshold", "otzu"], "otsu, fixed"),
         (["--threshold", "otsu=2"], "takes no number"),

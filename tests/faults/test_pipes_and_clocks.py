@@ -65,7 +65,7 @@ def test_pipes_where_results_go_are_refused(tmp_path: Path, capsys: Say, name: s
 
 def test_a_pipe_named_as_a_result_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "g.csv")
-    with pytest.raises(VitInspectError, match="no file"):
+    with pytest.raises(VitInspectError, match="not a file"):
         write_result(tmp_path / "g.csv", b"")
 
 

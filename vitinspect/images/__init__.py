@@ -1,7 +1,7 @@
 """Pictures: open one, find those in a folder, read a mask.
 
-``opening``  one way in for every format, as 8-bit RGB, with errors that name the file and the reason;
-``colour``   what becomes of 16 bits, palettes, CMYK, alpha and colour profiles on that way;
+``opening``  opens every format as 8-bit RGB, with errors that name the file and the reason;
+``colour``   converts 16 bits, palettes, CMYK, alpha and colour profiles;
 ``listing``  the pictures in a folder, streamed and in natural order;
 ``masks``    label images, whose numbers must not be treated as colours.
 

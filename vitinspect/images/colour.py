@@ -1,9 +1,9 @@
-"""Whatever numbers a file holds, as 8-bit RGB.
+"""Converting the pixels of any file to 8-bit RGB.
 
 - 16 bits: the full range of the type becomes 0 to 255. Integers of 32 bits and floating point have no range
-  of their own: the narrowest usual one that holds the values is taken (0-1, 0-255, 0-65535), or else theirs.
+  of their own: the narrowest usual one that holds the values is taken (0-1, 0-255, 0-65535), or else their own.
 - alpha and transparent palette entries: over a neutral grey.
-- an embedded colour profile: converted to sRGB. A damaged profile is left out, like viewers do.
+- an embedded colour profile: converted to sRGB. A damaged profile is ignored, as viewers do.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from PIL import Image, ImageFile
 _log = logging.getLogger(__name__)
 
 GREY = (128, 128, 128)
-"""What shows through transparent parts."""
+"""The colour behind transparent parts."""
 
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # TIFF tags
 _WIDE = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
@@ -51,7 +51,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if alpha is not None:
         image = Image.composite(image, Image.new("RGB", image.size, GREY), alpha)
     if isinstance(image, ImageFile.ImageFile):
-        image = image.copy()  # a plain picture, that knows nothing of its file
+        image = image.copy()  # a plain picture without a reference to its file
     image.info = {}
     return image
 
@@ -72,7 +72,7 @@ def _from_wide(image: Image.Image) -> Image.Image:
     scaled = (exact_values - low) * (255.0 / (high - low))
     np.nan_to_num(scaled, copy=False, nan=0.0, posinf=255.0, neginf=0.0)
     pixels = np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
-    if tags.get(_PHOTOMETRIC) == 0:  # white is zero; Pillow turns only 8 bits round
+    if tags.get(_PHOTOMETRIC) == 0:  # white is zero; Pillow inverts only 8 bits
         pixels = 255 - pixels
     return Image.fromarray(pixels)
 

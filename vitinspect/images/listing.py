@@ -1,8 +1,8 @@
-"""The pictures in a folder: found by name alone, streamed, and in the order that a person expects.
+"""The pictures in a folder: found by name alone, streamed, and in natural order.
 
-Sorting and streaming pull against each other: the smallest name may come last. So there are two functions.
-``scan_images`` gives names as the system gives them, in batches, the first after a moment whatever the size
-of the folder; whoever shows them merges each batch by ``natural_key``. ``list_images`` waits for all of them.
+A sorted list cannot be streamed, since the smallest name may come last. So there are two functions.
+``scan_images`` yields names as the system lists them, in batches, the first after a moment whatever the size
+of the folder; the caller merges each batch by ``natural_key``. ``list_images`` waits for all of them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def natural_key(path: str | os.PathLike[str]) -> NaturalKey:
     return tuple(_part_key(part) for part in text.replace(os.sep, "/").split("/")), text
 
 
-@lru_cache(maxsize=1024)  # the folders of a path come again and again
+@lru_cache(maxsize=1024)  # many paths share the same folders
 def _part_key(part: str) -> tuple[str | int, ...]:
     # Splitting at digits gives text, number, text, ...: numbers are compared with numbers only.
     return tuple(int(p) if i % 2 else p for i, p in enumerate(_DIGITS.split(part.casefold())))
@@ -63,8 +63,8 @@ def scan_images(
     """The pictures in ``folder`` in batches, unsorted, each batch as soon as it is full or ``interval`` old.
 
     No file is opened, and each folder is entered once, so that links in a circle end. A folder below that
-    cannot be read goes to ``on_error`` (or to the log) and the rest is still listed; that ``folder`` itself
-    cannot be read is raised.
+    cannot be read goes to ``on_error`` (or to the log) and the rest is still listed; if ``folder`` itself
+    cannot be read, an error is raised.
     """
     start = Path(folder)
     seen: set[tuple[int, int]] = set()
@@ -76,7 +76,7 @@ def scan_images(
         try:
             status = os.stat(current)
             identity = (status.st_dev, status.st_ino)
-            # Some file systems number every folder zero; there, links are told apart by their target.
+            # Some file systems number every folder zero; there, links are distinguished by their target.
             if not status.st_ino:
                 identity = (status.st_dev, hash(os.path.realpath(current)))
             if identity in seen:
@@ -121,7 +121,7 @@ def list_images(
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to a place that may not be looked at
+    except OSError:  # a link to a place that may not be read
         return False
 
 

@@ -39,7 +39,7 @@ def open_mask(source: Source, *, max_pixels: int | None = None, greys: bool = Fa
 
 
 def open_mask_picture(source: Source, *, max_pixels: int | None = None) -> Image.Image:
-    """A mask file as it is: its own mode, its palette, upright. For scripts that resize before they cut."""
+    """A mask file in its own mode, with its palette, upright. For protocols that resize before they cut."""
     with _opened(source, max_pixels) as image:
         load(image)
         return _upright(image, _orientation(image)).copy()
@@ -56,7 +56,7 @@ def mask_palette(source: Source, *, max_pixels: int | None = None) -> list[tuple
 
 @dataclass(frozen=True)
 class MaskPixels:
-    """A mask file as it was read, before anything is said about its meaning."""
+    """A mask file as it was read, before its values are interpreted."""
 
     name: str
     kind: str
@@ -75,7 +75,7 @@ class MaskPixels:
 
 
 def read_mask_pixels(source: Source, *, max_pixels: int | None = None) -> MaskPixels:
-    """The pixels of a mask file, upright. What is transparent is black; one colour on nothing is a mask of bits."""
+    """The pixels of a mask file, upright. Transparent pixels are black; one colour on transparency is a binary mask."""
     name = _name(source)
     with _opened(source, max_pixels) as image:
         load(image)
@@ -109,7 +109,7 @@ def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:
         shown = rgba[alpha > 0]
         if alpha.min() < 255 and (not len(shown) or (shown[:, :3] == shown[0, :3]).all()):
             return (alpha > 127).astype(np.uint8)
-        # Transparent is background, whatever colour lies under it.
+        # Transparent pixels are background, whatever their colour.
         pixels = np.where(alpha[..., None] > 127, rgba[..., :3], 0).astype(np.uint8)
     elif image.mode in ("RGB", "CMYK", "YCbCr", "HSV", "LAB"):
         pixels = np.asarray(image.convert("RGB"))
@@ -117,7 +117,7 @@ def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:
         values = np.asarray(image)
         if values.dtype.kind == "f":
             if not np.array_equal(values, np.rint(values)):
-                raise ImageError(f"{name} is no mask: its values are not whole numbers.")
+                raise ImageError(f"{name} is not a mask: its values are not whole numbers.")
             return values.astype(np.int64)
         if lossy:
             return np.where(values > 127, 255, 0)
@@ -126,7 +126,7 @@ def _labels(image: Image.Image, name: str, lossy: bool) -> NDArray[Any]:
         grey = pixels[..., 0]
         return np.where(grey > 127, 255, 0) if lossy else grey
     if lossy:
-        raise ImageError(f"{name} is no mask: a coloured JPEG has no exact labels. Save it as PNG.")
+        raise ImageError(f"{name} is not a mask: a colour JPEG has no exact labels. Save it as PNG.")
     return _by_colour(pixels, name)
 
 
@@ -135,6 +135,6 @@ def _by_colour(pixels: NDArray[np.uint8], name: str) -> NDArray[Any]:
     codes = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
     colours, labels = np.unique(codes, return_inverse=True)
     if len(colours) > _MAX_COLOURS:
-        raise ImageError(f"{name} is no mask: it has {len(colours)} colours, a mask has one for each label.")
+        raise ImageError(f"{name} is not a mask: it has {len(colours)} colours, but a mask has one for each label.")
     labels = labels.reshape(codes.shape)
     return labels if colours[0] == 0 else labels + 1

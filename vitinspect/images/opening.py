@@ -1,4 +1,4 @@
-"""The one way in for pictures."""
+"""Opening pictures of every format."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TURNS = {
 _DAMAGE: tuple[type[Exception], ...] = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError)
 _DAMAGE += (AttributeError, ArithmeticError, RuntimeError, struct.error, zlib.error)
 
-# Pillow warns about odd metadata on stderr, which tells a user nothing: what matters is raised as ImageError.
+# Pillow warns about odd metadata on stderr, which does not help a user: what matters is raised as ImageError.
 # ``catch_warnings`` around each call would not do, because it is not safe among threads.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
@@ -48,7 +48,7 @@ Source = str | os.PathLike[str] | IO[bytes]
 
 
 def max_pixels() -> int:
-    """The bound that holds where a call gives none."""
+    """The bound for calls that give none."""
     return _max_pixels
 
 
@@ -81,7 +81,7 @@ def thumbnail(source: Source, size: int, *, max_pixels: int | None = None) -> Im
         load(image)
         orientation = _orientation(image)
         if image.mode in ("L", "RGB", "CMYK") and "transparency" not in image.info:
-            # Colours are converted after most of the pixels are gone.
+            # Colours are converted after the picture was reduced.
             image.thumbnail((2 * size, 2 * size), Image.Resampling.BOX)
         small = to_rgb(image)
         small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -94,7 +94,7 @@ def read_size(source: Source) -> tuple[int, int]:
         size = image.size
         tags: Any = getattr(image, "tag_v2", {})
         if _WIDTH in tags and _HEIGHT in tags:
-            # Whether Pillow has turned a TIFF's size already depends on its version; the tags never turn.
+            # Whether Pillow has already swapped a TIFF's width and height depends on its version; the tags keep them.
             size = int(tags[_WIDTH]), int(tags[_HEIGHT])
         if image.format == "PNG" and "exif" not in image.info:
             # Pillow would decode the picture to look for metadata behind it.
@@ -106,7 +106,7 @@ def read_size(source: Source) -> tuple[int, int]:
 
 
 def load(image: Image.Image) -> None:
-    """Decode the picture, or raise what ``_opened`` makes an ``ImageError`` of."""
+    """Decode the picture, or raise an exception that ``_opened`` turns into an ``ImageError``."""
     file: Any = getattr(image, "fp", None)
     image.load()
     if image.format == "PNG" and ends_early(image, file):
@@ -146,8 +146,8 @@ def _opened(source: Source, bound: int | None) -> Iterator[Image.Image]:
     name = _name(source)
     bound = _max_pixels if bound is None else bound
     if Image.MAX_IMAGE_PIXELS is not None and bound > Image.MAX_IMAGE_PIXELS:
-        # Pillow has one bound for the whole process, looked at here and there while decoding. It is raised to
-        # ours and never lowered, which is the only change that another thread cannot trip over.
+        # Pillow has one bound for the whole process and checks it at several points while decoding. It is raised
+        # to ours and never lowered, which is the only change that cannot break another thread.
         Image.MAX_IMAGE_PIXELS = bound
     with contextlib.ExitStack() as stack:
         try:
@@ -179,15 +179,15 @@ def _name(source: Source) -> str:
 
 
 def _formats() -> list[str]:
-    # Only what is declared: Pillow also opens formats that run another program (EPS) or that almost any file
-    # passes for (TGA).
+    # Only the declared formats: Pillow also opens some that run another program (EPS) or that match almost any
+    # file (TGA).
     Image.init()
     return [name for name in _FORMATS if name in Image.OPEN]
 
 
 def _open_file(path: Path) -> IO[bytes]:
     try:
-        # Looked at before it is opened: opening a pipe waits for a writer, for ever.
+        # Checked before it is opened: opening a pipe would wait forever for a writer.
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise ImageError(f"{path} is a folder, not a picture.")
@@ -242,7 +242,7 @@ _KNOWN: tuple[tuple[bytes, str], ...] = (
 
 
 def _what_it_is(file: Any) -> str:
-    """The second half of a sentence about a file that no decoder knew."""
+    """The second half of a sentence about a file that no decoder recognised."""
     try:
         file.seek(0)
         start = file.read(64)

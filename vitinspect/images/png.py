@@ -1,4 +1,4 @@
-"""PNGs whose data ends early. Pillow leaves the rows that are not there black and says nothing."""
+"""PNGs whose data ends early. Pillow leaves the missing rows black without an error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PIECE = 1 << 20
 
 
 def ends_early(image: Image.Image, file: IO[bytes]) -> bool:
-    """Whether rows are missing in this loaded PNG. Looks closer only where its last pixel is black or transparent."""
+    """Whether rows are missing in this loaded PNG. Reads the data only if the last pixel is black or transparent."""
     file.seek(8)
     header = file.read(21)
     if header[4:8] != b"IHDR":
