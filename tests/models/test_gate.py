@@ -215,7 +215,7 @@ def test_odd_weights_are_refused_in_every_kind_of_source(kind, state, tmp_path):
 
 def test_a_list_where_a_mapping_should_be_is_named(state, tmp_path):
     torch.save({"state_dict": list(state.values())}, tmp_path / "w.pth")
-    assert "'state_dict' (a list and not a dict)" in refusal(tmp_path / "w.pth")
+    assert "'state_dict' (a list, not a dict)" in refusal(tmp_path / "w.pth")
     torch.save({"model": {"weights": list(state.items())}}, tmp_path / "w.pth")
     assert "no weights" in refusal(tmp_path / "w.pth")
     torch.save(list(state.items()), tmp_path / "w.pth")

@@ -274,7 +274,11 @@ def test_positions_of_dino_are_resampled_as_its_authors_do_where_its_head_or_its
 
 
 def test_a_head_of_another_width_is_refused(tmp_path):
-    for columns, words in ((25, "no multiple"), (3 * WIDTH, "no reading is known"), (6 * WIDTH, "no reading is known")):
+    for columns, words in (
+        (25, "not a multiple"),
+        (3 * WIDTH, "no reading is known"),
+        (6 * WIDTH, "no reading is known"),
+    ):
         path = written({"weight": torch.zeros(3, columns), "bias": torch.zeros(3)}, tmp_path, "h.pth")
         with pytest.raises(ModelError, match=words):
             load(tmp_path, backbone(), path)
@@ -303,7 +307,7 @@ def test_files_that_hold_no_head_say_what_was_expected(tmp_path):
 
 def test_a_head_whose_name_tells_another_reading_is_refused(tmp_path):
     path = written(head(2).state_dict(), tmp_path, "x_linear_head.pth")
-    with pytest.raises(ModelError, match="tells of itself"):
+    with pytest.raises(ModelError, match="states that it reads"):
         load(tmp_path, backbone(), path, "class:2")
 
 
@@ -317,7 +321,7 @@ def test_nothing_proves_that_a_head_belongs_and_that_is_said(tmp_path, caplog):
 
 
 def test_a_named_head_without_a_file_is_refused():
-    with pytest.raises(ModelError, match="no file of heads"):
+    with pytest.raises(ModelError, match="no file with heads"):
         vi.load_model("demo", head_name="linear", device="cpu")
 
 

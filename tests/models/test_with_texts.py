@@ -85,5 +85,5 @@ def test_embeddings_that_do_not_fit_and_other_models_are_refused(both):
     with pytest.raises(ParameterError, match="numbers"):
         with_texts(model, Texts(("a",), np.ones((1, 5), np.float32)))
     demo = vi.load_model("demo", device="cpu")
-    with pytest.raises(ParameterError, match="no image-text model"):
+    with pytest.raises(ParameterError, match="not an image-text model"):
         with_texts(demo, Texts(("a",), np.ones((1, demo.outputs), np.float32)))

@@ -29,7 +29,7 @@ def activation_of(name: Any, where: str) -> Any:
     """The class of this activation, or a ModelError that lists those that are known."""
     if not isinstance(name, str) or name not in ACTIVATIONS:
         raise ModelError(
-            f"{where} uses the activation {plain_text(str(name), 40)!r}, which is not known here; known are"
+            f"{where} uses the activation {plain_text(str(name), 40)!r}, which is not supported; supported are"
             f" {', '.join(ACTIVATIONS)}."
         )
     return ACTIVATIONS[name]

@@ -1,8 +1,8 @@
-"""What a pickled checkpoint claims to hold, checked against its bytes before torch reads it.
+"""Checking what a pickled checkpoint claims to hold against its bytes, before torch reads it.
 
-``torch.save`` writes a zip archive that it never compresses, or (before version 1.6) a row of pickles with the
-numbers behind. torch believes what the pickle says of the length of each array. A file from a stranger may claim
-more than it holds, or be compressed a thousandfold; both are refused here, from the names and lengths alone.
+``torch.save`` writes a zip archive that it never compresses, or (before version 1.6) a sequence of pickles followed by
+the numbers. torch trusts the lengths of arrays in the pickle. An untrusted file may claim more than it holds, or be
+compressed a thousandfold; both are refused here, from the names and lengths alone.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _ITEM_BYTES = {
 
 
 def check_archive(path: Path) -> None:
-    """Refuse a pickled checkpoint whose lengths cannot be true. What is no checkpoint at all passes; torch says so."""
+    """Refuse a pickled checkpoint whose lengths cannot be true. Other files pass; torch refuses them."""
     try:
         if zipfile.is_zipfile(path):
             _check_zip(path)
         else:
-            _check_row_of_pickles(path)
+            _check_sequence_of_pickles(path)
     except ModelError:
         raise
-    except Exception:  # the end of what can be understood; torch's reader says what is wrong
+    except Exception:  # cannot be parsed any further; torch's reader reports what is wrong
         return
 
 
@@ -45,8 +45,8 @@ def _check_zip(path: Path) -> None:
         lengths = {member.filename: member.file_size for member in members}
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ModelError(
-                f"{path} is compressed, which torch.save never does: unpacked it may fill the memory. Save the weights"
-                " again with torch.save, best as .safetensors."
+                f"{path} is compressed, which torch.save never does: unpacked, it may fill the memory. Save the weights"
+                " again with torch.save, or preferably as .safetensors."
             )
         if len(lengths) != len(members) or len(members) > _MAX_MEMBERS:
             raise ModelError(f"{path} is damaged: its archive lists the same part twice. Get it again.")
@@ -65,7 +65,7 @@ def _check_zip(path: Path) -> None:
             )
 
 
-def _check_row_of_pickles(path: Path) -> None:
+def _check_sequence_of_pickles(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         for _ in range(3):  # a magic number, the version, the system
@@ -80,7 +80,7 @@ def _check_row_of_pickles(path: Path) -> None:
 
 
 class _Symbol:
-    """Something that the pickle would make; here it stays a mark on the stack."""
+    """An object that the pickle would construct; here it is only a placeholder on the stack."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -94,8 +94,8 @@ _SINGLE = ("NONE", "NEWTRUE", "NEWFALSE", "EMPTY_LIST", "EMPTY_DICT", "EMPTY_SET
 def _claims(file: Any, path: Path) -> dict[str, int]:
     """The bytes that a pickle claims for each array, by its key.
 
-    Follows the few operations that torch's restricted reader knows, without making anything; at any other one it
-    stops, because torch refuses the file there.
+    Interprets the few operations that torch's restricted reader allows, without constructing anything, and stops at any
+    other, because torch refuses the file there.
     """
     stack: list[Any] = []
     memo: dict[int, Any] = {}
@@ -156,9 +156,9 @@ def _claims(file: Any, path: Path) -> dict[str, int]:
 
 
 def _check_keys(keys: list[Any], path: Path) -> None:
-    # A tuple of tuples of tuples takes for ever to be hashed, and no weights are named by one.
+    # Hashing deeply nested tuples never ends, and no weights are named by one.
     if any(isinstance(key, tuple) for key in keys):
-        raise ModelError(f"{path} is damaged: it names its contents by lists and not by text. Get it again.")
+        raise ModelError(f"{path} is damaged: its entries are named by lists, not by text. Get it again.")
 
 
 def _note_claim(reference: Any, claims: dict[str, int]) -> None:

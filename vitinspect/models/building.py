@@ -1,4 +1,4 @@
-"""Making timm's modules by name, and putting weights into them with nothing left over and nothing missing."""
+"""Building timm's modules by name, and loading weights into them with nothing left over and nothing missing."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from vitinspect.models.labels import plain_text
 from vitinspect.models.layouts import WHAT_WORKS, State
 
 SUPPORTED_MODULES = ("vision_transformer", "deit", "eva")
-"""timm's source files all of whose models are of the supported classes."""
+"""Source files of timm in which all models are of the supported classes."""
 
 
 def parse_architecture(text: str, where: str | None = None) -> tuple[str, dict[str, Any]]:
     """``vit_tiny_patch16_224(depth=6)`` as timm's name and the arguments that change it.
 
-    ``where`` is the file that says so, for errors.
+    ``where`` is the file that names the architecture, for errors.
     """
     match = re.fullmatch(r"\s*(?:timm:)?([\w.\-]+)\s*(?:\((.*)\))?\s*", text, re.DOTALL)
     if match is None:
         raise ModelError(
-            f"{plain_text(text)!r} is not an architecture. Write a name of timm's, such as vit_base_patch16_224, and"
-            " what differs from it in brackets: vit_tiny_patch16_224(depth=6, num_heads=6)."
+            f"{plain_text(text)!r} is not an architecture. Write a timm name, such as vit_base_patch16_224, with"
+            " changes in brackets: vit_tiny_patch16_224(depth=6, num_heads=6)."
         )
     name, arguments = match.groups()
     if not arguments:
@@ -64,7 +64,7 @@ def check_architecture(name: str) -> None:
     if not is_model(base):
         known = timm_names(pretrained=False)
         close = difflib.get_close_matches(base, known, n=3, cutoff=0.6)
-        hint = f" Near it: {', '.join(close)}." if close else ""
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
         raise ModelError(
             f"There is no model named {name!r} in timm {timm.__version__}.{hint} 'vitinspect models' lists them."
         )
@@ -78,12 +78,14 @@ def check_architecture(name: str) -> None:
         family = family_of(probe)
     except UnsupportedModelError as error:
         raise UnsupportedModelError(
-            f"{name} is a {kind}, not a Vision Transformer that vitinspect can look into. {WHAT_WORKS}"
+            f"{name} is a {kind}, not a Vision Transformer that vitinspect supports. {WHAT_WORKS}"
         ) from error
     if family == "other":
-        # Blocks in a row are not enough: CaiT adds the class token late, ConViT gates its attention, SAM looks
-        # through windows, and a map that knows nothing of that would be wrong without a word.
-        raise UnsupportedModelError(f"{name} is a {kind}, a relative that vitinspect does not know. {WHAT_WORKS}")
+        # A sequence of blocks is not enough: CaiT adds the class token late, ConViT gates its attention, SAM
+        # attends within windows, and a map that ignores this would be wrong without a warning.
+        raise UnsupportedModelError(
+            f"{name} is a {kind}, a related design that vitinspect does not support. {WHAT_WORKS}"
+        )
 
 
 def build(
@@ -97,8 +99,8 @@ def build(
 ) -> nn.Module:
     """timm's module of this name, untrained.
 
-    ``held`` is how many numbers its weight file has; a model that would be much larger is refused before its
-    memory is taken. ``where`` is what asks for it, for errors.
+    ``held`` is how many numbers its weight file has; a model that would be much larger is refused before memory is
+    allocated. ``where`` names the source of the request, for errors.
     """
     where = where or f"The architecture {name}"
     arguments = {key: value for key, value in arguments.items() if value is not None}
@@ -106,7 +108,7 @@ def build(
     if pretrained_cfg is not None:
         arguments["pretrained_cfg"] = dict(pretrained_cfg)
     try:
-        with torch.device("meta"):  # its shapes, without its memory
+        with torch.device("meta"):  # its shapes, without allocating memory
             shape = timm.create_model(name, pretrained=False, **arguments)
         patch = _patch_of(shape)
         limits.check_size(_size_of(shape, patch), patch, where)
@@ -117,7 +119,7 @@ def build(
     except Exception as error:  # whatever the constructor of a module may raise about its arguments
         shown = ", ".join(f"{key}={value!r}" for key, value in arguments.items() if key != "pretrained_cfg")
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"timm could not make {name}({shown}): {reason}.") from error
+        raise ModelError(f"timm could not build {name}({shown}): {reason}.") from error
 
 
 def _patch_of(module: nn.Module) -> tuple[int, int] | None:
@@ -135,7 +137,7 @@ def _size_of(module: nn.Module, patch: tuple[int, int] | None) -> tuple[int, int
 
 
 def convert(state: State, module: nn.Module, name: str) -> State:
-    """Weights in older or official names in those of ``module``, as timm does it, in float32.
+    """Weights with older or official names, renamed to those of ``module`` as timm does it, in float32.
 
     ``name`` is where the weights come from, for errors.
     """
@@ -153,7 +155,7 @@ def convert(state: State, module: nn.Module, name: str) -> State:
     )
     if rename is not None:
         try:
-            with contextlib.redirect_stdout(io.StringIO()):  # timm prints what it leaves out
+            with contextlib.redirect_stdout(io.StringIO()):  # timm prints what it omits
                 before, state = state, rename(dict(state), module)
                 lost = _without_place(before, state, lambda given: rename(given, module))
         except (KeyError, RuntimeError, ValueError, IndexError, AttributeError, AssertionError) as error:
@@ -174,18 +176,18 @@ _FILTER = "checkpoint_filter_fn"
 HARMLESS = re.compile(
     r"(^|\.)mask_token$"  # learned for pre-training only
     r"|(^|\.)(rope|rope_embed|rot_pos_emb)\.|(^|\.)(periods|freqs_cis|inv_freq)$"  # computed from the positions
-    r"|\.bias_mask$"  # says that keys have no bias
+    r"|\.bias_mask$"  # marks that keys have no bias
     r"|^(local_cls_norm|projectors)\."  # DINOv3's norm for small crops and its distillation, read by no head
     r"|(^|\.)(relative_position_index|attn_mask|num_batches_tracked)$"  # tables and counters
 )
-"""Arrays of a file that are let go where the model has no place for them. All others are named."""
+"""Arrays of a file that are ignored if the model has no place for them. All others are reported."""
 
 
 def _without_place(before: State, after: State, rename: Callable[[State], Mapping[str, Any]]) -> list[str]:
-    """The arrays of ``before`` that are nowhere in ``after``: neither as they are nor in what was made of them.
+    """The arrays of ``before`` that are not in ``after``, neither unchanged nor converted.
 
-    An array whose memory is not found again was either used up in a new one (resampled, added) or left out. Which of
-    the two is seen by renaming once more without it.
+    An array whose memory is not found again was either converted into a new one (resampled, added) or left out. To see
+    which, everything is renamed once more without it.
     """
     memory = {tensor.untyped_storage().data_ptr() for tensor in after.values()}
     lost = []
@@ -251,7 +253,7 @@ def _listed(items: list[str], what: str) -> str:
 
 
 def check_resize(module: nn.Module, size: tuple[int, int]) -> None:
-    """Refuse an input size that is less than a patch or more than can be worked on."""
+    """Refuse an input size that is smaller than a patch or larger than is supported."""
     patch: Any = _patch_of(module)
     limits.check_size(size, patch, f"The {type(module).__name__}")
     if size[0] < patch[0] or size[1] < patch[1]:

@@ -1,7 +1,7 @@
-"""The models of the field by name: where they come from, what head they have, under which licence, for which input.
+"""Well-known models by name: their source, head, licence and input.
 
-For models of timm the licence, the normalisation and the input are timm's own records; for the others what their
-authors' pages say is written down here.
+For models of timm, the licence, the normalisation and the input come from timm's own records; for the others they are
+listed here as their authors' pages state them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Entry:
     """One model that can be named."""
 
     source: str
-    """What ``--model`` takes."""
+    """What to write after ``--model``."""
     title: str
     head: str
     licence: str

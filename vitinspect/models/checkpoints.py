@@ -1,9 +1,9 @@
 """Reading weight files: as data, never as code.
 
 A pickle can run any program while it is read. Checkpoints are read with torch's restricted reader, which knows
-tensors and plain containers only; besides those, a few harmless things that training scripts leave beside the
-weights are let in (their arguments, numbers and arrays of numpy, paths). A file that names anything else is
-refused, and the refusal tells what it names.
+tensors and plain containers only; in addition, a few harmless things that training scripts save with the
+weights are allowed (their arguments, numbers and arrays of numpy, paths). A file that names anything else is
+refused, and the error says what it names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _lock = threading.Lock()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """What a weight file holds: a mapping of names to tensors, or to more mappings, settings and numbers.
+    """The content of a weight file: a mapping of names to tensors, or to more mappings, settings and numbers.
 
     For a ``.safetensors`` file its metadata is added as ``__metadata__``.
     """
@@ -47,14 +47,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is not a safetensors file, or its beginning is damaged. Get it again.")
     content = _read_pickle(path)
     if isinstance(content, torch.Tensor):
-        raise ModelError(f"{path} holds a single tensor and not the weights of a model.")
+        raise ModelError(f"{path} holds a single tensor, not the weights of a model.")
     if not isinstance(content, dict):
-        raise ModelError(f"{path} holds a {type(content).__name__} and not the weights of a model.")
+        raise ModelError(f"{path} holds a {type(content).__name__}, not the weights of a model.")
     return {key: value for key, value in content.items() if isinstance(key, str)}
 
 
 def require_regular(path: Path, what: str = "a weight file") -> None:
-    """Refuse a folder, a device, a pipe: reading one may wait for ever, or never end."""
+    """Refuse a folder, a device, a pipe: reading one may wait forever, or never end."""
     mode = path.stat().st_mode
     if stat.S_ISREG(mode):
         return
@@ -69,7 +69,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The settings in a JSON file: a regular file, not too long, a mapping on top."""
+    """The settings in a JSON file: a regular file, not too long, with a mapping at the top level."""
     try:
         require_regular(path, "a configuration")
         if path.stat().st_size > limits.MAX_JSON:
@@ -78,7 +78,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:
-        reason = "it is nested too deep" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else f"it is not JSON ({error})"
         raise ModelError(f"{path} is damaged: {reason}.") from error
     if not isinstance(content, dict):
         raise ModelError(f"{path} is not a model's configuration: it holds a {type(content).__name__}.")
@@ -109,7 +109,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _looks_like_safetensors(path: Path, start: bytes) -> bool:
-    # Eight bytes of length, then JSON; the length of the header bounds what a damaged number can claim.
+    # Eight bytes of length, then JSON; the length of the header limits what a damaged number can claim.
     return len(start) > 8 and start[8:9] == b"{" and int.from_bytes(start[:8], "little") < 100_000_000
 
 
@@ -137,11 +137,11 @@ def _read_pickle(path: Path) -> Any:
         )
     check_archive(path)
     try:
-        # The list of what is let in belongs to the process: two readers would take it from each other.
+        # The list of allowed types belongs to the process: two readers would change it for each other.
         with _lock, torch.serialization.safe_globals(_HARMLESS):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # Damage can surface as nearly any exception. What the file *names* tells code from damage.
+        # Damage can surface as nearly any exception. What the file *names* distinguishes code from damage.
         named = sorted(set(_foreign_names(path)))
         if named:
             raise ModelError(_code_sentence(path, named)) from error
@@ -164,12 +164,12 @@ def _code_sentence(path: Path, named: list[str]) -> str:
     shown = ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
     if any(name.startswith("torch.nn.modules.") for name in named):
         return (
-            f"{path} holds a whole pickled model, which is code and not only weights ({shown}). It was not"
-            " executed. Save model.state_dict() instead, best as .safetensors."
+            f"{path} holds a whole pickled model, which is code, not only weights ({shown}). It was not"
+            " executed. Save model.state_dict() instead, preferably as .safetensors."
         )
     return (
         f"{path} holds code besides weights: reading it would call {shown}. It was not executed. Ask for the"
-        " weights alone (a state_dict, best as .safetensors)."
+        " weights alone (a state_dict, preferably as .safetensors)."
     )
 
 
@@ -177,7 +177,7 @@ def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     line = text[0].split(". ")[0].rstrip(".") if text else ""
     if not line or isinstance(error, KeyError):
-        return "its contents make no sense"
+        return "its contents are invalid"
     if line.startswith(("Weights only load failed", "[enforce")):
         return "torch.save did not write it"
     return line if len(line) < 120 else line[:117] + "..."
@@ -187,7 +187,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _foreign_names(path: Path) -> Iterator[str]:
-    """The functions and classes that the pickles in a file name and that are not let in."""
+    """The functions and classes that the pickles in a file name and that are not allowed."""
     harmless = {*map(_name_of, _HARMLESS), "__builtin__.set", "builtins.set"}
     for name in _named_by(path):
         if name in harmless or name.startswith(("torch._utils._rebuild", "torch._tensor._rebuild")):
@@ -207,10 +207,10 @@ def _named_by(path: Path) -> Iterator[str]:
                             yield from _globals_in(file)
         else:
             with path.open("rb") as file:
-                # The old format is a row of pickles: two numbers, the system, the object.
+                # The old format is a sequence of pickles: two numbers, the system, the object.
                 for _ in range(5):
                     yield from _globals_in(file)
-    except Exception:  # the end of what can be understood; the caller knows that the file is bad
+    except Exception:  # cannot be parsed any further; the caller knows that the file is bad
         return
 
 
@@ -244,7 +244,7 @@ def _harmless() -> list[Any]:
     scalar = np.float64(1).__reduce__()[0]
     for module in ("numpy.core.multiarray", "numpy._core.multiarray"):  # before and since numpy 2
         allowed += [_named(scalar, f"{module}.scalar"), _named(_empty_array, f"{module}._reconstruct")]
-    # A path is kept as text would be, and so that one from another system can be read.
+    # A path is kept as text, so that one from another system can be read.
     for module in ("pathlib", "pathlib._local"):
         for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath"):
             allowed.append(_named(pathlib.PurePath, f"{module}.{name}"))
@@ -252,21 +252,21 @@ def _harmless() -> list[Any]:
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """Bytes that an old pickle wrote as text. Other encodings, some of which compress, are not written by it."""
+    """Bytes that an old pickle wrote as text. Other encodings, some of which decompress data, are refused."""
     if encoding not in ("latin1", "latin-1"):
         raise ValueError(f"a text encoded as {encoding[:20]}")
     return codecs.encode(text, "latin1")
 
 
 def _empty_array(_kind: Any, shape: Any, _letter: Any) -> Any:
-    """What numpy begins an array with; its shape and numbers follow. A shape here would be taken without numbers."""
+    """numpy's constructor of an array whose shape and numbers follow. A shape given here would have no numbers."""
     if tuple(shape) != (0,):
         raise ValueError("an array without its numbers")
     return np.ndarray((0,), np.int8)
 
 
 def _named(function: Any, name: str) -> Any:
-    """``function`` under the name that a pickle knows it by: torch goes by what the object says of itself."""
+    """``function`` under the name that a pickle uses: torch compares the object's own module and name."""
 
     def call(*arguments: Any) -> Any:
         return function(*arguments)

@@ -37,26 +37,28 @@ _ON_TOP = {
     "norm.bias": "norm.bias",
 }
 _HARMLESS = ("embeddings.mask_token", "rope_embeddings.inv_freq")
-"""For pre-training, and computed from the configuration."""
+"""Arrays that are for pre-training, or computed from the configuration."""
 
 
 def build(config: Mapping[str, Any], state: State | None, name: str, size: tuple[int, int] | None, weights: str) -> Eva:
     """The backbone; its output is the class token after the final norm, as the library's ``pooler_output``."""
     architecture = str((config.get("architectures") or ["DINOv3ViTModel"])[0])
     if architecture != "DINOv3ViTModel":
-        raise UnsupportedModelError(f"{name} holds a {architecture} of the transformers library, which is not known.")
+        raise UnsupportedModelError(
+            f"{name} holds a {architecture} of the transformers library, which is not supported."
+        )
     channels = limits.whole(config.get("num_channels", 3), "num_channels", 1, 64, name)
     if channels != 3:
-        raise UnsupportedModelError(
-            f"{name} takes pictures of {channels} channels; only those of 3 can be looked into."
-        )
+        raise UnsupportedModelError(f"{name} takes pictures of {channels} channels; only models with 3 are supported.")
     width = limits.whole(config.get("hidden_size", 384), "hidden_size", 1, limits.MAX_WIDTH, name)
     hidden = limits.whole(config.get("intermediate_size", 1536), "intermediate_size", 1, 16 * limits.MAX_WIDTH, name)
     heads = limits.whole(config.get("num_attention_heads", 6), "num_attention_heads", 1, limits.MAX_HEADS, name)
     gated = bool(config.get("use_gated_mlp", False))
     activation = activation_of(config.get("hidden_act", "gelu"), name)
     if activation is not (nn.SiLU if gated else nn.GELU):
-        raise ModelError(f"{name}: an MLP with the activation {config.get('hidden_act')!r} is not known for DINOv3.")
+        raise ModelError(
+            f"{name}: an MLP with the activation {config.get('hidden_act')!r} is not supported for DINOv3."
+        )
     patch = limits.pair(config.get("patch_size", 16), "patch_size", 4096, name)
     arguments: dict[str, Any] = {
         "img_size": size or limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, name),
@@ -94,7 +96,7 @@ def build(config: Mapping[str, Any], state: State | None, name: str, size: tuple
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{name}: its config.json describes no possible model: {error}.") from error
+        raise ModelError(f"{name}: no model can be built from its config.json: {error}.") from error
     if state is not None:
         load_into(module, _rename(state, module, gated, weights), weights, "the DINOv3 that its config.json describes")
     return module
@@ -142,7 +144,7 @@ def _rename(state: State, module: Any, gated: bool, weights: str) -> State:
                     zeros = torch.zeros_like(own[f"{block}.{letter}_bias"])
                     out[f"{block}.{letter}_bias"] = pieces.get(letter, zeros)
     for key, value in own.items():
-        # A configuration may leave biases out that timm's layers always have.
+        # A configuration may omit biases that timm's layers always have.
         if key not in out and key.endswith(("proj.bias", "fc1.bias", "fc2.bias", "k_bias")):
             out[key] = torch.zeros_like(value)
     return out

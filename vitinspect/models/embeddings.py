@@ -1,4 +1,4 @@
-"""Image and text embeddings, and how alike they are: what models without a classifier give."""
+"""Image and text embeddings, and their similarity: the output of models without a classifier."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def image_embedding(model: ViT, inputs: torch.Tensor) -> torch.Tensor:
-    """(B, D): what the model gives before any classifier, not normalised.
+    """(B, D): the model's output before any classifier, not normalised.
 
-    For an image-text model the projected embedding, which is its output; for a classifier what enters its last layer;
+    For an image-text model the projected embedding, which is its output; for a classifier the input of its last layer;
     for a backbone its output.
     """
     module: Any = model.module
@@ -35,7 +35,7 @@ def text_embedding(model: ViT, token_ids: Any) -> torch.Tensor:
 def similarity(model: ViT, inputs: torch.Tensor, embeddings: Any) -> torch.Tensor:
     """(B, K): the model's logits for texts given by their embeddings (K, D): cosine, times its scale, plus its bias."""
     if model.text is None:
-        raise ParameterError(f"{model.name} is no image-text model: it has no scale for similarities.")
+        raise ParameterError(f"{model.name} is not an image-text model: it has no scale for similarities.")
     images = image_embedding(model, inputs)
     texts = torch.as_tensor(embeddings)
     if not texts.is_floating_point() or texts.dim() not in (1, 2) or texts.shape[-1] != images.shape[-1]:

@@ -1,4 +1,4 @@
-"""A model held for a computation: in evaluation mode meanwhile, and as it was afterwards, also after an exception.
+"""Putting a model into evaluation state for a computation, and restoring it afterwards, also after an exception.
 
 Two computations on one model object wait for each other; on two objects they run side by side.
 """
@@ -21,7 +21,7 @@ _locks_guard = threading.Lock()
 _held = threading.local()
 
 _UNWANTED = {"training": True, "fused_attn": False, "grad_checkpointing": True}
-"""Flags of modules that are turned for the length of a stay, and the value that they must not have."""
+"""Flags of modules that are changed during a computation, and the value that they must not have."""
 
 
 def lock_of(module: nn.Module) -> threading.RLock:
@@ -41,7 +41,7 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
     would run the forward pass, and so the hooks, twice. All flags return to what they were.
     """
     with lock_of(module), own_modes():
-        if id(module) in _held_models():  # held further out by this thread: everything is as it should be
+        if id(module) in _held_models():  # already held by this thread: everything is as it should be
             yield module
             return
         changed, gradients = _unwanted_flags(module)
@@ -62,9 +62,8 @@ def in_evaluation_state(module: nn.Module) -> Iterator[nn.Module]:
 
 @contextlib.contextmanager
 def own_modes() -> Iterator[None]:
-    """Without the caller's autocast, by which the precision would not be the one that was asked for, and outside of
-    inference mode, in which there are no gradients. Gradients are on where the caller of this switches them on; float32
-    is computed in all of its bits."""
+    """Without the caller's autocast, which would change the requested precision, and outside of inference mode, in
+    which there are no gradients. The caller switches gradients on; float32 is computed in full precision."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(full_float32())
         for device in ("cpu", "cuda", "mps"):
@@ -85,10 +84,10 @@ def _held_models() -> set[int]:
 
 
 def _unwanted_flags(module: nn.Module) -> tuple[list[tuple[nn.Module, str, bool]], list[nn.Parameter]]:
-    """The flags of parts that must be turned, with the value that they have, and the parameters with gradients.
+    """The flags of submodules that must be changed, with their present value, and the parameters with gradients.
 
-    Every call of the engine asks this of some hundred parts, most of which have no such flag; ``modules()``, which
-    makes a name for each, and ``getattr`` on each would take a twentieth of the time of a small model's passes.
+    Every call of the engine checks some hundred submodules, most of which have no such flag; ``modules()``, which
+    builds a name for each, and ``getattr`` on each would take a twentieth of the time of a small model's passes.
     """
     changed: list[tuple[nn.Module, str, bool]] = []
     gradients: list[nn.Parameter] = []

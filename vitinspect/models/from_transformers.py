@@ -1,9 +1,9 @@
 """Folders saved by the ``transformers`` library, read without it: its names and settings mapped to timm's.
 
 Read are the image classifiers ViT, DeiT (with and without teacher), DINOv2 and DINOv2 with registers, the same models
-without a head, and MAE's encoder; ``dinov3`` and ``image_text`` read the others. ``config.json`` tells the sizes,
-``id2label`` the names of the classes and ``preprocessor_config.json`` the preparation of pictures. Version 5 of the
-library names its modules anew but writes the old names; both are understood.
+without a head, and MAE's encoder; ``dinov3`` and ``image_text`` read the others. ``config.json`` gives the sizes,
+``id2label`` the names of the classes and ``preprocessor_config.json`` the preprocessing of pictures. Version 5 of the
+library renamed its modules but writes the old names; both are understood.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def build_from_config(
     img_size: tuple[int, int] | None = None,
     weights: str | None = None,
 ) -> tuple[nn.Module, Preprocessing]:
-    """A timm module like the one that ``config`` describes, and its preparation of pictures.
+    """A timm module like the one that ``config`` describes, and its preprocessing.
 
     ``state`` is what the file ``weights`` holds, in the names of the transformers library; without one the module
-    stays untrained. ``img_size`` is an input size other than the model's own. Errors speak of ``name``.
+    stays untrained. ``img_size`` is an input size other than the model's own. ``name`` is used in errors.
     """
     kind = _supported_kind(config, name)
     native = limits.pair(config.get("image_size", 224), "image_size", limits.MAX_SIDE, name)
     preprocessing = preprocessing_of(kind, preprocessor, native, name)
-    # DINOv2 takes whatever size its preprocessor makes, the others only their own.
+    # DINOv2 takes any size that its preprocessor produces, the others only their own.
     size = img_size or (preprocessing.input_size if kind.startswith("dinov2") else native)
     preprocessing = preprocessing.with_size(*size)
 
@@ -102,9 +102,7 @@ def _supported_kind(config: Mapping[str, Any], name: str) -> str:
         )
     channels = limits.whole(config.get("num_channels", 3), "num_channels", 1, 64, name)
     if channels != 3:
-        raise UnsupportedModelError(
-            f"{name} takes pictures of {channels} channels; only those of 3 can be looked into."
-        )
+        raise UnsupportedModelError(f"{name} takes pictures of {channels} channels; only models with 3 are supported.")
     return kind
 
 
@@ -160,7 +158,7 @@ def _make(
     arguments["mlp_ratio"] = exact_ratio(hidden, dim)
     limits.check_size(size, arguments["patch_size"], name)
     try:
-        with torch.device("meta"):  # its shapes, without its memory
+        with torch.device("meta"):  # its shapes, without allocating memory
             count = sum(parameter.numel() for parameter in cls(**arguments).parameters())
         held = None if state is None else sum(tensor.numel() for tensor in state.values())
         limits.check_parameters(count, held, f"{name}: its config.json")
@@ -168,7 +166,7 @@ def _make(
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{name}: its config.json describes no possible model: {error}.") from error
+        raise ModelError(f"{name}: no model can be built from its config.json: {error}.") from error
     if kind == "deit" and cls is VisionTransformer:
         module.vitinspect_prefix_names = ("class", "distillation")
     return module
@@ -231,12 +229,12 @@ _ON_TOP = {
 
 
 _HARMLESS = ("pooler.", "embeddings.mask_token", "embeddings.position_ids", "decoder.")
-"""Leftovers that do no harm: no classifier reads the pooler; the mask token and MAE's decoder are for pre-training; a
+"""Arrays that may be ignored: no classifier reads the pooler; the mask token and MAE's decoder are for pre-training; a
 table of indices."""
 
 
 def _rename(state: State, config: Mapping[str, Any], name: str) -> State:
-    """The weights in timm's names, in float32; what has no counterpart keeps its name and is reported later."""
+    """The weights in timm's names, in float32; arrays without a counterpart keep their name and are reported later."""
     out: State = {}
     parts: dict[str, dict[str, torch.Tensor]] = {}
     for key, value in state.items():
@@ -292,12 +290,12 @@ def _fit_positions(state: State, module: VisionTransformer, kind: str, native: t
         before = (side, side)
     if before != grid and before[0] * before[1] == patches.shape[1]:
         patches = patches.reshape(1, *before, -1).permute(0, 3, 1, 2)
-        # Only the version with registers smooths when it shrinks.
+        # Only the version with registers uses antialiasing when it shrinks.
         smooth = kind == "dinov2_with_registers"
         patches = F.interpolate(patches, size=grid, mode="bicubic", align_corners=False, antialias=smooth)
         patches = patches.permute(0, 2, 3, 1).flatten(1, 2)
     if kind == "dinov2_with_registers" and "cls_token" in state:
-        # timm adds positions to patches only there, so the class token carries its own.
+        # Here timm adds positions to patches only, so that of the class token is added to the token itself.
         state["cls_token"] = state["cls_token"] + first
         state["pos_embed"] = patches
     else:
@@ -319,7 +317,7 @@ def resampling_note(config: Mapping[str, Any], module: Any, name: str) -> str:
 
 
 def read_weights(path: Path) -> dict[str, Any]:
-    """What a weight file holds, or all the files together that an ``.index.json`` lists."""
+    """The content of a weight file, or of all files that an ``.index.json`` lists."""
     if not path.name.endswith(".index.json"):
         return read_checkpoint(path)
     listed = read_json(path).get("weight_map")
@@ -334,13 +332,13 @@ def read_weights(path: Path) -> dict[str, Any]:
     return content
 
 
-# --- preparing pictures ----------------------------------------------------------------------------------------
+# --- preprocessing ---------------------------------------------------------------------------------------------
 
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "hamming"}
 
 
 _DEFAULTS: dict[str, tuple[Any, Any, str, float, str]] = {
-    # Mean, deviation, interpolation, part of the picture, what is done to its sides, by the beginning of the kind.
+    # Mean, deviation, interpolation, crop fraction and resizing mode, by the beginning of the kind.
     "vit": ((0.5,) * 3, (0.5,) * 3, "bilinear", 1.0, "squash"),
     "vit_mae": (IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, "squash"),
     "deit": (IMAGENET_MEAN, IMAGENET_STD, "bicubic", 0.875, "squash"),
@@ -365,7 +363,7 @@ def preprocessing_of(
     if settings.get("do_normalize") is False:
         mean, std = (0.0,) * 3, (1.0,) * 3
     if not isinstance(settings, Mapping):
-        raise ModelError(f"{name}: its preprocessor_config.json cannot be followed: it holds no settings.")
+        raise ModelError(f"{name}: its preprocessor_config.json cannot be used: it holds no settings.")
     square = bool(settings.get("default_to_square", not kind.startswith(("dinov2", "clip"))))
     size, squash = _target(settings.get("size"), square, name)
     crop = settings.get("crop_size") if settings.get("do_center_crop") else None
@@ -390,7 +388,7 @@ def preprocessing_of(
             crop_mode="squash" if squash else "center",
         )
     except Exception as error:
-        raise ModelError(f"{name}: its preprocessor_config.json cannot be followed: {error}") from error
+        raise ModelError(f"{name}: its preprocessor_config.json cannot be used: {error}") from error
 
 
 def _colour(values: Any) -> tuple[float, float, float]:
@@ -399,7 +397,7 @@ def _colour(values: Any) -> tuple[float, float, float]:
 
 
 def _target(size: Any, square: bool, name: str) -> tuple[tuple[int, int] | None, bool]:
-    """The size that a picture is brought to, and whether its aspect ratio is given up for it."""
+    """The size to which a picture is resized, and whether its aspect ratio is given up for it."""
     if isinstance(size, Mapping):
         if "shortest_edge" in size:
             return limits.pair(size["shortest_edge"], "shortest_edge", limits.MAX_SIDE, name), False

@@ -1,11 +1,11 @@
-"""float32 that is float32: meanwhile no product or convolution may round its factors to fewer bits.
+"""Full float32 precision: no product or convolution may round its factors to fewer bits.
 
-torch lets cuDNN's convolutions round factors to ten bits (TF32) unless told otherwise, and with
+By default, torch lets cuDNN's convolutions round factors to ten bits (TF32), and with
 ``set_float32_matmul_precision`` matrix products too, on some processors to bfloat16. On a GPU the patch embedding of a
 "float32" model is computed that way: maps of input gradients then miss their authors' numbers by a thousandth.
 
-The flags belong to the process. They are turned when the first computation begins and put back when the last one ends,
-so that two threads do not take them from each other; a caller's own float32 work meanwhile is exact too.
+The flags belong to the process. They are set when the first computation begins and restored when the last one ends, so
+that two threads do not change them for each other; a caller's own float32 work meanwhile is exact too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _put_back: list[Callable[[], None]] = []
 
 @contextlib.contextmanager
 def full_float32() -> Iterator[None]:
-    """Inside, float32 is computed in all of its bits; all flags return to what they were."""
+    """Inside, float32 is computed in full precision; all flags are restored afterwards."""
     global _inside
     with _guard:
         _inside += 1
@@ -41,7 +41,7 @@ def full_float32() -> Iterator[None]:
 
 
 def _turn_off() -> list[Callable[[], None]]:
-    """Turn off what rounds, and give what puts it back."""
+    """Turn off the rounding, and return functions that restore the flags."""
     return [*_convolutions(), *_products()]
 
 

@@ -2,7 +2,7 @@
 
 DINOv2's linear heads (``*_linear_head.pth``, ``*_linear4_head.pth``), its and DINOv3's evaluation files with many heads
 (``classifiers_dict.NAME``), DINO's ``eval_linear`` files, and any file with one matrix. None of them says which
-backbone it belongs to, and a width may fit more than one reading: then the reading has to be named.
+backbone it belongs to, and a width may fit more than one reading; then the user has to name the reading.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ READINGS = {
     "class:4": Recipe(blocks=4),
     "class:4+mean": Recipe(blocks=4, mean=True),
 }
-"""The readings by name. ``interleaved`` is DINO's: the class token and the mean number by number (c0 m0 c1 m1 ...)."""
+"""The readings by name. ``interleaved`` is DINO's: class token and mean in alternation (c0 m0 c1 m1 ...)."""
 
 _DICT = re.compile(r"(?:^|\.)classifiers_dict\.([^.]+)\.(?:linear\.)?(weight|bias)$")
 _ONE = re.compile(r"(?:^|\.)(?:(?:linear|head|classifier|fc|linear_head)\.)?(weight|bias)$")
@@ -45,11 +45,11 @@ class Head:
     bias: torch.Tensor | None
     recipe: Recipe
     layout: str
-    """A sentence for people: what the file was recognised as."""
+    """A sentence for the user: what the file was recognised as."""
 
 
 def read_head(path: Path, name: str | None, width: int, content: Mapping[Any, Any] | None = None) -> Head:
-    """The head in a file, for a backbone of this width; ``content`` where the file was read already.
+    """The head in a file, for a backbone of this width; ``content`` if the file was already read.
 
     ``name`` chooses one of many heads, or a reading, or both: ``NAME:READING``.
     """
@@ -64,7 +64,7 @@ def read_head(path: Path, name: str | None, width: int, content: Mapping[Any, An
         parts, told, layout = _choose(path, many, wanted)
     else:
         if wanted is not None:
-            raise ModelError(f"{path} holds one head and not several; {plain_text(wanted)!r} is no reading of it.")
+            raise ModelError(f"{path} holds a single head; {plain_text(wanted)!r} is not one of the ways to read it.")
         parts, told, layout = _single(path, tensors)
     check_tensors(parts, path)
     weight, bias = parts.get("weight"), parts.get("bias")
@@ -134,7 +134,7 @@ def _single(path: Path, tensors: Mapping[str, torch.Tensor]) -> Found:
     if "weight" not in found or len(tensors) > len(found):
         shown = ", ".join(plain_text(key, 60) for key in list(tensors)[:4]) or "no arrays"
         raise ModelError(
-            f"{path} holds no head in a layout that is known; it has {shown}. Expected is one matrix 'weight' with its"
+            f"{path} holds no head in a known layout; it has {shown}. Expected is one matrix 'weight' with its"
             " 'bias' (DINOv2's *_linear_head.pth), 'linear.weight' (DINO's eval_linear), or 'classifiers_dict.NAME'."
         )
     if path.name.endswith(("_linear4_head.pth", "_linear4_head.safetensors")):
@@ -159,13 +159,13 @@ def _as_read(
     times = columns // width
     if columns % width or not 1 <= times <= 64:
         raise ModelError(
-            f"{path} reads {columns} numbers, which is no multiple of the backbone's width {width}: it belongs to"
+            f"{path} reads {columns} numbers, which is not a multiple of the backbone's width {width}: it belongs to"
             " another backbone."
         )
     if told is None:
         told, reading = _by_width(path, times, width, reading, eval_linear="eval_linear" in layout)
     elif reading is not None and READINGS[reading] != told:
-        raise ModelError(f"{path}: it tells of itself that it reads {told.words}, and not {READINGS[reading].words}.")
+        raise ModelError(f"{path}: it states that it reads {told.words}, not {READINGS[reading].words}.")
     if told.vectors != times:
         raise ModelError(
             f"{path} reads {columns} numbers, but as {layout} it should read {told.vectors} x {width} on this backbone:"
@@ -180,11 +180,11 @@ def _as_read(
 def _by_width(
     path: Path, times: int, width: int, reading: str | None, *, eval_linear: bool
 ) -> tuple[Recipe, str | None]:
-    """The reading of a head that does not tell it, where its width leaves one only."""
+    """The reading of a head that does not state it, if only one fits its width."""
     possible = [name for name, recipe in READINGS.items() if recipe.vectors == times]
     if reading is not None:
         if reading not in possible:
-            fitting = f" What fits: {', '.join(possible)}." if possible else ""
+            fitting = f" Possible readings: {', '.join(possible)}." if possible else ""
             raise ModelError(f"{path} reads {times} x {width} numbers, which is not {reading}.{fitting}")
         return READINGS[reading], reading
     if times == 1 and eval_linear:
@@ -196,7 +196,7 @@ def _by_width(
             f"{path} reads {times} x {width} numbers, for which no reading is known; known are {', '.join(READINGS)}."
         )
     raise HeadChoiceNeeded(
-        f"{path} reads {times} x {width} numbers, which may be {' or '.join(possible)}, and nothing in it tells which."
+        f"{path} reads {times} x {width} numbers, which may be {' or '.join(possible)}, and nothing in it says which."
         f" Name the reading with --head-name: {', '.join(possible)}.",
         tuple(possible),
     )

@@ -1,4 +1,4 @@
-"""Heads that people have trained on Vision Transformers and that timm has no class for."""
+"""Heads that are used with Vision Transformers and for which timm has no class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ClassAndMeanVisionTransformer(VisionTransformer):
 
     def pool(self, x: torch.Tensor, pool_type: str | None = None) -> torch.Tensor:
         if not self.num_classes:
-            return x[:, 0]  # without the head, the embedding that DINOv2 itself gives
+            return x[:, 0]  # without the head, the embedding that DINOv2 itself returns
         return torch.cat([x[:, 0], x[:, self.num_prefix_tokens :].mean(dim=1)], dim=1)
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
@@ -46,8 +46,8 @@ class ClassAndMeanVisionTransformer(VisionTransformer):
 class _ReadsRecipe:
     """A linear head on the features of a recipe.
 
-    Where it reads several blocks, ``forward_features`` gives their tokens one block after the other, each after the
-    final norm, and ``pool`` finds its parts in that row.
+    If it reads several blocks, ``forward_features`` returns their tokens one block after the other, each after the
+    final norm, and ``pool`` takes its parts from that sequence.
     """
 
     vitinspect_recipe: Recipe
@@ -72,15 +72,15 @@ class _ReadsRecipe:
 
 
 class VisionTransformerWithHead(_ReadsRecipe, VisionTransformer):
-    """timm's ``VisionTransformer`` under a head that was trained beside it."""
+    """timm's ``VisionTransformer`` with a separately trained head."""
 
 
 class EvaWithHead(_ReadsRecipe, Eva):
-    """timm's ``Eva`` under a head that was trained beside it."""
+    """timm's ``Eva`` with a separately trained head."""
 
 
 def attach(module: Any, weight: torch.Tensor, bias: torch.Tensor | None, recipe: Recipe, name: str) -> None:
-    """Put a linear head on a backbone, in place; what the module had for a head is dropped.
+    """Put a linear head on a backbone, in place; the module's previous head is dropped.
 
     ``name`` is the head's file, for errors.
     """
@@ -106,7 +106,7 @@ def attach(module: Any, weight: torch.Tensor, bias: torch.Tensor | None, recipe:
 
 
 def check_backbone(module: Any, recipe: Recipe, name: str) -> type:
-    """Refuse a backbone that no head of this recipe can be put on; otherwise the class that it has with the head."""
+    """Refuse a backbone that cannot have a head of this recipe; otherwise return the class that it gets with one."""
     kinds = {VisionTransformer: VisionTransformerWithHead, Eva: EvaWithHead}
     plain = kinds.get(type(module)) or (
         type(module) if isinstance(module, VisionTransformerWithHead | EvaWithHead) else None
@@ -120,7 +120,9 @@ def check_backbone(module: Any, recipe: Recipe, name: str) -> type:
             f"{name}: the backbone pools its tokens by attention, and no linear head reads its class token."
         )
     if not isinstance(module.fc_norm, nn.Identity):
-        raise ModelError(f"{name}: the backbone has its final norm behind the pooling, where this head expects none.")
+        raise ModelError(
+            f"{name}: the backbone applies its final norm after the pooling, where this head expects none."
+        )
     if not recipe.norm:
-        raise ModelError(f"{name}: a head reads features after the final norm, and not {recipe.words}.")
+        raise ModelError(f"{name}: a head reads features after the final norm, not {recipe.words}.")
     return plain

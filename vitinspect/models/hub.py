@@ -1,7 +1,7 @@
-"""Files of the Hugging Face hub: from its cache without asking the network, else downloaded, or a quick refusal.
+"""Files of the Hugging Face hub: from its cache without using the network, else downloaded, or a quick refusal.
 
-Left to itself, the hub's client tries again for the better part of a minute for each file when there is no
-network. So a file that is in the cache is taken as it is, and before the first download the connection is tried.
+Without a network, the hub's client would retry for most of a minute for each file. So a file that is in the cache is
+taken as it is, and the connection is tried before the first download.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vitinspect.errors import ModelError
 from vitinspect.models.checkpoints import read_json
 
 TIMEOUT = 5.0
-"""Seconds that the hub may take to answer at all."""
+"""Seconds in which the hub must answer."""
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -37,7 +37,7 @@ def split_revision(name: str) -> tuple[str, str | None]:
 def fetch(repo: str, filename: str, revision: str | None = None, *, asked: str) -> Path | None:
     """The local path of a file of ``repo``; None if the repository has no such file.
 
-    ``asked`` is what the user named, for errors.
+    ``asked`` is the name that the user gave, for errors.
     """
     import huggingface_hub as hub
 
@@ -57,7 +57,7 @@ def fetch(repo: str, filename: str, revision: str | None = None, *, asked: str) 
 
 
 def fetch_weights(repo: str, revision: str | None = None, *, asked: str) -> Path:
-    """The weight file of ``repo`` (the index where it is in pieces, with all of these fetched)."""
+    """The weight file of ``repo`` (or the index of several files, after all of these were fetched)."""
     for filename in WEIGHT_FILES:
         path = fetch(repo, filename, revision, asked=asked)
         if path is None:
@@ -84,7 +84,7 @@ def _sentence(kinds: set[str], error: Exception, repo: str, asked: str) -> str:
     if "RepositoryNotFoundError" in kinds or "HFValidationError" in kinds:
         return f"{asked}: the hub has no public model {repo}. Check its name; for a private one, 'hf auth login'."
     if "OfflineModeIsEnabled" in kinds:
-        return f"{asked}: it is not in the cache, and HF_HUB_OFFLINE forbids to download it."
+        return f"{asked}: it is not in the cache, and HF_HUB_OFFLINE forbids downloading it."
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return f"{asked}: the download from the hub failed ({reason}). {WITHOUT_NETWORK}"
 
@@ -97,7 +97,7 @@ WITHOUT_NETWORK = (
 def require_connection(asked: str) -> None:
     """Raise a ModelError, within seconds, if the hub cannot be reached."""
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
-        raise ModelError(f"{asked}: it is not in the cache, and HF_HUB_OFFLINE forbids to download it.")
+        raise ModelError(f"{asked}: it is not in the cache, and HF_HUB_OFFLINE forbids downloading it.")
     endpoint = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
     host = endpoint.hostname or "huggingface.co"
     port = endpoint.port or (80 if endpoint.scheme == "http" else 443)
@@ -124,7 +124,7 @@ def _try_connection(host: str, port: int) -> str | None:
         except OSError as error:
             result.append(error.strerror or str(error))
 
-    # Looking up a name knows no time limit, so it is done beside and left alone when it takes too long.
+    # Looking up a name has no time limit, so it is done in another thread and abandoned if it takes too long.
     thread = threading.Thread(target=connect, daemon=True, name="vitinspect-hub-connection")
     thread.start()
     thread.join(TIMEOUT + 1)

@@ -1,8 +1,8 @@
 """CLIP, SigLIP and SigLIP 2 as the ``transformers`` library saves them: image tower, text tower, classifier.
 
 The image tower becomes timm's ``VisionTransformer`` and the projection its head; the text tower is ours. Read are
-CLIPModel, CLIPVisionModel with or without projection, CLIPForImageClassification, and the same of SigLIP; names are
-found by their ends, so the prefix of a version of the library does not matter.
+CLIPModel, CLIPVisionModel with or without projection, CLIPForImageClassification, and the same of SigLIP. Names are
+matched by their endings, so the prefixes of the library's versions do not matter.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ _ON_TOP = {
     "head.mlp.fc2.bias": "attn_pool.mlp.fc2.bias",
 }
 _TABLES = ("position_ids",)
-"""Leftovers that do no harm: tables of indices, which older versions of the library saved."""
+"""Arrays that may be ignored: tables of indices, which older versions of the library saved."""
 
 
 def build(
     config: Mapping[str, Any], state: State | None, name: str, size: tuple[int, int] | None, weights: str
 ) -> tuple[VisionTransformer, TextSide | None, str]:
-    """The image tower, what stands beside it, and a sentence that says how positions were resampled, or nothing."""
+    """The image tower, the text side, and a sentence on how positions were resampled (or an empty one)."""
     kind = str(config["model_type"]).removesuffix("_vision_model")
     vision = config.get("vision_config") if "vision_config" in config else config
     if not isinstance(vision, Mapping):
@@ -81,7 +81,7 @@ def build(
 
 
 def _parts(state: State, name: str) -> dict[str, State]:
-    """The weights by tower: ``vision``, ``text``, and ``top`` for what stands outside of both."""
+    """The weights by tower: ``vision``, ``text``, and ``top`` for those outside of both."""
     parts: dict[str, State] = {"vision": {}, "text": {}, "top": {}}
     prefixes = {
         "vision": _prefix(state, "embeddings.patch_embedding.weight"),
@@ -113,7 +113,9 @@ def _refuse_unknown(top: State, weights: str) -> None:
     unknown = [key for key in top if not _KNOWN_ON_TOP.match(key)]
     if unknown:
         shown = ", ".join(plain_text(key, 80) for key in unknown[:4])
-        raise ModelError(f"The weights in {weights} hold {len(unknown)} arrays that find no place: {shown}.")
+        raise ModelError(
+            f"The weights in {weights} hold {len(unknown)} arrays that have no place in the model: {shown}."
+        )
 
 
 def _prefix(state: State, ending: str) -> str | None:
@@ -135,9 +137,7 @@ def _image_tower(
     clip = kind == "clip"
     channels = limits.whole(vision.get("num_channels", 3), "num_channels", 1, 64, name)
     if channels != 3:
-        raise UnsupportedModelError(
-            f"{name} takes pictures of {channels} channels; only those of 3 can be looked into."
-        )
+        raise UnsupportedModelError(f"{name} takes pictures of {channels} channels; only models with 3 are supported.")
     width = limits.whole(vision.get("hidden_size", 768), "hidden_size", 1, limits.MAX_WIDTH, name)
     hidden = limits.whole(vision.get("intermediate_size", 3072), "intermediate_size", 1, 16 * limits.MAX_WIDTH, name)
     heads = limits.whole(vision.get("num_attention_heads", 12), "num_attention_heads", 1, limits.MAX_HEADS, name)
@@ -157,7 +157,7 @@ def _image_tower(
         "pre_norm": clip,
         "global_pool": "map" if pools else "token" if clip and not classifies else "avg",
         "fc_norm": False,
-        # The library's classifier averages CLIP's patches as they leave the last block, without the final norm.
+        # The library's classifier averages CLIP's patches after the last block, without the final norm.
         "final_norm": not (clip and classifies),
         "num_classes": _outputs(config, vision, parts, classifies, name),
     }
@@ -173,7 +173,7 @@ def _image_tower(
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{name}: its config.json describes no possible model: {error}.") from error
+        raise ModelError(f"{name}: no model can be built from its config.json: {error}.") from error
     if module.num_classes and not classifies:
         module.head = nn.Linear(width, module.num_classes, bias=False)
     return module
@@ -248,7 +248,7 @@ def _tower_state(
         out["cls_token"] = out.pop("embeddings.class_embedding").reshape(1, 1, -1)
     _pooling_head(out, module)
     if kind == "siglip2" and (flat := out.get("patch_embed.proj.weight")) is not None and flat.ndim == 2:
-        # It multiplies patches laid out as rows of pixels, each of three colours.
+        # It multiplies patches flattened as rows of pixels, each of three colours.
         rows, columns = module.patch_embed.patch_size
         out["patch_embed.proj.weight"] = flat.reshape(len(flat), rows, columns, 3).permute(0, 3, 1, 2)
     for source, target in (("visual_projection.weight", "head.weight"), ("classifier.weight", "head.weight")):
@@ -257,7 +257,7 @@ def _tower_state(
     if classifies and "classifier.bias" in parts["top"]:
         out["head.bias"] = parts["top"]["classifier.bias"]
     if classifies:
-        # The library keeps these in a classifier and reads them nowhere.
+        # The library saves these with a classifier but never uses them.
         unread = ("norm.",) if kind == "clip" else ("attn_pool.", "head.attention.")
         out = {key: value for key, value in out.items() if not key.startswith(unread)}
     return out, _fit_positions(out, module, kind, native_size(kind, vision, module.patch_embed.patch_size, weights))
@@ -328,7 +328,7 @@ def _text_side(
         activation=activation_of(text.get("hidden_act", "quick_gelu" if clip else "gelu_pytorch_tanh"), name),
         epsilon=limits.number(text.get("layer_norm_eps", 1e-5 if clip else 1e-6), "layer_norm_eps", 0, 1, name),
         causal=clip,
-        # The library goes by the largest id where the configuration still has the end token of the first release.
+        # The library takes the largest id if the configuration still has the end token of the first release.
         pooling=("largest" if end == 2 else "end") if clip else "last",
         end=limits.whole(end, "eos_token_id", 0, 10_000_000, name) if clip else 0,
         projection="matrix" if clip else "linear",
@@ -341,7 +341,7 @@ def _text_side(
 
 
 def make_tower(settings: TextSettings, state: State, name: str, weights: str) -> TextTower:
-    """A text tower with these weights, its size checked before its memory is taken."""
+    """A text tower with these weights, its size checked before memory is allocated."""
     held = sum(tensor.numel() for tensor in state.values())
     if settings.width % settings.heads:
         raise ModelError(f"{name}: a text tower of width {settings.width} cannot have {settings.heads} heads.")

@@ -1,4 +1,4 @@
-"""From what the user has (paths, pictures, arrays, tensors) to one batch for the model."""
+"""Turning the user's input (paths, pictures, arrays, tensors) into one batch for the model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def as_batch(model: ViT, images: Sequence[Any], *, mode: str = "crop") -> tuple[torch.Tensor, list[Placement | None]]:
-    """(B, 3, H, W) float, and for each image where the model's input lies in it (None for ready tensors)."""
+    """(B, 3, H, W) float, and for each image where the model's input lies in it (None for preprocessed tensors)."""
     tensors: list[torch.Tensor] = []
     placements: list[Placement | None] = []
     for image in images:
@@ -47,7 +47,7 @@ def _ready_tensor(tensor: torch.Tensor) -> torch.Tensor:
     dense = tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
     if not dense or tensor.is_meta:
         kind = "without values (on the device meta)" if tensor.is_meta else f"of layout {tensor.layout}"
-        raise ImageError(f"An image tensor must be dense and hold its values, and not be {kind}, {tensor.dtype}.")
+        raise ImageError(f"An image tensor must be dense and hold its values, not {kind}, {tensor.dtype}.")
     if tensor.dim() == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.dim() != 3 or tensor.shape[0] != 3 or not tensor.is_floating_point():
@@ -61,7 +61,7 @@ def _ready_tensor(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def check_size(model: ViT, tensor: torch.Tensor) -> None:
-    """A sentence instead of an assertion deep in the model when the size does not fit."""
+    """Raise an error with a sentence if the size does not fit, instead of an assertion deep in the model."""
     height, width = tensor.shape[-2:]
     if getattr(model.module, "dynamic_img_size", False):
         patch_height, patch_width = model.patch_size

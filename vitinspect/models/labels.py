@@ -12,10 +12,10 @@ _GENERIC = re.compile(r"(label|class)[_ ]?\d+", re.IGNORECASE)
 
 
 def imagenet_labels(num_classes: int, module: Any = None) -> list[str] | None:
-    """The names of ImageNet's classes where ``num_classes`` tells which selection of them it is, else None.
+    """The names of ImageNet's classes if ``num_classes`` is the size of one of its selections, else None.
 
-    ``module`` may know names of its own, which win. As in timm, the selection (1k, 12k, 21k, 22k and others) is
-    told from the number of classes alone.
+    ``module`` may have names of its own, which take precedence. As in timm, the selection (1k, 12k, 21k, 22k and
+    others) is recognised by the number of classes alone.
     """
     own = labels_from_config(getattr(module, "pretrained_cfg", None), num_classes)
     if own is not None:
@@ -24,17 +24,17 @@ def imagenet_labels(num_classes: int, module: Any = None) -> list[str] | None:
 
 
 LONGEST = 200
-"""Characters of a class's name that are kept."""
+"""The number of characters of a class's name that are kept."""
 
-# Marks that make the following letters run the other way, also beyond the name.
+# Marks that reverse the writing direction, also of the text after the name.
 _DIRECTIONS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def plain_text(text: str, longest: int = LONGEST) -> str:
     """Text from a file in one line of visible characters, cut at ``longest``.
 
-    Control characters, line ends and marks of direction become blanks, halves of characters the replacement
-    character. Markup stays what it is, text; whoever shows it shows it as text.
+    Control characters, line ends and marks of direction become blanks, lone surrogates the replacement
+    character. Markup is kept; code that shows it must show it as text.
     """
     if not text.isprintable():
         text = " ".join("".join(_plain(letter) for letter in text[: 4 * longest]).split())
@@ -96,10 +96,10 @@ def _as_list(names: Any, num_classes: int) -> list[str] | None:
 
 
 def find(labels: Sequence[str], query: str, limit: int | None = None) -> list[int]:
-    """The classes that ``query`` may mean, best first: what somebody has typed of a name, or an index.
+    """The classes that ``query`` may mean, best first: the typed part of a name, or an index.
 
     An index comes first, then whole names, then beginnings of names, of words, and then parts of words. Each word
-    of the query must occur. Among equals the shorter name is the likelier one.
+    of the query must occur. Among equals, shorter names come first.
     """
     words = query.casefold().split()
     if not words:

@@ -1,8 +1,8 @@
-"""What a checkpoint's names and shapes tell: which mapping in it is the weights, and of what model.
+"""Recognising a checkpoint by its names and shapes: which mapping in it is the weights, and of what model.
 
-Training programs wrap weights in their own ways: beside optimiser states, behind ``module.`` or ``_orig_mod.``,
-as a moving average beside the last step, inside of a larger model. Here they are unwrapped into the names that
-timm uses.
+Training programs wrap weights in different ways: beside optimiser states, with a prefix ``module.`` or
+``_orig_mod.``, as a moving average beside the last step, inside a larger model. Here they are unwrapped into the
+names that timm uses.
 """
 
 from __future__ import annotations
@@ -31,33 +31,33 @@ _WEIGHTS = (
 )
 
 WHAT_WORKS = (
-    "What works: timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva (EVA-02, DINOv3)."
+    "Supported are timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva (EVA-02, DINOv3)."
 )
 
 
 @dataclass
 class Checkpoint:
-    """Weights in timm's names, and what else the file said."""
+    """Weights in timm's names, and the file's other information."""
 
     state: State
     layout: str = "state_dict"
-    """Under which key the weights were found."""
+    """The key under which the weights were found, and the layout that was recognised."""
     arch: str | None = None
     img_size: tuple[int, int] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     embeds: bool = False
-    """The head is the projection of an image-text model, and its outputs are no classes."""
+    """The head is the projection of an image-text model, and its outputs are not classes."""
     scale: float | None = None
-    """By which such a model multiplies cosines, and what it adds to them."""
+    """The factor by which such a model multiplies cosines, and the bias that it adds."""
     bias: float = 0.0
     biased: bool = False
     dino: bool = False
-    """Whether DINO's projection head lies beside the backbone: its positions are resampled in DINO's way."""
+    """Whether the file also holds DINO's projection head: then positions are resampled in DINO's way."""
 
 
 def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
-    """The weights in what the file at ``path`` holds."""
+    """The weights in the content of the file at ``path``."""
     name = str(path)
     found = _find_weights(content)
     if found is None:
@@ -80,7 +80,7 @@ def unwrap(content: Mapping[str, Any], path: Path) -> Checkpoint:
 def _described(key: str, value: Any) -> str:
     """An entry of a file that holds no weights, for the error: its name, and its kind where weights should be."""
     shown = repr(plain_text(key, 40))
-    return f"{shown} (a {type(value).__name__} and not a dict)" if key in (*_AVERAGES, *_WEIGHTS) else shown
+    return f"{shown} (a {type(value).__name__}, not a dict)" if key in (*_AVERAGES, *_WEIGHTS) else shown
 
 
 def _find_weights(content: Mapping[Any, Any], depth: int = 0) -> tuple[str, State] | None:
@@ -104,7 +104,7 @@ _PREFERRED = ("", "teacher.", "ema.", "base_encoder.", "student.", "encoder.", "
 
 
 def _left_out(others: list[str]) -> str:
-    """A part of a sentence on arrays of other networks or of a pre-training; nothing where there are none."""
+    """The end of a sentence, naming arrays of other networks or of a pre-training; empty if there are none."""
     if not others:
         return ""
     shown = ", ".join(plain_text(key, 60) for key in others[:3]) + (", ..." if len(others) > 3 else "")
@@ -112,7 +112,7 @@ def _left_out(others: list[str]) -> str:
 
 
 def _clean(state: State) -> tuple[State, list[str]]:
-    """The weights of the one network that is looked into, in plain names, and the names of what was left out."""
+    """The weights of the one network that is loaded, without prefixes, and the names of those left out."""
     cleaned: State = {}
     others: list[str] = []
     for key, value in state.items():
@@ -126,7 +126,7 @@ def _clean(state: State) -> tuple[State, list[str]]:
     if prefixes and prefixes[0]:
         prefix = prefixes[0]
         inner = {key.removeprefix(prefix): v for key, v in cleaned.items() if key.startswith(prefix)}
-        # A backbone's head may stand beside it.
+        # A backbone's head may be saved beside it.
         outer = {k: v for k, v in cleaned.items() if k.startswith(("head.", "fc_norm.")) and k not in inner}
         others = [key for key in cleaned if not key.startswith(prefix) and key not in outer]
         cleaned = {**inner, **outer}
@@ -136,7 +136,7 @@ def _clean(state: State) -> tuple[State, list[str]]:
 
 
 def _open_clip(state: State, layout: str, name: str) -> Checkpoint | None:
-    """The image tower of OpenCLIP's or OpenAI's names, its text side left out; None for other layouts."""
+    """The image tower in OpenCLIP's or OpenAI's names, without the text side; None for other layouts."""
     plain = {key.removeprefix("module."): value for key, value in state.items()}
     if not any(key.startswith("visual.") for key in plain):
         return None
@@ -144,7 +144,7 @@ def _open_clip(state: State, layout: str, name: str) -> Checkpoint | None:
     unknown = [key for key in unknown if key not in openclip_names.IGNORED]
     if unknown:
         shown = ", ".join(plain_text(key, 80) for key in unknown[:4])
-        raise ModelError(f"{name} holds {len(unknown)} arrays that find no place: {shown}.")
+        raise ModelError(f"{name} holds {len(unknown)} arrays that have no place in the model: {shown}.")
     tower = openclip_names.visual_state(plain, name)
     if "head.weight" in tower:
         tower.setdefault("head.bias", torch.zeros(len(tower["head.weight"])))
@@ -164,7 +164,7 @@ _BATCH_NORM_EPS = 1e-6
 
 
 def _fold_batch_norm(state: State, name: str) -> bool:
-    """``head.0`` (a BatchNorm) and ``head.1`` (a linear layer) as the one linear layer that they are in evaluation."""
+    """Fold ``head.0`` (a BatchNorm) and ``head.1`` (a linear layer) into the linear layer that equals both."""
     if "head.1.weight" not in state or "head.0.running_var" not in state:
         return False
     weight, bias = state["head.1.weight"].double(), state.get("head.1.bias")
@@ -190,7 +190,7 @@ def _rank(prefix: str) -> int:
 
 
 def _is_left_over(key: str) -> bool:
-    """Parts of a pre-training that the encoder does without: a decoder, a projection, counters."""
+    """Parts of a pre-training that the encoder does not need: a decoder, a projection, counters."""
     return (
         key.startswith(("decoder_", "decoder.", "head.mlp.", "head.last_layer", "predictor.", "projector."))
         or key in ("n_averaged", "head.weight_g", "head.weight_v")
@@ -225,7 +225,7 @@ def _from_torchvision(state: State) -> State:
     return renamed
 
 
-# --- what else the file says -----------------------------------------------------------------------------------
+# --- other information in the file -----------------------------------------------------------------------------
 
 
 def _settings(content: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -267,7 +267,7 @@ def _is_colour(value: Any) -> bool:
 
 
 def _timm_name(value: str, patch_size: Any) -> str:
-    """timm's name for what the programs of MAE and DINO call an architecture."""
+    """timm's name for an architecture as the programs of MAE and DINO name it."""
     from timm.models import is_model
 
     name = value.removeprefix("timm/").removeprefix("mae_")
@@ -277,7 +277,7 @@ def _timm_name(value: str, patch_size: Any) -> str:
     return next((c for c in candidates if is_model(c.split(".")[0])), value)
 
 
-# --- what model the shapes belong to -----------------------------------------------------------------------------
+# --- recognising the model by its shapes -------------------------------------------------------------------------
 
 _FOREIGN = (
     (r"^layer1\.0\.conv1\.weight$", "a ResNet"),
@@ -303,7 +303,7 @@ def _refuse_foreign(state: State, name: str) -> None:
             )
     shown = ", ".join(plain_text(key, 60) for key in list(state)[:4])
     raise UnsupportedModelError(
-        f"{name} does not hold a Vision Transformer in names that are known: there are no {_PATCHES!r} and"
+        f"{name} does not hold a Vision Transformer under known names: there are no {_PATCHES!r} and"
         f" 'blocks.0.norm1.weight', but {shown}."
         f" {WHAT_WORKS}"
     )
@@ -311,7 +311,7 @@ def _refuse_foreign(state: State, name: str) -> None:
 
 @dataclass(frozen=True)
 class Shapes:
-    """The sizes of a Vision Transformer that its weights show. Its number of heads they do not show."""
+    """The sizes of a Vision Transformer that can be read from its weights. They do not show the number of heads."""
 
     dim: int
     depth: int
@@ -325,7 +325,7 @@ class Shapes:
 
 
 def shapes_of(state: State) -> Shapes:
-    """Read the sizes off; for weights in timm's names."""
+    """Read the sizes from weights in timm's names."""
     weight = state[_PATCHES]
     dim = int(weight.shape[0])
     patch = (int(weight.shape[-2]), int(weight.shape[-1])) if weight.ndim == 4 else (0, 0)
@@ -343,7 +343,7 @@ def shapes_of(state: State) -> Shapes:
 
 
 def classes_of(state: State) -> int:
-    """The number of classes by the shape of the head; 0 where there is none."""
+    """The number of classes by the shape of the head; 0 if there is none."""
     for key in ("head.weight", "head.fc.weight", "visual.head.proj.weight", "head_dist.weight"):
         if key in state and state[key].ndim == 2:
             return int(state[key].shape[0])
@@ -358,7 +358,7 @@ _UNUSUAL = (
 
 
 def guess_architecture(state: State, name: str) -> str:
-    """The one standard architecture that the shapes fit, or a ModelError that asks for it.
+    """The one standard architecture that fits the shapes, or a ModelError that asks the user to name it.
 
     Shapes do not show the number of heads, the activation or the normalisation, so only sizes that exist in one
     form are guessed: those of the papers on ViT, DeiT and DINOv2.
@@ -383,7 +383,7 @@ def guess_architecture(state: State, name: str) -> str:
     if candidate is None or not is_model(candidate):
         hidden = ", nor its activation and the width of its heads" if "norm_pre.weight" in state else ""
         raise ModelError(
-            f"{name} does not tell its architecture{hidden}. It is a Vision Transformer of {shapes}; name the"
+            f"{name} does not state its architecture{hidden}. It is a Vision Transformer of {shapes}; name the"
             " architecture, for example with --arch 'vit_base_patch16_224', or"
             f" --arch 'vit_base_patch16_224(embed_dim={shapes.dim}, depth={shapes.depth}, num_heads=...)'."
         )

@@ -1,8 +1,8 @@
-"""What a description of a model may ask for: settings that are known, numbers in bounds, no more than its file holds.
+"""Limits for the description of a model: known settings, numbers in bounds, no more than its file holds.
 
-Configurations and checkpoints come from strangers. Everything here is checked before anything is allocated: a
-single number in a ``config.json`` could otherwise ask for all the memory there is, and a single name could make
-timm open a file of its own choice.
+Configurations and checkpoints are untrusted. Everything here is checked before memory is allocated: a single
+number in a ``config.json`` could otherwise demand all available memory, and a single name could make timm open
+any file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_HEADS = 1024
 MAX_PREFIX = 1024
 MAX_CLASSES = 1_000_000
 MAX_SIDE = 16_384
-"""Pixels of one side of an input."""
+"""Pixels on one side of an input."""
 MAX_PATCHES = 65_536
 """Patches of one input: 4096 x 4096 pixels in patches of 16."""
 MAX_PARAMETERS = 12_000_000_000
@@ -64,7 +64,7 @@ _WORDS = (
 _LISTS = ("rope_mrope_section",)
 
 ARGUMENTS = tuple(sorted((*_WHOLE, *_PAIRS, *_NUMBERS, *_SWITCHES, *_WORDS, *_LISTS)))
-"""What may be changed on an architecture of timm. Names of files and of downloads are not among them."""
+"""Settings of a timm architecture that may be changed. Names of files and of downloads are not among them."""
 
 
 def check_arguments(arguments: Mapping[Any, Any], where: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def check_arguments(arguments: Mapping[Any, Any], where: str) -> dict[str, Any]:
         if not isinstance(name, str) or name not in ARGUMENTS:
             raise ModelError(
                 f"{where} sets {_shown(name)}, which is not a setting of a Vision Transformer that may be changed;"
-                f" such are depth, embed_dim, num_heads, img_size and {len(ARGUMENTS) - 4} more."
+                f" these are depth, embed_dim, num_heads, img_size and {len(ARGUMENTS) - 4} more."
             )
         checked[name] = None if value is None else _checked(name, value, where)
     return checked
@@ -119,31 +119,31 @@ def number(value: Any, name: str, low: float, high: float, where: str) -> float:
 
 
 def pair(value: Any, name: str, high: int, where: str) -> tuple[int, int]:
-    """``value`` as two whole numbers, of which one may stand for both; a ModelError otherwise."""
+    """``value`` as two whole numbers (a single one is used for both); a ModelError otherwise."""
     if isinstance(value, list | tuple):
         if len(value) != 2:
-            raise ModelError(f"{where}: {name} must be a number or two, not {_shown(value)}.")
+            raise ModelError(f"{where}: {name} must be one number or two, not {_shown(value)}.")
         return whole(value[0], name, 1, high, where), whole(value[1], name, 1, high, where)
     one = whole(value, name, 1, high, where)
     return one, one
 
 
 def check_size(size: tuple[int, int], patch: tuple[int, int] | None, where: str) -> None:
-    """An input size in pixels, and the number of patches that it makes."""
+    """Check an input size in pixels, and the number of patches that it gives."""
     pair(size, "the input size", MAX_SIDE, where)
     if patch is not None:
         patches = math.ceil(size[0] / patch[0]) * math.ceil(size[1] / patch[1])
         if patches > MAX_PATCHES:
             raise ModelError(
                 f"{where}: an input of {size[1]} x {size[0]} pixels would be {patches:,} patches of {patch[1]} x"
-                f" {patch[0]}; the most that can be worked on is {MAX_PATCHES:,}."
+                f" {patch[0]}; the maximum is {MAX_PATCHES:,}."
             )
 
 
 def check_parameters(count: int, held: int | None, where: str) -> None:
-    """The number of a model's parameters, against what its weight file holds (None for an untrained model)."""
+    """Check a model's number of parameters against what its weight file holds (None for an untrained model)."""
     if count > MAX_PARAMETERS:
-        raise ModelError(f"{where} describes a model of {count:,} parameters; the most is {MAX_PARAMETERS:,}.")
+        raise ModelError(f"{where} describes a model of {count:,} parameters; the maximum is {MAX_PARAMETERS:,}.")
     if held is not None and count > held + held // 4 + _SPARE_PARAMETERS:
         raise ModelError(
             f"{where}: the model would have {count:,} parameters, but its weight file holds {held:,}. The two do not"
@@ -152,7 +152,7 @@ def check_parameters(count: int, held: int | None, where: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A value in an error: short, and of one line."""
+    """A value for an error message, short and on one line."""
     if isinstance(value, str | int | float | bool) or value is None:
         text = repr(value if not isinstance(value, str) else value[:60])
         return text if len(text) < 80 else text[:77] + "..."

@@ -1,4 +1,4 @@
-"""How each kind of source becomes a module: timm's names, folders and hub repositories, checkpoint files."""
+"""Loading a module from each kind of source: timm's names, folders and hub repositories, checkpoint files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _WEIGHT_NAMES = (
 
 @dataclass
 class Loaded:
-    """A module on its way to being wrapped."""
+    """A loaded module that is not wrapped yet."""
 
     module: nn.Module
     name: str
@@ -49,14 +49,14 @@ class Loaded:
     text: TextSide | None = None
     """The text tower and the scale of an image-text model."""
     notes: list[str] = field(default_factory=list)
-    """What was recognised and done, for people: the layout, how positions were resampled."""
+    """What was recognised and done, as sentences for the user: the layout, how positions were resampled."""
     warnings: list[str] = field(default_factory=list)
-    """Those of the notes that throw doubt on the model's answers."""
+    """Those of the notes that cast doubt on the model's answers."""
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the caller asked for besides the source."""
+    """What the caller requested besides the source."""
 
     arch: str | None
     random: bool
@@ -82,7 +82,7 @@ def from_timm(text: str, wishes: Wishes) -> Loaded:
         classes = {} if wishes.num_classes is None else {"num_classes": wishes.num_classes}
         return Loaded(building.build(name, **{**changes, **size, **classes}), text, f"{source} (untrained)")
     if changes:
-        raise ModelError(f"{text}: there are no trained weights for a changed {name}. Add --random for untrained.")
+        raise ModelError(f"{text}: there are no trained weights for a changed {name}. Add --random for untrained ones.")
     way = positions.way_of(name, ())
     if way != positions.TIMM and wishes.img_size is not None:
         module = _pretrained(name, {}, text)
@@ -159,9 +159,9 @@ def from_folder(folder: Path, wishes: Wishes) -> Loaded:
         if (folder / openclip.CONFIG).is_file():
             return _from_open_clip(folder / openclip.CONFIG, _open_clip_weights(folder, wishes), folder, wishes)
         if files:
-            hint = f"It holds the checkpoint {files[0].name}: name that file, with --arch where it does not tell."
+            hint = f"It holds the checkpoint {files[0].name}: name that file, with --arch if it needs one."
         else:
-            hint = "A folder saved by timm or by the transformers library has one, beside model.safetensors."
+            hint = "A folder saved by timm or by the transformers library has one, next to model.safetensors."
         raise ModelError(f"{folder} has no config.json. {hint}")
     config = checkpoints.read_json(config_path)
     preprocessor = None
@@ -184,7 +184,7 @@ def _from_open_clip(config: Path, weights: Path | None, folder: Path, wishes: Wi
     try:
         module, text, preparation, notes = openclip.build(settings, content, str(folder), weights, wishes.img_size)
     except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
-        raise ModelError(f"{folder}: its {config.name} cannot be followed ({error}).") from error
+        raise ModelError(f"{folder}: its {config.name} cannot be used ({error}).") from error
     preparation = preparation.with_size(*_size_of(module))
     source = f"{folder} (untrained)" if weights is None else str(folder)
     return Loaded(module, folder.resolve().name, source, None, preparation, text, notes)
@@ -232,7 +232,7 @@ def _from_config(
                 config, preprocessor, state, where, wishes.img_size, str(weights)
             )
         except (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RuntimeError) as error:
-            raise ModelError(f"{where}: its configuration cannot be followed ({error}).") from error
+            raise ModelError(f"{where}: its configuration cannot be used ({error}).") from error
         names = labels.labels_from_id2label(config.get("id2label"), module.num_classes)  # type: ignore[arg-type]
         note = from_transformers.resampling_note(config, module, where)
         return Loaded(module, name, source, names, preprocessing, notes=[note] if note else [])
@@ -321,7 +321,7 @@ def _from_timm_config(
 
 
 def _is_vit(arch: str) -> bool:
-    """Whether the ``global_pool`` that timm writes beside the architecture may be handed to the constructor."""
+    """Whether the ``global_pool`` that timm writes beside the architecture may be passed to the constructor."""
     import timm
 
     return arch.split(".")[0] in timm.list_models(module=["vision_transformer", "eva"])
@@ -331,7 +331,7 @@ _SETTINGS = (
     *("num_classes", "input_size", "min_input_size", "fixed_input_size", "interpolation", "crop_pct", "crop_mode"),
     *("mean", "std", "pool_size", "first_conv", "classifier", "label_names", "label_descriptions", "license"),
 )
-"""What is taken over of the ``pretrained_cfg`` of a folder; where its weights come from is not."""
+"""The fields of a folder's ``pretrained_cfg`` that are used; the source of its weights is not among them."""
 
 
 def _known_fields(pretrained: Mapping[str, Any], arch: str, where: str) -> dict[str, Any]:
@@ -348,7 +348,7 @@ def _known_fields(pretrained: Mapping[str, Any], arch: str, where: str) -> dict[
 
 
 def _use_own_size(module: nn.Module) -> None:
-    """Tell timm's conversion that the weights were trained at the module's size, so that it resamples nothing."""
+    """Set the module's size as the weights' own for timm's conversion, so that it resamples nothing."""
     size = getattr(module.patch_embed, "img_size", None)
     config = getattr(module, "pretrained_cfg", None)
     if size is not None and isinstance(config, dict):
@@ -370,7 +370,7 @@ def from_checkpoint(path: Path, wishes: Wishes) -> Loaded:
     if arch is None:
         arch, guessed = layouts.guess_architecture(state, str(path)), True
         _log.warning(
-            "%s does not tell its architecture; its shapes fit %s, which is taken. Name another with --arch.",
+            "%s does not state its architecture; its shapes fit %s, which is used. Name another with --arch.",
             path,
             arch,
         )
@@ -432,7 +432,7 @@ def _trained_size(
 
 
 def _check_patches(state: layouts.State, module: nn.Module, name: str) -> None:
-    """timm would resample another patch size without a word, and the model would see poorly."""
+    """Refuse another patch size: timm would resample the patches without a warning, which makes the model worse."""
     weight = state.get("patch_embed.proj.weight")
     own = getattr(getattr(module.patch_embed, "proj", None), "weight", None)
     if weight is None or own is None or weight.ndim != 4:

@@ -1,6 +1,6 @@
-"""Which methods apply to a model. Models know no methods: the question is handed to whoever brings them.
+"""Which methods apply to a model. Models do not import methods: another module answers the question for them.
 
-``vitinspect/__init__.py`` says who that is, so that nothing here imports the explainers.
+``vitinspect/__init__.py`` names that module, so that nothing here imports the explainers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 
 class MethodSupport(Protocol):
-    """What a module must offer to be asked; ``vitinspect.explainers.applicability`` does."""
+    """The functions that the answering module must have; it is ``vitinspect.explainers.applicability``."""
 
     def why_not(self, model: Any, method: Any) -> str | None:
         """None if the method applies to the model, otherwise the sentence that says why it does not."""
@@ -23,13 +23,13 @@ _source: Callable[[], MethodSupport] | None = None
 
 
 def answered_by(source: Callable[[], MethodSupport]) -> None:
-    """Name who answers. ``source`` is called when a model is first asked, and not before."""
+    """Set the module that answers. ``source`` is called when a model is first asked, and not before."""
     global _source
     _source = source
 
 
 def method_support() -> MethodSupport:
-    """Whoever answers."""
+    """The module that answers."""
     if _source is None:
-        raise RuntimeError("nobody has said which methods there are: call answered_by first")
+        raise RuntimeError("no module that knows the methods is set: call answered_by first")
     return _source()

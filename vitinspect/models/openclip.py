@@ -1,6 +1,6 @@
 """OpenCLIP's models: a folder with ``open_clip_config.json``, or a bare file whose architecture is named.
 
-The activation (GELU or CLIP's quick GELU) and the width of a head stand in the configuration alone; weights do not
+The activation (GELU or CLIP's quick GELU) and the width of a head are only in the configuration; weights do not
 show them. A bare file therefore needs ``arch``, and its text tower is left out.
 """
 
@@ -41,7 +41,7 @@ _OTHER_DESIGNS = (
 def build(
     config: Mapping[str, Any], content: Mapping[str, Any] | None, name: str, weights: Path | None, size: Any
 ) -> tuple[VisionTransformer, TextSide | None, Preprocessing, list[str]]:
-    """The image tower, what stands beside it, its preparation of pictures, and notes."""
+    """The image tower, the text side, the preprocessing, and notes."""
     model = _settings(config, "model_cfg", name)
     vision = _settings(model, "vision_cfg", name)
     embedding = limits.whole(model.get("embed_dim", 512), "embed_dim of the model_cfg", 1, limits.MAX_WIDTH, name)
@@ -86,7 +86,9 @@ def _refuse_other_designs(settings: Mapping[str, Any], what: str, name: str) -> 
     odd += ["block_type"] if settings.get("block_type") not in (None, "", "default") else []
     odd += ["pos_embed_type"] if settings.get("pos_embed_type") not in (None, "learnable") else []
     if odd:
-        raise UnsupportedModelError(f"{name}: the {what} of its {CONFIG} sets {', '.join(odd)}, which is not known.")
+        raise UnsupportedModelError(
+            f"{name}: the {what} of its {CONFIG} sets {', '.join(odd)}, which is not supported."
+        )
 
 
 # --- the image tower ---------------------------------------------------------------------------------------------
@@ -101,10 +103,10 @@ def _own_tower(
     width = limits.whole(vision.get("width", 768), "width", 1, limits.MAX_WIDTH, name)
     head_width = limits.whole(vision.get("head_width", 64), "head_width", 1, limits.MAX_WIDTH, name)
     if width % head_width:
-        raise ModelError(f"{name}: its width {width} is no multiple of its head_width {head_width}.")
+        raise ModelError(f"{name}: its width {width} is not a multiple of its head_width {head_width}.")
     pool = vision.get("pool_type", "tok")
     if pool not in ("tok", "avg"):
-        raise UnsupportedModelError(f"{name}: the pool_type {plain_text(str(pool), 20)!r} is not known.")
+        raise UnsupportedModelError(f"{name}: the pool_type {plain_text(str(pool), 20)!r} is not supported.")
     hidden = int(width * limits.number(vision.get("mlp_ratio", 4.0), "mlp_ratio", 0.01, 64, name))
     patch = limits.pair(vision.get("patch_size", 16), "patch_size", 4096, name)
     arguments: dict[str, Any] = {
@@ -132,7 +134,7 @@ def _own_tower(
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{name}: its {CONFIG} describes no possible model: {error}.") from error
+        raise ModelError(f"{name}: no model can be built from its {CONFIG}: {error}.") from error
     if vision.get("no_ln_pre"):
         module.norm_pre = nn.Identity()
     module.head = nn.Linear(width, embedding, bias=False)
@@ -157,7 +159,7 @@ def _epsilon(settings: Mapping[str, Any], name: str) -> float:
 def _timm_tower(vision: Mapping[str, Any], embedding: int, held: int | None, name: str) -> VisionTransformer:
     arch, pool, projection = (vision.get(f"timm_{key}") for key in ("model_name", "pool", "proj"))
     if projection not in (None, "", "none", "linear") or pool not in (None, "", "token", "avg", "map"):
-        raise UnsupportedModelError(f"{name}: timm_pool {pool!r} with timm_proj {projection!r} is not known.")
+        raise UnsupportedModelError(f"{name}: timm_pool {pool!r} with timm_proj {projection!r} is not supported.")
     building.check_architecture(str(arch))
     module: Any = building.build(
         str(arch).split(".")[0],
@@ -173,7 +175,7 @@ def _timm_tower(vision: Mapping[str, Any], embedding: int, held: int | None, nam
 
 
 def _completed(state: State, module: Any) -> State:
-    """The head's bias of zeros where timm's layer has one and the file has none; other arrays by timm's own names."""
+    """The state with a bias of zeros for the head if timm's layer has one and the file has none."""
     if isinstance(module.head, nn.Linear) and module.head.bias is not None and "head.weight" in state:
         state.setdefault("head.bias", torch.zeros(len(state["head.weight"])))
     return state
@@ -183,7 +185,9 @@ def _refuse_unknown(state: State, weights: str) -> None:
     unknown = [key for key in state if not key.startswith("visual.") and not is_text(key) and key not in IGNORED]
     if unknown:
         shown = ", ".join(plain_text(key, 80) for key in unknown[:4])
-        raise ModelError(f"The weights in {weights} hold {len(unknown)} arrays that find no place: {shown}.")
+        raise ModelError(
+            f"The weights in {weights} hold {len(unknown)} arrays that have no place in the model: {shown}."
+        )
 
 
 # --- the text side, pictures -------------------------------------------------------------------------------------
@@ -199,14 +203,14 @@ def _text_side(
     text = _settings(model, "text_cfg", name)
     side = partial(TextSide, scale=scale, bias=bias, sigmoid="logit_bias" in state)
     if text.get("hf_model_name") or any(text.get(key) for key in _OTHER_DESIGNS) or text.get("ls_init_value"):
-        return side(None), "Text tower: of a design that is not read; embeddings of texts can be given."
+        return side(None), "Text tower: its design is not supported; embeddings of texts can be given instead."
     own = {re.sub(r"^text\.", "", key): value for key, value in state.items() if is_text(key)}
     if "token_embedding.weight" not in own:
         return side(None), ""
     width = limits.whole(text.get("width", 512), "width of text", 1, limits.MAX_WIDTH, name)
     pool = text.get("pool_type", "argmax")
     if pool not in ("argmax", "last", "eos"):
-        return side(None), f"Text tower: its pool_type {plain_text(str(pool), 20)!r} is not read."
+        return side(None), f"Text tower: its pool_type {plain_text(str(pool), 20)!r} is not supported."
     hidden = int(width * limits.number(text.get("mlp_ratio", 4.0), "mlp_ratio of text", 0.01, 64, name))
     linear = "text_projection.weight" in own
     projection = "linear" if "text_projection.bias" in own else "matrix"
@@ -267,4 +271,4 @@ def _preparation(config: Mapping[str, Any], module: Any, name: str) -> Preproces
             mode,
         )
     except Exception as error:
-        raise ModelError(f"{name}: the preprocess_cfg of its {CONFIG} cannot be followed: {error}") from error
+        raise ModelError(f"{name}: the preprocess_cfg of its {CONFIG} cannot be used: {error}") from error

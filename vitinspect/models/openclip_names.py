@@ -9,7 +9,7 @@ import torch
 from vitinspect.errors import ModelError
 
 IGNORED = ("input_resolution", "context_length", "vocab_size", "attn_mask", "text.attn_mask")
-"""Leftovers that do no harm: numbers in OpenAI's first files, and a mask that is computed."""
+"""Arrays that may be ignored: numbers in OpenAI's first files, and a mask that is computed."""
 
 _TEXT = (
     *("transformer.", "token_embedding.", "ln_final.", "text_projection", "text."),
@@ -35,14 +35,15 @@ def is_text(key: str) -> bool:
 
 
 def visual_state(state: dict[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:
-    """The image tower in timm's names; arrays that have no counterpart keep theirs and are named later."""
+    """The image tower in timm's names; arrays without a counterpart keep theirs and are reported later."""
     own = {key.removeprefix("visual."): value for key, value in state.items() if key.startswith("visual.")}
     if any(key.startswith("trunk.") for key in own):
         names = {"head.proj.weight": "head.weight", "head.proj.bias": "head.bias"}
         return {names.get(key, key.removeprefix("trunk.")): value for key, value in own.items()}
     if own.get("conv1.weight") is None or "class_embedding" not in own:
         raise ModelError(
-            f"{where} holds no Vision Transformer of OpenCLIP's: there are no visual.conv1 and its tokens."
+            f"{where} holds no Vision Transformer in OpenCLIP's layout: visual.conv1 and the class"
+            " embedding are missing."
         )
     out: dict[str, torch.Tensor] = {}
     for key, value in own.items():

@@ -1,6 +1,6 @@
-"""Where the model's input lies on the original picture, and how maps and masks come from one to the other.
+"""Where the model's input lies on the original picture, and resampling maps and masks between the two.
 
-Nothing here needs torch: finished maps are laid over pictures, and masks brought to the model's input, without it.
+Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Placement:
     original_size: tuple[int, int]
     """(height, width) of the original picture."""
     box: Box
-    """The part of the original that the whole input shows. It may reach outside of the original, where the
+    """The part of the original that the whole input shows. It may extend beyond the original, where the
     input holds padding."""
 
     def input_to_original(self, x: Any, y: Any) -> tuple[Any, Any]:
@@ -63,7 +63,7 @@ class Placement:
     def valid_mask(self, size: tuple[int, int] | None = None) -> NDArray[np.bool_]:
         """True where the input shows the picture: on the input's pixels, or on ``size`` cells over it.
 
-        A cell counts as showing the picture when its middle does.
+        A cell counts as showing the picture if its centre does.
         """
         rows, columns = size or self.input_size
         x0, y0, x1, y1 = self.valid_box
@@ -76,8 +76,8 @@ class Placement:
     ) -> NDArray[np.float32]:
         """Values on a grid over the input (its pixels, its patches), on the pixels of the original picture.
 
-        The grid's cells have their values at their middles; beyond the outermost middles the value stays the
-        same. ``fill`` stands where the model saw nothing.
+        The grid's cells have their values at their centres; beyond the outermost centres the value stays the
+        same. ``fill`` is the value where the model saw nothing.
         """
         grid = np.asarray(values, dtype=np.float32)
         if grid.ndim != 2 or not grid.size:
@@ -92,7 +92,7 @@ class Placement:
         return out
 
     def mask_to_input(self, mask: NDArray[Any]) -> NDArray[Any]:
-        """A mask or label image of the original on the input's pixels: nearest, zero in the padding."""
+        """A mask or label image of the original on the input's pixels: nearest neighbour, zero in the padding."""
         mask = np.asarray(mask)
         if mask.shape[:2] != self.original_size:
             raise DataError(

@@ -1,9 +1,9 @@
 """Position embeddings on another grid, resampled as the model's authors do it.
 
-DINO and DINOv2 without registers ask bicubic interpolation for a scale that is 0.1 patches too large, and smooth
-nothing; DINOv2 with registers asks for the size and smooths when it shrinks, as timm does. The table of DINOv2 has
-37 x 37 places and its heads were measured on 16 x 16, so that the way always shows: class tokens differ by several per
-cent from the authors' when the other way is used.
+DINO and DINOv2 without registers pass a scale to bicubic interpolation that is 0.1 patches too large, without
+antialiasing; DINOv2 with registers passes the size, with antialiasing when it shrinks, as timm does. The table of
+DINOv2 has 37 x 37 positions and its heads were evaluated on 16 x 16, so the choice always matters: with the wrong one,
+class tokens differ by several per cent from the authors'.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from vitinspect.models import building
 
 TIMM, OFFSET = "timm", "offset"
-"""The two ways by name."""
+"""The two ways of resampling, by name."""
 
 WORDS = {
     TIMM: "bicubic to the grid's size, smoothed where it shrinks",
@@ -26,8 +26,8 @@ WORDS = {
 
 
 def way_of(arch: str, keys: Any, *, dino: bool = False) -> str:
-    """The way that belongs to an architecture's name and to the names in its checkpoint; ``dino``: its projection head
-    lies in the file too."""
+    """The way of resampling for an architecture's name and the names in its checkpoint; ``dino``: its projection head
+    is in the file too."""
     tag = arch.partition("(")[0].casefold()
     if "reg_token" in keys or "register_tokens" in keys or "storage_tokens" in keys or "_reg4_" in tag:
         return TIMM

@@ -1,13 +1,13 @@
-"""From a picture to the model's input and back: resize, crop, normalise, and where each pixel came from.
+"""From a picture to the model's input and back: resize, crop, normalise, and keep where each pixel came from.
 
-The three ways to fit a picture of any shape into a model's fixed input:
+There are three ways to fit a picture of any shape into a model's fixed input:
 
-``crop``    what the model was evaluated with (timm's own evaluation transform): resize, cut the centre out;
-``squash``  the whole picture, its aspect ratio given up;
-``pad``     the whole picture, its aspect ratio kept, the rest filled with the model's mean colour.
+``crop``    what the model was evaluated with (timm's own evaluation transform): resize, crop the centre;
+``squash``  the whole picture, without keeping its aspect ratio;
+``pad``     the whole picture with its aspect ratio, the rest filled with the model's mean colour.
 
 ``crop`` gives bit for bit what ``timm.data.create_transform(**resolve_model_data_config(model))`` gives. It
-is written out here, because a map is drawn on the *original* picture and lies where the model looked only if
+is reimplemented here, because a map is drawn on the *original* picture and can only be placed correctly if
 the roundings of the resize and of the crop are known: ``Placement`` keeps them.
 """
 
@@ -41,7 +41,7 @@ _HUGE = 64  # times the input's area
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a model wants its pictures to be made into. The names and their meaning are timm's."""
+    """How a model's pictures are preprocessed. The names and their meaning are timm's."""
 
     input_size: tuple[int, int]
     """(height, width) of the model's input."""
@@ -174,10 +174,10 @@ def _crop(picture: Image.Image, preprocessing: Preprocessing) -> tuple[Image.Ima
 
 
 def _fit(picture: Image.Image, size: tuple[int, int], *, longest: bool) -> tuple[int, int]:
-    """(height, width) in the picture's aspect ratio: within ``size``, or around it if not ``longest``."""
+    """(height, width) in the picture's aspect ratio: within ``size``, or covering it if not ``longest``."""
     ratios = (picture.height / size[0], picture.width / size[1])
     ratio = max(ratios) if longest else min(ratios)
-    # A strip of 3000 x 1 pixels would round to a height of nothing.
+    # The height of a strip of 3000 x 1 pixels would be rounded to zero.
     return max(1, round(picture.height / ratio)), max(1, round(picture.width / ratio))
 
 
@@ -188,7 +188,7 @@ def _resize_and_cut(
     interpolation: str,
     fill: int | tuple[int, int, int],
 ) -> tuple[Image.Image, Box]:
-    """Resize to ``resized``, take the middle ``size`` of it (padded where it is smaller), and say where that
+    """Resize to ``resized``, crop its centre to ``size`` (padded where it is smaller), and return where that
     lies on the picture. Sizes are (height, width)."""
     sy, sx = picture.height / resized[0], picture.width / resized[1]
     starts = []
@@ -198,8 +198,8 @@ def _resize_and_cut(
     top, left = starts
     box = (left * sx, top * sy, (left + size[1]) * sx, (top + size[0]) * sy)
     if resized[0] * resized[1] > _HUGE * size[0] * size[1] and top >= 0 and left >= 0:
-        # A strip of 10000 x 2 pixels would be blown up to 250 million of them to keep 50 thousand. Resizing
-        # only what is kept can differ from that by one grey level in a rounding, so it is for strips alone.
+        # A strip of 10000 x 2 pixels would be enlarged to 250 million pixels to keep 50 thousand. Resizing only
+        # the kept part can differ from that by one grey level of rounding, so it is done for strips alone.
         return picture.resize((size[1], size[0]), _RESAMPLING[interpolation], box=box), box
     if resized != (picture.height, picture.width):
         picture = picture.resize((resized[1], resized[0]), _RESAMPLING[interpolation])

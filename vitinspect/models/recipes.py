@@ -19,14 +19,14 @@ PARTS = ("class", "registers", "mean")
 
 @dataclass(frozen=True)
 class Recipe:
-    """The features that a head reads, side by side in this order: class tokens, registers, the patches' mean.
+    """The features that a head reads, concatenated in this order: class tokens, registers, the patches' mean.
 
     >>> Recipe.parse("class:4+mean")
     Recipe(blocks=4, class_token=True, registers=False, mean=True, norm=True)
     """
 
     blocks: int = 1
-    """Class tokens of the last so many blocks are read, the earliest first. All else is of the last block."""
+    """From how many of the last blocks class tokens are read, the earliest first. All else is of the last block."""
     class_token: bool = True
     registers: bool = False
     """The mean of the registers of the last block."""
@@ -54,8 +54,8 @@ class Recipe:
             match = re.fullmatch(r"\s*(class|registers|mean)\s*(?::\s*(\d{1,3}))?\s*", part)
             if match is None or match[1] in found or (match[2] and match[1] != "class"):
                 raise ParameterError(
-                    f"{text!r} is no recipe of features; write class, mean, class+mean, class:4+mean (the class tokens"
-                    " of the last four blocks and the mean of the patches) or class+registers."
+                    f"{text!r} is not a recipe of features; write class, mean, class+mean, class:4+mean (the class"
+                    " tokens of the last four blocks and the mean of the patches) or class+registers."
                 )
             found[match[1]] = int(match[2] or 1)
         return cls(found.get("class", 1), "class" in found, "registers" in found, "mean" in found, norm)
@@ -67,12 +67,12 @@ class Recipe:
 
     @property
     def vectors(self) -> int:
-        """How many vectors of the model's width stand side by side."""
+        """How many vectors of the model's width are concatenated."""
         return self.blocks * self.class_token + self.registers + self.mean
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The recipe in words."""
         many = "the class token" if self.blocks == 1 else f"the class tokens of the last {self.blocks} blocks"
         parts = [many] * self.class_token + ["the mean of the registers"] * self.registers
         parts += ["the mean of the patches"] * self.mean
@@ -91,13 +91,13 @@ class Recipe:
 
 
 def registers_of(module: nn.Module) -> slice:
-    """Where the registers stand among the tokens before the patches."""
+    """The position of the registers among the prefix tokens."""
     first = sum(getattr(module, name, None) is not None for name in ("cls_token", "dist_token"))
     return slice(first, int(getattr(module, "num_prefix_tokens", 0)))
 
 
 def last_blocks(module: Any, x: torch.Tensor, count: int) -> torch.Tensor:
-    """(B, count * T, D): what leaves the last ``count`` blocks, the earliest first, before the final norm."""
+    """(B, count * T, D): the output of the last ``count`` blocks, the earliest first, before the final norm."""
     found = module.forward_intermediates(
         x, indices=count, return_prefix_tokens=True, norm=False, output_fmt="NLC", intermediates_only=True
     )
@@ -105,14 +105,14 @@ def last_blocks(module: Any, x: torch.Tensor, count: int) -> torch.Tensor:
 
 
 def why_not(model: ViT, recipe: Recipe) -> str | None:
-    """None if the features of ``recipe`` can be read of this model, otherwise the reason."""
+    """None if this model has the features of ``recipe``, otherwise the reason."""
     if recipe.class_token and not model.has_class_token:
         return "it has no class token"
     registers = registers_of(model.module)
     if recipe.registers and registers.stop <= registers.start:
         return "it has no registers"
     if recipe.blocks > model.depth:
-        return f"it has {model.depth} blocks and not {recipe.blocks}"
+        return f"it has {model.depth} blocks, not {recipe.blocks}"
     return None
 
 
@@ -120,7 +120,7 @@ def features(model: ViT, inputs: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     """(B, vectors * D) for a batch that is on the model's device."""
     reason = why_not(model, recipe)
     if reason is not None:
-        raise ParameterError(f"{model.name} does not give the features {recipe}: {reason}.")
+        raise ParameterError(f"{model.name} does not have the features {recipe}: {reason}.")
     module: Any = model.module
     tokens = last_blocks(module, inputs, recipe.blocks)
     if recipe.norm:

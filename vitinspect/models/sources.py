@@ -1,11 +1,11 @@
-"""``load_model``: one way in for every place that a model can come from.
+"""``load_model``: loading a model from every supported source.
 
 - ``demo``: the bundled model;
 - ``vit_base_patch16_224`` or ``timm:NAME``, with or without the ``.tag`` of its weights: a model of timm, with its
   weights from the hub, or untrained on request;
 - ``hf-hub:OWNER/NAME``, ``OWNER/NAME``: a model on the hub, saved by timm or by the transformers library;
 - a folder saved by timm or by the transformers library;
-- a checkpoint file (``.safetensors``, ``.pth``, ``.pt``), with the architecture where it does not tell it.
+- a checkpoint file (``.safetensors``, ``.pth``, ``.pt``), with ``arch`` if it does not state its architecture.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def load_model(
 ) -> ViT:
     """Load a Vision Transformer from any source and wrap it.
 
-    ``arch`` names the architecture of a checkpoint that does not tell it, as timm does, with changes in brackets:
-    ``vit_tiny_patch16_224(depth=6)``. ``random`` leaves the weights untrained. ``num_classes`` is the number that
-    is expected (0 leaves the head out), ``img_size`` an input size other than the model's own, ``labels`` the
+    ``arch`` is timm's name of the architecture of a checkpoint that does not state it, with changes in brackets:
+    ``vit_tiny_patch16_224(depth=6)``. ``random`` leaves the weights untrained. ``num_classes`` is the expected
+    number (0 leaves the head out), ``img_size`` an input size other than the model's own, ``labels`` the
     names of the classes. ``device`` is ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
-    ``head`` is a file with a linear head for a backbone, and ``head_name`` the one to be taken of many, or how a head
-    is read whose width leaves that open: ``class``, ``mean``, ``class+mean``, ``interleaved``, ``class:4``. What was
-    recognised is told in the model's ``notes``. ``SOURCE with the head FILE``, which is what such a model calls its
-    source, is a source too.
+    ``head`` is a file with a linear head for a backbone. ``head_name`` selects one of several heads, or the features
+    that a head reads where its width is ambiguous: ``class``, ``mean``, ``class+mean``, ``interleaved``, ``class:4``.
+    What was recognised is in the model's ``notes``. ``SOURCE with the head FILE``, the source of such a model, can be
+    loaded too.
     """
     chosen = choose_device(device)
     if head is None and isinstance(source, str) and (parts := _WITH_HEAD.fullmatch(source.strip())):
@@ -68,7 +68,7 @@ def load_model(
     if head is not None:
         _put_head_on(loaded, Path(head).expanduser(), head_name)
     elif head_name is not None:
-        raise ModelError(f"The head {head_name!r} was named, but no file of heads.")
+        raise ModelError(f"The head {head_name!r} was named, but no file with heads.")
     if num_classes is not None:
         _set_classes(module, num_classes, loaded.source, trained=not random)
     embeds = bool(getattr(module, "vitinspect_embedding", False))
@@ -98,13 +98,13 @@ def load_model(
 
 
 def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
-    """The head in ``path`` instead of what the module has; only those of ours say which backbone they belong to."""
+    """Replace the module's head by the one in ``path``; only heads of vitinspect say which backbone they belong to."""
     module: Any = loaded.module
     content = checkpoints.read_checkpoint(path)
     record = trained_heads.record_of(content, path)
     if record is not None:
         if name is not None:
-            raise ModelError(f"{path} holds one head, whose reading is known; {name!r} is not asked for.")
+            raise ModelError(f"{path} holds a single head that states what it reads; leave {name!r} out.")
         size = (loaded.preprocessing or _preparation(module, loaded.source)).input_size
         resized = trained_heads.check_belongs(path, record, module, size, loaded.name)
         own = trained_heads.read(path, content, record)
@@ -126,7 +126,7 @@ def _put_head_on(loaded: Loaded, path: Path, name: str | None) -> None:
 
 
 def _rename(loaded: Loaded, path: Path, name: str | None, labels: list[str] | None) -> None:
-    """The model is now backbone and head, with the head's classes."""
+    """Name the model as backbone with head, with the head's classes."""
     loaded.source = f"{loaded.source} with the head {path}" + (f" ({name})" if name else "")
     loaded.name = f"{loaded.name} + {path.stem}"
     loaded.labels, loaded.text = labels, None
@@ -139,7 +139,7 @@ def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
     """Find out what kind of source it is, and load it."""
     text = os.fspath(source)
     if not isinstance(text, str) or not text.strip():
-        raise ModelError(f"{source!r} names no model. Try demo, a name of timm's, a folder or a checkpoint file.")
+        raise ModelError(f"{source!r} names no model. Try demo, a timm name, a folder or a checkpoint file.")
     text = text.strip()
     if text == "demo":
         from vitinspect.resources import demo_model_folder
@@ -171,7 +171,7 @@ def _load(source: str | os.PathLike[str], wishes: Wishes) -> Loaded:
 
 
 def from_plugin(plugin: str, rest: str, load: Callable[[str], Any], text: str, wishes: Wishes) -> Loaded:
-    """What a plug-in's function gives for ``prefix:rest``: a module of timm, or a wrapped model."""
+    """What a plug-in's function returns for ``prefix:rest``: a timm module, or a wrapped model."""
     if wishes.arch or wishes.random or wishes.img_size:
         raise ModelError(
             f"{text}: the plug-in {plugin} loads its models as they are; --arch, --random and --image-size are for "
@@ -187,7 +187,7 @@ def from_plugin(plugin: str, rest: str, load: Callable[[str], Any], text: str, w
         labels = found.labels if found.has_labels else None
         return Loaded(found.module, found.name, text, labels, found.preprocessing, found.text, list(found.notes))
     if not isinstance(found, nn.Module):
-        raise ModelError(f"{text}: the plug-in {plugin} gave {type(found).__name__}, and not a module of timm.")
+        raise ModelError(f"{text}: the plug-in {plugin} returned {type(found).__name__}, not a timm module.")
     return Loaded(found, rest or text, text)
 
 
@@ -195,7 +195,7 @@ def _from_path(path: Path, wishes: Wishes) -> Loaded:
     if not path.is_dir():
         return from_checkpoint(path, wishes)
     if wishes.arch is not None:
-        raise ModelError(f"{path} tells its architecture in its config.json; --arch is for single checkpoint files.")
+        raise ModelError(f"{path} states its architecture in its config.json; --arch is for single checkpoint files.")
     return from_folder(path, wishes)
 
 
@@ -203,7 +203,7 @@ def _preparation(module: nn.Module, source: str) -> Preprocessing:
     try:
         return Preprocessing.from_module(module)
     except (VitInspectError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        raise ModelError(f"{source}: its preparation of pictures cannot be followed ({error}).") from error
+        raise ModelError(f"{source}: its preprocessing cannot be used ({error}).") from error
 
 
 # --- classes, size, device -----------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def _set_classes(module: nn.Module, wanted: int, source: str, *, trained: bool) 
         module.reset_classifier(wanted)  # type: ignore[operator]
         return
     raise ModelError(
-        f"{source} has {have} classes and not {wanted}. A new head would be untrained, and its maps would mean nothing."
+        f"{source} has {have} classes, not {wanted}. A new head would be untrained, and its maps would mean nothing."
     )
 
 
@@ -245,22 +245,22 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if not count:
             why = "this torch was built without it" if torch.version.cuda is None else "no GPU was found"
-            raise ModelError(f"CUDA was asked for, but {why}. Use --device cpu or auto.")
+            raise ModelError(f"CUDA was requested, but {why}. Use --device cpu or auto.")
         if (chosen.index or 0) >= count:
-            raise ModelError(f"{device} was asked for, but there are {count} GPUs, counted from 0.")
+            raise ModelError(f"{device} was requested, but there are {count} GPUs, counted from 0.")
         return chosen
     if chosen.type == "mps" and torch.backends.mps.is_available():
         return chosen
     if chosen.type == "xpu" and hasattr(torch, "xpu") and torch.xpu.is_available():
         return chosen
-    raise ModelError(f"{device} was asked for, but this torch does not find it. Use --device cpu or auto.")
+    raise ModelError(f"{device} was requested, but this torch does not find it. Use --device cpu or auto.")
 
 
-# --- what there is -------------------------------------------------------------------------------------------------
+# --- lists of devices and models -----------------------------------------------------------------------------------
 
 
 def list_devices() -> list[str]:
-    """Where a model can run on this machine, each GPU by its number where there are several."""
+    """The devices of this machine, each GPU by its number if there are several."""
     found = ["cpu"]
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     found += ["cuda"] if count == 1 else [f"cuda:{i}" for i in range(count)]

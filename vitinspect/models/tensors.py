@@ -1,4 +1,4 @@
-"""The arrays of a checkpoint: real numbers in memory, as many as their file can hold."""
+"""Checking the arrays of a checkpoint: dense real numbers, no more than their file can hold."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _REAL = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _WHOLE_NUMBERS = re.compile(
     r"(^|[._])(position_ids|num_batches_tracked|relative_position_index|rel_pos_index|n_averaged|attn_mask|step)$"
 )
-"""Counters and tables of indices, which are no weights."""
+"""Counters and tables of indices, which are not weights."""
 
 
 def check_tensors(tensors: Mapping[str, Any], path: Path) -> None:
-    """Refuse weights that are no plain real numbers, or more of them than ``path`` has bytes."""
+    """Refuse weights that are not plain real numbers, or that need more bytes than ``path`` has."""
     total = 0
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):

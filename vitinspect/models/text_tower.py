@@ -1,4 +1,4 @@
-"""The text side of an image-text model: from token ids to an embedding. CLIP, OpenCLIP and SigLIP are one design."""
+"""The text tower of an image-text model: from token ids to an embedding. CLIP, OpenCLIP and SigLIP share it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TextSettings:
 
     vocabulary: int
     length: int
-    """The most tokens of a text."""
+    """The maximum number of tokens of a text."""
     width: int
     depth: int
     heads: int
@@ -27,7 +27,7 @@ class TextSettings:
     activation: Any
     epsilon: float
     causal: bool
-    """Whether a token sees those before it only."""
+    """Whether a token attends only to itself and those before it."""
     pooling: str
     """``largest``: the token with the largest id; ``end``: the first end token; ``last``: the last token."""
     end: int = 0
@@ -99,18 +99,18 @@ class TextTower(nn.Module):
         if not 1 <= tensor.shape[1] <= self.settings.length:
             raise ParameterError(f"A text has 1 to {self.settings.length} tokens here, not {tensor.shape[1]}.")
         if tensor.numel() and (int(tensor.min()) < 0 or int(tensor.max()) >= self.settings.vocabulary):
-            raise ParameterError(f"Token ids lie between 0 and {self.settings.vocabulary - 1}.")
+            raise ParameterError(f"Token ids must be between 0 and {self.settings.vocabulary - 1}.")
         return tensor.long().to(self.positions.device)
 
 
 @dataclass(frozen=True)
 class TextSide:
-    """What an image-text model has beside its image tower."""
+    """What an image-text model has in addition to its image tower."""
 
     tower: TextTower | None
     scale: float
-    """By which cosines are multiplied; already out of its logarithm."""
+    """The factor for cosines; the exponential of the stored logarithm is already taken."""
     bias: float = 0.0
-    """SigLIP's, added to all logits."""
+    """SigLIP's bias, added to all logits."""
     sigmoid: bool = False
-    """Whether each text is a yes or no of its own (SigLIP), and not one of several."""
+    """Whether each text has an independent probability (SigLIP) instead of a share of one softmax."""

@@ -30,7 +30,7 @@ _POSITIONS = ("pos_embed",)
 
 @dataclass(frozen=True)
 class HeadRecord:
-    """What a head of ours says of itself."""
+    """The record in a head that vitinspect wrote."""
 
     classes: tuple[str, ...]
     recipe: str
@@ -51,7 +51,7 @@ class HeadRecord:
 
 
 def backbone_fingerprint(module: nn.Module) -> str:
-    """Of everything but the head and the position embeddings, which another input size resamples."""
+    """The hash of everything but the head and the position embeddings, which change with the input size."""
     kinds = [
         f"{name}:{type(part).__name__}"
         for name, part in module.named_modules()
@@ -63,7 +63,7 @@ def backbone_fingerprint(module: nn.Module) -> str:
 
 
 def positions_fingerprint(module: nn.Module) -> str:
-    """Of the position embeddings at the module's input size."""
+    """The hash of the position embeddings at the module's input size."""
     digest = hashlib.sha256()
     _add(digest, module, lambda name: name.startswith(_POSITIONS))
     return digest.hexdigest()[:16]
@@ -92,7 +92,7 @@ def head_bytes(weight: np.ndarray, bias: np.ndarray, record: HeadRecord) -> byte
 
 
 def record_of(content: Mapping[Any, Any], path: Path) -> HeadRecord | None:
-    """The record in a checkpoint's content; None where the file is not one of ours."""
+    """The record in a checkpoint's content; None if vitinspect did not write the file."""
     metadata = content.get("__metadata__")
     text = metadata.get(KEY) if isinstance(metadata, Mapping) else None
     if text is None:
@@ -140,7 +140,7 @@ def read(path: Path, content: Mapping[Any, Any], record: HeadRecord) -> Head:
 
 
 def check_belongs(path: Path, record: HeadRecord, module: nn.Module, input_size: tuple[int, int], name: str) -> str:
-    """Refuse a head that was trained on another backbone; a sentence where the input size is another one, or ''."""
+    """Refuse a head that was trained on another backbone; return a sentence if the input size differs, else ''."""
     same_size = tuple(input_size) == record.input_size
     if backbone_fingerprint(module) != record.backbone or (
         same_size and positions_fingerprint(module) != record.positions

@@ -32,7 +32,7 @@ PRECISIONS = {"float32": torch.float32, "float64": torch.float64, "bfloat16": to
 
 @dataclass(frozen=True)
 class Prediction:
-    """One class that the model considers, with its probability."""
+    """A class with its predicted probability."""
 
     index: int
     label: str
@@ -41,10 +41,10 @@ class Prediction:
 
 
 class ViT:
-    """A Vision Transformer of timm, unchanged, with its structure made plain.
+    """A Vision Transformer of timm, unchanged, with properties that describe its structure.
 
-    The module is kept as it was given: weights, mode, device. Work on another device or in another precision is
-    done on a copy that is made once and kept.
+    The module is kept as it was given: weights, mode, device. Another device or precision uses a copy, which is
+    made once and kept.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ViT:
         self.notes: list[str] = []
         """What was recognised while it was loaded, in sentences."""
         self.warnings: list[str] = []
-        """Those that throw doubt on its answers."""
+        """Those of the notes that cast doubt on its answers."""
         self._casts: dict[torch.dtype, tuple[Any, ViT]] = {}
         self.family = family_of(module)
         self.blocks: list[nn.Module] = list(module.blocks)  # type: ignore[arg-type]
@@ -127,18 +127,18 @@ class ViT:
             rows, columns = embed.grid_size
         else:
             raise UnsupportedModelError(
-                f"{self.name} makes its patches by {type(embed).__name__}, which does not tell their rows and columns."
+                f"{self.name} makes its patches by {type(embed).__name__}, whose rows and columns are not known."
             )
         return int(rows), int(columns)
 
     @property
     def prefix_tokens(self) -> int:
-        """How many tokens stand before the patches."""
+        """The number of tokens before the patches."""
         return int(getattr(self.module, "num_prefix_tokens", 0))
 
     @property
     def prefix_names(self) -> tuple[str, ...]:
-        """What the tokens before the patches are, in their order."""
+        """The names of the tokens before the patches, in their order."""
         own = getattr(self.module, "vitinspect_prefix_names", None)
         if own:
             return tuple(own)
@@ -176,19 +176,19 @@ class ViT:
     def pools_prefix(self) -> bool:
         """Whether average, maximum and attention pooling include the prefix tokens."""
         if self.family == "Eva":
-            # Eva's attention pool reads every token; its averages leave the prefix out.
+            # Eva's attention pool reads every token; its averages exclude the prefix.
             return self.pooling == "map"
         return bool(getattr(self.module, "pool_include_prefix", False))
 
     @property
     def read_blocks(self) -> int:
-        """Of how many blocks, counted from the last, the head reads tokens."""
+        """From how many blocks, counted from the last, the head reads tokens."""
         recipe = getattr(self.module, "vitinspect_recipe", None)
         return int(recipe.blocks) if recipe is not None else 1
 
     @property
     def has_classifier(self) -> bool:
-        """Whether the outputs are classes, and not an embedding."""
+        """Whether the outputs are classes, not an embedding."""
         if getattr(self.module, "vitinspect_embedding", False):
             return False
         return int(getattr(self.module, "num_classes", 0) or 0) > 0
@@ -207,7 +207,7 @@ class ViT:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A short hash of the weights and the architecture, by which results are cached."""
+        """A short hash of the weights and the architecture, under which results are cached."""
         digest = hashlib.sha256(type(self.module).__name__.encode())
         with torch.no_grad():
             for name, tensor in sorted(self.module.state_dict().items()):
@@ -250,15 +250,15 @@ class ViT:
         return index
 
     def unknown_label(self, text: str) -> str:
-        """A sentence for a label that does not exist, with the nearest that do."""
+        """A sentence for a label that does not exist, with the most similar that do."""
         close = difflib.get_close_matches(text.casefold(), list(self._label_index_folded), n=3, cutoff=0.5)
-        hint = " Near it: " + ", ".join(close) + "." if close else ""
+        hint = " Did you mean " + ", ".join(close) + "?" if close else ""
         return f"{self.name} has no class named {text!r}.{hint} A class index works too."
 
     # --- running ---------------------------------------------------------------------------------------------
 
     def preprocess(self, image: Any, mode: str = "crop") -> Prepared:
-        """A picture as the model wants to see it, with its place in the original."""
+        """A picture as the model's input, with its place in the original."""
         return prepare(image, self.preprocessing, mode)
 
     def at_precision(self, precision: str | torch.dtype) -> ViT:
@@ -293,7 +293,7 @@ class ViT:
         return logits, logits.softmax(-1)
 
     def predicted(self, outputs: torch.Tensor) -> list[int]:
-        """The class that each row of the module's outputs answers."""
+        """The predicted class of each row of the module's outputs."""
         return outputs.argmax(-1).tolist()
 
     def features(self, inputs: torch.Tensor, recipe: str | Recipe = "class") -> torch.Tensor:
@@ -306,7 +306,7 @@ class ViT:
             return features(self, inputs.to(self.device, self.dtype), chosen)
 
     def image_embedding(self, inputs: torch.Tensor) -> torch.Tensor:
-        """The embedding of a batch, as the model's library gives it, not normalised: see ``models.embeddings``."""
+        """The embedding of a batch, as the model's library returns it, not normalised: see ``models.embeddings``."""
         with in_evaluation_state(self.module), torch.no_grad():
             return embeddings.image_embedding(self, inputs.to(self.device, self.dtype))
 
@@ -355,7 +355,7 @@ FAMILIES = ("VisionTransformer", "VisionTransformerDistilled", "Eva")
 
 
 def family_of(module: nn.Module) -> str:
-    """The timm class that this model is, or ``other`` for one whose attention may be recorded all the same."""
+    """The timm class of this model, or ``other`` for one whose attention can be recorded all the same."""
     names = [cls.__name__ for cls in type(module).__mro__]
     for family in ("VisionTransformerDistilled", "VisionTransformer", "Eva"):
         if family in names:
@@ -363,15 +363,15 @@ def family_of(module: nn.Module) -> str:
     missing = [part for part in ("blocks", "patch_embed", "embed_dim") if not hasattr(module, part)]
     if missing or not isinstance(module.blocks, nn.Sequential | nn.ModuleList):
         raise UnsupportedModelError(
-            f"This model is a {type(module).__name__}, not a Vision Transformer that vitinspect can look into. "
-            "What works: timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva "
+            f"This model is a {type(module).__name__}, not a Vision Transformer that vitinspect supports. "
+            "Supported are timm's VisionTransformer (ViT, DeiT, DINOv2, MAE, CLIP and SigLIP towers) and Eva "
             "(EVA-02, DINOv3)."
         )
     return "other"
 
 
 def _output_width(module: nn.Module) -> int:
-    """The length of the output vector, from the head rather than from what the module says of itself."""
+    """The length of the output vector, read from the head rather than from the module's attributes."""
     head = getattr(module, "head", None)
     for part in (head, getattr(head, "fc", None)):
         if isinstance(part, nn.Linear):
@@ -395,8 +395,8 @@ def wrap_model(
 ) -> ViT:
     """Wrap a timm module; its weights are kept as they are.
 
-    ``mean`` and ``std`` replace what timm's own configuration of the module says. On another device the module is
-    copied there, and the one that was given stays where it is.
+    ``mean`` and ``std`` replace those of timm's own configuration of the module. If ``device`` is another one, the
+    module is copied there, and the one that was given stays where it is.
     """
     if not isinstance(module, nn.Module):
         raise UnsupportedModelError(f"A torch module was expected, not {type(module).__name__}.")

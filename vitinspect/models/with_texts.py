@@ -1,4 +1,4 @@
-"""An image-text model whose classes are texts: what it answers, and what a target stands for."""
+"""An image-text model with texts as its classes: its predictions and targets."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class TextClasses(Protocol):
 
 
 class ViTWithTexts(ViT):
-    """The same module under texts as its classes; targets, labels and predictions are those of the texts.
+    """The same module with texts as its classes; targets, labels and predictions refer to the texts.
 
-    ``logits`` stays what the module gives, the embedding of a picture; ``answers`` are the zero-shot logits.
+    ``logits`` still returns the module's output, the embedding of a picture; ``answers`` returns the zero-shot logits.
     """
 
     texts: TextClasses
@@ -47,7 +47,7 @@ class ViTWithTexts(ViT):
 
     @property
     def fingerprint(self) -> str:
-        """Of the model and its texts."""
+        """The hash of the model and its texts."""
         digest = hashlib.sha256(self.plain.fingerprint.encode())
         digest.update(repr(self.texts.names).encode())
         digest.update(np.ascontiguousarray(self.texts.vectors).tobytes())
@@ -79,7 +79,7 @@ class ViTWithTexts(ViT):
 def with_texts(model: ViT, texts: TextClasses) -> ViTWithTexts:
     """A view of the model with these texts as its classes; the module is shared."""
     if model.text is None:
-        raise ParameterError(f"{model.name} is no image-text model: texts cannot be its classes.")
+        raise ParameterError(f"{model.name} is not an image-text model: texts cannot be its classes.")
     if texts.vectors.shape != (len(texts.names), model.outputs) or not len(texts.names):
         raise ParameterError(
             f"Each text has an embedding of {model.outputs} numbers, not arrays of shape {texts.vectors.shape}."
@@ -95,5 +95,5 @@ def with_texts(model: ViT, texts: TextClasses) -> ViTWithTexts:
 
 
 def without_texts(model: ViT) -> ViT:
-    """The model itself, where texts are its classes."""
+    """The model itself, if texts are its classes."""
     return model.plain if isinstance(model, ViTWithTexts) else model

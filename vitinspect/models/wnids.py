@@ -1,4 +1,4 @@
-"""WordNet ids (n02123045), under which ImageNet files its classes: from an id to a model's class.
+"""WordNet ids (n02123045), the folder names of ImageNet's classes: from an id to a model's class.
 
 timm knows the ids of each selection of ImageNet's classes in the order of the outputs, and the names of each id.
 """
@@ -19,10 +19,10 @@ def is_wnid(text: str) -> bool:
 
 
 def class_of_wnid(wnid: str, labels: Sequence[str], find: Callable[[str], int | None]) -> int | None:
-    """The class of a model with these labels that the id stands for; ``find`` looks a name up among them.
+    """The class that the id means in a model with these labels; ``find`` looks a name up among them.
 
-    By the order of ImageNet's classes where the model has as many and calls this one so too; otherwise by the id's
-    names, as far as all of them that the model knows mean one class.
+    It is found by the order of ImageNet's classes if the model has as many and gives this one the same name; otherwise
+    by the id's names, if all of them that the model knows mean one class.
     """
     names = _names(wnid)
     index = _order(len(labels)).get(wnid)
