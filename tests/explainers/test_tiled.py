@@ -99,7 +99,7 @@ def test_no_more_tiles_are_in_hand_than_a_batch_has(model, monkeypatch):
     seen, said = [], []
     real = tiled.explain_batch
     monkeypatch.setattr(tiled, "explain_batch", lambda m, x, *a, **k: seen.append(len(x)) or real(m, x, *a, **k))
-    explain_tiled(model, picture(3 * SIDE, 3 * SIDE), ["rollout"], batch=4, overlap=0, told=said.append)
+    explain_tiled(model, picture(3 * SIDE, 3 * SIDE), ["rollout"], batch=4, overlap=0, notify=said.append)
     assert seen == [4, 4, 1]
     assert said == ["9 tiles of 32 x 32 pixels of the picture, 12 x 12 patches in all; 4 at a time."]
 

@@ -295,7 +295,7 @@ def explain_one(
             scale=arguments.tile_scale,
             overlap=arguments.tile_overlap,
             progress=lambda done, total: progress.within(position, done, total),
-            told=complain,
+            notify=complain,
         )
     return explain(
         model,

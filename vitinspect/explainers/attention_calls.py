@@ -1,4 +1,4 @@
-"""One call of fused attention, and what is rebuilt from it: rows of the probabilities, rows of their gradient."""
+"""A recorded call of fused attention, and rebuilding rows of its probabilities and of their gradient."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import torch
 
 CHUNK_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
-"""How large a rebuilt piece of attention may be. On a CPU it should stay near the caches."""
+"""The maximum size of a rebuilt piece of attention. On a CPU it should not exceed the caches by much."""
 ALL_ROWS = slice(0, None)
 _LARGE_BLOCK = 31 << 20
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep what is freed, up to twice this size, instead of handing it back to the system at once.
+    """Make glibc keep freed memory, up to twice this size, instead of returning it to the system at once.
 
-    Its allocator learns from the largest mapped block that it sees freed (mallopt(3), M_MMAP_THRESHOLD: at most 32
-    MiB). Before that, each rebuilt matrix is fresh memory that the system must clear first: a quarter of the time of
-    all attention methods on a small model. Nothing is written to the block, so this takes no time and no memory.
+    Its allocator adapts to the largest mapped block that is freed (mallopt(3), M_MMAP_THRESHOLD: at most 32 MiB).
+    Otherwise each rebuilt matrix is fresh memory that the system must clear first, which takes a quarter of the time
+    of all attention methods on a small model. Nothing is written to the block, so this takes no time and no memory.
     """
     torch.empty(_LARGE_BLOCK, dtype=torch.uint8)  # freed at once
 
@@ -28,7 +28,7 @@ keep_freed_memory()
 
 @dataclass
 class AttentionCall:
-    """What entered and left one attention: (B, H, T, d) each."""
+    """Inputs and output of one attention: (B, H, T, d) each."""
 
     q: torch.Tensor
     k: torch.Tensor
@@ -36,7 +36,7 @@ class AttentionCall:
     scale: float
     mask: torch.Tensor | None = None
     output: torch.Tensor | None = None
-    """Alive (part of the autograd graph) until the backward pass is over."""
+    """Part of the autograd graph until the backward pass is over."""
     output_gradient: torch.Tensor | None = None
 
 
@@ -51,7 +51,7 @@ def as_call(
     scale: float | None = None,
     enable_gqa: bool = False,
 ) -> AttentionCall:
-    """From the arguments of ``scaled_dot_product_attention``."""
+    """An ``AttentionCall`` from the arguments of ``scaled_dot_product_attention``."""
     if enable_gqa:
         groups = query.shape[-3] // key.shape[-3]
         key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
@@ -63,12 +63,12 @@ def as_call(
 
 
 def chunk_bytes(device: torch.device) -> int:
-    """How large a rebuilt piece of attention may be on this device."""
+    """The maximum size of a rebuilt piece of attention on this device."""
     return CHUNK_BYTES.get(device.type, CHUNK_BYTES["cpu"])
 
 
 def wide(tensor: torch.Tensor) -> torch.Tensor:
-    """bfloat16 has eight bits of mantissa: sums over tokens are taken in float32."""
+    """``tensor``, in float32 if it is bfloat16, whose eight bits of mantissa are too few for sums over tokens."""
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 

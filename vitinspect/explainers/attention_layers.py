@@ -1,4 +1,4 @@
-"""The attention of a picture as layers of a network, under one head operator or of one head."""
+"""The attention of a picture as layers of a network, with heads fused by one operator, or of one head."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def attention_layers(
     """
     head = head_of(operator)
     if head is not None and head >= model.heads:
-        raise ParameterError(f"{model.name} has heads 0 to {model.heads - 1}, no head {head}.")
+        raise ParameterError(f"{model.name} has heads 0 to {model.heads - 1}, not {head}.")
     working = model.at_precision(precision)
     with in_evaluation_state(working.module), torch.no_grad():
         batch, _ = as_batch(working, [image], mode=mode)
@@ -49,7 +49,7 @@ def attention_layers(
 
 
 class _OneOperator(Sweep):
-    """All layers under one operator, or of one head, uncut."""
+    """All layers with heads fused by one operator, or of one head, uncut."""
 
     def __init__(self, operator: str, head: int | None, first: int) -> None:
         self.operator, self.head, self.first = operator, head, first

@@ -1,4 +1,4 @@
-"""What every method is made of: what it needs of the trace, and how it turns that into maps.
+"""The base classes of methods: what they need of the trace, and how they compute maps from it.
 
 No torch is imported here at run time, so that the modules which declare methods stay light.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method wants recorded. The engine records the union of all methods' needs in one pass each way."""
+    """What a method needs recorded. The engine records the union of all needs in one forward and one backward pass."""
 
     attention: bool = False
     """q, k and v of every block, from which attention is rebuilt."""
@@ -43,7 +43,7 @@ class Needs:
     graph: bool = False
     """``before_backward`` is called while the autograd graph of the forward pass is alive."""
     switches: tuple[str, ...] = ()
-    """Which layers get a switch for backward passes by other rules; see ``modified_backward``. Asks for ``graph``."""
+    """Layers that get a switch for backward passes by other rules; see ``modified_backward``. Implies ``graph``."""
 
     def __or__(self, other: Needs) -> Needs:
         merged: dict[str, Any] = {}
@@ -53,24 +53,24 @@ class Needs:
         return Needs(**merged)
 
     def whole_last_block(self, depth: int) -> bool:
-        """Whether anything of the last block is wanted beyond what the head reads of it: its attention, its tokens, or
-        a part of it other than the norm that it begins with."""
+        """Whether more of the last block is needed than what the head reads: its attention, its tokens, or a part of
+        it other than its first norm."""
         last = f"blocks.{depth - 1}"
         names = (*self.outputs, *self.inputs, *self.output_gradients)
         parts = any(n == last or (n.startswith(f"{last}.") and n != f"{last}.norm1") for n in names)
         read = self.attention or self.attention_gradient or self.tokens or self.token_gradients
-        # Other switches stand at linear maps, which are taken apart where the block is not called as it is.
+        # Other switches are at linear maps, which are not called as modules where the block is computed in parts.
         return read or parts or not set(self.switches) <= {"rules"}
 
     @property
     def backward(self) -> bool:
-        """Whether the pass back from the score is needed."""
+        """Whether the backward pass from the score is needed."""
         return bool(self.attention_gradient or self.input_gradient or self.token_gradients or self.output_gradients)
 
 
 @dataclass
 class Run:
-    """One call of the engine, as the methods see it."""
+    """One call of the engine, as it is passed to the methods."""
 
     model: ViT
     """At the precision of the run, in evaluation mode, without parameter gradients, fused attention."""
@@ -81,7 +81,7 @@ class Run:
     grid: tuple[int, int]
     details: bool = False
     progress: Progress | None = None
-    """Set anew for each method."""
+    """Set for each method."""
     cancel: CancelToken | None = None
 
     @property
@@ -100,7 +100,7 @@ class Run:
         return tokens.reshape(*tokens.shape[:-1], rows, columns)
 
     def report(self, done: int, total: int) -> None:
-        """Tell the progress of this method, and stop here if somebody asked for it."""
+        """Report the progress of this method, and raise ``Cancelled`` if the user cancelled."""
         if self.progress is not None:
             self.progress(done, total)
         if self.cancel is not None:
@@ -114,11 +114,11 @@ class MapBatch:
     values: torch.Tensor
     """(B, rows, columns) or (B, H, W)."""
     details: Sequence[dict[str, Any]] | None = None
-    """One dict per image; tensors in it are handed to the user as numpy arrays."""
+    """One dict per image; its tensors are returned to the user as numpy arrays."""
 
 
 class Sweep:
-    """A method's part in the walk over all blocks, in which attention is rebuilt once for everybody.
+    """A method's part in the walk over all blocks, in which attention is rebuilt once for all methods.
 
     ``rows`` is called with one chunk of query rows after the other; ``block_done`` when a block is complete.
     """
@@ -127,7 +127,7 @@ class Sweep:
     gradient: bool = False
 
     def rows(self, chunk: Chunk) -> None:
-        raise TypeError(f"{type(self).__name__} must say what it does with a chunk of attention")
+        raise TypeError(f"{type(self).__name__} must define rows()")
 
     def block_done(self, block: int) -> None:
         """Called after the last chunk of a block."""
@@ -135,7 +135,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Explainer:
-    """Computes one method. Stateless: what belongs to a run is kept in the run or in the sweep."""
+    """Computes one method. Stateless: the data of a run are kept in the run or in the sweep."""
 
     method: Method
 
@@ -162,12 +162,12 @@ class Explainer:
         return None
 
     def before_backward(self, run: EarlyRun, logits: torch.Tensor) -> Any:
-        """Called while the graph is alive if ``needs(...).graph``; the result is handed to ``maps``."""
+        """Called while the graph is alive if ``needs(...).graph``; the result is passed to ``maps``."""
         return None
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
-        """The maps for all images of the run. ``sweep`` and ``early`` are what the two calls above gave."""
-        raise TypeError(f"{type(self).__name__} must say how its maps are made")
+        """The maps for all images of the run. ``sweep`` and ``early`` are the results of the two methods above."""
+        raise TypeError(f"{type(self).__name__} must define maps()")
 
     def refuse(self, reason: str) -> MethodNotApplicable:
         return MethodNotApplicable(self.method.id, reason)

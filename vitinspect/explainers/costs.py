@@ -1,7 +1,7 @@
-"""What each method costs, in one place: the order in which methods run, passes through the model, seconds expected.
+"""The costs of all methods: the order in which they run, their passes through the model, their expected seconds.
 
-The words of ``MethodInfo.cost`` say which kind a method is; how many passes the costly ones make depends on their
-parameters and on the model.
+``MethodInfo.cost`` names the kind of a method's cost; how many passes the costly ones make depends on their parameters
+and on the model.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 COST_ORDER = ("none", "one forward", "one forward and backward", "several passes", "many passes")
 """Cheap ones first."""
 BACKWARD = 2.0
-"""A pass back takes about as long as so many passes forward."""
+"""The time of a backward pass, in forward passes."""
 WITHOUT_MODEL = 0.005
-"""Seconds for a map that asks no model."""
+"""Seconds for a map that needs no model."""
 
 
 @dataclass(frozen=True)
 class ModelSize:
-    """What the number of passes depends on."""
+    """The properties of a model on which the number of passes depends."""
 
     grid: tuple[int, int]
     depth: int
     width: int = 0
-    """Channels of a token; 0 where that is not known."""
+    """Channels of a token; 0 if not known."""
 
 
 @dataclass(frozen=True)
 class Passes:
-    """How often a method goes through the model. ``share`` is the part of the blocks that each further pass uses."""
+    """How many passes a method makes. ``share`` is the fraction of the blocks that each further pass runs."""
 
     forward: int = 0
     backward: int = 0
@@ -42,7 +42,7 @@ class Passes:
 
     @property
     def weight(self) -> float:
-        """In passes forward through the whole model."""
+        """The cost in forward passes through the whole model."""
         return (self.forward + BACKWARD * self.backward) * self.share
 
     @property
@@ -69,7 +69,7 @@ def passes(method: Method, model: ModelSize) -> Passes:
 
 
 def expected_seconds(wanted: Passes, measured: Iterable[tuple[Passes, float]]) -> float | None:
-    """What a method will take, judged by those that were measured on the same model; None where none was."""
+    """The expected time of a method, from those that were measured on the same model; None if none was."""
     if not wanted.forward:
         return WITHOUT_MODEL
     rates = [seconds / known.weight for known, seconds in measured if known.weight > 0 and seconds > 0]
@@ -81,7 +81,7 @@ def _score_cam(params: Mapping[str, Any], model: ModelSize) -> Passes:
 
 
 def _mutex(params: Mapping[str, Any], model: ModelSize) -> Passes:
-    return Passes(54)  # as many masks as the authors' code makes of its statistics
+    return Passes(54)  # the number of masks that the authors' code makes
 
 
 def _recipro_cam(params: Mapping[str, Any], model: ModelSize) -> Passes:

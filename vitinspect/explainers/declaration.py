@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from vitinspect.explainers.base import Explainer
 
 GUARDED = "vitinspect.explainers.plugin_methods:PluginExplainer"
-"""Stands for the explainers of plug-ins."""
+"""The implementation of all explainers of plug-ins."""
 
 Cost = Literal["none", "one forward", "one forward and backward", "several passes", "many passes"]
 
 LRP_NOTICE = (
     "Layer-wise relevance propagation is covered by patents of its inventors; commercial use may need their "
-    "licence. Research use is what this is meant for."
+    "licence. vitinspect is meant for research."
 )
 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """What is known of a method without loading torch."""
+    """The declaration of a method, which is read without loading torch."""
 
     id: str
     title: str
@@ -45,14 +45,14 @@ class MethodInfo:
     class_specific: bool = True
     """Whether the map depends on the target."""
     group: str = "other"
-    """Under which heading lists show it."""
+    """The heading under which lists show it."""
     notice: str = ""
     short: str = ""
-    """How tables and combinations call it ("LRP + Rollout"); empty means the title."""
+    """The name in tables and combinations ("LRP + Rollout"); empty means the title."""
     named_by: tuple[str, ...] = ()
     """Parameters whose value belongs to that name, as in "GMAR (L1)"."""
     plugin: str = ""
-    """The plug-in that brings it; empty for vitinspect's own methods."""
+    """The plug-in that declares it; empty for vitinspect's own methods."""
     plugin_class: str = ""
     """``module:class`` of the plug-in's own ``Explainer``."""
 
@@ -89,7 +89,7 @@ class Method:
 
     @property
     def key(self) -> str:
-        """The canonical string, by which results are addressed."""
+        """The canonical string, under which results are found."""
         return canonical(self.info.id, self.info.parameters, self.params)
 
     def explainer(self) -> Explainer:
@@ -99,23 +99,23 @@ class Method:
 
 
 def checked_declaration(info: Any, plugin: str, module: str) -> MethodInfo:
-    """A plug-in's declaration, with ``":Class"`` completed by its module; ``ParameterError`` if it is no good."""
+    """A plug-in's declaration, with ``":Class"`` completed by its module; ``ParameterError`` if it is not valid."""
     if not isinstance(info, MethodInfo):
-        raise ParameterError(f"METHODS holds {type(info).__name__}, and not MethodInfo.")
+        raise ParameterError(f"METHODS holds {type(info).__name__}, not MethodInfo.")
     if not info.id.isidentifier():
-        raise ParameterError(f"{info.id!r} is no id of a method: letters, digits and underscores.")
+        raise ParameterError(f"{info.id!r} is not a valid id of a method: letters, digits and underscores are allowed.")
     for name in ("title", "summary", "citation"):
         if not isinstance(getattr(info, name), str) or not getattr(info, name):
             raise ParameterError(f"{info.id} has no {name}.")
     if info.cost not in get_args(Cost):
-        raise ParameterError(f"the cost of {info.id} is one of {', '.join(get_args(Cost))}, not {info.cost!r}.")
+        raise ParameterError(f"the cost of {info.id} must be one of {', '.join(get_args(Cost))}, not {info.cost!r}.")
     for parameter in info.parameters:
         if not isinstance(parameter, Parameter):
-            raise ParameterError(f"the parameters of {info.id} are of the class Parameter.")
+            raise ParameterError(f"the parameters of {info.id} must be of the class Parameter.")
         if parameter.default is not None or not parameter.optional:
             parameter.validate(parameter.default, info.id)
     where = info.implementation
     where = f"{module}{where}" if where.startswith(":") else where
     if ":" not in where:
-        raise ParameterError(f"the implementation of {info.id} is 'module:Class' or ':Class', not {where!r}.")
+        raise ParameterError(f"the implementation of {info.id} must be 'module:Class' or ':Class', not {where!r}.")
     return replace(info, implementation=GUARDED, plugin=plugin, plugin_class=where)

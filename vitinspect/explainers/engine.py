@@ -1,8 +1,8 @@
-"""The engine: all methods that are asked for, from the cheapest set of passes.
+"""The engine: computes all requested methods in as few passes as possible.
 
-The needs of all methods are united, one forward and at most one backward pass record them, one walk over the
-blocks rebuilds attention for everybody, and each method makes its map from that. Methods that must run the model
-again do so afterwards, in chunks.
+The needs of all methods are combined, one forward and at most one backward pass record them, one walk over the
+blocks rebuilds attention for all methods, and each method computes its map from that. Methods that must run the
+model again do so afterwards, in chunks.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from vitinspect.models.vit import PRECISIONS, ViT
 from vitinspect.progress import CancelToken, Progress, check, shown_progress
 
 _STEPS = 1000
-"""Progress is counted in thousandths of a method."""
+"""The unit of progress: one thousandth of a method."""
 
 
 @dataclass
 class Explanation(DisplayedMaps):
-    """What ``explain`` returns: the maps, addressed by method, and what they explain. In a notebook it shows itself."""
+    """The result of ``explain``: the maps by method, and what they explain. In a notebook it shows itself."""
 
     maps: dict[str, AttributionMap]
     target: TargetLike | None
@@ -48,10 +48,10 @@ class Explanation(DisplayedMaps):
     model: str = ""
     labels: Sequence[str] = field(default=(), repr=False)
     placement: Placement | None = None
-    """Where the model's input lies in the original picture; None for ready tensors."""
+    """Where the model's input lies in the original picture; None for preprocessed tensors."""
 
     def __getitem__(self, key: Any) -> AttributionMap:
-        """By canonical string, in any spelling of it; by the bare id where that is one map only."""
+        """The map of a canonical string, in any spelling of it, or of a bare id that only one map has."""
         if isinstance(key, str) and key in self.maps:
             return self.maps[key]
         method = make_method(key)
@@ -115,7 +115,7 @@ def explain(
     ``details``: keep the intermediates that the methods document.
     ``mode``: how a picture is fitted into the model's input: "crop", "squash" or "pad".
     ``progress``: called with (done, total); or True for a progress bar in a terminal or a notebook.
-    ``on_map``: called with each map as soon as it is there, the cheap ones first.
+    ``on_map``: called with each map as soon as it is computed, the cheap ones first.
     """
     each = None if on_map is None else (lambda _, attribution: on_map(attribution))
     return explain_batch(
@@ -151,7 +151,7 @@ def explain_batch(
     """
     if not isinstance(model, ViT):
         raise ModelError(
-            f"model must be what load_model or wrap_model returns, not {type(model).__name__}; a module of timm is "
+            f"model must be what load_model or wrap_model returns, not {type(model).__name__}; a timm module is "
             "wrapped by wrap_model(module)."
         )
     if not isinstance(precision, str) or precision not in PRECISIONS:
@@ -200,7 +200,7 @@ def explain_batch(
 
 
 def choose_methods(methods: Any) -> list[Method]:
-    """The methods asked for, each once, in the order asked."""
+    """The requested methods, each once, in the requested order."""
     if isinstance(methods, str):
         chosen = parse_methods(methods)
     elif isinstance(methods, Method) or (
@@ -215,7 +215,7 @@ def choose_methods(methods: Any) -> list[Method]:
             f"{reprlib.repr(methods)}."
         )
     if not chosen:
-        raise ParameterError("No method was asked for; `vitinspect methods` lists them all.")
+        raise ParameterError("No method was named; `vitinspect methods` lists them all.")
     return list({method.key: method for method in chosen}.values())
 
 
@@ -235,7 +235,7 @@ def _origin(model: ViT, image: Any, placement: Placement | None, mode: str, prec
 
 
 def _ndim(value: Any) -> int | None:
-    """How many dimensions an array or a tensor has; None for anything else."""
+    """The number of dimensions of an array or a tensor; None for anything else."""
     return getattr(value, "ndim", None)
 
 
@@ -251,7 +251,7 @@ def _one_per_image(targets: Any, count: int) -> list[Any]:
 
 @dataclass
 class _Call:
-    """One call of the engine: what was asked for, and what there is of it."""
+    """One call of the engine: what was requested, and the maps that are computed so far."""
 
     model: ViT
     inputs: torch.Tensor
@@ -261,20 +261,20 @@ class _Call:
     on_map: OnMap | None
     origins: Sequence[Origin] = ()
     results: dict[str, list[AttributionMap]] = field(default_factory=dict)
-    """By method; one that ran out of memory is missing."""
+    """The maps by method; a method that ran out of memory is missing."""
     logits: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     targets: list[TargetLike] = field(default_factory=list)
 
     def explain(self, explainers: Sequence[Explainer], progress: Progress | None) -> None:
-        """All methods from one trace; where memory does not last for that, each from a trace of its own."""
+        """All methods from one trace; if memory does not suffice for that, each from a trace of its own."""
         if not self._together(explainers, progress) and len(explainers) > 1:
             order = _cheap_first(explainers)
             for position, explainer in enumerate(order):
                 self._together([explainer], _share_of(progress, position, len(order)))
 
     def _together(self, explainers: Sequence[Explainer], progress: Progress | None) -> bool:
-        """Whether there was enough memory for the trace; a method for which there is none later is left out."""
-        traced = _if_memory_lasts(lambda: self._trace(explainers))
+        """Whether there was enough memory for the trace; a method that runs out of memory later is left out."""
+        traced = _if_enough_memory(lambda: self._trace(explainers))
         if traced is None:
             return False
         run, sweeps, early_results = traced
@@ -283,7 +283,7 @@ class _Call:
             check(self.cancel)
             key = explainer.method.key
             run.progress = _share_of(progress, position, len(order))
-            made = _if_memory_lasts(lambda: self._maps(explainer, run, sweeps[key], early_results.get(key)))  # noqa: B023
+            made = _if_enough_memory(lambda: self._maps(explainer, run, sweeps[key], early_results.get(key)))  # noqa: B023
             if progress is not None:
                 progress((position + 1) * _STEPS, len(order) * _STEPS)
             if made is None:
@@ -340,14 +340,14 @@ def _cheap_first(explainers: Sequence[Explainer]) -> list[Explainer]:
     return sorted(explainers, key=lambda explainer: COST_ORDER.index(explainer.method.info.cost))
 
 
-def _if_memory_lasts(work: Callable[[], _Result]) -> _Result | None:
+def _if_enough_memory(work: Callable[[], _Result]) -> _Result | None:
     """What ``work`` returns; None if it ran out of memory."""
     try:
         return work()
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-    # The exception is gone here, and with it the frames that hold what was allocated.
+    # The exception is released here, and with it the frames that hold what was allocated.
     release_memory()
     return None
 
@@ -360,14 +360,14 @@ def _need_attention(model: ViT, calls: list[list[AttentionCall]], explainers: Se
             if needs.attention or needs.attention_gradient:
                 kind = type(model.blocks[index]).__name__
                 raise explainer.refuse(
-                    f"block {index} of {model.name} ({kind}) computes attention by itself and not through torch's "
-                    "function, so it cannot be read"
+                    f"block {index} of {model.name} ({kind}) does not compute attention by torch's function, "
+                    "so it cannot be recorded"
                 )
 
 
 @dataclass
 class EarlyRun:
-    """What a method sees in ``before_backward``: the live tensors instead of a finished trace."""
+    """The argument of ``before_backward``: tensors of the graph instead of a finished trace."""
 
     model: ViT
     inputs: torch.Tensor
@@ -420,7 +420,7 @@ def _attribution(
 
 
 def _to_numpy(tensor: torch.Tensor) -> np.ndarray:
-    """float64 stays; everything else that floats becomes float32. Always a copy of its own."""
+    """float64 stays; all other floating-point types become float32. Always a copy."""
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point() and tensor.dtype != torch.float64:
         tensor = tensor.float()

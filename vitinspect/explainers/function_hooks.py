@@ -1,7 +1,7 @@
-"""Hooks for one thread: on functions of ``torch.nn.functional``, and on modules that other threads may call meanwhile.
+"""Hooks for one thread only, on functions of ``torch.nn.functional`` and on modules that other threads may call too.
 
-The function's attribute is replaced and not a dispatch mode used, because a mode misses the calls inside
-``nn.MultiheadAttention``. Other threads pass through; the last user of a function puts the original back.
+The function's attribute is replaced, because a dispatch mode would miss the calls inside ``nn.MultiheadAttention``.
+Calls of other threads are not changed; the last user of a function restores the original.
 """
 
 from __future__ import annotations
@@ -65,17 +65,17 @@ _linear = _HookedFunction("linear")
 
 
 def record_attention_calls(recorder: Recorder) -> contextlib.AbstractContextManager[None]:
-    """Hand each fused attention call of *this thread*, with its output, to ``recorder`` until the block ends."""
+    """Pass each fused attention call of *this thread*, with its output, to ``recorder`` until the block ends."""
     return _attention.use("recorder", recorder)
 
 
 def wrap_attention_calls(wrapper: Wrapper) -> contextlib.AbstractContextManager[None]:
-    """Let ``wrapper`` make each fused attention call of *this thread*. Recorders see the call's own arguments."""
+    """Have ``wrapper`` make each fused attention call of *this thread*. Recorders get the call's own arguments."""
     return _attention.use("wrapper", wrapper)
 
 
 def wrap_linear_calls(wrapper: Wrapper) -> contextlib.AbstractContextManager[None]:
-    """Let ``wrapper`` make each linear map of *this thread*, of ``nn.Linear`` and of modules that use the function."""
+    """Have ``wrapper`` make each linear map of *this thread*, of ``nn.Linear`` and of modules that use the function."""
     return _linear.use("wrapper", wrapper)
 
 

@@ -1,12 +1,12 @@
 """The gamma rule of layer-wise relevance propagation, for inputs of either sign, as a modified gradient.
 
-Definition: docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 4.4 (the general form of zennit's Gamma). Written
-out with its positive and negative parts taken apart it needs eight products of matrices. Three are enough, one
-forward and two back. With z = x W + b known from the forward pass and t = |x| |W| + |b|,
+Definition: docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 4.4 (the general form of zennit's Gamma). With
+positive and negative parts computed separately it needs eight matrix products. Three are enough, one forward and
+two backward. With z = x W + b known from the forward pass and t = |x| |W| + |b|,
 
     its two divisors are, each where it is used,   sgn(z) ((1 + gamma/2) |z| + gamma/2 t),
     so that both shares are one,                   s = g |z| / ((1 + gamma/2) |z| + gamma/2 t + 1e-6),
-    and what is handed down is                     (1 + gamma/2) s W^T + gamma/2 sgn(x) (sgn(z) s) |W|^T.
+    and what is passed down is                     (1 + gamma/2) s W^T + gamma/2 sgn(x) (sgn(z) s) |W|^T.
 """
 
 from __future__ import annotations
@@ -76,5 +76,5 @@ def _gamma(
     if gamma:
         signed = back(share.mul_(z.sign()), absolute)
         down.mul_(1 + gamma / 2).add_(signed.mul_(x.sign()), alpha=gamma / 2)
-    # An input of zero hands nothing on.
+    # An input of zero passes nothing on.
     return down.mul_(input_size).div_(input_size + INPUT_STABILISER).to(kind)

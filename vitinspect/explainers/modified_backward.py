@@ -1,13 +1,14 @@
-"""Backward passes by other rules than the gradient's, over the one forward pass that all methods share.
+"""Backward passes by rules other than the gradient's, over the one forward pass that all methods share.
 
-Some methods are a gradient in which certain layers answer differently on the way back: a normalisation as if its
-divisor were a constant, an activation by its value instead of its slope, attention without its softmax. Here each such
-layer gets a *switch* behind its output. Going forward a switch passes the output on. Going back it asks the
-``Switchboard`` which ``Rule`` holds: none, and the gradient takes the layer's own way; or one, and what the rule says
-is handed past the layer to its input. So a forward pass serves any number of rules, and the plain gradient besides.
+Some methods are a gradient in which certain layers are differentiated differently: a normalisation as if its divisor
+were a constant, an activation by its value instead of its slope, attention without its softmax. Here each such layer
+gets a *switch* at its output. In the forward pass a switch returns the output unchanged. In the backward pass it asks
+the ``Switchboard`` which ``Rule`` is active: without one, the gradient goes through the layer as usual; with one, the
+gradient by that rule goes directly to the layer's input. So one forward pass serves any number of rules, and the plain
+gradient.
 
-Switches are put in by forward hooks and by wrapping torch's attention and linear functions (``function_hooks``); no
-module is replaced, and nothing stays.
+Switches are inserted by forward hooks and by wrapping torch's attention and linear functions (``function_hooks``); no
+module is replaced, and all hooks are removed afterwards.
 """
 
 from __future__ import annotations
@@ -33,41 +34,41 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 KEPT_BYTES = 4 << 20
-"""Up to this size the output of an activation is kept for the way back. A larger one is computed once more: those of
-all blocks would take more memory than everything else."""
+"""Up to this size the output of an activation is kept for the backward pass. A larger one is recomputed: those of all
+blocks would take more memory than everything else."""
 
 RULES, BIASES, GAMMA = "rules", "biases", "gamma"
-"""What may be switched: everything that is not linear; what biases contribute; linear maps by the gamma rule."""
+"""Kinds of switches: for nonlinear layers; for the contributions of biases; for linear maps by the gamma rule."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How a backward pass treats what is not linear. All norms and activations take the identity rule:
+    """How a backward pass treats nonlinear layers. All norms and activations follow the identity rule:
 
     norms         the divisor is a constant, the mean is not;
     activations   the gradient is multiplied by y / x (a gate that is a constant), where y(0) = 0;
-    products      of two branches (gated MLPs), where both flow, give half to each.
+    products      of two branches (gated MLPs): each branch gets half, if neither is a constant.
     """
 
     query_key: float
-    """The factor on what reaches queries and keys. 0: attention is a constant."""
+    """The factor on the gradient of queries and keys. 0: attention is a constant."""
     value: float
-    """The factor on what reaches values."""
+    """The factor on the gradient of values."""
     gates_flow: bool
     """Whether the gate of a gated MLP gets its half. Gates by a sigmoid are constants under every rule."""
     conv_gamma: float | None = None
     """None: the ordinary gradient."""
     linear_gamma: float | None = None
     gamma_in_attention: bool = True
-    """Whether the linear maps of attention take the gamma rule too."""
+    """Whether the linear maps of attention follow the gamma rule too."""
     stabiliser: float = 0.0
-    """What is added to x in the y / x of activations, as it is and not with x's sign."""
+    """Added to x in the y / x of activations, without taking x's sign."""
 
 
 @dataclass
 class BiasSums:
-    """What the bias terms contribute: bias times its gradient, where it is added. ``tokens[i]``: those of block i,
-    the last entry those after the blocks; (B, T). ``elsewhere``: those that belong to no token; (B,)."""
+    """Contributions of the biases: bias times its gradient, at the token where it is added. ``tokens[i]``: those of
+    block i, the last entry those after the blocks; (B, T). ``elsewhere``: those that belong to no token; (B,)."""
 
     tokens: list[torch.Tensor]
     elsewhere: torch.Tensor
@@ -88,7 +89,7 @@ class BiasSums:
 
 
 class Switchboard:
-    """Says to all switches of one forward pass by which rule the backward pass that runs now is done."""
+    """Holds the rule of the present backward pass for all switches of one forward pass."""
 
     def __init__(self, switches: Sequence[str], cancel: CancelToken | None = None) -> None:
         self.switches = tuple(switches)
@@ -106,7 +107,7 @@ class Switchboard:
 
     @contextlib.contextmanager
     def installed(self, module: nn.Module) -> Iterator[None]:
-        """Put switches into the forward passes that this thread runs until the block ends."""
+        """Insert switches into the forward passes that this thread runs until the block ends."""
         with contextlib.ExitStack() as stack:
             for part, layer in _layers(module, self.switches):
                 handle = part.register_forward_hook(for_this_thread(self._hook(layer)))
@@ -151,14 +152,14 @@ class Switchboard:
                 return output
             layer = _Linear(weight, bias, spot, keeps=GAMMA in self.switches)
             switched = _Switch.apply(self, layer, input, output)
-            # A switch hands on a view, which must not be added to in place.
+            # A switch returns a view, which must not be changed in place.
             return switched.clone() if spot.later_bias is not None else switched
 
         return around
 
 
 class _Switch(torch.autograd.Function):
-    """Passes a layer's output on; going back, into the layer's own graph, or by the rule past it."""
+    """The identity forward; backward, the gradient goes into the layer's own graph, or by the rule to its input."""
 
     @staticmethod
     def forward(ctx: Any, board: Switchboard, layer: _Layer, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -169,7 +170,7 @@ class _Switch(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor | None) -> tuple[Any, ...]:
-        # A backward pass is one call of torch's; on large models it is here that a cancel is heard.
+        # A backward pass is one call of torch; on large models, cancellation is checked here.
         check(ctx.board.cancel)
         if gradient is None:
             return None, None, None, None
@@ -180,7 +181,7 @@ class _Switch(torch.autograd.Function):
 
 
 class _AttentionSwitch(torch.autograd.Function):
-    """Stands before attention and scales what comes back to queries, keys and values."""
+    """Applied to the inputs of attention; scales the gradients of queries, keys and values."""
 
     @staticmethod
     def forward(
@@ -200,14 +201,14 @@ class _AttentionSwitch(torch.autograd.Function):
 
 
 def need_switchable(explainer: Explainer, model: ViT, live: Live | None = None) -> None:
-    """Refuse models in which some block's attention does not go through torch's function; before a run by what the
-    block's modules say of themselves, in a run (``live``) by what was seen."""
+    """Refuse models in which some block's attention does not use torch's function: before a run by the attributes of
+    the block's modules, in a run (``live``) by the recorded calls."""
     for index, block in enumerate(model.blocks):
         seen = live.calls[index] if live else any(hasattr(part, "fused_attn") for part in block.modules())
         if not seen:
             raise explainer.refuse(
-                f"block {index} ({type(block).__name__}) computes attention by itself and not through torch's "
-                "function, so its backward pass cannot be exchanged"
+                f"block {index} ({type(block).__name__}) does not compute attention by torch's function, "
+                "so its backward pass cannot be replaced"
             )
 
 
@@ -229,14 +230,14 @@ def _scaled(gradient: torch.Tensor | None, factor: float) -> torch.Tensor | None
 # --- layers ------------------------------------------------------------------------------------------------------
 
 Ways = tuple[torch.Tensor | None, torch.Tensor | None]
-"""What is handed past the layer to its input, and what into the layer's own graph."""
+"""The gradient that goes directly to the layer's input, and the one that goes into the layer's own graph."""
 
 
 class _Layer:
-    """What a switch does for one layer when a rule holds."""
+    """What a switch does at one layer under a rule."""
 
     def kept(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """What the way back needs of input and output."""
+        """What the backward pass needs of input and output."""
         return ()
 
     def back(self, board: Switchboard, rule: Rule, gradient: torch.Tensor, *kept: torch.Tensor) -> Ways:
@@ -281,7 +282,7 @@ class _Norm(_Layer):
 
 @dataclass
 class _GroupNorm(_Layer):
-    """Group normalisation, where timm's has one with its ReLU inside: the stems of hybrid models."""
+    """timm's group normalisation, which may include a ReLU: the stems of hybrid models."""
 
     module: Any
     relu: bool
@@ -336,7 +337,7 @@ class _Stop(_Layer):
 
 @dataclass
 class _Product(_Layer):
-    """Stands behind the product of the two branches of a gated MLP."""
+    """The product of the two branches of a gated MLP."""
 
     halves: bool
 
@@ -346,12 +347,12 @@ class _Product(_Layer):
 
 @dataclass
 class _Spot:
-    """Where a linear map stands."""
+    """The place of a linear map in the model."""
 
     place: int
     in_attention: bool
     later_bias: torch.Tensor | None = None
-    """A bias that the module adds to the output by itself."""
+    """A bias that the module adds to the output separately."""
 
 
 @dataclass
@@ -390,7 +391,7 @@ class _Conv(_Layer):
 # --- finding them ------------------------------------------------------------------------------------------------
 
 _NORMS = {
-    # By the names of the classes and of those they derive from, the most special first.
+    # By the names of the classes and of their base classes, the most specific first.
     "LayerNorm2d": ("layer", 1),
     "LayerNorm2dFp32": ("layer", 1),
     "LayerNormExp2d": ("layer", 1),
@@ -410,7 +411,7 @@ _NO_ACTIVATIONS = {"Softmax", "LogSoftmax", "Softmax2d", "Softmin", "GLU", "Mult
 
 
 def _layers(module: nn.Module, switches: Sequence[str]) -> Iterator[tuple[nn.Module, _Layer]]:
-    """All modules that get a switch, and what it does."""
+    """All modules that get a switch, with the layer's rule."""
     named = _named_parts(module)
     depth = len(module.blocks)  # type: ignore[arg-type]
     known: dict[str, bool] = {}
@@ -445,7 +446,7 @@ def _layers(module: nn.Module, switches: Sequence[str]) -> Iterator[tuple[nn.Mod
 
 
 def _named_parts(module: nn.Module) -> dict[str, nn.Module]:
-    """What ``named_modules`` gives, in a third of its time, which on a small model is more than a block takes."""
+    """The same as ``named_modules`` in a third of its time, which on a small model is more than a block takes."""
     named: dict[str, nn.Module] = {}
     seen: set[int] = set()
     waiting = [("", module)]
@@ -485,7 +486,7 @@ def _linear_spots(module: nn.Module) -> dict[int, _Spot]:
 
 
 def _place(name: str, depth: int) -> int:
-    """The index of the block in which a module stands; ``depth`` after (and before) the blocks."""
+    """The index of the block that contains a module; ``depth`` for modules after (and before) the blocks."""
     first, _, rest = name.partition(".")
     return int(rest.partition(".")[0]) if first == "blocks" and rest else depth
 

@@ -1,6 +1,6 @@
-"""Parameters of methods: declared once, beside the method, and read by everybody else.
+"""Parameters of methods, which are declared once, with the method.
 
-The command line parses with them, the window builds its widgets from them, the docs print them.
+The command line is parsed by them, the window builds its widgets from them, and the docs print them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     optional: bool = False
-    """Whether ``none`` is a value; what it means stands in ``help``."""
+    """Whether ``none`` is a value; its meaning is explained in ``help``."""
     logarithmic: bool = False
-    """A slider for it is best logarithmic."""
+    """Whether a slider for it should be logarithmic."""
 
     def validate(self, value: Any, method: str) -> Any:
         """The value in its own type, or a ``ParameterError`` that says what was expected."""
@@ -56,7 +56,7 @@ class Parameter:
             raise self._error(method, value)
         try:
             number = float(value)
-        except (TypeError, ValueError, OverflowError, RuntimeError):  # an array, or a number without end
+        except (TypeError, ValueError, OverflowError, RuntimeError):  # an array, or an infinite number
             raise self._error(method, value) from None
         if not math.isfinite(number) or (self.type == "int" and number != int(number)):
             raise self._error(method, value)
@@ -101,7 +101,7 @@ class Parameter:
 
 
 SEED = Parameter(
-    "seed", "int", 0, "Where the random numbers start; the same seed gives the same map.", minimum=0, maximum=2**31 - 1
+    "seed", "int", 0, "The seed of the random numbers; the same seed gives the same map.", minimum=0, maximum=2**31 - 1
 )
 """The parameter of every method that draws random numbers."""
 
@@ -131,7 +131,7 @@ def validate_all(method: str, declared: Sequence[Parameter], given: Mapping[str,
 
 
 def canonical(method: str, declared: Sequence[Parameter], params: Mapping[str, Any]) -> str:
-    """The one spelling of a method with its parameters: those at their default are left out."""
+    """The canonical spelling of a method with its parameters: those at their default are left out."""
     changed = [
         f"{parameter.name}={format_value(params[parameter.name])}"
         for parameter in declared
@@ -158,7 +158,7 @@ def parse_call(text: str) -> tuple[str, dict[str, str]]:
         if not equals or not key.strip() or not value.strip():
             raise ParameterError(f"{part.strip()!r} in {text!r} is not of the form parameter=value.")
         if key.strip() in params:
-            raise ParameterError(f"{key.strip()!r} stands twice in {text!r}.")
+            raise ParameterError(f"{key.strip()!r} occurs twice in {text!r}.")
         params[key.strip()] = value.strip()
     return name.strip(), params
 

@@ -1,4 +1,4 @@
-"""Between pixels and patches, for methods whose values are born at one and wanted at the other.
+"""Converting between values of pixels and values of patches.
 
 Everything here works on (B, H, W) or (B, C, H, W) tensors and the grid of the run; inputs that the model itself pads
 to whole patches (``dynamic_img_pad``) are padded the same way, at the bottom and the right.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def patch_pixels(model: ViT, grid: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """Height and width of one grid cell in input pixels.
 
-    The patch size of the embedding, except where that counts the features of a convolutional stem and not pixels.
+    The patch size of the embedding, unless that counts features of a convolutional stem instead of pixels.
     """
     cells = []
     for count, pixels, patch in zip(grid, size, model.patch_size, strict=True):
@@ -29,7 +29,7 @@ def patch_pixels(model: ViT, grid: tuple[int, int], size: tuple[int, int]) -> tu
 
 
 def pad_to_patches(run: Run, pixels: torch.Tensor) -> torch.Tensor:
-    """(..., H, W) with zeros added until it is made of whole patches."""
+    """(..., H, W) padded with zeros to whole patches."""
     height, width = pixels.shape[-2:]
     cell = patch_pixels(run.model, run.grid, (height, width))
     missing = (run.grid[1] * cell[1] - width, run.grid[0] * cell[0] - height)

@@ -1,4 +1,4 @@
-"""Methods of plug-ins, held so that what goes wrong in one of them is said of it and stops nothing else."""
+"""Methods of plug-ins, wrapped so that an error names the plug-in and does not stop other methods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 @contextlib.contextmanager
 def as_it_came(module: torch.nn.Module) -> Iterator[None]:
-    """Modes, hooks, gradients and their flags are afterwards what they were, whatever the plug-in did to them."""
+    """Restore modes, hooks, gradients and their flags afterwards, whatever the plug-in did to them."""
     parts = [(part, part.training, [list(getattr(part, name).items()) for name in _HOOKS]) for part in module.modules()]
     parameters = [(one, one.requires_grad, one.grad) for one in module.parameters()]
     try:
@@ -41,7 +41,7 @@ def as_it_came(module: torch.nn.Module) -> Iterator[None]:
 
 
 class PluginExplainer(Explainer):
-    """Stands for the plug-in's own explainer, which is made when it is first asked."""
+    """Wraps the plug-in's own explainer, which is created when it is first used."""
 
     @functools.cached_property
     def own(self) -> Explainer:
@@ -49,7 +49,7 @@ class PluginExplainer(Explainer):
         with self._guarded():
             made = getattr(importlib.import_module(module), attribute)(self.method)
         if not isinstance(made, Explainer):
-            raise MethodFailed(self.method.id, f"{attribute} of the plug-in {self._plugin} is no Explainer.")
+            raise MethodFailed(self.method.id, f"{attribute} of the plug-in {self._plugin} is not an Explainer.")
         return made
 
     @property
@@ -84,7 +84,9 @@ class PluginExplainer(Explainer):
         with self._guarded():
             found = self.own.needs(model)
         if not isinstance(found, Needs):
-            raise MethodFailed(self.method.key, f"needs of the plug-in {self._plugin} gave {type(found).__name__}.")
+            raise MethodFailed(
+                self.method.key, f"needs() of the plug-in {self._plugin} returned {type(found).__name__}, not Needs."
+            )
         return found
 
     def sweep(self, run: Run) -> Sweep | None:
@@ -96,7 +98,7 @@ class PluginExplainer(Explainer):
             return self.own.before_backward(run, logits)
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
-        """A ``MapBatch``, or plainly the values: a tensor or an array (B, rows, columns) or (B, H, W)."""
+        """A ``MapBatch``, or only the values: a tensor or an array (B, rows, columns) or (B, H, W)."""
         import torch
 
         with self._guarded(), as_it_came(run.model.module):
@@ -106,7 +108,7 @@ class PluginExplainer(Explainer):
         if values.ndim != 3 or len(values) != run.batch:
             raise MethodFailed(
                 self.method.key,
-                f"the plug-in {self._plugin} gave values of shape {tuple(values.shape)} for {run.batch} pictures; "
+                f"the plug-in {self._plugin} returned values of shape {tuple(values.shape)} for {run.batch} pictures; "
                 "expected are (pictures, rows, columns).",
             )
         return MapBatch(values, batch.details)

@@ -17,7 +17,7 @@ __all__ = ["Method", "MethodInfo", "MethodTable", "make_method", "methods", "par
 class MethodTable(Sequence[MethodInfo]):
     """All methods: iterate for their infos, index by id or position, ask ``"rollout" in vi.methods()``.
 
-    ``views`` are maps of features that explain nothing by themselves: found by their ids, and in no list of methods.
+    ``views`` are feature views, which explain no prediction: found by their ids, and in no list of methods.
     """
 
     def __init__(self, infos: Iterable[MethodInfo], views: Iterable[MethodInfo] = ()) -> None:
@@ -63,7 +63,7 @@ _table: MethodTable | None = None
 
 
 def methods() -> MethodTable:
-    """Every method that vitinspect knows."""
+    """All methods of vitinspect and of its plug-ins."""
     global _table
     if _table is None:
         from vitinspect.explainers.methods import feature_views
@@ -76,7 +76,7 @@ def methods() -> MethodTable:
 
 
 def _of_plugins(taken: set[str]) -> Iterator[MethodInfo]:
-    """The methods of plug-ins that can be used; one that cannot costs its whole plug-in, which is named."""
+    """The methods of plug-ins; a plug-in with one that cannot be used is left out and reported."""
     if _forget not in plugins.listeners:
         plugins.listeners.append(_forget)
     for declared in plugins.methods():
@@ -85,7 +85,7 @@ def _of_plugins(taken: set[str]) -> Iterator[MethodInfo]:
             ids = [info.id for info in checked]
             twice = [one for one in ids if one in taken or ids.count(one) > 1]
             if twice:
-                raise ParameterError(f"there is a method {twice[0]!r} already.")
+                raise ParameterError(f"a method {twice[0]!r} exists already.")
         except VitInspectError as error:
             plugins.leave_out(declared.plugin, error)
             continue
@@ -94,15 +94,15 @@ def _of_plugins(taken: set[str]) -> Iterator[MethodInfo]:
 
 
 def _forget() -> None:
-    """A plug-in was added: the table is made again when it is next asked for."""
+    """After a plug-in was added: the table is built again when it is next needed."""
     global _table
     _table = None
 
 
 def _declaring_modules() -> tuple[Any, ...]:
-    """The modules whose ``METHODS`` are gathered, in the order in which lists show them.
+    """The modules whose ``METHODS`` are collected, in the order in which lists show them.
 
-    A method is declared beside its code, so these modules import torch only inside of functions.
+    A method is declared with its code, so these modules import torch only inside functions.
     """
     from vitinspect.explainers.methods import (
         attention,
@@ -138,7 +138,7 @@ def _declaring_modules() -> tuple[Any, ...]:
 
 
 def make_method(spec: Any, params: Mapping[str, Any] | None = None) -> Method:
-    """A ``Method`` from an id, a string with parameters, an ``(id, dict)`` pair, or what is one already."""
+    """A ``Method`` from an id, a string with parameters, an ``(id, dict)`` pair, or a ``Method``."""
     if isinstance(spec, Method):
         return spec
     if isinstance(spec, MethodInfo):

@@ -1,6 +1,6 @@
-"""What is explained: a class, the contrast of two classes, or the likeness to a text.
+"""What is explained: a class, the contrast of two classes, or the similarity to a text.
 
-``None`` asks for the predicted class. A class index 0 is a class like any other.
+``None`` means the predicted class.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Contrast(NamedTuple):
-    """The difference of two logits: what speaks for ``a`` rather than ``b``."""
+    """The difference of two logits: evidence for ``a`` rather than ``b``."""
 
     a: int
     b: int
@@ -62,12 +62,12 @@ TargetLike = int | Contrast | TextEmbedding
 
 
 def resolve(target: Any, model: ViT, predicted: int | None = None) -> TargetLike | None:
-    """A target as the user gives it, made definite; None stays None unless ``predicted`` is known."""
+    """The target that the user's input means; None stays None unless ``predicted`` is known."""
     if target is None:
         if predicted is not None and not model.has_classifier:
             raise TargetError(
                 f"{model.name} has no classifier, so there is no predicted class to explain. Give a target: "
-                "a text embedding, or the index of an output unit; or choose methods that follow no target."
+                "a text embedding, or the index of an output unit; or choose methods that do not depend on a target."
             )
         if predicted is None or getattr(model, "text_vectors", None) is None:
             return predicted
@@ -79,7 +79,7 @@ def resolve(target: Any, model: ViT, predicted: int | None = None) -> TargetLike
 
 
 def _as_text(target: TargetLike, model: ViT, vectors: np.ndarray) -> TextEmbedding:
-    """The embedding of a text that is a class; for a contrast of two what the picture says to their difference."""
+    """The embedding of a text that is a class; for a contrast, the difference of two embeddings."""
     if isinstance(target, TextEmbedding):
         return target
     if isinstance(target, Contrast):
@@ -118,11 +118,11 @@ def _index(value: Any, model: ViT) -> int:
 
 
 def _whole_number(value: Any) -> int | None:
-    """A whole number of whatever type: Python's, numpy's, an array or a tensor of one. A truth value is none."""
+    """A whole number of any type: Python's, numpy's, an array or a tensor of one element. None for a boolean."""
     if hasattr(value, "item"):
         try:
             value = value.item()
-        except (ValueError, RuntimeError, TypeError):  # several elements, or none that can be read
+        except (ValueError, RuntimeError, TypeError):  # several elements, or not a number
             return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

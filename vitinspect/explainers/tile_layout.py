@@ -1,4 +1,4 @@
-"""Where tiles lie on a picture that is larger than the model's input, and how much each patch of a tile counts."""
+"""Positions of tiles on a picture that is larger than the model's input, and the weight of each patch of a tile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_TILES = 20_000
 
 @dataclass(frozen=True)
 class Tiling:
-    """Where tiles lie on a picture: on a grid of patches, at a scale."""
+    """The positions of tiles on a picture: on a grid of patches, at a scale."""
 
     picture: tuple[int, int]
     """(height, width) of the picture."""
@@ -38,7 +38,7 @@ class Tiling:
 
     @property
     def start(self) -> tuple[float, float]:
-        """Top and left of the grid: what is less than a patch is left out evenly at both sides."""
+        """Top and left of the grid: a remainder of less than a patch is left out, half of it on each side."""
         top, left = (
             float(math.floor(max(0.0, side - n * cell) / 2))
             for side, n, cell in zip(self.picture, self.grid, self.cell, strict=True)
@@ -52,7 +52,7 @@ class Tiling:
 
     @property
     def words(self) -> str:
-        """What was done, for people."""
+        """The tiling in words."""
         height, width = (round(n * cell) for n, cell in zip(self.tile, self.cell, strict=True))
         return (
             f"{len(self)} tiles of {width} x {height} pixels of the picture, {self.grid[0]} x {self.grid[1]} patches in"
@@ -68,23 +68,23 @@ def tiling(
     if not (math.isfinite(scale) and scale > 0):
         raise ParameterError(f"The scale of tiles must be above 0, not {scale!r}.")
     if not 0 <= overlap <= 0.9:
-        raise ParameterError(f"The overlap of tiles must lie between 0 and 0.9, not {overlap!r}.")
+        raise ParameterError(f"The overlap of tiles must be between 0 and 0.9, not {overlap!r}.")
     scale = max(scale, *(n / side for n, side in zip(input_size, picture, strict=True)))
     cell = (patch[0] / scale, patch[1] / scale)
     tile = (input_size[0] // patch[0], input_size[1] // patch[1])
-    # The smallest excess over a whole number is a rounding of the division.
+    # A tiny excess over a whole number is a rounding error of the division.
     grid = tuple(max(t, math.floor(side / c + 1e-9)) for t, side, c in zip(tile, picture, cell, strict=True))
     starts = tuple(_starts(n, t, overlap) for n, t in zip(grid, tile, strict=True))
     made = Tiling(picture, (grid[0], grid[1]), tile, cell, *starts)
     if len(made) > MOST_TILES:
         raise ParameterError(
-            f"{len(made)} tiles are more than {MOST_TILES}: take a smaller scale or a smaller overlap."
+            f"{len(made)} tiles are more than {MOST_TILES}: choose a smaller scale or a smaller overlap."
         )
     return made
 
 
 def _starts(cells: int, tile: int, overlap: float) -> tuple[int, ...]:
-    """Evenly over the axis, with at least this overlap, the last one at the end."""
+    """Start indices, evenly spaced, with at least this overlap; the last tile ends at the end of the axis."""
     if cells <= tile:
         return (0,)
     step = max(1, math.floor(tile * (1 - overlap)))
@@ -93,6 +93,6 @@ def _starts(cells: int, tile: int, overlap: float) -> tuple[int, ...]:
 
 
 def window(tile: tuple[int, int]) -> np.ndarray:
-    """(rows, columns): how much each patch of a tile counts; it falls linearly from the middle to the edges."""
+    """(rows, columns): the weight of each patch of a tile, which falls linearly from the centre to the edges."""
     down, across = (np.minimum(np.arange(n) + 0.5, n - np.arange(n) - 0.5) for n in tile)
     return np.outer(down, across)

@@ -1,8 +1,8 @@
 """Maps of pictures much larger than the model's input: in overlapping tiles at full size, merged into one map.
 
 Every tile explains the same target. Maps are merged on a grid of patches over the whole picture, each tile weighted by
-a window that falls off towards its edges, so that no seams show. In memory are the picture, so many tiles as a batch
-has, and two numbers for each patch and method; nothing grows with the number of tiles but the grid.
+a window that falls off towards its edges, so that no seams are visible. Memory holds the picture, one batch of tiles,
+and two numbers for each patch and method; only the grid grows with the number of tiles.
 """
 
 from __future__ import annotations
@@ -40,22 +40,23 @@ def explain_tiled(
     batch: int = BATCH,
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
-    told: Callable[[str], None] | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Explanation:
     """Explain a large picture in tiles, and merge the maps into one over the whole picture.
 
     ``scale`` 1 shows the model the picture's own pixels; 0.5 halves them first. Tiles overlap by at least ``overlap``
-    of their side. ``target`` is the same for all; without one it is what the model predicts for the whole picture, made
-    small. Maps of pixels are averaged over patches. A method whose map has a sum of its own, such as a rollout, is
-    comparable within a tile only. ``told`` gets a sentence on the tiles before they are computed.
+    of their side. ``target`` is the same for all; by default it is what the model predicts for the whole picture,
+    scaled to its input. Pixel maps are averaged over patches. The map of a method whose sum is fixed, such as a
+    rollout, is comparable within a tile only. ``notify`` is called with a sentence about the tiles before they are
+    computed.
     """
     picture = _opened(image)
     if batch < 1:
-        raise ParameterError(f"A batch has 1 tile or more, not {batch}.")
+        raise ParameterError(f"A batch must have at least 1 tile, not {batch}.")
     chosen = choose_methods(methods)
     lay = tiling((picture.height, picture.width), model.input_size, model.patch_size, scale, overlap)
-    if told is not None:
-        told(f"{lay.words}; {min(batch, len(lay))} at a time.")
+    if notify is not None:
+        notify(f"{lay.words}; {min(batch, len(lay))} at a time.")
     whole = prepare(picture, model.preprocessing, "squash").tensor
     outputs = model.logits(whole[None])
     if target is None and model.has_classifier:
@@ -110,7 +111,7 @@ def _opened(image: Any) -> Image.Image:
 
 
 def _tile(picture: Image.Image, box: tuple[float, float, float, float], model: ViT) -> Any:
-    """A part of the picture as the model wants it. At scale 1 on whole pixels nothing is resampled."""
+    """A part of the picture as input of the model. At scale 1 on whole pixels nothing is resampled."""
     from PIL import Image as Pillow
 
     height, width = model.input_size
@@ -128,7 +129,7 @@ def _inside(box: tuple[float, float, float, float], picture: Image.Image) -> tup
 
 
 def _on_patches(values: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
-    """A map on the tile's patches; one of pixels is averaged over each."""
+    """A map on the tile's patches; a pixel map is averaged over each patch."""
     if values.shape == tile:
         return values
     rows, columns = tile

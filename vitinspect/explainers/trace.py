@@ -1,12 +1,12 @@
 """The trace: one forward and one backward pass, recorded once for all methods that need them.
 
-Attention stays fused. While the model runs, calls of ``scaled_dot_product_attention`` are intercepted and what
-enters (q, k, v) and what leaves (O, with its gradient dO) is kept. Afterwards, exactly,
+Attention stays fused. While the model runs, calls of ``scaled_dot_product_attention`` are intercepted and their
+inputs (q, k, v) and output (O, with its gradient dO) are kept. Afterwards, exactly,
 
     A  = softmax(q k^T scale)        the attention probabilities, (B, H, T, T), row = query
     dA = dO v^T                      the gradient of the score with respect to them
 
-are rebuilt in chunks of query rows, only where a method wants them. The T x T matrices of all blocks are never
+are rebuilt in chunks of query rows, only where a method needs them. The T x T matrices of all blocks are never
 in memory together.
 """
 
@@ -52,14 +52,14 @@ CACHE_BYTES = 128 << 20
 
 @dataclass
 class Chunk:
-    """Some query rows of one block's attention, for all images and heads, with what is often made of it."""
+    """Some query rows of one block's attention, for all images and heads, and quantities often computed from it."""
 
     block: int
     rows: slice
     attention: torch.Tensor
     """(B, H, R, T)"""
     gradient: torch.Tensor | None = None
-    """(B, H, R, T), the gradient of the score with respect to ``attention``; None if nobody asked for it."""
+    """(B, H, R, T), the gradient of the score with respect to ``attention``; None if it was not requested."""
 
     @cached_property
     def mean(self) -> torch.Tensor:
@@ -68,8 +68,8 @@ class Chunk:
 
     @property
     def product(self) -> torch.Tensor:
-        """(B, H, R, T): gradient times attention. Made anew for each caller, who may change it in place: to keep it
-        would cost more than to make it again."""
+        """(B, H, R, T): gradient times attention. Computed for each call, so that it may be changed in place: keeping
+        it would cost more than computing it again."""
         assert self.gradient is not None
         return self.gradient * self.attention
 
@@ -80,19 +80,19 @@ class Chunk:
 
     @cached_property
     def positive_product_mean(self) -> torch.Tensor:
-        """(B, R, T): the same of its positive part."""
+        """(B, R, T): the positive part of that product, averaged over heads."""
         return self.product.relu_().mean(1)
 
 
 @dataclass
 class Trace:
-    """What one forward and, where asked for, one backward pass left behind. All tensors are detached."""
+    """The records of one forward and, if requested, one backward pass. All tensors are detached."""
 
     logits: torch.Tensor
     calls: list[list[AttentionCall]] = field(default_factory=list)
     """Per block its attention calls: one, but two in blocks with parallel attentions."""
     pool_calls: list[AttentionCall] = field(default_factory=list)
-    """Attention outside of the blocks: the pooling head's."""
+    """Attention calls outside of the blocks: those of the pooling head."""
     input_gradient: torch.Tensor | None = None
     tokens: list[torch.Tensor] = field(default_factory=list)
     """[l] enters block l, [L] leaves the last block; (B, T, D)."""
@@ -103,7 +103,7 @@ class Trace:
     readout: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     """(B, T): the share with which the head reads each token of the last block; see ``read_out``."""
     earlier_readouts: dict[int, torch.Tensor] = field(default_factory=dict)
-    """(B, T): the same of the tokens that leave an earlier block, where the head reads some. All of it sums to one."""
+    """(B, T) by block: the same for tokens of earlier blocks that the head reads. All shares together sum to one."""
     _cache: dict[tuple[int, bool], list[Chunk]] = field(default_factory=dict)
 
     @property
@@ -145,7 +145,7 @@ class Trace:
             self._cache[(block, gradient)] = kept
 
     def attention(self, block: int) -> torch.Tensor:
-        """(B, H, T, T): the whole attention of one block. Mind the memory on large inputs."""
+        """(B, H, T, T): the whole attention of one block, which needs much memory on large inputs."""
         return torch.cat([chunk.attention for chunk in self.attention_rows(block)], dim=2)
 
     def attention_gradient(self, block: int) -> torch.Tensor:
@@ -154,12 +154,12 @@ class Trace:
         return torch.cat([r for r in rows if r is not None], dim=2)
 
     def walk(self, sweeps: Sequence[Sweep], cancel: CancelToken | None = None) -> None:
-        """Let all sweeps see all blocks, each chunk of attention rebuilt once for those of one direction."""
+        """Pass all blocks to all sweeps; each chunk of attention is rebuilt once per direction."""
         for last_to_first in (True, False):
             group = [sweep for sweep in sweeps if sweep.last_to_first == last_to_first]
             if not group:
                 continue
-            # One key for the cache in both directions, if any sweep at all wants the gradient.
+            # One key for the cache in both directions, if any sweep needs the gradient.
             gradient = any(sweep.gradient for sweep in sweeps)
             order = range(self.depth - 1, -1, -1) if last_to_first else range(self.depth)
             for block in order:
@@ -171,7 +171,7 @@ class Trace:
                     sweep.block_done(block)
 
     def add_readout(self, row: torch.Tensor, block: int) -> torch.Tensor:
-        """``row``, which belongs to the tokens that enter ``block``, with what the head reads of them directly."""
+        """``row`` over the tokens that enter ``block``, plus the share with which the head reads them directly."""
         earlier = self.earlier_readouts.get(block - 1)
         return row if earlier is None else row + earlier.to(row.dtype)
 
@@ -188,7 +188,7 @@ def _join(parts: list[torch.Tensor]) -> torch.Tensor:
 
 
 class _Recording:
-    """The hooks of one pass, and what they caught. Removed again whatever happens."""
+    """The hooks of one pass, and what they recorded. They are always removed again."""
 
     def __init__(self, model: ViT, needs: Needs, cancel: CancelToken | None) -> None:
         self.model, self.needs, self.cancel = model, needs, cancel
@@ -234,7 +234,7 @@ class _Recording:
                 handle.remove()
 
     def run_shortened(self, images: torch.Tensor) -> torch.Tensor:
-        """The logits, with no more of the last block than the head reads of it."""
+        """The logits, computing no more of the last block than the head reads."""
         model, last = self.model, self.model.depth - 1
         with torch.no_grad():
             rope = rotary_table(model, model.grid_for(*images.shape[-2:]))
@@ -294,7 +294,7 @@ class Live:
     tokens: list[torch.Tensor]
     outputs: dict[str, torch.Tensor]
     board: Switchboard
-    """By which backward passes of other rules are run, where ``Needs.switches`` asked for them."""
+    """Runs backward passes by other rules, if ``Needs.switches`` asks for them."""
 
 
 def record(
@@ -307,11 +307,11 @@ def record(
     early: EarlyWork | None = None,
     check_calls: Callable[[list[list[AttentionCall]]], None] | None = None,
 ) -> tuple[Trace, Targets]:
-    """Run the model once forward and, where a method needs it, once back from the score of the targets.
+    """Run the model once forward and, if a method needs it, once backward from the score of the targets.
 
     ``choose_targets`` gets the logits and returns one target per image (a prediction is known only now), or None
-    if nothing depends on it. ``check_calls`` gets the attention calls of each block before anything is made of them,
-    and may raise.
+    if nothing depends on it. ``check_calls`` gets the attention calls of each block before they are used, and may
+    raise.
     """
     recording = _Recording(model, needs, cancel)
     with in_evaluation_state(model.module):
@@ -342,7 +342,7 @@ def record(
         trace.tokens = [t.detach() for t in recording.tokens] if needs.tokens or needs.token_gradients else []
         trace.outputs = {name: t.detach() for name, t in recording.outputs.items()}
         trace.inputs = {name: t.detach() for name, t in recording.inputs.items()}
-        _let_go_of_the_graph(trace, keep=needs.attention or needs.attention_gradient)
+        _release_the_graph(trace, keep=needs.attention or needs.attention_gradient)
         trace.readout, trace.earlier_readouts = read_outs(model, trace, recording.features, inputs)
     return trace, targets
 
@@ -372,7 +372,7 @@ def _run_backward(trace: Trace, score: torch.Tensor, x: torch.Tensor, recording:
         place(torch.zeros_like(tensor) if gradient is None else gradient.detach())
 
 
-def _let_go_of_the_graph(trace: Trace, keep: bool) -> None:
+def _release_the_graph(trace: Trace, keep: bool) -> None:
     for call in (*(c for block in trace.calls for c in block), *trace.pool_calls):
         call.q, call.k, call.v = call.q.detach(), call.k.detach(), call.v.detach()
         call.output = None
@@ -384,10 +384,10 @@ def _let_go_of_the_graph(trace: Trace, keep: bool) -> None:
 def read_outs(
     model: ViT, trace: Trace, features: torch.Tensor | None, inputs: torch.Tensor
 ) -> tuple[torch.Tensor, dict[int, torch.Tensor]]:
-    """What the head reads of the last block, and by block what it reads of earlier ones.
+    """The shares with which the head reads the tokens of the last block, and by block those of earlier ones.
 
-    A head that reads several vectors side by side reads each of them with the same share: of four class tokens and the
-    mean of the patches, each has a fifth.
+    A head that reads several concatenated vectors reads each of them with the same share: with four class tokens and
+    the mean of the patches, each has a fifth.
     """
     recipe = getattr(model.module, "vitinspect_recipe", None)
     if recipe is None or model.pooling != "recipe":
@@ -414,14 +414,14 @@ def read_outs(
 def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: torch.Tensor) -> torch.Tensor:
     """The share with which the head reads each token of the last block, (B, T); every row sums to one.
 
-    A map that starts from "row 0" is right only where the head reads the class token. So the row that a rollout
-    starts from is, by pooling:
+    A map that starts from "row 0" is right only if the head reads the class token. So the row from which a rollout
+    starts depends on the pooling:
 
     token       the class token alone;
     distilled   half the class token, half the distillation token (the two heads are averaged);
     cls+mean    half the class token, half all patches evenly (heads on the concatenation of both);
     avg         all patches evenly (all tokens where the model's average includes the prefix);
-    max         for each token the share of channels whose maximum it holds; avgmax: the mean of avg and max;
+    max         for each token the share of channels of which it has the maximum; avgmax: the mean of avg and max;
     map         the attention of the pooling head, averaged over its heads and latent queries;
     prr         the attention of the refining head, averaged over heads, at its class token or over its rows.
     """
@@ -453,5 +453,5 @@ def read_out(model: ViT, trace: Trace, features: torch.Tensor | None, inputs: to
             attention = attention[:, :1]
         share[:, total - attention.shape[-1] :] = attention.mean(1)
     else:
-        raise UnsupportedModelError(f"{model.name} pools its tokens by {pooling!r}, which vitinspect cannot read.")
+        raise UnsupportedModelError(f"{model.name} pools its tokens by {pooling!r}, which vitinspect does not support.")
     return share

@@ -128,7 +128,7 @@ def test_it_is_the_network_of_the_paper_written_out(name):
 def test_a_layer_that_it_does_not_know_is_told_and_not_papered_over():
     module = golden_module("q1")
     module.blocks[2].mlp.norm = nn.Softmax(-1)
-    with pytest.raises(vi.MethodFailed, match="does not know"):
+    with pytest.raises(vi.MethodFailed, match="does not support"):
         libragrad(vi.wrap_model(module), inputs_q("q1", 0), 1)
 
 

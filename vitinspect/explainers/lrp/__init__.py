@@ -1,1 +1,1 @@
-"""Layer-wise relevance propagation: its rules, the plan of a model, the walk and both its ends."""
+"""Layer-wise relevance propagation: its rules, the plan of a model, the walk, the head and the embedding."""

@@ -1,4 +1,4 @@
-"""What the method makes of the relevance of attention while the walk passes it block by block."""
+"""Computing the map from the relevance of attention, which the walk reports block by block."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from vitinspect.explainers.lrp.rules import net_relevance
 
 
 class AttentionRelevance:
-    """Pushes the read-out row through ``mean_h relu(C)`` of the blocks, C being weighted with the gradient or not.
+    """Multiplies the read-out row with ``mean_h relu(C)`` of each block, where C may be weighted with the gradient.
 
-    ``roll``: the row goes on through ``M + I``; otherwise it is the row of the one block alone. A vector is multiplied
-    with matrices of which only a chunk of rows is there at a time.
+    ``roll``: the row is multiplied with ``M + I`` of all blocks; otherwise it is that of a single block. Only a chunk
+    of rows of each matrix is in memory at a time.
     """
 
     def __init__(self, run: Run, blocks: range, weighted: bool, roll: bool) -> None:

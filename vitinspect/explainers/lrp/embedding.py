@@ -1,4 +1,4 @@
-"""Where the walk of relevance ends: from the tokens that enter the first block to the pixels."""
+"""The end of the relevance walk: from the tokens that enter the first block to the pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def pixel_needs(model: ViT) -> Needs:
-    """What the way through the embedding wants recorded; ``NoRule`` where there is no way."""
+    """What must be recorded to propagate relevance through the embedding; ``NoRule`` if that is not possible."""
     embed: Any = model.module.patch_embed
     name, conv = type(embed).__name__, getattr(embed, "proj", None)
     others = [child for part, child in embed.named_children() if part != "proj"]
@@ -31,7 +31,7 @@ def pixel_needs(model: ViT) -> Needs:
 
 
 def rotations(walk: Walk) -> list[torch.Tensor | None]:
-    """The rotary positions that each block is given: angles only, so the model is asked for them once more."""
+    """The rotary positions of each block. They are only angles, so they are computed by the model once more."""
     module: Any = walk.module
     _, rotation = module._pos_embed(walk.trace.outputs["patch_embed"])
     depth = len(walk.plan.blocks)
@@ -53,7 +53,7 @@ def pixel_relevance(walk: Walk) -> torch.Tensor:
         names = () if apart else ("cls_token", "dist_token", "reg_token")
         learned = [getattr(module, name, None) for name in names]
         before = [walk.wide(p).expand(tokens.shape[0], -1, -1) for p in learned if p is not None]
-        # Where prefix tokens carry no position nothing is added to them.
+        # Where prefix tokens have no position, nothing is added to them.
         rows = slice(prefix if apart else 0, None)
         content, whole = torch.cat([*before, patches], dim=1), tokens[:, rows]
         walk.relevance[..., rows, :] = add(walk.relevance[..., rows, :], whole, [content, whole - content], walk.rules)[
@@ -64,7 +64,7 @@ def pixel_relevance(walk: Walk) -> torch.Tensor:
     conv = module.patch_embed.proj
     height, width = inputs.shape[-2:]
     covered = [n * p for n, p in zip(walk.run.grid, conv.kernel_size, strict=True)]
-    # The grid may reach beyond the picture (padding) or end before it (a rest smaller than a patch).
+    # The grid may extend beyond the picture (padding) or end before it (a remainder smaller than a patch).
     padded = F.pad(inputs, (0, max(0, covered[1] - width), 0, max(0, covered[0] - height)))
     seen = padded[..., : covered[0], : covered[1]]
     low, high = inputs.amin((1, 2, 3), keepdim=True), inputs.amax((1, 2, 3), keepdim=True)

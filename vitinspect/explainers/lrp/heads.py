@@ -1,4 +1,4 @@
-"""Where the walk of relevance starts: from the target through the head to the tokens."""
+"""The start of the relevance walk: from the target through the head to the tokens."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 KNOWN = ("Beit", "VisionTransformerRelPos")
-"""Classes beside the wrapper's own families whose way from the picture to the output is that of a plain one."""
+"""Classes whose computation from picture to output is that of a plain one, in addition to the supported families."""
 POOLINGS = ("token", "avg", "max", "avgmax", "cls+mean", "recipe")
-"""Those that the model's own ``pool`` computes without weights."""
+"""Poolings that the model's own ``pool`` computes without weights."""
 
 
 # --- what to record ------------------------------------------------------------------------------------------
 
 
 def head_needs(model: ViT) -> Needs:
-    """What the way through the head wants recorded; ``NoRule`` where there is no way."""
+    """What must be recorded to propagate relevance through the head; ``NoRule`` if that is not possible."""
     module: Any = model.module
     if model.family == "other" and not any(cls.__name__ in KNOWN for cls in type(module).__mro__):
-        raise NoRule(f"it is a {type(module).__name__}, through which no way of relevance is known")
+        raise NoRule(f"it is a {type(module).__name__}, for which no rule is known")
     _chain(module.head)
     if model.pooling == "distilled":
         _chain(module.head_dist)
@@ -63,9 +63,8 @@ def head_needs(model: ViT) -> Needs:
 def start(walk: Walk) -> torch.Tensor:
     """(P, B, 1, C): relevance of the outputs. 1 at the class, as the authors start, not the logit's value.
 
-    A contrast has a second side, the class that is subtracted: walked along with the first and not together with it,
-    because the rule for sums multiplies by the total relevance, which is zero for a difference. A text is one more
-    linear layer, from the outputs to one score.
+    For a contrast, the class that is subtracted is propagated separately, because the rule for sums multiplies by the
+    total relevance, which is zero for a difference. A text is one more linear layer, from the outputs to one score.
     """
     logits = walk.wide(walk.trace.logits)
     weights = walk.run.targets.weights(logits)
@@ -101,7 +100,7 @@ def head(walk: Walk) -> tuple[torch.Tensor, slice]:
         relevance = _latent_pool(walk, pooled, relevance)
     blocks = walk.run.model.read_blocks
     if blocks > 1:
-        # One block's tokens after the other, the earliest first: each part waits for the walk to come to its block.
+        # One block's tokens after the other, the earliest first: each part is added when the walk reaches its block.
         *earlier, relevance = relevance.chunk(blocks, dim=-2)
         depth = walk.run.model.depth
         walk.waiting.update(zip(range(depth - blocks, depth - 1), earlier, strict=True))
@@ -119,7 +118,7 @@ def head(walk: Walk) -> tuple[torch.Tensor, slice]:
 
 
 def _pool(walk: Walk) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The model's own pooling, or what those without a function of their own write out."""
+    """The model's own pooling function, or an equivalent for models that have none."""
     module, prefix = walk.module, walk.run.prefix
     own = getattr(module, "pool", None)
     if callable(own):
@@ -140,7 +139,7 @@ def unpooled(pool: Any, features: torch.Tensor, pooled: torch.Tensor, relevance:
 
 
 def _chain(module: nn.Module) -> list[nn.Module]:
-    """A head taken apart into linear layers and what passes relevance on."""
+    """The linear layers of a head, and its modules that pass relevance on unchanged."""
     if isinstance(module, nn.Sequential):
         return [part for child in module for part in _chain(child)]
     if isinstance(module, nn.Linear) or passes(module):

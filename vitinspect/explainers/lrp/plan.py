@@ -1,7 +1,7 @@
-"""How relevance can travel through a model: which modules a block is made of, and what to record of them.
+"""How relevance is propagated through a model: which modules a block has, and what to record of them.
 
-Everything is read from the structure of timm's modules, by their parts and not by their names, so that a subclass
-with the same parts is walked too. Where a part is unknown, ``NoRule`` says which.
+Everything is read from the structure of timm's modules, by their parts and not by their names, so that subclasses
+with the same parts are supported too. If a part is unknown, ``NoRule`` names it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vitinspect.explainers.base import Needs
 from vitinspect.models.vit import ViT
 
 
-class NoRule(Exception):  # noqa: N818 - a statement; it never leaves the methods of this family
+class NoRule(Exception):  # noqa: N818 - a statement; only raised within this family of methods
     """No rule is known for a part of this model; the message is the reason."""
 
 
@@ -25,21 +25,21 @@ class Attention:
 
     path: str
     call: int
-    """Which of the block's attention calls it makes."""
+    """The index of its call among the block's attention calls."""
     separate: bool
-    """q, k and v come from three layers and not from one."""
+    """q, k and v come from three layers instead of one."""
     q_norm: bool
     k_norm: bool
     gated: bool
     inner_norm: bool
-    """A norm (perhaps one that does nothing) stands between the heads and the projection."""
+    """There is a norm (perhaps an identity) between the heads and the projection."""
     groups: int
     """How many heads share one k and v."""
     rotary: bool
 
     @property
     def joined(self) -> str:
-        """The module whose input is the output of all heads, side by side."""
+        """The module whose input is the concatenated output of all heads."""
         return f"{self.path}.norm" if self.inner_norm else f"{self.path}.proj"
 
     def needs(self) -> Needs:
@@ -51,7 +51,7 @@ class Attention:
         if self.rotary or self.k_norm:
             inputs.append(f"{p}.k_norm")
         if self.rotary:
-            # The angles are asked for once more, for which the model wants to see the patches.
+            # The angles are computed once more, for which the model needs the patches.
             outputs += [f"{p}.q_norm", f"{p}.k_norm", "patch_embed"]
         if self.gated:
             outputs.append(f"{p}.gate")
@@ -66,7 +66,7 @@ class Mlp:
     first: tuple[str, ...]
     """The layers into the hidden width: one, or two whose outputs are multiplied."""
     packed: bool = False
-    """One first layer holds both factors of a product, side by side."""
+    """One first layer holds both factors of a product, concatenated."""
     last: str = "fc2"
 
     def needs(self) -> Needs:
@@ -76,7 +76,7 @@ class Mlp:
 
 @dataclass(frozen=True)
 class Parallel:
-    """Attention and MLP side by side, out of one input projection (``ParallelScalingBlock``)."""
+    """Attention and MLP in parallel, from one input projection (``ParallelScalingBlock``)."""
 
     path: str
     hidden: int
@@ -96,7 +96,7 @@ class Parallel:
 
 @dataclass(frozen=True)
 class Branch:
-    """What is added to the stream: a norm perhaps, the core, then LayerScale or a norm perhaps."""
+    """A summand of the residual stream: an optional norm, the core, then optionally LayerScale or a norm."""
 
     core: Attention | Mlp | Parallel
     leaves: str
@@ -109,18 +109,18 @@ class Stage:
 
     branches: tuple[Branch, ...]
     enters: int | str
-    """Where the stream before is found: the index of the block's tokens, or the module whose input it is."""
+    """Where the stream before this stage is recorded: the index of the tokens, or the module with this input."""
     leaves: int | str
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole way: the stages of each block, and what to record for them."""
+    """The whole propagation: the stages of each block, and what to record for them."""
 
     blocks: tuple[tuple[Stage, ...], ...]
 
     def needs(self) -> Needs:
-        """What the walk through all blocks wants recorded."""
+        """What must be recorded for the walk through all blocks."""
         stages = [stage for stages in self.blocks for stage in stages]
         branches = [branch for stage in stages for branch in stage.branches]
         cores = [branch.core.needs() for branch in branches]
@@ -133,7 +133,7 @@ class Plan:
 
 
 def plan_of(model: ViT) -> Plan:
-    """The way through this model, or ``NoRule``."""
+    """The plan for this model, or ``NoRule``."""
     rotary = getattr(model.module, "rope", None) is not None
     return Plan(tuple(_stages(block, f"blocks.{i}", i, rotary) for i, block in enumerate(model.blocks)))
 
@@ -172,8 +172,8 @@ def _attention(attn: Any, path: str, call: int, rotary: bool) -> Attention:
     separate = all(isinstance(getattr(attn, f"{letter}_proj", None), nn.Linear) for letter in "qkv")
     norms = [getattr(attn, name, None) or nn.Identity() for name in ("q_norm", "k_norm", "norm")]
     known = fused != separate and isinstance(getattr(attn, "proj", None), nn.Linear) and all(map(passes, norms))
-    # What holds weights beyond the known parts does something with them, and that has no rule; a table of biases that
-    # depend on the position is a bias.
+    # A module with weights other than the known parts computes something for which there is no rule. A table of biases
+    # that depend on the position counts as a bias.
     rest = {name for name, _ in attn.named_parameters(recurse=False)} - {"q_bias", "v_bias"}
     rest |= {name for name, child in attn.named_children() if any(True for _ in child.parameters())}
     rest -= {"qkv", "q_proj", "k_proj", "v_proj", "q_norm", "k_norm", "norm", "proj", "gate", "rel_pos"}
@@ -228,7 +228,7 @@ def _parallel(block: Any, path: str) -> Parallel:
 
 
 def passes(part: nn.Module) -> bool:
-    """Whether relevance passes the module unchanged: what acts on each channel by itself, and norms."""
+    """Whether relevance passes the module unchanged: norms, and functions of single channels."""
     if isinstance(part, nn.Identity | nn.Dropout):
         return True
     return not any(True for _ in part.children()) and not any(p.dim() > 1 for p in part.parameters())

@@ -1,11 +1,11 @@
 """The rules of layer-wise relevance propagation: how the relevance of a layer's output becomes that of its inputs.
 
 Chefer, Gur & Wolf (CVPR 2021, arXiv:2012.09838), as their code computes it, quirks included; defined in
-``docs/methods/lrp-mix-multiplex.md``, section 1, and held by ``p1_chefer``, ``p3_chefer`` and
-``p1_chefer_internals``. What the authors left open stands in ``docs/methods/lrp-rules.md``.
+``docs/methods/lrp-mix-multiplex.md``, section 1, and tested against ``p1_chefer``, ``p3_chefer`` and
+``p1_chefer_internals``. What the authors left open is defined in ``docs/methods/lrp-rules.md``.
 
 Pure functions of tensors. Activations are (B, T, D): images, tokens, channels. Relevance is (P, B, T, D): P is 1, or
-2 where a target is a difference and both of its sides are walked at once. Everything is per image.
+2 if the target is a difference of two classes, which are propagated at once. Everything is per image.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ STABILISER = 1e-9
 
 
 def safe_quotient(a: torch.Tensor, b: torch.Tensor, stabiliser: float = STABILISER) -> torch.Tensor:
-    """``a / (b + 1e-9)``; 0 where ``b`` is 0; divided by 1e-9 should the denominator itself vanish."""
+    """``a / (b + 1e-9)``; 0 where ``b`` is 0; divided by 1e-9 if the denominator vanishes."""
     below = b + stabiliser
     quotient = a / below
-    # Denominators far from zero, as nearly always, need no masking; to look costs a CPU a tenth of what masking does.
+    # Denominators are nearly always far from zero; then no masking is needed. Checking costs a tenth of masking.
     if below.device.type == "cpu" and below.abs_().min() > 3 * stabiliser:
         return quotient
     below = b + stabiliser
@@ -45,14 +45,14 @@ def linear(
 ) -> torch.Tensor:
     """Relevance (P, B, T, I) of the input of a linear layer; its bias takes no part.
 
-    ``product`` is ``x W^T`` if somebody has it already: the layer's output without the bias.
+    ``product`` is ``x W^T`` if it is known already: the layer's output without the bias.
     """
     if rules == "original":
         return _linear_original(x, weight, relevance)
     if product is None:
         product = F.linear(x, weight)
     outputs, inputs = weight.shape
-    # Z = x+ W+ + x- W- = (x W + |x| |W|) / 2 saves one of four products; all of it is kept doubled here.
+    # Z = x+ W+ + x- W- = (x W + |x| |W|) / 2 saves one of four products; twice these values are kept here.
     size, amount = x.abs(), weight.abs()
     doubled = torch.addmm(product.reshape(-1, outputs), size.reshape(-1, inputs), amount.t()).view(product.shape)
     # Z is a sum of terms >= 0. Where the two halves cancel to rounding noise it is 0, and 0 gets no relevance.
@@ -68,7 +68,7 @@ def _noise(dtype: torch.dtype) -> float:
 
 
 def _linear_original(x: torch.Tensor, weight: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:
-    """The authors' second rule set: positive and negative contributions are normalised each by themselves, so that
+    """The authors' second rule set: positive and negative contributions are normalised separately, so that
     each half receives all of the relevance and the total doubles."""
     parts = []
     for x_part, weight_part in ((x.clamp(min=0), weight.clamp(min=0)), (x.clamp(max=0), weight.clamp(max=0))):
@@ -85,8 +85,8 @@ def add(
 ) -> list[torch.Tensor]:
     """Relevance of the summands of ``whole = sum(parts)``.
 
-    Each gets its share element by element, and then as a whole the share that the absolute value of its sum over
-    the *image's* tokens and channels has (the authors sum over the batch as well, which mixes images).
+    Each gets its share element by element, then scaled as a whole in proportion to the absolute value of its sum over
+    the *image's* tokens and channels (the authors sum over the batch as well, which mixes images).
     """
     share = safe_quotient(relevance, whole)
     received = [part * share for part in parts]
@@ -100,7 +100,7 @@ def add(
 
 
 def clone(x: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:
-    """Relevance of a tensor that feeds several branches; ``relevance`` is the sum of what came back from them."""
+    """Relevance of a tensor that feeds several branches; ``relevance`` is the sum over those branches."""
     return safe_quotient(relevance, x).mul_(x)
 
 
@@ -108,7 +108,7 @@ def clone(x: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:
 
 
 def halves(relevance: torch.Tensor) -> torch.Tensor:
-    """What each factor of an element-wise product of two activations receives."""
+    """The relevance of each factor of an element-wise product of two activations."""
     return relevance / 2
 
 
@@ -116,7 +116,7 @@ def halves(relevance: torch.Tensor) -> torch.Tensor:
 
 
 def net_relevance(relevance: torch.Tensor) -> torch.Tensor:
-    """(P, ...) to (...): what speaks for the target, less what speaks for the class that is subtracted."""
+    """(P, ...) to (...): the relevance of the target minus that of the class that is subtracted."""
     return relevance[0] if relevance.shape[0] == 1 else relevance[0] - relevance[1]
 
 

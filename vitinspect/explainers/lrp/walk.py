@@ -1,8 +1,8 @@
-"""The walk of relevance through a model, from the score of the target to the patches.
+"""Propagating relevance through a model, from the score of the target to the patches.
 
-It reads the activations that the shared trace recorded and runs nothing again. The attention of a block is rebuilt in
-chunks of query rows; what the method wants of its relevance it takes chunk by chunk (``Sink``), so that the T x T
-matrices are never kept.
+It reads the activations that the shared trace recorded and does not run the model again. The attention of a block is
+rebuilt in chunks of query rows, and its relevance is reported to the method chunk by chunk (``Sink``), so that the
+T x T matrices are never kept.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from vitinspect.progress import check
 
 
 class Sink(Protocol):
-    """What the walk tells a method."""
+    """What the walk reports to a method."""
 
     def attention(self, block: int, call: int, rows: slice, relevance: torch.Tensor) -> None:
-        """Relevance (P, B, H, R, T) of some query rows of a block's attention. The rows not told have none."""
+        """Relevance (P, B, H, R, T) of some query rows of a block's attention. Rows that are not reported have none."""
 
     def block_done(self, block: int) -> None:
-        """All of the block's attention has been told."""
+        """All of the block's attention has been reported."""
 
 
 Observer = Callable[[str, torch.Tensor, slice], None]
-"""Is told the relevance (P, B, R, D) at each place on the way, for tests: place, relevance, token rows."""
+"""Called with the relevance (P, B, R, D) at each place of the walk, for tests: place, relevance, token rows."""
 
 
 class Walk:
@@ -53,7 +53,7 @@ class Walk:
         self.module = run.model.module
         self.dtype = torch.float64 if run.model.dtype == torch.float64 else torch.float32
         self.exact = run.model.dtype == self.dtype
-        """Whether the recorded outputs are precise enough to start from; those of bfloat16 are not."""
+        """Whether the recorded outputs are precise enough to be used; those of bfloat16 are not."""
         self._observe = observe
         self._rotation: list[torch.Tensor | None] | None = None
         self.waiting: dict[int, torch.Tensor] = {}
@@ -81,7 +81,7 @@ class Walk:
         if self._observe is not None:
             self._observe(place, self.relevance, self.rows)
 
-    # --- the way ---------------------------------------------------------------------------------------------
+    # --- block by block --------------------------------------------------------------------------------------
 
     def to_attention_of(self, lowest: int) -> None:
         """Walk down to the relevance of attention in block ``lowest``, and no further."""
@@ -140,7 +140,7 @@ class Walk:
         block: int,
         deeper: bool,
     ) -> tuple[torch.Tensor | None, slice]:
-        """Relevance of a branch's input, and the rows that have some."""
+        """Relevance of a branch's input, and the rows that have any."""
         if isinstance(core, plans.Mlp):
             return self.mlp(core, relevance, rows), rows
         if isinstance(core, plans.Attention):
@@ -197,13 +197,13 @@ class Walk:
             gate = relevance
         call = self.trace.calls[block][plan.call]
         output = self.entered(plan.joined)[:, rows]
-        received = self.products(call, output, relevance, rows, self._tell(block, plan.call), deeper)
+        received = self.products(call, output, relevance, rows, self._reporter(block, plan.call), deeper)
         if not deeper:
             return None
         to_q, to_k, to_v = received
         q, k, v = self.wide(call.q), self.wide(call.k), self.wide(call.v)
         if plan.groups > 1:
-            # Heads of a group share one k and v, which receives what all of them give it.
+            # Heads of a group share one k and v, which receive the sum of the heads' relevance.
             to_k, to_v = (g.unflatten(2, (-1, plan.groups)).sum(3) for g in (to_k, to_v))
             k, v = k[:, :: plan.groups], v[:, :: plan.groups]
         if plan.rotary:
@@ -231,7 +231,7 @@ class Walk:
         shares: list[torch.Tensor],
         rows: slice,
     ) -> torch.Tensor:
-        """Relevance of the input of the layers that made q (of which only ``rows`` have some), k and v."""
+        """Relevance of the input of the layers that made q (of which only ``rows`` have any), k and v."""
         attn: Any = self.part(plan.path)
         if plan.separate:
             layers = [getattr(attn, f"{letter}_proj") for letter in "qkv"]
@@ -247,7 +247,7 @@ class Walk:
         total[..., rows, :] += self.linear_rule(x[:, rows], *pairs[0], outputs[0][:, rows], shares[0])
         return total
 
-    def _tell(self, block: int, call: int) -> Callable[[slice, torch.Tensor], None]:
+    def _reporter(self, block: int, call: int) -> Callable[[slice, torch.Tensor], None]:
         return lambda rows, relevance: self.sink.attention(block, call, rows, relevance)
 
     def products(
@@ -261,14 +261,14 @@ class Walk:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Through ``A V``, the softmax and ``Q K^T``, in chunks of query rows.
 
-        Gives by what q, k and v are to be multiplied to have twice their relevance, (P, B, H, ., d); if the way ends
-        here (not ``deeper``), nothing of use.
+        Returns the factors by which q, k and v must be multiplied to give twice their relevance, (P, B, H, ., d); if
+        the walk ends here (not ``deeper``), they are not meaningful.
         """
         q, k, v = self.wide(call.q), self.wide(call.k), self.wide(call.v)
         batch, heads, tokens, _ = q.shape
         share = safe_quotient(split_heads(relevance, heads), split_heads(output, heads))
         halved = share / 2
-        # The softmax wants q k^T scaled, the rule wants it as it is: the scale is moved to where little is multiplied.
+        # The softmax needs q k^T scaled, the rule unscaled: the scale is applied to the smaller tensor.
         scale = float(call.scale)
         scaled = q * scale
         first, last, _ = rows.indices(tokens)
@@ -294,7 +294,7 @@ class Walk:
         return torch.cat(to_q, dim=-2).mul_(scale), to_k.mul_(scale), to_v
 
     def _rotated_back(self, path: str, block: int, given: torch.Tensor, rows: slice) -> torch.Tensor:
-        """What the rotated q or k is multiplied with, seen from before the rotation: the rotation transposed."""
+        """The factor of the rotated q or k, transformed back to before the rotation (the rotation transposed)."""
         from timm.layers import apply_rot_embed_cat
 
         if self._rotation is None:
@@ -332,7 +332,7 @@ class Walk:
             of_attention = self.linear(names[0], shares[0], rows)
             of_hidden = self.linear(names[1], shares[1], rows) if deeper else shares[1]
             output = self.entered(names[0])[:, rows]
-        received = self.products(call, output, of_attention, rows, self._tell(block, 0), deeper)
+        received = self.products(call, output, of_attention, rows, self._reporter(block, 0), deeper)
         if not deeper:
             return None
         q, k, v = self.wide(call.q)[:, :, rows], self.wide(call.k), self.wide(call.v)
@@ -340,7 +340,7 @@ class Walk:
         x, together = self.entered(f"{path}.in_proj"), self.left(f"{path}.in_proj")
         layer = self.part(f"{path}.in_proj")
         assert isinstance(layer, nn.Linear)
-        # The MLP's part and q have relevance in ``rows`` only; they stand side by side in the projection.
+        # The MLP's part and q have relevance in ``rows`` only; they are concatenated in the projection.
         cut = plan.hidden + width
 
         def rule(x: torch.Tensor, columns: slice, out: torch.Tensor, relevance: torch.Tensor) -> torch.Tensor:
@@ -353,7 +353,7 @@ class Walk:
 
 
 def _joint_bias(attn: Any) -> torch.Tensor | None:
-    """The bias of a joint q, k, v layer; Eva's attention keeps it apart, in three pieces."""
+    """The bias of a joint q, k, v layer; Eva's attention has it in three separate parts."""
     if getattr(attn, "q_bias", None) is not None:
         return torch.cat((attn.q_bias, attn.k_bias, attn.v_bias))
     return attn.qkv.bias

@@ -67,7 +67,7 @@ def discard_smallest(fused: torch.Tensor, ratio: float, spare_first: bool) -> to
     if count == 0:
         return fused
     flat = fused.reshape(batch, -1)
-    # A selection is much faster than the partial sort behind topk; it says the same unless values tie at the limit.
+    # A selection is much faster than the partial sort in topk, with the same result unless values tie at the limit.
     limits = kth_smallest(flat, count)[:, 0].tolist()
     if not any(limits):  # all that would be set to zero is zero
         return fused
@@ -82,7 +82,7 @@ def discard_smallest(fused: torch.Tensor, ratio: float, spare_first: bool) -> to
 
 
 def kth_smallest(flat: torch.Tensor, count: int) -> torch.Tensor:
-    """(B, 1): what ``kthvalue`` says. On a CPU numpy's selection, which uses vector instructions, takes a tenth."""
+    """(B, 1): the same as ``kthvalue``. On a CPU, numpy's selection uses vector instructions and takes a tenth."""
     import numpy as np
     import torch
 
@@ -97,10 +97,10 @@ def push(row: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
 
 
 class RowRollout(Sweep):
-    """Pushes the read-out row through one (B, T, T) matrix per block, from the last block to the first.
+    """Multiplies the read-out row with one (B, T, T) matrix per block, from the last block to the first.
 
-    A subclass says what a chunk of that matrix is. Where the matrix must be seen as a whole (to discard its smallest
-    entries, or for a normalisation over columns) its rows are gathered first.
+    A subclass computes a chunk of that matrix. If the whole matrix is needed (to discard its smallest entries, or for a
+    normalisation over columns), its rows are collected first.
     """
 
     def __init__(self, run: Run, start_layer: int = 0, whole: bool = False) -> None:
@@ -113,12 +113,12 @@ class RowRollout(Sweep):
 
     def fuse(self, chunk: Chunk) -> torch.Tensor:
         """(B, R, T): the matrix of this block, before anything is discarded or added."""
-        raise TypeError(f"{type(self).__name__} must say how heads are fused")
+        raise TypeError(f"{type(self).__name__} must define fuse()")
 
     def propagate(self, fused: torch.Tensor, rows: slice) -> torch.Tensor:
-        """(B, T): what these rows of the matrix make of the row; here row-normalised with the residual.
+        """(B, T): the row times these rows of the matrix; here row-normalised with the residual.
 
-        The identity and the division are put on the row and not on the matrix, which is T times larger.
+        The identity and the division are applied to the row instead of the matrix, which is T times larger.
         """
         shares = self.row[:, rows] / (fused.sum(-1) + 1)
         pushed = push(shares, fused)
@@ -126,7 +126,7 @@ class RowRollout(Sweep):
         return pushed
 
     def finish(self, matrix: torch.Tensor) -> torch.Tensor:
-        """What is done to the whole (B, T, T) matrix before the row is pushed through it."""
+        """The whole (B, T, T) matrix as the row is multiplied with it."""
         return matrix
 
     def rows(self, chunk: Chunk) -> None:
@@ -155,7 +155,7 @@ class RowRollout(Sweep):
 
 
 class AttentionExplainer(Explainer):
-    """A method whose map is the row that its sweep ends with."""
+    """A method whose map is the final row of its sweep."""
 
     def check(self, model: ViT) -> None:
         need_recordable_attention(self, model)
@@ -207,7 +207,7 @@ class _Rollout(RowRollout):
     def __init__(self, run: Run, start_layer: int, fusion: str, discard: float, variant: str) -> None:
         super().__init__(run, start_layer, whole=discard > 0 or variant == "vit_explain")
         self.fusion, self.discard, self.authors = fusion, discard, variant == "vit_explain"
-        # R = E_1 E_2 ... E_L: the row of the first block is pushed on through the keys of the later ones.
+        # R = E_1 E_2 ... E_L: the row of the first block is multiplied with the matrices of the later ones.
         self.last_to_first = variant != "comparison"
 
     def fuse(self, chunk: Chunk) -> torch.Tensor:
@@ -269,8 +269,8 @@ class GradientRollout(AttentionExplainer):
         return MapBatch(run.to_grid(self._authors_row(run)))
 
     def _authors_row(self, run: Run) -> torch.Tensor:
-        """The script's own: block l is weighted with the pre-softmax gradient of block L-1-l (its hooks fire in
-        reverse order), and columns are scaled by row sums."""
+        """The row as the script computes it: block l is weighted with the pre-softmax gradient of block L-1-l (its
+        hooks are called in reverse order), and columns are scaled by row sums."""
         trace = run.trace
         row = trace.readout
         for block in reversed(range(trace.depth)):
@@ -301,7 +301,7 @@ class _AttentionGradCam(Sweep):
             return
         assert chunk.gradient is not None
         patches = slice(self.run.prefix, None)
-        # (B, 1, 1, R) @ (B, H, R, N): the rows that the head reads, as it reads them.
+        # (B, 1, 1, R) @ (B, H, R, N): the rows that the head reads, weighted by their shares.
         reading = self.run.trace.readout[:, None, None, chunk.rows].to(chunk.attention.dtype)
         self.weights = self.weights + (reading @ chunk.gradient[..., patches])[:, :, 0].mean(-1, keepdim=True)
         self.rows_of_heads = self.rows_of_heads + (reading @ chunk.attention[..., patches])[:, :, 0]
@@ -351,7 +351,7 @@ METHODS = (
         id="raw_attention",
         title="Raw attention",
         summary="The attention that the tokens which the head reads pay to the patches, in one block. Shows where "
-        "one block looks, not what the answer rests on.",
+        "one block attends, not what the prediction is based on.",
         citation="Vaswani et al., Attention Is All You Need, NeurIPS 2017, arXiv:1706.03762",
         implementation="vitinspect.explainers.methods.attention:RawAttention",
         cost="one forward",

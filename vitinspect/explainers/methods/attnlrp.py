@@ -20,8 +20,9 @@ class AttnLrp(Explainer):
     """AttnLRP (Achtibat et al. 2024) in the gradient-times-input form of Arras et al. (2025).
 
     Relevance is x * g, where g starts as 1 at the target's logit (the weights of a contrast; for a text, its unit
-    vector over the output's length) and comes back by the rules of docs/methods, section 4. Golden tests:
-    tests/explainers/test_attnlrp.py, against the ``lxt`` library.
+    vector over the output's length) and is propagated by the rules of
+    docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 4. Golden tests against the ``lxt`` library:
+    tests/explainers/methods/test_attnlrp.py.
 
     Where the authors give no rule for a layer that timm's models have:
 
@@ -29,10 +30,10 @@ class AttnLrp(Explainer):
     - RMS norm, norms of queries and keys, norms inside attention and after a branch: as LayerNorm.
     - SiLU, quick GELU and other activations with f(0) = 0: as GELU. ReLU: ordinary gradient, which is the same.
     - Gated MLPs: half to either branch, as ``lxt`` does in language models; under ``cplrp`` the gate is a constant,
-      as there. Gates by a sigmoid, also on attention's output: always a constant, since a sigmoid is not zero at
-      zero and the rule for activations would divide by zero.
+    as in ``lxt``. Sigmoid gates, also on attention's output: always a constant, since a sigmoid is not zero at
+    zero and the rule for activations would divide by zero.
     - Attention pooling: like all attention. Differential attention: each of the two, like all attention.
-    - Gamma: biases that a module adds by itself (and not within the linear map) take no share. Under ``cplrp`` the
+    - Gamma: biases that a module adds outside of the linear map get no share. Under ``cplrp`` the
       linear maps of attention, the pooling head's too, keep the ordinary gradient, as in the authors' example.
     """
 
@@ -47,7 +48,7 @@ class AttnLrp(Explainer):
 
     @property
     def rule(self) -> Rule:
-        """How the backward pass is done."""
+        """The rule of the backward pass."""
         from vitinspect.explainers.modified_backward import Rule
 
         full = self.param("attention") == "attnlrp"

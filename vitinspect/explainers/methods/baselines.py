@@ -1,7 +1,7 @@
-"""Maps that know nothing of the model: noise, the centre, the edges of the image.
+"""Maps that do not depend on the model: noise, the centre, the edges of the image.
 
-A table of methods says little without them: an object is often in the middle and full of edges, so a map may lie on
-it for that reason alone.
+A table of methods means little without them: objects are often in the centre and have many edges, so a map may
+cover them for that reason alone.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 class RandomBaseline(Explainer):
     """Independent uniform values from 0 to 1 per patch, from the seed and the image's own pixels.
 
-    Each image has its own noise, or a data set's mean would be that of a single lucky or unlucky map; the same image
-    with the same seed has the same, in any precision and in any batch.
+    Each image has its own noise; otherwise a data set's mean would be that of a single map. The same image with the
+    same seed has the same noise, in any precision and in any batch.
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
@@ -89,7 +89,7 @@ METHODS = (
     MethodInfo(
         id="random",
         title="Random",
-        summary="Noise, for comparison: what a method scores that knows nothing. Each image has its own.",
+        summary="Noise, for comparison: the score of a method without any information. Each image has its own.",
         citation="A baseline; no paper",
         implementation="vitinspect.explainers.methods.baselines:RandomBaseline",
         cost="none",
@@ -100,7 +100,7 @@ METHODS = (
     MethodInfo(
         id="centre",
         title="Centre",
-        summary="A Gaussian in the middle of the image, for comparison: photographers put the object there.",
+        summary="A Gaussian at the centre of the image, for comparison: photographers put the object there.",
         citation="A baseline; no paper",
         implementation="vitinspect.explainers.methods.baselines:CentreBaseline",
         cost="none",
@@ -121,7 +121,7 @@ METHODS = (
     MethodInfo(
         id="edges",
         title="Edges",
-        summary="The image's own edges (Sobel), for comparison: a map that looks like them may know no more.",
+        summary="The image's own edges (Sobel), for comparison: a map that looks like them may show nothing else.",
         citation="Sobel & Feldman, 1968; as a baseline in Adebayo et al., Sanity Checks for Saliency Maps, NeurIPS "
         "2018, arXiv:1810.03292",
         implementation="vitinspect.explainers.methods.baselines:EdgesBaseline",

@@ -1,16 +1,16 @@
 """Class activation maps on the tokens of a block: Grad-CAM, Grad-CAM++, LayerCAM, Eigen-CAM, Score-CAM.
 
 They follow the grad-cam package (Gildenblat) with the layer that it recommends for ViTs, the output of ``norm1`` in a
-block, and return what that package computes before it clamps, stretches and resizes: ``tests/golden/*_gradcam.npz``.
+block, and return what that package computes before it clamps, rescales and resizes: ``tests/golden/*_gradcam.npz``.
 The features are V (N, D), what the block's attention reads of each patch; Gr is the gradient of the score there. Prefix
 tokens are left out.
 
 Which tensor that is, by kind of block:
 
 norm before attention    the output of ``norm1``; the gradient is that through queries, keys and values alone
-attention beside MLP     the output of ``in_norm``, which both read
-norm after attention,    the tokens that enter the block, since no norm stands alone before its attention; their
-two attentions           gradient is that of the residual stream too. The same for blocks of unknown kind.
+parallel attention, MLP  the output of ``in_norm``, which both read
+norm after attention,    the tokens that enter the block, since there is no separate norm before its attention; their
+two attentions           gradient includes that of the residual stream. The same for blocks of unknown kind.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def feature_layer(model: ViT, block: int) -> str | None:
 
 
 class TokenCam(Explainer):
-    """A method that reads the features of one block, and mostly their gradient."""
+    """A method that reads the features of one block, and in most cases their gradient."""
 
     uses_gradient = True
 
@@ -95,8 +95,8 @@ class GradCamPlusPlus(TokenCam):
     """Grad-CAM whose weights are sums of positive gradients, each scaled by a (Chattopadhay et al. 2018).
 
     a = Gr^2 / (2 Gr^2 + S_d Gr^3 + 1e-6), S_d the sum of V_d over patches; a = 0 where Gr = 0. Derived for features
-    that are not negative; those of a ViT are, so the denominator may change its sign and maps are often negative
-    everywhere. Given as the package gives it.
+    that are not negative; those of a ViT can be, so the denominator may change its sign and maps are often negative
+    everywhere. Returned as the package returns it.
     """
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
@@ -107,7 +107,7 @@ class GradCamPlusPlus(TokenCam):
         scales = squares / (
             2 * squares + features.sum(1, keepdim=True) * squares * gradients + _GRADCAM_PLUS_PLUS_OFFSET
         )
-        # Only positive gradients are weighted, so where the gradient is zero nothing need be done.
+        # Only positive gradients are weighted, so a zero gradient needs no special case.
         weights = torch.where(gradients > 0, gradients * scales, 0.0).sum(1)
         return MapBatch(run.to_grid((features @ weights[:, :, None])[..., 0]))
 
@@ -120,11 +120,10 @@ class LayerCam(TokenCam):
 
 
 class EigenCam(TokenCam):
-    """The features' projection on their first principal direction (Muhammad & Yeasin 2020); follows no target.
+    """The features' projection on their first principal direction (Muhammad & Yeasin 2020); the same for every target.
 
-    A singular vector has no sign of its own, and that package's sign is whatever its SVD returns. Here the value
-    farthest from zero is positive, the correction of Seg-Eigen-CAM (Chung & Ying 2025): what stands out is taken for
-    the foreground.
+    The sign of a singular vector is arbitrary, and the package uses that of its SVD. Here the value farthest from zero
+    is positive, the correction of Seg-Eigen-CAM (Chung & Ying 2025): what differs most is taken as foreground.
     """
 
     uses_gradient = False
@@ -134,10 +133,10 @@ class EigenCam(TokenCam):
 
 
 def first_component(features: torch.Tensor) -> torch.Tensor:
-    """(B, N): rows of (B, N, D), less their mean, along the direction in which they vary most."""
+    """(B, N): rows of (B, N, D), minus their mean, projected on the direction in which they vary most."""
     import torch
 
-    # The smaller Gram matrix in float64 costs a tenth of a singular value decomposition and loses nothing in float32.
+    # The smaller Gram matrix in float64 costs a tenth of a singular value decomposition, exact to float32 precision.
     centred = (features - features.mean(1, keepdim=True)).cpu().double()
     patches, width = centred.shape[1:]
     if patches <= width:
@@ -153,7 +152,8 @@ class ScoreCam(TokenCam):
     """sum_d w_d V_d with w the softmax of the scores of the image seen through each feature (Wang et al. 2020).
 
     Feature d is resized to the input (bilinear, corners aligned), stretched to 0..1 and multiplied into the
-    normalised image; the score of that, the logit and not its probability, is the feature's. One pass per feature.
+    normalised image; the score of the result (the logit, not its probability) is that of the feature. One pass per
+    feature.
     """
 
     uses_gradient = False
@@ -195,7 +195,9 @@ _BLOCK = Parameter(
     minimum=-256,
     maximum=255,
 )
-_BEFORE = "Values are those before the usual cut at zero: what is negative speaks against the target or says nothing."
+_BEFORE = (
+    "Values are those before the usual clamping at zero: negative ones are evidence against the target or mean nothing."
+)
 
 METHODS = (
     MethodInfo(
@@ -212,7 +214,7 @@ METHODS = (
     MethodInfo(
         id="gradcam_plus_plus",
         title="Grad-CAM++",
-        summary="Grad-CAM with weights that count positive gradients patch by patch. Made for features that are never "
+        summary="Grad-CAM with weights that sum positive gradients over patches. Designed for features that are never "
         "negative; on a ViT the map is often negative everywhere. " + _BEFORE,
         citation="Chattopadhay et al., Grad-CAM++, WACV 2018, arXiv:1710.11063",
         implementation="vitinspect.explainers.methods.cams:GradCamPlusPlus",
@@ -235,8 +237,8 @@ METHODS = (
     MethodInfo(
         id="eigencam",
         title="Eigen-CAM",
-        summary="The patches along the direction in which the last block's features vary most. The side that stands "
-        "out farther is positive; the method itself leaves the sign open.",
+        summary="The patches along the direction in which the last block's features vary most. The side that deviates "
+        "more is positive; the method itself does not define the sign.",
         citation="Muhammad & Yeasin, Eigen-CAM, IJCNN 2020, arXiv:2008.00299; sign as in Chung & Ying, Seg-Eigen-CAM, "
         "Applied Sciences 2025",
         implementation="vitinspect.explainers.methods.cams:EigenCam",

@@ -1,7 +1,7 @@
 """Feature views as maps: components, similarity, norms, attention distance of one block.
 
-They show what the tokens of a block hold, and not why the model answers as it does: each is the same for every target,
-and none stands in the list of methods. As a map one can be thresholded, fused and exported like any other.
+They show what the tokens of a block hold, not why the model answers as it does: they are the same for every target and
+are not in the list of methods. As maps they can be thresholded, fused and exported like any other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 BLOCK = Parameter(
-    "block", "int", -1, "The block whose tokens are looked at; -1 is the last one.", minimum=-256, maximum=255
+    "block", "int", -1, "The block whose tokens are shown; -1 is the last one.", minimum=-256, maximum=255
 )
 
 
@@ -61,7 +61,7 @@ class _OfTokens(Explainer):
 
 
 class FeatureComponent(_OfTokens):
-    """One principal component of a picture's patch tokens, as the colours of ``vi.views.pca`` have it: 0 to 1."""
+    """One principal component of a picture's patch tokens, from 0 to 1 as in the colours of ``vi.views.pca``."""
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
         from vitinspect import token_views
@@ -187,8 +187,8 @@ VIEWS = (
     MethodInfo(
         id="token_norm",
         title="Token norm",
-        summary="The length of each patch token as it leaves a block. Far longer ones than their neighbours are the"
-        " artefacts that registers take.",
+        summary="The length of each patch token as it leaves a block. Tokens far longer than their neighbours are the"
+        " artefacts that registers absorb.",
         citation="Darcet et al., Vision Transformers Need Registers, ICLR 2024, arXiv:2309.16588",
         implementation=f"{_MODULE}:TokenNorm",
         cost="one forward",

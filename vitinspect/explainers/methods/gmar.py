@@ -1,12 +1,12 @@
-"""GMAR and GMARv2: rollout in which each head counts as much as its gradient is large.
+"""GMAR and GMARv2: rollout in which heads are weighted by the size of their gradient.
 
 Jo, Jang & Park, "GMAR: Gradient-Driven Multi-Head Attention Rollout", arXiv:2504.19414. The formulas here are those of
 the GMAR-Plus project, whose numbers ``tests/golden/q1_gmar_seed.npz`` holds. Two things in them are unusual and kept:
-new blocks are multiplied on the *right*, so that the row of the first block is pushed on through the keys of the
+new blocks are multiplied on the *right*, so that the row of the first block is multiplied with the matrices of the
 later ones, and GMAR adds the identity *after* each product, so that rows are not normalised.
 
-Where the authors take row 0 of the result (their models read the class token), the read-out of the model's head is
-taken (``Trace.readout``), in the starting row and in the identity's row alike.
+Instead of row 0 of the result (the authors' models read the class token), the read-out of the model's head is
+taken (``Trace.readout``), both in the starting row and in the identity's row.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 _SMALLEST_TOTAL = 1e-12
-"""The authors' guard for a block without any gradient."""
+"""The authors' stabiliser for a block without any gradient."""
 
 
 def _sizes(gradient: torch.Tensor, norm: str) -> torch.Tensor:
-    """(B, H): what a chunk adds to the sum of magnitudes (l1) or of squares (l2) of each head's gradient."""
+    """(B, H): a chunk's contribution to the sum of magnitudes (l1) or of squares (l2) of each head's gradient."""
     import torch
 
     if norm == "l1":
@@ -37,7 +37,7 @@ def _sizes(gradient: torch.Tensor, norm: str) -> torch.Tensor:
 
 
 def _shares(sizes: torch.Tensor, norm: str) -> torch.Tensor:
-    """(B, H): the head weights; they sum to one, or are zero where there is no gradient at all."""
+    """(B, H): the head weights; they sum to one, or are zero if there is no gradient at all."""
     norms = sizes.sqrt() if norm == "l2" else sizes
     return norms / norms.sum(-1, keepdim=True).clamp(min=_SMALLEST_TOTAL)
 
@@ -94,10 +94,10 @@ class _HeadwiseRollout(Sweep):
 
 
 def starts_of(run: Run) -> list[tuple[int, torch.Tensor]]:
-    """The rows that the recursion starts from, each with the block after which the head reads its result.
+    """The start rows of the recursion, each with the block after which the head reads its result.
 
-    One row, but one for each block that the head reads: what it reads of a block has passed that block and the blocks
-    before it.
+    There is one row for each block that the head reads: the tokens that it reads of a block passed through that block
+    and the blocks before it.
     """
     trace = run.trace
     return [*sorted(trace.earlier_readouts.items()), (trace.depth - 1, trace.readout)]
@@ -156,8 +156,8 @@ class GmarV2(_Gmar):
     """R_l = R_{l-1} C^l, C^l = sum_k w_k (Q_k * A_k) + alpha I with rows scaled to sum one, Q the positive gradient.
 
     A block in which no gradient is positive has Q = 0, hence C^l = I whatever its weights are: it passes the row on
-    as it is, and its head weights are given as zeros. The authors' code divides zero by zero there. With alpha = 0
-    the same is said of single rows without a positive product: the limit of alpha towards zero.
+    unchanged, and its head weights are returned as zeros. The authors' code divides zero by zero there. With alpha = 0
+    single rows without a positive product are treated the same way: the limit of alpha towards zero.
     """
 
     def sweep(self, run: Run) -> Sweep:
@@ -193,7 +193,7 @@ def _norm(default: str) -> Parameter:
         "norm",
         "choice",
         default,
-        "How large a head's gradient is: the sum of magnitudes (l1) or the root of the sum of squares (l2).",
+        "The size of a head's gradient: the sum of magnitudes (l1) or the root of the sum of squares (l2).",
         choices=("l1", "l2"),
     )
 

@@ -85,8 +85,8 @@ def sum_of_gradients(
     """(B, 3, H, W): for each image the weighted sum of the input gradients at ``steps`` variants of it.
 
     ``variant(rows, indices)`` gives the variants with these indices of the images in these rows, (n, 3, H, W). Images
-    and variants go through the model in chunks that mix them, and are summed in float64, so that neither the batch nor
-    the size of a chunk shows in the result.
+    and variants go through the model in chunks that mix them, and are summed in float64, so that the result depends
+    neither on the batch nor on the size of a chunk.
     """
     import torch
 
@@ -118,11 +118,11 @@ def sum_of_gradients(
 
 
 class IntegratedGradients(Explainer):
-    """The input times its mean gradient on the straight way from zero (Sundararajan et al. 2017).
+    """The input times its mean gradient on the straight path from zero (Sundararajan et al. 2017).
 
-    Zero is the baseline after normalisation, which is the data set's mean colour and not black. The integral is taken
-    by Gauss-Legendre quadrature with ``steps`` nodes, as captum does by default. What the map misses of completeness,
-    its sum minus the change of the score, stands in ``details`` as ``convergence_delta``, the score of the baseline as
+    Zero is the baseline after normalisation, which is the data set's mean colour, not black. The integral is taken by
+    Gauss-Legendre quadrature with ``steps`` nodes, as captum does by default. The completeness error of the map, its
+    sum minus the change of the score, is in ``details`` as ``convergence_delta``, the score of the baseline as
     ``baseline_score``. ``tests/golden/*_captum.npz``, ``ig50``.
     """
 
@@ -205,8 +205,8 @@ METHODS = (
         id="input_x_gradient",
         title="Input times gradient",
         short="Input × gradient",
-        summary="The gradient of each pixel times its value, summed over the channels: what a linear model of the "
-        "score would say that the pixel contributes, measured from the data set's mean colour.",
+        summary="The gradient of each pixel times its value, summed over the channels: the pixel's contribution in a "
+        "linear model of the score, measured from the data set's mean colour.",
         citation="Shrikumar et al., Not Just a Black Box, 2016, arXiv:1605.01713",
         implementation="vitinspect.explainers.methods.gradients:InputXGradient",
         cost="one forward and backward",
@@ -218,8 +218,8 @@ METHODS = (
         id="integrated_gradients",
         title="Integrated gradients",
         short="Int. gradients",
-        summary="Input times the mean gradient on the way from the mean colour to the image. The map's pixels add up "
-        "to the change of the score on that way.",
+        summary="Input times the mean gradient on the path from the mean colour to the image. The map's pixels add up "
+        "to the change of the score along that path.",
         citation="Sundararajan, Taly & Yan, Axiomatic Attribution for Deep Networks, ICML 2017, arXiv:1703.01365",
         implementation="vitinspect.explainers.methods.gradients:IntegratedGradients",
         cost="many passes",
@@ -228,7 +228,7 @@ METHODS = (
                 "steps",
                 "int",
                 50,
-                "Points on the way at which the gradient is taken (Gauss-Legendre nodes).",
+                "Points on the path at which the gradient is taken (Gauss-Legendre nodes).",
                 minimum=1,
                 maximum=1000,
                 logarithmic=True,
@@ -241,8 +241,8 @@ METHODS = (
     MethodInfo(
         id="smoothgrad",
         title="SmoothGrad",
-        summary="Saliency of the gradient averaged over noisy copies of the image, which takes away much of what "
-        "flickers from one pixel to the next.",
+        summary="Saliency of the gradient averaged over noisy copies of the image, which removes much of the "
+        "pixel noise.",
         citation="Smilkov et al., SmoothGrad: Removing Noise by Adding Noise, 2017, arXiv:1706.03825",
         implementation="vitinspect.explainers.methods.gradients:SmoothGrad",
         cost="many passes",

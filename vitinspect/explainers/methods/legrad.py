@@ -1,4 +1,4 @@
-"""LeGrad, and the variant of it that a comparison project uses."""
+"""LeGrad, and the variant that the GMAR-Plus project uses."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class LeGrad(Explainer):
     For every block l from ``start_layer`` on: the tokens that leave it are pooled into one, the model's own head
     scores that (the target's logit; for a text the cosine), the gradient of this score with respect to the block's
     attention probabilities is taken *inside the block only*, and its positive part averaged over heads and query rows.
-    The map is the sum over the blocks. Definition: docs/methods, section 1; golden tests:
-    tests/explainers/test_legrad.py.
+    The map is the sum over the blocks. Definition: docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 1; golden
+    tests: tests/explainers/methods/test_legrad.py.
 
     ``pooling``: ``all`` averages every token, prefix tokens included, whatever the model's own pooling is: what the
     official code does. ``patch`` averages the patches. ``cls`` takes the class token.
 
-    How a pooled token z is scored follows from the model: it is normalised by the final norm and put in the place of
-    *every* token that the head reads, so that a distilled model averages both of its heads on it and a head on class
-    token and mean reads it twice.
+    The score of a pooled token z follows from the model: it is normalised by the final norm and replaces *every* token
+    that the head reads, so that a distilled model averages both of its heads on it and a head on class token and mean
+    reads it twice.
 
-    Attention pooling (SigLIP and others) is the official code's own case: the pooling head is applied to the tokens
-    of each block, the gradient is taken with respect to the pooling head's attention, and its one query row is the
-    map. Here ``all`` lets it read the tokens that it reads in the model, ``patch`` the patches only, and there is no
+    Attention pooling (SigLIP and others) is a case of its own in the official code: the pooling head is applied to the
+    tokens of each block, the gradient is taken with respect to the pooling head's attention, and its one query row is
+    the map. Here ``all`` means the tokens that it reads in the model, ``patch`` the patches only, and there is no
     ``cls``. The official code leaves out the final norm before the pooling head; here the model's own order is kept.
     Its corrections by the empty prompt are not applied.
 
@@ -79,7 +79,7 @@ class LeGrad(Explainer):
                 continue
             calls = live.calls[block]
             if not calls:
-                raise self.refuse(f"the attention of block {block} cannot be seen")
+                raise self.refuse(f"the attention of block {block} cannot be recorded")
             score = run.targets.score(score_pooled(model, self._pool(run, tokens))).sum()
             outputs = [call.output for call in calls]
             gradients = torch.autograd.grad(score, outputs, retain_graph=True)  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ class LeGrad(Explainer):
 def score_pooled(model: ViT, pooled: torch.Tensor) -> torch.Tensor:
     """(B, C): the output of the model's head for one pooled token per image, (B, D), before the final norm.
 
-    The token stands in for every token: any pooling of equal tokens is that token again.
+    The token replaces every token: any pooling of equal tokens gives that token.
     """
     module: Any = model.module
     token = module.norm(pooled)
@@ -176,7 +176,7 @@ class _LeGradSeed(Sweep):
 
 
 class LeGradSeed(Explainer):
-    """The method that the GMAR-Plus project calls LeGrad: docs/methods, section 1.3.
+    """The method that the GMAR-Plus project calls LeGrad: docs/methods/legrad-gmar-reciprocam-attnlrp.md, section 1.3.
 
     One backward pass from the logit through the whole model; the positive gradient of each block's attention,
     averaged over heads and over keys, so that there is a value per *query* patch; the mean over blocks. Rows and
@@ -204,9 +204,9 @@ METHODS = (
     MethodInfo(
         id="legrad",
         title="LeGrad",
-        summary="How much more attention to a patch would raise the score that the head gives to each block's tokens: "
-        "the positive gradient of attention, taken inside one block at a time and added up. The official code uses "
-        "the last two blocks (start_layer=-2); its paper speaks of all (start_layer=0).",
+        summary="How much additional attention to a patch would raise the score that the head gives to each block's "
+        "tokens: the positive gradient of attention, taken inside one block at a time and added up. The official "
+        "code uses the last two blocks (start_layer=-2); the paper describes all (start_layer=0).",
         citation="Bousselham et al., LeGrad, ICCV 2025, arXiv:2404.03214",
         implementation="vitinspect.explainers.methods.legrad:LeGrad",
         cost="one forward and backward",
@@ -234,7 +234,7 @@ METHODS = (
         id="legrad_seed",
         title="LeGrad (GMAR-Plus)",
         summary="What the GMAR-Plus project calls LeGrad: the positive gradient of attention through all later blocks, "
-        "averaged over heads, keys and blocks, per query patch. Another method than LeGrad as published.",
+        "averaged over heads, keys and blocks, per query patch. Not the same method as the published LeGrad.",
         citation="The GMAR-Plus project's own; after Bousselham et al., LeGrad, ICCV 2025, arXiv:2404.03214",
         implementation="vitinspect.explainers.methods.legrad:LeGradSeed",
         cost="one forward and backward",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 ALLOWED_ERROR = {"float64": 1e-6, "float32": 1e-2, "bfloat16": 0.5}
-"""Up to which completeness error a map is returned. For a network whose layers the pruned backward pass knows it is
-rounding (on small models 1e-15, 1e-6 and two percent); a layer that it does not know adds tens of percent."""
+"""The completeness error up to which a map is returned. For a network of supported layers it is rounding (on small
+models 1e-15, 1e-6 and two percent); an unsupported layer adds tens of percent."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class LibraGrad(Explainer):
 
     taken at the patch's token: x_l is the token as it enters block l (position embedding included), and a bias
     counts at each token to which it is added, from the first block's first norm to the final norm. Biases that are
-    added after pooling belong to no token and stand in the details. S is the target's logit, the difference of two,
+    added after pooling belong to no token and are in the details. S is the target's logit, the difference of two,
     or the cosine with a text. The derivative is that of the pruned backward pass (section 3.5 of the paper), in
     which the network is linear in its input and biases, so that each layer's inputs and all later biases add up
     to S exactly (FullGrad-completeness):
@@ -52,15 +52,15 @@ class LibraGrad(Explainer):
     - the length of the image's embedding, by which a cosine divides, is a constant;
     - attention pooling and differential attention: as attention. Maximum pooling: ordinary gradient.
 
-    The score is counted once per block, so the values do not add up to it; each of ``layers``, with the biases
-    from there on, does. The maps of all tokens are computed, and those of prefix tokens left out.
+    The score is counted once per block, so the values do not add up to it; each of ``layers``, together with the
+    biases after it, does. The values of all tokens are computed, and those of prefix tokens left out.
 
     Details: ``layers`` (L, rows, columns) input times gradient per block; ``bias`` (rows, columns); ``head_bias``
-    what biases contribute that belong to no token; ``score``; ``completeness_errors`` (L,), per block the difference
-    between the score and inputs plus later biases, relative to the largest of the sums of magnitudes and the score;
-    ``completeness_error``, the largest of them. Where the head reads several blocks, the sums are checked for those
-    that all of the score has passed. If that is more than rounding explains, the model has a layer that
-    the pruned backward pass does not know, and the method says so instead of returning a map.
+    the contributions of biases that belong to no token; ``score``; ``completeness_errors`` (L,), per block the
+    difference between the score and inputs plus later biases, relative to the largest of the sums of magnitudes and
+    the score; ``completeness_error``, the largest of them. If the head reads several blocks, the sums are checked for
+    those that contain all of the score. If the error is larger than rounding explains, the model has a layer that the
+    pruned backward pass does not support, and an error is raised instead of returning a map.
     """
 
     def check(self, model: ViT) -> None:
@@ -99,7 +99,7 @@ class LibraGrad(Explainer):
             raise MethodFailed(
                 self.method.key,
                 f"its attributions miss the score by {worst:.2g} of their magnitude, where {allowed:g} is allowed. "
-                f"{run.model.name} has a layer that the pruned backward pass does not know, or needs a higher "
+                f"{run.model.name} has a layer that the pruned backward pass does not support, or needs a higher "
                 'precision (precision="float64").',
             )
         layers = run.to_grid(parts.layers.transpose(0, 1))

@@ -1,7 +1,7 @@
 """Layer-wise relevance propagation for Vision Transformers (Chefer, Gur & Wolf 2021).
 
-The relevance of the target is carried back through every layer of the model, down to the attention of the lowest
-block asked for. Weighted with its gradient, clamped and rolled out it is the map (``transformer_attribution``);
+The relevance of the target is propagated back through every layer of the model, down to the attention of the lowest
+requested block. Weighted with its gradient, clamped and rolled out it is the map (``transformer_attribution``);
 the other variants are the authors' own baselines. Definition: ``docs/methods/lrp-mix-multiplex.md``, section 1; what
 the authors left open: ``docs/methods/lrp-rules.md``. Equal to ``tests/golden/*_chefer*.npz``.
 """
@@ -23,7 +23,7 @@ VARIANTS = ("transformer_attribution", "rollout", "full", "last_layer", "last_la
 
 
 class Lrp(Explainer):
-    """Transformer attribution and the authors' baselines beside it."""
+    """Transformer attribution and the authors' baselines."""
 
     # --- what it needs ---------------------------------------------------------------------------------------
 
@@ -44,7 +44,7 @@ class Lrp(Explainer):
             self.way(model)
 
     def way(self, model: ViT) -> tuple[Plan, Needs]:
-        """The way of relevance through this model, and what it wants recorded."""
+        """The plan of propagation through this model, and what must be recorded for it."""
         from vitinspect.explainers.lrp.embedding import pixel_needs
         from vitinspect.explainers.lrp.heads import head_needs
         from vitinspect.explainers.lrp.plan import NoRule, plan_of
@@ -59,7 +59,7 @@ class Lrp(Explainer):
         return plan, needs
 
     def lowest(self, model: ViT) -> int:
-        """The lowest block whose attention makes the map."""
+        """The lowest block whose attention contributes to the map."""
         if self.variant in ("last_layer", "last_layer_attn"):
             return model.depth - 1
         if self.variant == "second_layer":
@@ -100,14 +100,14 @@ class Lrp(Explainer):
         plan, _ = self.way(run.model)
         rolls = self.variant in ("transformer_attribution", "rollout")
         lowest = self.lowest(run.model)
-        # A layer's own map reads that layer alone; a rollout everything from its start layer on.
+        # The map of one layer needs that layer only; a rollout needs all from its start layer on.
         blocks = range(lowest, run.model.depth if rolls else lowest + 1)
         relevance = AttentionRelevance(run, range(0) if self.variant == "full" else blocks, self.weighted, rolls)
         walk = Walk(run, plan, relevance, self.param("rules"))
         if self.variant == "full":
             values = net_relevance(walk.to_pixels())
         else:
-            # The details show all blocks, also those that the map does not read.
+            # The details contain all blocks, also those that the map does not use.
             walk.to_attention_of(0 if run.details else lowest)
             values = run.to_grid(relevance.row)
         return MapBatch(values, relevance.details(run.batch))
@@ -118,7 +118,7 @@ METHODS = (
         id="lrp",
         title="LRP (Chefer et al.)",
         short="LRP",
-        summary="Relevance is carried back from the target through every layer. In each block the relevance of "
+        summary="Relevance is propagated back from the target through every layer. In each block the relevance of "
         "attention is weighted with its gradient, clamped at zero and averaged over heads, and the blocks are rolled "
         "out. The other variants are the authors' own baselines; full gives signed relevance per pixel.",
         citation="Chefer, Gur & Wolf, Transformer Interpretability Beyond Attention Visualization, CVPR 2021, "
@@ -147,14 +147,14 @@ METHODS = (
                 "ablation",
                 "bool",
                 False,
-                "Weight last_layer and second_layer with the gradient. The other variants stay as they are.",
+                "Weight last_layer and second_layer with the gradient. Other variants are not affected.",
             ),
             Parameter(
                 "rules",
                 "choice",
                 "chefer",
                 "chefer: the method's own; original: the authors' baseline, which normalises positive and negative "
-                "contributions each by themselves and grows without bound.",
+                "contributions separately and grows without bound.",
                 choices=("chefer", "original"),
             ),
         ),

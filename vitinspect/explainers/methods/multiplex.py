@@ -1,8 +1,9 @@
-"""MUTEX: attention as a multilayer network of patches, and a map from the masks that its statistics make.
+"""MUTEX: attention as a multilayer network of patches, and a map from masks made of its statistics.
 
-The statistics are functions of arrays in ``vitinspect.attention_network``. Here they meet the trace (adjacencies are
-streamed block by block, so that the T x T matrices of all blocks and heads are never in memory together) and the
-model (54 masked forward passes, of which equal ones are run once, and those with all tokens not at all).
+The statistics are functions of arrays in ``vitinspect.attention_network``. Here they are computed from the trace
+(adjacencies are streamed block by block, so that the T x T matrices of all blocks and heads are never in memory
+together), and the masks are scored by the model (54 masked forward passes, of which equal ones are run once, and those
+with all tokens not at all).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 CHUNK_TOKENS = 1000
-"""About so many rows make a CPU's matrix products fastest, in whatever model; a cancel is heard between blocks."""
+"""The number of rows at which a CPU's matrix products are fastest; cancellation is checked between blocks."""
 PADDING_WORTH = {"cpu": 0.25, "cuda": 16.0}
-"""Sets are padded to join longer ones if that costs less than so many sets: what a call of their own would cost."""
+"""Sets are padded to join longer ones if that costs less than a separate call, which costs as much as so many sets."""
 
 
 class _Layers(Sweep):
-    """Fuses the heads of each block, row by row, and keeps what is wanted of the whole matrix."""
+    """Fuses the heads of each block, row by row, and keeps what is needed of the whole matrix."""
 
     def __init__(self, run: Run, min_cut: float, first: int, keep: bool) -> None:
         self.run, self.min_cut, self.first, self.keep = run, min_cut, first, keep
@@ -70,7 +71,7 @@ class _Layers(Sweep):
 
 
 class Multiplex(Explainer):
-    """The explainer of the multiplex seed; equal to ``tests/golden/p*_mutex*.npz``."""
+    """The MUTEX explainer; equal to ``tests/golden/p*_mutex*.npz``."""
 
     def check(self, model: ViT) -> None:
         from vitinspect.explainers.passes.truncated import why_not
@@ -134,7 +135,7 @@ class _Group:
 
 
 def group_by_length(lengths: list[int], worth: float = PADDING_WORTH["cpu"]) -> list[_Group]:
-    """Sets of one length run together; a few shorter ones join the next longer where padding them is cheap."""
+    """Group sets of one length; a few shorter ones join the next longer group if padding them is cheap."""
     by_length: dict[int, list[int]] = {}
     for index, length in enumerate(lengths):
         by_length.setdefault(length, []).append(index)
@@ -157,8 +158,8 @@ def group_by_length(lengths: list[int], worth: float = PADDING_WORTH["cpu"]) -> 
 def score_masks(run: Run, kept: torch.Tensor) -> torch.Tensor:
     """(B, K): the target's probability when only the kept patches (B, K, N), and all prefix tokens, are seen.
 
-    Equal masks are run once. A mask that keeps every patch is the model's own answer; one that keeps none is still
-    an answer where the head reads a token before the patches, and otherwise has the confidence 0.
+    Equal masks are run once. A mask that keeps every patch has the model's own probability; one that keeps none is run
+    if the head reads a token before the patches, and otherwise has the confidence 0.
     """
     import torch
 
@@ -193,7 +194,7 @@ def _run_subsets(
     before: int,
     total: int,
 ) -> torch.Tensor:
-    """Write the logits of each subset of patches; true for those of which the head reads anything."""
+    """Write the logits of each subset of patches; return true for those of which the head reads any token."""
     import torch
 
     from vitinspect.explainers.passes import truncated
@@ -208,7 +209,7 @@ def _run_subsets(
     if len(todo) == 0:
         return seen
     shared = truncated.SharedFirstBlock(model, run.trace.tokens[0][image].to(model.dtype), rope)
-    # The kept tokens first, in their order; what follows is cut off, or hidden where sets are padded.
+    # The kept tokens first, in their order; the rest is cut off, or masked where sets are padded.
     order = (~subsets[todo]).to(torch.uint8).sort(dim=1, stable=True).indices + prefix
     first = torch.arange(prefix, device=order.device).expand(len(todo), prefix)
     order = torch.cat([first, order], dim=1)
@@ -240,7 +241,7 @@ def _run_subsets(
 
 
 def reads_prefix(model: ViT) -> bool:
-    """Whether the head reads a token before the patches, so that something is left when all patches are gone."""
+    """Whether the head reads a token before the patches, so that a token remains if all patches are dropped."""
     if model.prefix_tokens == 0:
         return False
     if model.pooling == "recipe":
@@ -255,9 +256,9 @@ METHODS = (
         title="Multiplex network (MUTEX)",
         short="Multiplex",
         summary="Each block's attention becomes a layer of a network of patches (heads fused by minimum, maximum and "
-        "sum; arcs below min_cut times the layer's strongest are cut). Nine statistics over layers of what each patch "
-        "receives and gives make 54 masks, each is scored by the model's confidence with only its patches, and the "
-        "map is the mean confidence of the masks that hold a patch.",
+        "sum; arcs below min_cut times the layer's strongest are cut). Nine statistics over layers of the attention "
+        "that each patch receives and gives make 54 masks, each scored by the model's confidence with only its "
+        "patches, and the map is the mean confidence of the masks that hold a patch.",
         citation="Multiplex Network-Based Representation of Vision Transformers for Visual Explainability (MUTEX), the "
         "authors' published code",
         implementation="vitinspect.explainers.methods.multiplex:Multiplex",

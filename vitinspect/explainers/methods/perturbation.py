@@ -1,4 +1,4 @@
-"""Methods that hide parts of the image and watch the score: occlusion and RISE.
+"""Methods that hide parts of the image and measure the score: occlusion and RISE.
 
 Each runs the model many times, in chunks that fit memory. Nothing random depends on the chunks, the batch, the device
 or the precision.
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 BLUR_SHARE = 8
-"""The blurred filling has a standard deviation of an eighth of the shorter side: no shape of an object is left."""
+"""The blur has a standard deviation of an eighth of the shorter side, so that no shape of an object remains."""
 
 
 def filling(run: Run, kind: str) -> torch.Tensor:
-    """(B or 1, 3, H or 1, W or 1): what stands in the place of what is hidden, in normalised values."""
+    """(B or 1, 3, H or 1, W or 1): what replaces hidden pixels, in normalised values."""
     import torch
 
     like = run.inputs[:1, :, :1, :1]
@@ -51,14 +51,14 @@ def _blurred(inputs: torch.Tensor) -> torch.Tensor:
         places = torch.arange(length, device=images.device, dtype=images.dtype)
         sigma = min(inputs.shape[-2:]) / BLUR_SHARE
         kernel = (-((places[:, None] - places[None]) ** 2) / (2 * sigma**2)).exp()
-        # At the border the kernel is cut and scaled up again, so that no darkness comes in from outside.
+        # At the border the kernel is cut and renormalised, so that the border does not get darker.
         kernel = kernel / kernel.sum(-1, keepdim=True)
         images = kernel @ images if axis == -2 else images @ kernel.T
     return images.to(inputs.dtype)
 
 
 def scores_of(run: Run, kind: str) -> Callable[[Targets, torch.Tensor], torch.Tensor]:
-    """How a logit vector is made a number: the score of the targets, or their probability."""
+    """The function from logits to a number: the score of the targets, or their probability."""
     if kind == "probability":
         return lambda targets, logits: targets.probability(logits)
     return lambda targets, logits: targets.score(logits)
@@ -96,10 +96,10 @@ def perturbed_scores(
 
 
 class Occlusion(Explainer):
-    """How far the score falls when a window of patches is hidden (Zeiler & Fergus 2014).
+    """How much the score falls when a window of patches is hidden (Zeiler & Fergus 2014).
 
     A window of ``size`` x ``size`` patches moves over the grid in steps of ``stride``; the last window of a row or
-    column may be cut by the border. A patch's value is the mean fall over the windows that hide it, as in captum's
+    column may be cut by the border. A patch's value is the mean decrease over the windows that hide it, as in captum's
     ``Occlusion`` with windows of whole patches.
     """
 
@@ -107,7 +107,7 @@ class Occlusion(Explainer):
         if self.param("stride") > self.param("size"):
             raise ParameterError(
                 f"occlusion: with stride={self.param('stride')} and size={self.param('size')} the windows leave out "
-                "patches, of which nothing would be known. The stride must not be larger than the size."
+                "patches, which would get no value. The stride must not be larger than the size."
             )
 
     def maps(self, run: Run, sweep: Any = None, early: Any = None) -> MapBatch:
@@ -134,7 +134,7 @@ class Occlusion(Explainer):
 
 
 def hiding_windows(rows: int, columns: int, size: int, stride: int) -> np.ndarray:
-    """(K, rows, columns) booleans: the patches that each window hides. Together they reach to all four borders."""
+    """(K, rows, columns) booleans: the patches that each window hides. Together they extend to all four borders."""
     import numpy as np
 
     def starts(length: int) -> range:
@@ -153,7 +153,7 @@ class Rise(Explainer):
     """The mean of random soft masks, each weighted with the score of the image seen through it (Petsiuk et al. 2018).
 
     A mask is a coarse grid of ``cells`` x ``cells`` numbers, one with probability ``p`` and zero otherwise, enlarged
-    bilinearly to a little more than the image and cut out at a random offset. What it hides becomes the mean colour.
+    bilinearly to a little more than the image and cropped at a random offset. What it hides becomes the mean colour.
     The map is sum_i score_i M_i / (masks * p), the paper's Monte-Carlo estimate of the score expected while a pixel is
     seen. All images get the same masks.
     """
@@ -172,7 +172,7 @@ class Rise(Explainer):
             return run.inputs[rows] * masks.some(indices, run.inputs.device, wide)[:, None]
 
         scores = perturbed_scores(run, count, variant, self.param("score"))
-        # The masks are made anew and not kept: all of them together would be larger than the model.
+        # The masks are computed for each chunk and not kept: all together would be larger than the model.
         summing = summing_dtype(run.inputs.device)
         total = torch.zeros(run.batch, height * width, dtype=summing, device=run.inputs.device)
         for start in range(0, count, _MASKS_AT_ONCE):
@@ -187,7 +187,7 @@ _MASKS_AT_ONCE = 64
 
 
 class RandomMasks:
-    """RISE's masks, each a function of the seed and its own index alone."""
+    """RISE's masks, each a function of the seed and its index alone."""
 
     def __init__(self, count: int, cells: int, p: float, seed: int, size: tuple[int, int]) -> None:
         import numpy as np
@@ -204,7 +204,7 @@ class RandomMasks:
 
         height, width = self.size
         grids = torch.from_numpy(self.grids[indices]).to(device, dtype)
-        # One cell larger than the image on each side, so that any offset leaves a full cut.
+        # One cell larger than the image on each side, so that every offset leaves a complete crop.
         size = [(grids.shape[-1] + 1) * cell for cell in self.cell]
         large = F.interpolate(grids[:, None], size, mode="bilinear", align_corners=False)[:, 0]
         cuts = [
@@ -219,7 +219,7 @@ def _score(default: str) -> Parameter:
         "score",
         "choice",
         default,
-        "What is watched: the logit of the target, or its probability. A probability near one hardly moves.",
+        "What is measured: the logit of the target, or its probability. A probability near one hardly changes.",
         choices=("logit", "probability"),
     )
 
@@ -228,7 +228,7 @@ METHODS = (
     MethodInfo(
         id="occlusion",
         title="Occlusion",
-        summary="How far the score falls when a window of patches is covered. One pass per window.",
+        summary="How much the score falls when a window of patches is covered. One pass per window.",
         citation="Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, arXiv:1311.2901",
         implementation="vitinspect.explainers.methods.perturbation:Occlusion",
         cost="many passes",
@@ -261,7 +261,7 @@ METHODS = (
                 "masks",
                 "int",
                 1000,
-                "Random masks; the paper takes 4000 to 8000.",
+                "Random masks; the paper uses 4000 to 8000.",
                 minimum=1,
                 maximum=100000,
                 logarithmic=True,

@@ -1,7 +1,7 @@
-"""ViT-ReciproCAM: how probable the target stays when one block sees the picture through a keyhole.
+"""ViT-ReciproCAM: the probability of the target when one block sees only one patch and its neighbours.
 
-The copies of a block's tokens are masked around one patch each; ``masked_block`` runs that block for all of them by
-the masks' structure, ``partial`` the rest of the model.
+The copies of a block's tokens are masked around one patch each; ``passes.masked_block`` runs that block for all copies
+using the masks' structure, and ``passes.truncated`` runs the rest of the model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 CPU_CHUNK_BYTES = 8 << 20
-"""Of the MLP's hidden activations, which on a CPU should stay in its caches."""
+"""The size of the MLP's hidden activations, which on a CPU should fit into its caches."""
 
 
 class ReciproCam(Explainer):
@@ -37,7 +37,7 @@ class ReciproCam(Explainer):
         if getattr(model.blocks[block], "norm1", None) is None:
             kind = type(model.blocks[block]).__name__
             raise self.refuse(
-                f"it masks what a block's first norm gives to its attention, and a {kind} has no norm for that alone"
+                f"it masks the output of the norm before a block's attention, and a {kind} has no separate norm there"
             )
 
     def block(self, model: ViT) -> int:
@@ -135,7 +135,7 @@ class ReciproCam(Explainer):
 
 
 class _HookedBlock:
-    """Any block, its first norm's answer multiplied by the masks: one block call for a chunk of copies."""
+    """Any block, with the output of its first norm multiplied by the masks: one block call for a chunk of copies."""
 
     def __init__(self, model: ViT, block: int, tokens: torch.Tensor, rope: torch.Tensor | None, masks: Masks) -> None:
         self.model, self.block, self.tokens, self.rope, self.masks = model, block, tokens, rope, masks
@@ -154,7 +154,7 @@ class _HookedBlock:
 
 
 class _WholeModel:
-    """A model whose blocks cannot be run apart: the whole of it, one image until the masked norm, copies after it."""
+    """A model whose blocks cannot be run separately: the whole model, one image up to the masked norm, then copies."""
 
     def __init__(self, explainer: ReciproCam, run: Run, model: ViT, image: int, block: int, masks: Masks) -> None:
         self.explainer, self.run, self.model, self.masks = explainer, run, model, masks
@@ -169,7 +169,7 @@ class _WholeModel:
         def mask(_module: Any, _args: Any, output: torch.Tensor) -> torch.Tensor:
             if output.dim() != 3 or output.shape[1] != self.masks.total:
                 raise self.explainer.refuse(
-                    f"the first norm of a block of {type(self.model.module).__name__} gives a tensor of shape "
+                    f"the first norm of a block of {type(self.model.module).__name__} returns a tensor of shape "
                     f"{tuple(output.shape)}, not one row for each of the {self.masks.total} tokens"
                 )
             return output * factors
@@ -187,7 +187,7 @@ METHODS = (
         title="ViT-ReciproCAM",
         short="ReciproCAM",
         summary="For each patch, the probability of the target when one block's attention sees only that patch and "
-        "its neighbours (and the tokens before the patches); what the block adds to is not masked. No gradients. "
+        "its neighbours (and the tokens before the patches); the residual stream is not masked. No gradients. "
         "Values are probabilities; they often differ by a few percent only.",
         citation="Byun & Lee, ViT-ReciproCAM: Gradient and Attention-Free Visual Explanations for Vision Transformer, "
         "2023, arXiv:2310.02588",
@@ -198,7 +198,7 @@ METHODS = (
                 "block",
                 "int",
                 -2,
-                "The block whose attention sees the masks; negative numbers count from the last. -1 is read as -2, as "
+                "The block whose attention input is masked; negative numbers count from the last. -1 is read as -2, as "
                 "in the authors' code.",
                 minimum=-256,
                 maximum=255,

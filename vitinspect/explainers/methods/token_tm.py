@@ -1,19 +1,19 @@
-"""TokenTM: attention weighted by how each block transforms the tokens that it passes on.
+"""TokenTM: attention weighted by how each block transforms its tokens.
 
 Wu, Duan, Kang, Tang & Yan, "Token Transformation Matters: Towards Faithful Post-hoc Explanation for Vision
-Transformer", CVPR 2024, arXiv:2403.14552. Attention says how much of a token is passed on, not what became of the
-token on the way. The paper measures that by the change of the token's length and by the correlation of its directions
+Transformer", CVPR 2024, arXiv:2403.14552. Attention says how much of a token is passed on, not how the token was
+transformed. The paper measures that by the change of the token's length and by the correlation of its directions
 before and after, starts with the tokens' lengths, and aggregates attention and transformation over all layers.
 
-Written from the paper's description, without the authors' code or numbers at hand. What is computed, exactly:
+Written from the paper's description, without the authors' code or numbers. What is computed, exactly:
 
 Transformation. A token x_j (row of the residual stream that enters a layer) that becomes z_j has the weight
 
     w_j = |z_j| / |x_j| * exp(cos(x_j, z_j)) / mean_k exp(cos(x_k, z_k)),     k over all tokens.
 
 In attention each head h has its own: z^h_j is what head h adds to a token that attends to j alone, which is the value
-of j times that head's part of the output projection, with everything linear or per token that the model has on the
-way (gate and norm inside attention, LayerScale, norm after the branch with its statistics at z_j), without biases
+of j times that head's part of the output projection, with everything linear or per token that follows in the model
+(gate and norm inside attention, LayerScale, norm after the branch with its statistics at z_j), without biases
 after the value. The sum over heads and tokens of A^h_ij z^h_j then is what attention adds to token i. In the MLP z_j
 is what the MLP adds to token j.
 
@@ -44,26 +44,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Branch:
-    """One attention of a block, and what lies between it and the residual stream."""
+    """One attention of a block, and the modules between it and the residual stream."""
 
     attention: Any
     before: Any
-    """The norm in front of it, or None where attention reads the stream as it is."""
+    """The norm before it, or None if attention reads the stream directly."""
     scale: torch.Tensor | None
     """LayerScale's weight."""
     after: Any
-    """The norm behind it."""
+    """The norm after it."""
 
 
 @dataclass(frozen=True)
 class _Layout:
     branches: tuple[_Branch, ...]
     middle: str
-    """Within the block: the module whose input is the residual stream between attention and MLP."""
+    """The structure of a block, with the module whose input is the residual stream between attention and MLP."""
 
 
 def layout_of(block: Any) -> _Layout | None:
-    """How a block is built, or None if it has no tokens between attention and MLP."""
+    """The structure of a block, or None if it has no tokens between attention and MLP."""
     if hasattr(block, "attns") and hasattr(block, "ffns"):
         branches = tuple(_Branch(part.attn, part.norm, _gamma(part.ls), None) for part in block.attns)
         return _Layout(branches, "ffns.0")
@@ -94,7 +94,7 @@ def relation(lengths_before: torch.Tensor, lengths_after: torch.Tensor, products
 def attention_weights(branch: _Branch, call: AttentionCall, tokens: torch.Tensor) -> torch.Tensor:
     """w of all heads of one attention, (B, H, T).
 
-    The heads' z (B, H, T, D) are never made: their lengths and products with x follow from the values and from
+    The heads' z (B, H, T, D) are never computed: their lengths and products with x follow from the values and from
     matrices of the width of a head.
     """
     dtype = tokens.dtype
@@ -114,7 +114,7 @@ def attention_weights(branch: _Branch, call: AttentionCall, tokens: torch.Tensor
 
 
 def _passed_on(branch: _Branch, call: AttentionCall, tokens: torch.Tensor) -> torch.Tensor:
-    """(B, T, H * d): the heads' values side by side, after the norm and the gate inside attention, if there are any."""
+    """(B, T, H * d): the heads' concatenated values, after the norm and the gate inside attention, if there are any."""
     import torch
 
     attention, dtype = branch.attention, tokens.dtype
@@ -130,7 +130,7 @@ def _passed_on(branch: _Branch, call: AttentionCall, tokens: torch.Tensor) -> to
 
 
 def _through_norm(norm: Any, matrix: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A norm behind the projection: its linear part joins the matrix, its divisor (B, 1, T) is taken at z_j."""
+    """A norm after the projection: its linear part is multiplied into the matrix, its divisor (B, 1, T) is at z_j."""
     import torch
 
     whole = values @ matrix.T
@@ -189,7 +189,7 @@ def middle_name(block: int, layout: _Layout) -> str:
 
 
 class TokenTM(Explainer):
-    """Attention, gradient and token transformation through all blocks; the module's docstring says exactly what."""
+    """Attention, gradient and token transformation through all blocks; defined in the module's docstring."""
 
     def check(self, model: ViT) -> None:
         need_recordable_attention(self, model)
@@ -223,8 +223,8 @@ METHODS = (
     MethodInfo(
         id="token_tm",
         title="TokenTM",
-        summary="Positive gradient times attention of every block, weighted with how far attention and MLP change each "
-        "token: its length, and whether its direction stays. Written from the paper, without its authors' numbers.",
+        summary="Positive gradient times attention of every block, weighted by how much attention and MLP change each "
+        "token's length and direction. Written from the paper, without its authors' numbers.",
         citation="Wu et al., Token Transformation Matters, CVPR 2024, arXiv:2403.14552",
         implementation="vitinspect.explainers.methods.token_tm:TokenTM",
         cost="one forward and backward",

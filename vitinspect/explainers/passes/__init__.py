@@ -1,1 +1,1 @@
-"""Running the model again, on altered images or tokens: in chunks, from one block on, and masked."""
+"""Running the model again on modified images or tokens: in chunks, from one block on, and masked."""

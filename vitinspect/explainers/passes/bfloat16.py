@@ -1,4 +1,4 @@
-"""In which number format many passes are fastest on this processor."""
+"""Choosing the number format in which many passes are fastest on this processor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def without_emulation(model: ViT) -> ViT:
     """The model to run many passes with: itself, or on a CPU without bfloat16 instructions a float32 copy of it.
 
-    There torch emulates bfloat16 at a fraction of float32's speed. The copy has the same (rounded) weights; its sums
-    are more exact.
+    Without these instructions torch emulates bfloat16 at a fraction of float32's speed. The copy has the same (rounded)
+    weights; its sums are more exact.
     """
     if model.device.type == "cpu" and model.dtype == torch.bfloat16 and not cpu_has_bfloat16():
         return model.at_precision("float32")
@@ -23,11 +23,11 @@ def without_emulation(model: ViT) -> ViT:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices itself."""
+    """Whether this CPU has instructions for products of bfloat16 matrices."""
     probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
     if any(getattr(torch.cpu, probe, lambda: False)() for probe in probes):
         return True
-    # ARM has no such probe. On x86 oneDNN says yes to emulation too, elsewhere to real instructions only.
+    # ARM has no such query. On x86 oneDNN's answer includes emulation, elsewhere only real instructions.
     if platform.machine().lower() in ("x86_64", "amd64", "i386", "i686") or not torch.backends.mkldnn.is_available():
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -1,6 +1,6 @@
-"""timm's blocks taken apart: norms, projections and MLP, so that a part of a block can be run by itself.
+"""The parts of timm's blocks: norms, projections and MLP, so that a part of a block can be run separately.
 
-Blocks of a kind that is not known here have no parts, and are called as they are.
+Blocks of an unknown kind have no parts, and are called as a whole.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Parts:
-    """A block taken apart: ``y = x + after_attention(attention(before(x)))``, and the same with the MLP."""
+    """The parts of a block: ``y = x + after_attention(attention(before(x)))``, and the same with the MLP."""
 
     before: Map
     attention: Projections
     after_attention: Map
     before_mlp: nn.Module | None
-    """The norm before the MLP; None where the block normalises after it."""
+    """The norm before the MLP; None if the block normalises after it."""
     mlp: nn.Module
     after_mlp: Map
 
@@ -56,7 +56,7 @@ _HOMES = ("timm.layers.attention", "timm.models.vision_transformer", "timm.model
 
 
 def _timm_name(module: nn.Module | None) -> str:
-    """The name of timm's own class, empty for anything else (a class of the same name may do anything)."""
+    """The name of timm's own class; empty for other classes, even of the same name."""
     cls = type(module)
     return cls.__name__ if cls.__module__ in _HOMES else ""
 
@@ -67,7 +67,7 @@ def _times(gamma: torch.Tensor | None) -> Map:
 
 @dataclass(frozen=True)
 class Projections:
-    """The linear maps of an attention module, apart: weight (out, D) and bias or None each."""
+    """The separate linear maps of an attention module: weight (out, D) and bias or None each."""
 
     module: Any
     heads: int
@@ -97,11 +97,11 @@ class Projections:
             bq, bk, bv = (linear.bias for linear in linears)
         return cls(m, heads, key_heads, (wq, wk, wv), (bq, bk, bv))
 
-    # Names of what is projected, by their place in ``weights``.
+    # What is projected, as indices in ``weights``.
     QUERY, KEY, VALUE = 0, 1, 2
 
     def linear(self, z: torch.Tensor, what: int) -> torch.Tensor:
-        """(..., D) to (..., out), before anything is done per head."""
+        """(..., D) to (..., out), before splitting into heads."""
         return F.linear(z, self.weights[what], self.biases[what])
 
     def per_head(self, projected: torch.Tensor, what: int) -> torch.Tensor:
@@ -113,7 +113,7 @@ class Projections:
         return self.module.q_norm(split) if what == self.QUERY else self.module.k_norm(split)
 
     def expand(self, keys: torch.Tensor) -> torch.Tensor:
-        """Keys or values repeated for the queries that share them."""
+        """Keys or values, repeated for the query heads that share them."""
         groups = self.heads // self.key_heads
         return keys if groups == 1 else keys.repeat_interleave(groups, dim=1)
 
@@ -136,7 +136,7 @@ class Projections:
         return torch.cat([heads[..., :plain, :], turned], dim=-2).type_as(heads)
 
     def qkv(self, z: torch.Tensor, rope: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """(n, T, D) to q, k, v as attention takes them, (n, H, T, d) each."""
+        """(n, T, D) to the inputs q, k, v of attention, (n, H, T, d) each."""
         if getattr(self.module, "qkv", None) is not None:
             q, k, v = F.linear(z, self.module.qkv.weight, self._joint_bias()).chunk(3, dim=-1)
         else:
@@ -152,14 +152,14 @@ class Projections:
         return None if q is None or k is None or v is None else torch.cat((q, k, v))
 
     def leave(self, heads: torch.Tensor, gate: torch.Tensor | None) -> torch.Tensor:
-        """(n, H, R, d) to (n, R, D): what the module does after the attention itself."""
+        """(n, H, R, d) to (n, R, D): the module's computation after attention itself."""
         joined = self.module.norm(heads.transpose(1, 2).flatten(2))
         if gate is not None:
             joined = joined * gate
         return self.module.proj(joined)
 
     def gate(self, z: torch.Tensor) -> torch.Tensor | None:
-        """The gate of the attention's output, where the module has one."""
+        """The gate of the attention's output, if the module has one."""
         gate = getattr(self.module, "gate", None)
         return None if gate is None else gate(z).sigmoid()
 
@@ -200,7 +200,7 @@ class HeadTable:
     def __init__(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> None:
         """(H, T, d) each."""
         self.heads = q.shape[0]
-        # Token by token: picking is then copying whole rows.
+        # Token by token, so that picking copies whole rows.
         self.rows = torch.stack([q, k, v]).permute(2, 0, 1, 3).flatten(1)
 
     def pick(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -219,7 +219,7 @@ def pick_rows(table: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
 
 
 def rotary_table(model: ViT, grid: tuple[int, int]) -> torch.Tensor | None:
-    """What the blocks take as ``rope``: (N, 2d), or (L, H, N, 2d) where each block has its own; None without."""
+    """The ``rope`` argument of the blocks: (N, 2d), or (L, H, N, 2d) if each block has its own; None without."""
     module: Any = model.module
     if getattr(module, "rope", None) is None:
         return None

@@ -1,7 +1,7 @@
-"""Work in chunks that fit memory: a chunk that does not is halved, and the work goes on.
+"""Working in chunks that fit into memory: a chunk that does not fit is halved, and the work continues.
 
-Methods that score hundreds of masked copies of one image run them in batches. How large a batch may be is known
-only by trying, so it is tried.
+Methods that score hundreds of masked copies of one image run them in batches. The largest possible batch can only be
+found by trying.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 CPU_CHUNK_OPERATIONS = 8e9
-"""Floating-point operations of one chunk on a CPU: some tens of milliseconds, so that a cancel is heard soon."""
+"""Floating-point operations of one chunk on a CPU: some tens of milliseconds, for a prompt cancel."""
 CPU_SMALLEST, CPU_LARGEST = 4, 64
-"""Below four images a CPU loses speed to reading the weights; above sixty-four nothing is gained."""
+"""With fewer than four images a CPU is slowed down by reading the weights; more than sixty-four are no faster."""
 GPU_CHUNK_OPERATIONS = 4e12
 """The same on a GPU, where a chunk takes some tens of milliseconds too."""
 GPU_SMALLEST, GPU_LARGEST = 8, 256
 GPU_MEMORY_SHARE = 4
-"""A chunk may take a quarter of the memory that is free."""
+"""A chunk may use a quarter of the free memory."""
 
 
 def run_chunks(
@@ -40,7 +40,7 @@ def run_chunks(
 
     ``work`` may be called again on the first half of a slice on which it ran out of memory, so it must write its
     results by index and not append them. ``report(done, total)`` is called after each slice, and may raise to stop.
-    Returns the size that was arrived at: a good start for the next call.
+    Returns the final chunk size, a good start for the next call.
     """
     size = max(1, min(start_size, total))
     done = 0
@@ -77,7 +77,7 @@ def _fits(work: Callable[[slice], None], chunk: slice) -> bool:
 
 
 def release_memory() -> None:
-    """Give back what is no longer used, before the next try."""
+    """Release unused memory before the next try."""
     import torch
 
     gc.collect()
@@ -86,7 +86,7 @@ def release_memory() -> None:
 
 
 def wait_for_gpu() -> None:
-    """Let a GPU finish what it was given, so that a cancel does not come behind a long queue."""
+    """Wait until the GPU has finished its queue, so that a cancel does not wait for a long one."""
     import torch
 
     if torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -94,16 +94,16 @@ def wait_for_gpu() -> None:
 
 
 def forward_batch_size(model: ViT, run: Run) -> int:
-    """With how many images a chunk of forward passes should start on this model and device."""
+    """The number of images with which a chunk of forward passes should start on this model and device."""
     rows, columns = run.grid
     return batch_size_for(model, model.prefix_tokens + rows * columns)
 
 
 def gradient_batch_size(model: ViT, run: Run) -> int:
-    """The same for passes forward and back, which take three times as long and keep their activations.
+    """The same for forward and backward passes, which take three times as long and keep their activations.
 
-    A CPU gets no fewer images than forward passes begin with: one at a time reads all weights for one image, which on
-    ViT-B/16 costs a twelfth.
+    A CPU gets no fewer images than forward passes start with: with one at a time all weights are read for one image,
+    which on ViT-B/16 costs a twelfth of the time.
     """
     size = forward_batch_size(model, run) // 3
     return max(CPU_SMALLEST if model.device.type == "cpu" else 1, size)
@@ -120,7 +120,7 @@ def batch_size_for(model: ViT, tokens: int, blocks: int | None = None) -> int:
         import torch
 
         free, _ = torch.cuda.mem_get_info(model.device)
-        # Tokens, q, k, v, attention output and the two widths of the MLP are alive at once; never less than a half.
+        # Tokens, q, k, v, attention output and the two widths of the MLP are in memory at once; never less than a half.
         item = tokens * width * 16 * max(2, model.dtype.itemsize)
         quick = max(GPU_SMALLEST, int(GPU_CHUNK_OPERATIONS / max(operations, 1.0)))
         return max(1, min(GPU_LARGEST, quick, int(free / GPU_MEMORY_SHARE / item)))

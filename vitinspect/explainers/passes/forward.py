@@ -1,7 +1,7 @@
-"""Many passes of altered images through a model, at less than the price of as many plain calls.
+"""Many passes of modified images through a model, at less than the cost of as many plain calls.
 
-What the head does not read of the last block is not computed (``truncated``), in the pass back neither; and on a CPU
-that only emulates bfloat16 a float32 copy of the model stands in. Equal to calls of the model up to rounding.
+What the head does not read of the last block is not computed (``truncated``), neither forward nor backward; on a CPU
+that only emulates bfloat16, a float32 copy of the model is used. Equal to calls of the model up to rounding.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Passes:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Passes]:
-        """While the passes run: the model is held in evaluation mode, here too where it is a copy."""
+        """Hold the model in evaluation mode while the passes run, also if it is a copy."""
         with in_evaluation_state(self.model.module):
             yield self
 
@@ -54,16 +54,17 @@ class Passes:
 
 
 def tokens_of(model: ViT, images: torch.Tensor) -> torch.Tensor:
-    """What enters the first block."""
+    """The tokens that enter the first block."""
     module: Any = model.module
     tokens = module._pos_embed(module.patch_embed(images))
     return module.norm_pre(tokens[0] if isinstance(tokens, tuple) else tokens)
 
 
 def may_be_shortened(model: ViT) -> bool:
-    """Whether the last block can be left out but for the few tokens that the head reads, and nobody would miss it.
+    """Whether only the tokens that the head reads need be computed in the last block.
 
-    Hooks that others have put on the model, its last block or the parts of its attention would not be called.
+    That is not so if there are hooks on the model, its last block or the parts of its attention: they would not be
+    called.
     """
     if truncated.why_not(model) is not None or not _is_timms_own(model.module):
         return False
@@ -79,6 +80,6 @@ def may_be_shortened(model: ViT) -> bool:
 
 
 def _is_timms_own(module: Any) -> bool:
-    """Whether the way from image to logits is one that timm wrote, and not one of a class derived from its classes."""
+    """Whether the module's forward pass is timm's own, not that of a derived class."""
     names = ("forward", "forward_features", "_pos_embed")
     return all(getattr(type(module), name).__module__ in _TIMMS_OWN and name not in vars(module) for name in names)

@@ -1,18 +1,18 @@
-"""One block run for every masked copy of its tokens, by the structure of ViT-ReciproCAM's masks.
+"""Running one block for all masked copies of its tokens, using the structure of ViT-ReciproCAM's masks.
 
 Copy t keeps the prefix tokens and at most nine patches, each scaled; every other token of the block's normalised
 input is zero. The residual stream is not masked. So, exactly:
 
 * a token is scaled by one of at most three factors: queries, keys and values of all copies are rows of one small
   table, computed once;
-* the zeroed tokens have one and the same key and value. In the softmax they count as one key with a multiplicity, its
-  logarithm added to the score;
-* the zeroed tokens have one and the same query, so one row ``a_t`` is what attention adds to all of them;
+* the zeroed tokens have the same key and value. In the softmax they count as one key with a multiplicity, whose
+logarithm is added to the score;
+* the zeroed tokens have the same query, so attention adds the same row ``a_t`` to all of them;
 * with that, the input of the MLP's first linear map is ``LN(X_i + a_t)``, which is linear in ``X_i`` and ``a_t`` up to
   the division by its spread: ``W LN(X_i + a_t) + b = (P_i + Q_t) / s_it + c``, P from the tokens, Q from the copies.
 
-Of a copy's block there remain the activation and the second linear map of the MLP. With rotary positions queries and
-keys differ from place to place; then only the first point holds.
+For each copy, only the activation and the second linear map of the MLP remain to be computed. With rotary positions,
+queries and keys depend on the position; then only the first point holds.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ KERNEL = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
 
 @dataclass(frozen=True)
 class Masks:
-    """The masked copies: which tokens of each are not zero, and by what they are scaled."""
+    """The masked copies: which tokens of each are not zero, and their factors."""
 
     tokens: torch.Tensor
-    """(N, S) indices of tokens, prefix included; where ``factors`` is 0 there is none."""
+    """(N, S) indices of tokens, prefix included; entries whose ``factors`` is 0 are unused."""
     factors: torch.Tensor
     """(N, S)"""
     total: int
-    """How many tokens there are."""
+    """The number of tokens."""
 
     @classmethod
     def around_each_patch(
         cls, grid: tuple[int, int], prefix: int, gaussian: bool, cls_token: bool, device: torch.device
     ) -> Masks:
-        """The kernel centred on each patch, cut at the borders, and the prefix tokens whole or not at all."""
+        """The kernel centred on each patch, cut at the borders, and the prefix tokens with factor 1 or 0."""
         rows, columns = grid
         kernel = KERNEL.to(device) if gaussian else torch.ones(1, 1, device=device)
         reach = kernel.shape[0] // 2
@@ -73,10 +73,10 @@ class Masks:
 
 
 class MaskedBlock:
-    """A pre-norm block (``Parts.before_mlp`` is there) for all masked copies of the tokens that enter it."""
+    """A pre-norm block (with ``Parts.before_mlp``) for all masked copies of the tokens that enter it."""
 
     def __init__(self, parts: Parts, tokens: torch.Tensor, rope: torch.Tensor | None, masks: Masks) -> None:
-        """``tokens``: (T, D), what enters the block; ``rope``: the block's own rotary table."""
+        """``tokens``: (T, D), the block's input; ``rope``: the block's own rotary table."""
         self.parts, self.tokens, self.rope, self.masks = parts, tokens, rope, masks
         attention = parts.attention
         z = parts.before(tokens[None])[0]
@@ -93,7 +93,7 @@ class MaskedBlock:
         self.mlp = None if rope is not None else SplitMlp.of(parts, tokens)
 
     def __call__(self, chunk: slice) -> torch.Tensor:
-        """(n, T, D): what leaves the block, for the copies of this chunk."""
+        """(n, T, D): the block's output for the copies of this chunk."""
         if self.rope is not None:
             return self.parts.mlp_step(self.tokens + self._attend_everywhere(chunk, self.rope))
         added = self._attend(chunk)
@@ -109,7 +109,7 @@ class MaskedBlock:
         return y.add_(self.parts.after_mlp(self.mlp(common, place, special[copy, slot])))
 
     def rows(self, chunk: slice, rows: slice, masked: bool) -> torch.Tensor:
-        """(n, R, D): only some of the prefix tokens, which are masked to zero or whole in all copies."""
+        """(n, R, D): the output for some of the prefix tokens, which have factor 0 or 1 in all copies."""
         if self.rope is not None:
             return self.parts.mlp_step(self.tokens[rows] + self._attend_everywhere(chunk, self.rope)[:, rows])
         added = self._attend(chunk)
@@ -120,17 +120,17 @@ class MaskedBlock:
         entry = self.entry[chunk]
         entry = torch.cat([entry, entry.new_full((len(entry), 1), self.zero)], dim=1)
         real = self.masks.factors[chunk] > 0
-        # A slot without a token is no key; the zeroed tokens are one key that counts as often as there are of them.
+        # An unused entry is not a key; the zeroed tokens are one key, counted as often as there are of them.
         q, k, v = (_wide(heads) for heads in self.table.pick(entry))
         weight = q.new_zeros(entry.shape)
         weight[:, :-1].masked_fill_(~real, -math.inf)
         weight[:, -1] = (self.masks.total - real.sum(1)).to(weight.dtype).log()
-        # A dozen rows: not worth a fused call, which would round the weights to the model's precision.
+        # Only a dozen rows: a fused call would not be faster, and would round the weights to the model's precision.
         scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1) + weight[:, None, None]
         return self._leave((scores.softmax(-1) @ v).to(self.tokens.dtype), entry)
 
     def _attend_everywhere(self, chunk: slice, rope: torch.Tensor) -> torch.Tensor:
-        """(n, T, D): what attention adds to each token, where positions turn queries and keys."""
+        """(n, T, D): what attention adds to each token, if positions rotate queries and keys."""
         entry = self.entry.new_full((len(self.entry[chunk]), self.masks.total), self.zero)
         copy, slot = (self.masks.factors[chunk] > 0).nonzero(as_tuple=True)
         entry[copy, self.masks.tokens[chunk][copy, slot]] = self.entry[chunk][copy, slot]
@@ -145,7 +145,7 @@ class MaskedBlock:
 
 
 class SplitMlp:
-    """An MLP behind a LayerNorm, for tokens that are a sum of one row per token and one row per copy."""
+    """An MLP after a LayerNorm, for tokens that are a sum of one row per token and one row per copy."""
 
     def __init__(
         self,
@@ -167,7 +167,7 @@ class SplitMlp:
 
     @classmethod
     def of(cls, parts: Parts, tokens: torch.Tensor) -> SplitMlp | None:
-        """None where the norm or the MLP is of another kind."""
+        """The split MLP; None if the norm or the MLP is of another kind."""
         norm, mlp = parts.before_mlp, parts.mlp
         kind = type(mlp).__name__ if type(mlp).__module__ == "timm.layers.mlp" else ""
         if not isinstance(norm, nn.LayerNorm) or len(norm.normalized_shape) != 1:
@@ -191,7 +191,7 @@ class SplitMlp:
         """(n, T, D): the MLP of ``tokens + common`` (n, D), but at ``place`` of the rows ``special`` (K, D)."""
         centred = common - common.mean(-1, keepdim=True)
         wide = _wide(centred)
-        # The variance of a sum; sums of squares are not for eight bits of mantissa.
+        # The variance of a sum; eight bits of mantissa are too few for sums of squares.
         variance = wide.square().mean(-1)[:, None] + self.variance
         variance += (wide @ self.centred.T) * (2 / common.shape[-1])
         shrink = (variance.clamp_(min=0) + self.norm.eps).rsqrt_()[..., None].to(common.dtype)

@@ -1,16 +1,15 @@
-"""Running a model from one of its blocks on, for many token sets, and computing only what the head reads.
+"""Running a model from one block on, for many token sets, and computing only what the head reads.
 
-Methods that score altered copies of one image's tokens need the rest of the model and nothing else of it:
+Methods that score modified copies of one image's tokens need only the rest of the model:
 
 * ``logits_from`` runs blocks ``first`` .. L-1 and the head over a batch of token sets, of one length or padded to one
   length, with patches dropped or not;
-* in the last block only the rows which the head reads are computed. With class-token pooling that is one row: one
-  query, one row of the MLP, and of keys and values only what that one query makes of them;
+* in the last block only the rows that the head reads are computed. With class-token pooling that is one row: one
+query, one row of the MLP, and of keys and values only what that query needs;
 * ``after_first_block`` shares the first block's queries, keys and values between token sets that are cut from the
   same tokens.
 
-All of it equals a plain call of the model up to rounding. Blocks of a kind that is not known here are called as
-they are.
+The results equal a plain call of the model up to rounding. Blocks of an unknown kind are called as a whole.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ SHARE_READ = 0.95
 
 
 def why_not(model: ViT) -> str | None:
-    """None if the blocks of this model can be run apart from it, otherwise the reason."""
+    """None if the blocks of this model can be run separately, otherwise the reason."""
     if model.family == "other":
         return (
-            f"its class {type(model.module).__name__} is not one whose blocks are known to take tokens and nothing "
-            "else that depends on the picture"
+            f"blocks of the class {type(model.module).__name__} are not known to depend on the picture by their tokens "
+            "alone"
         )
     return None
 
 
 def rows_read(model: ViT, tokens: int) -> slice:
-    """Which rows of the last block the head reads, of a sequence of so many tokens."""
+    """The rows of the last block that the head reads, for a sequence of this many tokens."""
     if model.pooling == "token":
         return slice(0, 1)
     if model.pooling == "distilled":
@@ -60,7 +59,7 @@ def call_block(
     kept: torch.Tensor | None = None,
     mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """One block as the model calls it: with the rotary table, and a key mask where sets were padded."""
+    """Call one block as the model does: with the rotary table, and a key mask if sets were padded."""
     extra: dict[str, Any] = {}
     if model.family == "Eva":
         extra["rope"] = rope_of_block(model, rope, block, kept)
@@ -82,9 +81,9 @@ def logits_from(
 ) -> torch.Tensor:
     """(n, C): the logits of token sets (n, T, D) that enter block ``first``.
 
-    ``rope``: the ``rotary_table`` of the run. ``kept``: (n, K), which patches are there, in order; None for all of
-    them. ``lengths``: how many tokens of each set are real, where sets of different lengths were padded at the end.
-    ``earlier``: what left the blocks before ``first - 1``, (T, D) each, where the head reads them: see ``read_before``.
+    ``rope``: the ``rotary_table`` of the run. ``kept``: (n, K), indices of the kept patches, in order; None for all.
+    ``lengths``: the number of real tokens of each set, if sets of different lengths were padded at the end.
+    ``earlier``: outputs of blocks before ``first - 1``, (T, D) each, if the head reads them: see ``read_before``.
     """
     mask = key_mask(lengths, tokens.shape[1])
     if model.read_blocks > 1:
@@ -99,9 +98,9 @@ def logits_from(
 
 
 def read_before(model: ViT, first: int, trace: Any, image: int) -> list[torch.Tensor]:
-    """What left those blocks that the head reads and that lie before the one before ``first``, of the picture itself.
+    """The outputs, for the unmodified picture, of blocks that the head reads and that are before ``first - 1``.
 
-    Where tokens are altered from block ``first - 1`` on, these are what they were.
+    They are not changed if tokens are modified from block ``first - 1`` on.
     """
     blocks = range(model.depth - model.read_blocks, first - 1)
     return [trace.tokens[block + 1][image].to(model.dtype) for block in blocks]
@@ -133,7 +132,7 @@ def _logits_of_several_blocks(
 def head_of_several_blocks(
     model: ViT, outputs: Sequence[torch.Tensor], lengths: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """(n, C): the logits from what left each of the blocks that the head reads, (n, T, D) each."""
+    """(n, C): the logits from the outputs of the blocks that the head reads, (n, T, D) each."""
     if len(outputs) != model.read_blocks:
         raise ValueError(f"The head reads {model.read_blocks} blocks, and {len(outputs)} were given.")
     module: Any = model.module
@@ -153,7 +152,7 @@ def head_of_several_blocks(
 
 
 def key_mask(lengths: torch.Tensor | None, tokens: int) -> torch.Tensor | None:
-    """(n, 1, 1, T), true where a token is real; None where all are."""
+    """(n, 1, 1, T), true where a token is real; None if all are."""
     if lengths is None or bool((lengths == tokens).all()):
         return None
     return (torch.arange(tokens, device=lengths.device) < lengths[:, None])[:, None, None]
@@ -170,7 +169,7 @@ def last_block(
 ) -> tuple[torch.Tensor, slice]:
     """The rows of the last block that the head reads, and which rows these are.
 
-    ``fold``: whether attention may be computed without its keys and values, and so without torch's own function.
+    ``fold``: whether attention may be computed without keys and values, and so without torch's own function.
     """
     block = model.depth - 1
     tokens = x.shape[1]
@@ -197,7 +196,7 @@ def head(model: ViT, x: torch.Tensor, rows: slice, tokens: int, lengths: torch.T
     """The logits from rows ``rows`` of the last block, of sequences of ``tokens`` tokens."""
     module: Any = model.module
     if rows.start > 0:
-        # The head counts tokens from the first; those that it does not read may be anything.
+        # The head counts tokens from the first; the values of those that it does not read are irrelevant.
         x = torch.cat([x.new_zeros(x.shape[0], rows.start, x.shape[2]), x], dim=1)
     few = rows.stop - rows.start < tokens - rows.start
     if few or lengths is None or bool((lengths == tokens).all()):
@@ -246,7 +245,7 @@ def logits_of_subsets(
 ) -> torch.Tensor:
     """(n, C): the logits when only the ``chosen`` (n, K) tokens, prefix included, enter the first block.
 
-    They keep their positions, since the position embedding is already in them and rotary positions follow them.
+    They keep their positions: the position embedding is already added, and rotary positions are selected with them.
     """
     kept = chosen[:, model.prefix_tokens :] - model.prefix_tokens
     if model.depth == 1:
