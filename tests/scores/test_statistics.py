@@ -70,7 +70,7 @@ def test_a_mean_of_missing_values_is_refused():
 
 
 def test_lists_of_two_lengths_are_refused():
-    with pytest.raises(vi.ParameterError, match="one length"):
+    with pytest.raises(vi.ParameterError, match="same length"):
         compare_paired([1.0, 2.0], [1.0])
 
 

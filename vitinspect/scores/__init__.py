@@ -1,12 +1,12 @@
 """Scores: how well a map fits a mask, how faithful it is to the model, whether it can be trusted.
 
-The functions are named after what they tell, the modules after what they work on, so that the two never collide:
+Functions are named after what they measure, modules after what they work on, so that the names never collide:
 
 ``masks.overlap``        a mask or a map against a mask that people drew (numpy only);
 ``pairs.agreement``      maps and masks against each other, with the pigeonhole bound (numpy only);
-``perturbation.faithfulness``  what becomes of the model's answer as the picture is masked by the map;
-``perturbation.sanity``  whether the map depends on the weights, and how it bears small noise;
-``protocols``            other people's protocols, number for number;
+``perturbation.faithfulness``  how the model's answer changes as the picture is masked by the map;
+``perturbation.sanity``  whether the map depends on the weights, and how it reacts to small noise;
+``protocols``            published protocols, number for number;
 ``statistics``           intervals for means and paired comparisons (numpy only).
 """
 

@@ -1,12 +1,12 @@
-"""What the best of many is worth: the score of a choice on pictures that it was not made on. Pure numpy.
+"""Evaluating the choice of the best candidate: its score on pictures that were not used for the choice. Pure numpy.
 
-Of many candidates one is best on any set of pictures, also by chance, and its own mean there is too good. The number to
-quote is that of the procedure "take the best on the others": each picture is scored with the candidate that is best on
-all other pictures (leave one out); where several people drew, also with the one that is best by the other people on the
-other pictures (nested).
+One of many candidates is always the best on a set of pictures, even by chance, so its own mean there is too optimistic.
+The number to quote is that of the procedure "take the best on the others": each picture is scored with the candidate
+that is best on all other pictures (leave one out); with several annotators, also with the one that is best by the other
+annotators on the other pictures (nested).
 
 ``scores`` is (candidates, pictures, annotators), NaN where an annotator drew nothing. A mean is over all masks; its
-interval draws pictures with all their masks.
+interval resamples pictures with all their masks.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from vitinspect.scores.statistics import Mean, mean_with_interval
 
 @dataclass(frozen=True)
 class Chosen:
-    """A procedure of choosing, scored on what it did not see."""
+    """A procedure of choosing, scored on pictures that it did not use."""
 
     values: np.ndarray
     """(pictures, annotators), NaN where nothing was drawn."""
     mean: Mean
     picks: np.ndarray
-    """For each candidate the share of the masks for which it was the choice."""
+    """For each candidate the share of the masks for which it was chosen."""
 
 
 @dataclass(frozen=True)
 class Lead:
-    """By how much the winner is ahead of the best candidate of a smaller set, and what of it remains."""
+    """The lead of the winner over the best candidate of a smaller set, and how much of it remains."""
 
     own: float
     """Difference of the two best means, both on the pictures that they were chosen on."""
     honest: Mean
-    """Difference of the two procedures, each on pictures that it did not see."""
+    """Difference of the two procedures, each on pictures that it did not use."""
 
     @property
     def by_choice(self) -> float:
-        """What of the lead is choice."""
+        """The part of the lead that is due to choosing the best."""
         return self.own - self.honest.value
 
 
@@ -52,7 +52,7 @@ def own_means(scores: np.ndarray, seed: int = 0) -> list[Mean]:
 
 
 def on_other_pictures(scores: np.ndarray, *, higher_is_better: bool = True, seed: int = 0) -> Chosen | None:
-    """Each picture with the candidate that is best on all others; None where there are no others."""
+    """Each picture with the candidate that is best on all others; None if there are no others."""
     scores = _checked(scores)
     known = ~np.isnan(scores[0])
     values = np.where(known, scores, 0.0)
@@ -66,7 +66,7 @@ def on_other_pictures(scores: np.ndarray, *, higher_is_better: bool = True, seed
 
 
 def by_other_people(scores: np.ndarray, *, higher_is_better: bool = True, seed: int = 0) -> Chosen | None:
-    """Each mask with the candidate that is best by the other annotators on the other pictures (nested); None where a
+    """Each mask with the candidate that is best by the other annotators on the other pictures (nested); None if a
     mask has no such others."""
     scores = _checked(scores)
     known = ~np.isnan(scores[0])
@@ -94,7 +94,7 @@ def lead(scores: np.ndarray, among: Sequence[int], *, higher_is_better: bool = T
 
 
 def winner(scores: np.ndarray, *, higher_is_better: bool = True) -> int:
-    """The candidate with the best mean; of equals the first."""
+    """The candidate with the best mean; the first of equals."""
     scores = _checked(scores)
     return int(_best(np.nansum(scores, axis=(1, 2)), higher_is_better))
 
@@ -102,17 +102,17 @@ def winner(scores: np.ndarray, *, higher_is_better: bool = True) -> int:
 def _checked(scores: np.ndarray) -> np.ndarray:
     scores = np.asarray(scores, dtype=np.float64)
     if scores.ndim != 3 or not scores.size:
-        raise DataError(f"Scores are of candidates, pictures and annotators; these have the shape {scores.shape}.")
+        raise DataError(f"Scores must be (candidates, pictures, annotators), not of shape {scores.shape}.")
     missing = np.isnan(scores)
     if (missing != missing[0]).any():
-        raise DataError("The candidates are not all scored on the same masks; a choice among them would be unfair.")
+        raise DataError("The candidates are not all scored on the same masks, so they cannot be compared.")
     if missing[0].all():
         raise DataError("There is no mask to choose by.")
     return scores
 
 
 def _best(totals: np.ndarray, higher_is_better: bool) -> np.ndarray:
-    """The first of the best along the first axis. Sums in another order differ in the last digits; that is no lead."""
+    """The first of the best along the first axis. Rounding differences do not count."""
     totals = totals if higher_is_better else -totals
     highest = totals.max(0)
     return np.argmax(totals >= highest - 1e-12 * np.maximum(1.0, np.abs(highest)), axis=0)

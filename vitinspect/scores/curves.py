@@ -1,7 +1,7 @@
-"""Deletion and insertion: what becomes of the answer as the picture goes, or comes, in the order of the map.
+"""Deletion and insertion: how the score changes as pixels are removed, or inserted, in the order of the map.
 
-All curves share one queue of masked pictures. A curve is a picture, a fill, and for each pixel the step at which its
-turn comes; the masked picture of step k is then one comparison, and pictures of different curves fill one batch.
+All curves share one queue of masked pictures. A curve is a picture, a fill, and for each pixel the step at which it
+changes; the masked picture of step k is then one comparison, and one batch can hold pictures of different curves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 NEVER = np.iinfo(np.int32).max
-"""The turn of a pixel that never has one."""
+"""The step of a pixel that never changes."""
 
 
 # --- orders --------------------------------------------------------------------------------------------------
@@ -37,7 +37,7 @@ def descending(values: np.ndarray) -> np.ndarray:
 
 def turns(order: np.ndarray, sizes: Sequence[int], count: int) -> np.ndarray:
     """For each of ``count`` places the step at which it is taken: the first ``sizes[0]`` of the order at step 0, and
-    so on; what is left over is never taken."""
+    so on; the remainder is never taken."""
     result = np.full(count, NEVER, dtype=np.int32)
     ends = np.cumsum(sizes)
     start = 0
@@ -53,7 +53,7 @@ def equal_steps(count: int, steps: int) -> list[int]:
 
 
 def all_in_steps(count: int, steps: int) -> list[int]:
-    """``steps`` portions that differ by at most one and take everything."""
+    """``steps`` portions that differ by at most one and together take everything."""
     edges = np.linspace(0, count, steps + 1).round().astype(int)
     return np.diff(edges).tolist()
 
@@ -74,19 +74,19 @@ class Curve:
     image: torch.Tensor
     """(3, H, W), normalised."""
     fill: torch.Tensor | None
-    """(3, H, W): what stands for the pixels that are taken; None: imputed from those that are left (ROAD)."""
+    """(3, H, W): what replaces the pixels that are taken; None: imputed from those that are left (ROAD)."""
     turn: np.ndarray
     """(H, W) or flat: the step at which each pixel changes; ``NEVER`` for those that stay."""
     steps: int
     target: TargetLike
     insertion: bool = False
-    """Start from the fill and bring the picture in, instead of taking it away."""
+    """Whether to start from the fill and insert the picture, instead of removing it."""
     first: int = 0
-    """0 also scores the untouched start; 1 begins after the first step."""
+    """0 also scores the unchanged start; 1 begins after the first step."""
     scores: np.ndarray = field(default_factory=lambda: np.empty(0))
     """Filled by ``score_curves``: one score per step, ``first`` to ``steps``."""
     hits: np.ndarray = field(default_factory=lambda: np.empty(0))
-    """Whether the target (a class) was the best one, as 0 or 1."""
+    """Whether the target (a class) was the most probable one, as 0 or 1."""
 
 
 def score_curves(
@@ -100,7 +100,7 @@ def score_curves(
 ) -> None:
     """Score all steps of all curves, in batches that run across curves, and fill in their ``scores``.
 
-    No picture is scored twice: curves that are the same share their scores, as do steps at which no pixel has its turn.
+    No picture is scored twice: equal curves share their scores, as do steps at which no pixel changes.
 
     ``use``: "probability" (softmax), "logit", or "score" (the target's own: a cosine for a text).
     """
@@ -146,7 +146,7 @@ def score_curves(
         imputed = [i for i, (c, _) in enumerate(part) if fills[c] is None]
         if imputed:
             gaps = torch.stack([missing[i] for i in imputed])
-            # The solver's sums want more digits than bfloat16 has.
+            # The solver's sums need more digits than bfloat16 has.
             exact = made[imputed] if made.dtype == torch.float64 else made[imputed].float()
             made[imputed] = impute(exact, gaps).to(made.dtype)
         for i, (c, _) in enumerate(part):
@@ -170,7 +170,7 @@ def score_curves(
 
 
 def _content(curve: Curve) -> tuple[Any, ...]:
-    """What a curve's scores depend on; its pictures by where they lie, its order by content."""
+    """What a curve's scores depend on; its pictures by identity, its order by content."""
     fill = None if curve.fill is None else (curve.fill.data_ptr(), curve.fill.shape)
     image = (curve.image.data_ptr(), curve.image.shape)
     order = np.ascontiguousarray(curve.turn).tobytes()
@@ -188,9 +188,9 @@ def score_pictures(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The target's score in each of ``count`` pictures, and whether the target was the best class.
+    """The target's score in each of ``count`` pictures, and whether the target was the most probable class.
 
-    ``pictures(rows)`` makes a batch of them when it is wanted, so that thousands never stand in memory together.
+    ``pictures(rows)`` makes a batch of them when it is needed, so that thousands are never in memory together.
     """
     import torch
 
@@ -219,12 +219,12 @@ def score_pictures(
 
 
 def default_batch(model: ViT) -> int:
-    """How many pictures a batch holds: enough to fill the device, small enough to answer a cancel at once."""
+    """The pictures in a batch: enough to use the device fully, few enough to cancel promptly."""
     return 64 if model.device.type == "cuda" else 16
 
 
 def trapezoid(scores: Any, places: Any | None = None) -> float:
-    """The area under the curve; over 0..1 in equal steps where no places are given."""
+    """The area under the curve; over 0..1 in equal steps if no places are given."""
     y = np.asarray(scores, dtype=np.float64)
     x = np.linspace(0, 1, len(y)) if places is None else np.asarray(places, dtype=np.float64)
     return float(((y[1:] + y[:-1]) / 2 * np.diff(x)).sum())

@@ -1,7 +1,7 @@
-"""What stands in for the pixels that are taken away. All of it in the model's normalised space.
+"""Fills: what replaces the pixels that are removed, in the model's normalised space.
 
-A fill is a choice that moves the scores: a black square is a thing to see, a blurred one hides less. So it is always
-named. ``black`` is zero in *normalised* space (what ViTmiX and the multiplex notebook call black): the mean colour
+The choice of the fill changes the scores: a black square is itself visible, a blurred one hides less. So it is always
+reported. ``black`` is zero in *normalised* space (what ViTmiX and the multiplex notebook call black): the mean colour
 of the training data, not black; ``true_black`` is black.
 """
 
@@ -29,7 +29,7 @@ def fill_image(
     kernel: int | None = None,
     sigma: float = 7.0,
 ) -> torch.Tensor:
-    """The picture that replaces (B, 3, H, W) where it is taken away; the same shape.
+    """The picture that replaces (B, 3, H, W) where it is removed; the same shape.
 
     ``mean``         each image's own mean colour;
     ``mean_scalar``  one number per image, the mean over all channels (the multiplex notebook);
@@ -42,7 +42,7 @@ def fill_image(
         return torch.zeros_like(x)
     if kind == "true_black":
         if preprocessing is None:
-            raise ParameterError("true_black needs to know the model's normalisation.")
+            raise ParameterError("true_black needs the model's preprocessing, for its normalisation.")
         mean, std = (x.new_tensor(v).view(1, 3, 1, 1) for v in (preprocessing.mean, preprocessing.std))
         return (-mean / std).expand_as(x).clone()
     if kind == "mean":
@@ -55,7 +55,7 @@ def fill_image(
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64)
         return noise.to(x).expand_as(x).clone()
-    raise ParameterError(f"A fill is one of {', '.join(FILLS)}, not {kind!r}.")
+    raise ParameterError(f"A fill must be one of {', '.join(FILLS)}, not {kind!r}.")
 
 
 def blur(x: torch.Tensor, kernel: int, sigma: float) -> torch.Tensor:
@@ -86,12 +86,12 @@ def impute(
     """Noisy linear imputation, the fill of ROAD (Rong et al., ICML 2022, arXiv:2202.00449).
 
     Each missing pixel becomes the weighted mean of its eight neighbours (direct ones twice the weight of diagonal
-    ones), solved for all missing pixels at once, plus a little noise. So the mask's outline does not give away what
-    was masked. x (B, 3, H, W), missing (B, H, W).
+    ones), solved for all missing pixels at once, plus a little noise. So the mask's outline does not reveal what was
+    masked. x (B, 3, H, W), missing (B, H, W).
 
-    The system is a graph Laplacian with the known pixels as border values. It is symmetric once its rows are not
-    divided by the weight of their neighbours, and so solved by conjugate gradients, where each product is one small
-    convolution: no sparse matrix is built, and all images advance together.
+    The system is a graph Laplacian with the known pixels as boundary values. Without dividing its rows by the weight of
+    their neighbours it is symmetric, and is solved by conjugate gradients, where each product is one small convolution:
+    no sparse matrix is built, and all images are solved together.
     """
     import torch
     import torch.nn.functional as F
@@ -112,7 +112,7 @@ def impute(
     known = x * (1 - gone)
     residual = -laplacian(known)
     solution = torch.zeros_like(x)
-    # Diagonal preconditioning only matters at the border; the plain iteration is kept.
+    # Diagonal preconditioning would only matter at the border, so it is not used.
     direction = residual.clone()
     size = (residual**2).sum((2, 3), keepdim=True)
     limit = tolerance**2 * size.clamp(min=1e-30)
@@ -131,5 +131,5 @@ def impute(
         grain = torch.randn(x.shape[1:], generator=generator, dtype=torch.float64).to(x)
         solution = solution + noise * grain * gone
     filled = known + solution * gone
-    # Nothing is left to impute from: the mean colour.
+    # No pixel is left to impute from: the mean colour.
     return torch.where(whole.view(-1, 1, 1, 1), x.mean((2, 3), keepdim=True), filled)

@@ -1,7 +1,7 @@
-"""How well a mask, or a map, fits a mask that people drew. Pure numpy.
+"""How well a mask, or a map, fits a mask drawn by people. Pure numpy.
 
-What happens at the edges is defined, so that a table holds no NaN by surprise: a ratio whose denominator is zero is
-0, as in the scripts of ViTmiX and GMAR-Plus and in scikit-learn's default. So the IoU of two empty masks is 0.
+Edge cases are defined, so that a table has no unexpected NaN: a ratio whose denominator is zero is 0, as in the scripts
+of ViTmiX and GMAR-Plus and by default in scikit-learn. So the IoU of two empty masks is 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vitinspect.errors import DataError
 from vitinspect.maps import AttributionMap, values_of
 
 BOUNDARY_TOLERANCE = 0.0075
-"""Of the picture's diagonal, as Csurka et al. (BMVC 2013) take it."""
+"""As a fraction of the picture's diagonal, as in Csurka et al. (BMVC 2013)."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Overlap:
     precision: float
     recall: float
     pixel_accuracy: float
-    """The share of all pixels that are right."""
+    """The share of all pixels that are classified correctly."""
     pixel_accuracy_vitmix: float
     """What the ViTmiX script calls pixel accuracy: the recall."""
     mean_iou: float
@@ -39,14 +39,14 @@ class Overlap:
     best_iou: float | None = None
     """The highest IoU that any threshold of the map reaches."""
     best_level: float | None = None
-    """The lowest value that is inside the mask of that IoU."""
+    """The lowest value inside the mask of that IoU."""
     pointing_game: float | None = None
-    """1 if the map's highest value lies in the mask; with ties the share of them that does."""
+    """1 if the map's highest value lies in the mask; if several pixels share it, the fraction of them that do."""
     energy_inside: float | None = None
     """The share of the map's positive mass that lies in the mask (the energy-based pointing game)."""
 
     def as_dict(self) -> dict[str, float]:
-        """Name to value, those that are there."""
+        """Name to value, without those that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
@@ -66,7 +66,7 @@ def overlap(
     """
     truth = np.asarray(truth)
     if truth.ndim != 2:
-        raise DataError(f"A mask has rows and columns; this one has the shape {truth.shape}.")
+        raise DataError(f"A mask must have rows and columns; this one has the shape {truth.shape}.")
     valid = np.ones(truth.shape, dtype=bool) if ignore is None else truth != ignore
     real = (truth > 0) & valid
     raw = None if values is None else values_of(values)
@@ -111,7 +111,7 @@ def _size(array: np.ndarray) -> str:
 
 
 def ratio(part: float, whole: float) -> float:
-    """0 where there is nothing to divide by."""
+    """0 if the denominator is 0."""
     return part / whole if whole else 0.0
 
 
@@ -170,7 +170,7 @@ def energy_inside(values: np.ndarray, real: np.ndarray, valid: np.ndarray | None
 def boundary(mask: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
     """The pixels of the mask that have a neighbour (of four) outside of it or of the picture.
 
-    ``valid``: where something is known. What borders on the unknown is no outline: nobody said that the object ends
+    ``valid``: pixels that are not ignored. A border to ignored pixels is not an outline, since the object need not end
     there.
     """
     padded = np.pad(mask if valid is None else mask | ~valid, 1)
@@ -194,10 +194,10 @@ def _nearest(of: np.ndarray, to: np.ndarray, chunk: int = 1 << 22) -> np.ndarray
 
 
 def _grown(mask: np.ndarray, valid: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mask, grown over ignored pixels from those beside them, and what is known then.
+    """The mask, grown over neighbouring ignored pixels, and the pixels that are no longer ignored then.
 
-    A narrow ignored band between object and background (the void of Pascal VOC) so gets the outline in its middle,
-    while the rim of a wide ignored region, or of one that lies wholly in the background, gets none.
+    Thereby a narrow ignored band between object and background (the void of Pascal VOC) gets the outline in its middle,
+    while the rim of a wide ignored region, or of one that lies entirely in the background, gets none.
     """
     # With a rim, in one row: each pixel's neighbours are at four distances that are always the same.
     height, width = mask.shape[0] + 2, mask.shape[1] + 2
@@ -228,12 +228,12 @@ _UNKNOWN, _INSIDE, _OUTSIDE, _RIM = 0, 1, 2, 4
 
 
 def reach_across_ignored(size: tuple[int, ...]) -> int:
-    """How many ignored pixels an outline goes over: as many as ``boundary_f1`` is tolerant, and at least 3."""
+    """The width of ignored bands that an outline crosses: the tolerance of ``boundary_f1``, and at least 3 pixels."""
     return max(3, round(BOUNDARY_TOLERANCE * float(np.hypot(size[0], size[1]))))
 
 
 def outline(mask: np.ndarray, valid: np.ndarray | None = None, reach: int | None = None) -> np.ndarray:
-    """``boundary``, across narrow ignored bands: as far as ``reach_across_ignored``, of the whole picture where the
+    """``boundary``, across ignored bands up to ``reach_across_ignored``; ``reach`` is that of the whole picture if the
     mask is a part of one."""
     if valid is None or valid.all():
         return boundary(mask)
@@ -261,7 +261,7 @@ def _outline_distances(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None) -
 def hausdorff95(a: np.ndarray, b: np.ndarray, valid: np.ndarray | None = None) -> float:
     """The 95th percentile of the distances between the outlines, in both directions together, in pixels.
 
-    0 for equal masks, also where neither has an outline; the picture's diagonal where only one of them has.
+    0 for equal masks, also if neither has an outline; the picture's diagonal if only one of them has.
     """
     distances = _outline_distances(a, b, valid)
     if distances is None:
@@ -275,9 +275,9 @@ def boundary_f1(
     tolerance: float = BOUNDARY_TOLERANCE,
     valid: np.ndarray | None = None,
 ) -> float:
-    """F1 of the outlines: a pixel of one counts as found if the other runs within the tolerance of it.
+    """F1 of the outlines: a pixel of one is found if the other outline lies within the tolerance of it.
 
-    Without an outline on either side there is nothing to find, and it is 0.
+    0 if there is no outline on either side.
     """
     distances = _outline_distances(predicted, real, valid)
     if distances is None:

@@ -1,8 +1,8 @@
-"""How far methods agree, and how much of it they must. Pure numpy.
+"""How much methods agree, and how much they must. Pure numpy.
 
 The ViTmiX paper argues with the pigeonhole principle: masks that cover the shares a and b of a picture overlap on at
-least a + b - 1 of it, whatever they show. Two independent masks would overlap on a * b. The observed overlap means
-something only beside these two.
+least a + b - 1 of it, whatever they show. Two independent masks would overlap on a * b. The observed overlap is
+meaningful only in comparison with these two.
 """
 
 from __future__ import annotations

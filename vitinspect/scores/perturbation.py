@@ -1,7 +1,7 @@
-"""Faithfulness: whether the answer depends on what the map points at. Our own definitions, in batched masked forwards.
+"""Faithfulness: whether the prediction depends on what the map highlights. Our own definitions, in batched passes.
 
-Every choice that moves the numbers is a parameter and has a name: what is taken (pixels or whole patches), in how many
-steps, what stands in for it, and what is read from the model. The protocols of others stand in ``protocols.py``.
+Every choice that affects the numbers is a named parameter: what is removed (pixels or whole patches), in how many
+steps, what replaces it, and what is read from the model. Published protocols are in ``protocols.py``.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ METRICS = ("deletion", "insertion", "srg", "drop", "adcc")
 
 @dataclass
 class Faithfulness:
-    """What was measured of one map; what was not asked for is None."""
+    """The measurements of one map; those that were not requested are None."""
 
     shares: np.ndarray = field(default_factory=lambda: np.empty(0))
-    """The shares of the picture that are gone (or back) at each point of the curves."""
+    """The share of the picture that is removed (or inserted) at each point of the curves."""
     deletion_curve: np.ndarray | None = None
     insertion_curve: np.ndarray | None = None
     deletion_auc: float | None = None
@@ -51,16 +51,16 @@ class Faithfulness:
     insertion_auc: float | None = None
     """Higher is better."""
     lerf_auc: float | None = None
-    """Deletion with the least relevant first. Higher is better. In equal steps this is the insertion curve read
-    backwards: the same pictures, and exactly the same area."""
+    """Deletion with the least relevant first. Higher is better. In equal steps this is the insertion curve in reverse:
+    the same pictures, and exactly the same area."""
     srg: float | None = None
     """Symmetric relevance gain: LeRF minus MoRF, in which the fill's own effect largely cancels."""
     average_drop: float | None = None
-    """The share of the answer that is lost when the picture is dimmed by the map."""
+    """The share of the score that is lost when the picture is dimmed by the map."""
     average_increase: float | None = None
-    """1 if the dimmed picture scores higher than the whole."""
+    """1 if the dimmed picture scores higher than the original."""
     average_gain: float | None = None
-    """The share of the missing probability that dimming wins."""
+    """The share of the missing probability that dimming gains."""
     coherency: float | None = None
     """(1 + Pearson's r) / 2 of the map and the map of the dimmed picture."""
     complexity: float | None = None
@@ -93,7 +93,7 @@ def faithfulness(
 ) -> Any:
     """Measure one map, or several by name, on one image; all of them share one queue of masked pictures.
 
-    ``steps``: portions in which everything is taken (100 for pixels, one patch at a time for patches by default), or
+    ``steps``: portions in which everything is removed (by default 100 for pixels, one patch at a time for patches), or
     ``percentages`` of the picture. ``fill``: black (zero in normalised space), true_black, mean, mean_scalar, blur,
     noise (seeded), or road (noisy linear imputation). ``unit``: pixel (the map is upsampled bilinearly) or patch.
     ``use``: probability, logit or score.
@@ -103,11 +103,11 @@ def faithfulness(
 
     unknown = [m for m in metrics if m not in METRICS]
     if unknown:
-        raise ParameterError(f"There is no metric {unknown[0]!r}; there are {', '.join(METRICS)}.")
+        raise ParameterError(f"There is no metric {unknown[0]!r}; the metrics are {', '.join(METRICS)}.")
     if fill not in (*FILLS, "road"):
-        raise ParameterError(f"A fill is one of {', '.join((*FILLS, 'road'))}, not {fill!r}.")
+        raise ParameterError(f"A fill must be one of {', '.join((*FILLS, 'road'))}, not {fill!r}.")
     if unit not in ("pixel", "patch"):
-        raise ParameterError(f"The unit is pixel or patch, not {unit!r}.")
+        raise ParameterError(f"The unit must be pixel or patch, not {unit!r}.")
     single = isinstance(maps, AttributionMap | np.ndarray)
     named: Mapping[str, Any] = {"": maps} if single else maps
     x, _ = as_batch(model, [image], mode=mode)
@@ -165,21 +165,21 @@ class _Plan:
                 raise ParameterError("Give steps or percentages, not both.")
             shares = [p / 100 for p in percentages]
             if not shares or shares != sorted(shares) or shares[0] < 0 or shares[-1] > 1:
-                raise ParameterError("Percentages rise from 0 to 100.")
+                raise ParameterError("Percentages must increase from 0 to 100.")
             self.sizes = shares_to_sizes(shares, self.count)
         else:
             wanted = steps if steps is not None else (self.count if unit == "patch" else 100)
             if wanted < 1:
-                raise ParameterError(f"A curve has at least one step, not {steps}.")
+                raise ParameterError(f"A curve must have at least one step, not {steps}.")
             self.sizes = all_in_steps(self.count, min(wanted, self.count))
         self.shares = np.concatenate(([0.0], np.cumsum(self.sizes) / self.count))
         self.symmetric = self.sizes == self.sizes[::-1] and sum(self.sizes) == self.count
-        """Whether taking the least relevant first passes through the pictures of insertion, in reverse."""
+        """Whether removing the least relevant first gives the pictures of insertion, in reverse."""
         self.imputes = fill == "road"
         self._fill = None if self.imputes else fill_image(x, fill, model.preprocessing, seed=seed)[0]
 
     def fill_picture(self) -> torch.Tensor:
-        """The fill as a picture; imputation has none, and dims towards the mean colour."""
+        """The fill as a picture; with imputation, which has none, the mean colour."""
         return fill_image(self.x, "black")[0] if self._fill is None else self._fill
 
     def order(self, values: np.ndarray) -> np.ndarray:
@@ -242,11 +242,11 @@ def _drop(
 def _adcc(
     result: Faithfulness, model: ViT, x: torch.Tensor, attribution: Any, target: TargetLike, fill: torch.Tensor
 ) -> None:
-    """The parts of ADCC that need the map of the dimmed picture: dimmed towards the fill that its drop has too."""
+    """The parts of ADCC that need the map of the dimmed picture, with the same fill as for its drop."""
     from vitinspect.explainers.engine import explain
 
     if not isinstance(attribution, AttributionMap) or not attribution.key:
-        raise ParameterError("ADCC explains the dimmed picture again, so it needs maps that say their method.")
+        raise ParameterError("ADCC explains the dimmed picture again, so it needs maps that state their method.")
     first = minmax(values_of(attribution))
     dimmed = _dimmed(x, first, fill)
     again = explain(model, dimmed, [attribution.key], target)[attribution.key]
@@ -265,10 +265,10 @@ def _adcc(
 
 @dataclass
 class Sanity:
-    """Whether a map depends on what it should, and not on what it should not."""
+    """Whether a map depends on the weights, and how sensitive it is to noise."""
 
     layers: list[str] = field(default_factory=list)
-    """What had been randomised, from the head down; each includes all before it."""
+    """What was randomised, from the head down; each includes all before it."""
     similarity: list[float] = field(default_factory=list)
     """Spearman's correlation with the original map (of absolute values for signed maps). It should fall to 0."""
     sensitivity_mean: float = 0.0

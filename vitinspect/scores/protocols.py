@@ -1,6 +1,6 @@
-"""Other people's protocols, number for number, each under its authors' name and with their quirks.
+"""Published protocols, number for number, each under its authors' name and with their quirks.
 
-Our own definitions stand in ``perturbation.py``. Arrays are the maps as the authors' scripts hold them at that point;
+Our own definitions are in ``perturbation.py``. Arrays are the maps as the authors' scripts hold them at that point;
 ``x`` is one preprocessed image (1, 3, S, S).
 """
 
@@ -39,7 +39,7 @@ MULTIPLEX_PERCENTAGES = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
 @dataclass(frozen=True)
 class CurveResult:
-    """A curve and the area that its protocol makes of it."""
+    """A curve and its area by the protocol's definition."""
 
     scores: np.ndarray
     auc: float
@@ -57,7 +57,7 @@ def vitmix_deletion_curve(
 ) -> Curve:
     """Deletion as in the ViTmiX script: in 100 steps the next ``H*W // 100`` pixels become zero (mean colour).
 
-    What is ranked decides what is measured: the upsampled map (the sensible reading), the Otsu mask (their data-set
+    What is ranked determines what is measured: the upsampled map (the sensible choice), the Otsu mask (their data-set
     evaluation; inside the mask the order is arbitrary, here reading order), or the token grid, whose indices their
     script then takes *as pixel indices* (their evaluation on annotated ImageNet images).
     """
@@ -88,7 +88,7 @@ def multiplex_curves(
     order = np.argsort(values.reshape(-1), kind="stable")[::-1]
     kind = {"mean": "mean_scalar"}.get(fill, fill)
     picture = fill_image(x, kind, kernel=15, seed=seed)[0]
-    # A share that rounds to no pixel selects all of them: their slice from -0.
+    # A share that rounds to zero pixels selects all of them, since their slice starts from -0.
     ends = [int(p / 100 * count) or count for p in MULTIPLEX_PERCENTAGES]
     turn = np.full(count, NEVER, dtype=np.int32)
     for step in reversed(range(len(ends))):
@@ -101,7 +101,7 @@ def multiplex_curves(
 
 
 def multiplex_auc(scores: np.ndarray, deletion: bool, start: float | None = None) -> float:
-    """Trapezoid over percentages, 0..100. Deletion begins at (0 %, 0) as theirs, unless the true start is given."""
+    """Trapezoid over percentages, 0..100. Deletion begins at (0 %, 0) as in theirs, unless the true start is given."""
     places = [float(p) for p in MULTIPLEX_PERCENTAGES]
     values = list(scores)
     if deletion:
@@ -176,7 +176,7 @@ def reciprocam_curves(x: torch.Tensor, cam: np.ndarray, target: TargetLike) -> t
     """Deletion and insertion over ``int(S/32)`` squared cells, each overlapping its neighbour by one pixel.
 
     The map's flat indices are read in a grid of that width, whatever the map's own width is: for a 14x14 map at 224
-    pixels most of the 49 highest lie outside of the picture and change nothing. That is the authors' arithmetic.
+    pixels most of the 49 highest lie outside of the picture and change nothing. The authors' script does the same.
     """
     height, width = (int(n) for n in x.shape[-2:])
     cells = int(height / 32)
@@ -254,7 +254,7 @@ def adcc_of(drop: DropResult, first: np.ndarray, second: np.ndarray) -> Adcc:
     complexity = np.asarray(first, dtype=np.float64).reshape(len(first), -1).mean(1)
     ch, cx, ad = float(coherency.mean()), float(complexity.mean()), float(drop.drop.mean())
     parts = (ch, 1 - cx, 1 - ad)
-    # A harmonic mean is 0 as soon as one of its parts is.
+    # A harmonic mean is 0 if one of its parts is.
     adcc = 3 / sum(1 / p for p in parts) if min(parts) > 0 else 0.0
     return Adcc(ad * 100, drop.average_increase, ch * 100, cx * 100, adcc * 100, coherency, complexity)
 
@@ -314,7 +314,7 @@ def gmar_fidelity(
     keep_ratio: float = 0.25,
     patchwise: bool = True,
 ) -> GmarFidelity:
-    """What the answer loses when only the hottest quarter stays and the rest is blurred."""
+    """How much the score falls if only the highest quarter of the heat is kept and the rest is blurred."""
     import torch
 
     preprocessing = preprocessing or model.preprocessing
@@ -351,7 +351,7 @@ def gmar_insertion_deletion(
 
     ``max(1, S*S // steps)`` pixels change per step until all have. Inside a patch all pixels tie, and the authors'
     order among them is that of an unstable sort; here it is reading order, unless an ``order`` is given. Where blurring
-    raises the logit, the divisor becomes 1e-8 and the curve is 0 or 1 by sign alone: theirs.
+    raises the logit, the divisor becomes 1e-8 and the curve is 0 or 1 by sign alone, as in their script.
     """
     preprocessing = preprocessing or model.preprocessing
     height, width = (int(n) for n in x.shape[-2:])
@@ -382,8 +382,8 @@ def chefer_perturbation_curves(
     x: torch.Tensor, heat: np.ndarray, target: TargetLike, preprocessing: Preprocessing
 ) -> tuple[Curve, Curve]:
     """Positive and negative perturbation (Chefer, Gur & Wolf, CVPR 2021): 0 to 90 % of the pixels turn black, the
-    most relevant first, or the least. ``heat`` has the image's size, ``target`` is the class that should stay the
-    best."""
+    most relevant first, or the least. ``heat`` has the image's size, ``target`` is the class that should remain the
+    most probable."""
     count = int(x.shape[-2] * x.shape[-1])
     fill = fill_image(x, "true_black", preprocessing)[0]
     sizes = np.diff([0, *(int(count * share) for share in CHEFER_SHARES)]).tolist()
@@ -396,20 +396,20 @@ def chefer_perturbation_curves(
 
 @dataclass(frozen=True)
 class PerturbationAccuracy:
-    """Whether the class is the best one with 0, 10, ... 90 % of the pixels gone; the area is the trapezoid over these
-    shares, in percent: at most 90."""
+    """Whether the class is the most probable with 0, 10, ... 90 % of the pixels removed; the area is the trapezoid over
+    these shares, in percent: at most 90."""
 
     positive: np.ndarray
     negative: np.ndarray
 
     @property
     def positive_auc(self) -> float:
-        """Lower is better: removing what matters should change the answer."""
+        """Lower is better: removing relevant pixels should change the prediction."""
         return 100 * trapezoid(self.positive, (0.0, *CHEFER_SHARES))
 
     @property
     def negative_auc(self) -> float:
-        """Higher is better: removing what does not matter should not."""
+        """Higher is better: removing irrelevant pixels should not."""
         return 100 * trapezoid(self.negative, (0.0, *CHEFER_SHARES))
 
 

@@ -1,4 +1,4 @@
-"""How sure a mean is, and whether two methods differ: on the same images, with a seed. Pure numpy."""
+"""Confidence intervals of means, and tests whether two methods differ on the same images. Seeded; pure numpy."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ def mean_with_interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> Mean:
-    """The mean and its percentile bootstrap interval (Efron & Tibshirani 1993). One value has no spread to show.
+    """The mean and its percentile bootstrap interval (Efron & Tibshirani 1993). A single value has no interval.
 
-    ``groups``: the picture of each value where a picture has several (one per annotator). Pictures are drawn then,
-    with all their values: those of one picture are no independent observations.
+    ``groups``: the picture of each value, if a picture has several (one per annotator). Then pictures are resampled
+    with all their values: those of one picture are not independent observations.
     """
     data = np.asarray(values, dtype=np.float64).reshape(-1)
     if np.isnan(data).any():
-        raise ParameterError(f"{int(np.isnan(data).sum())} of {data.size} values are no numbers (NaN); leave them out.")
+        raise ParameterError(
+            f"{int(np.isnan(data).sum())} of {data.size} values are not numbers (NaN); leave them out."
+        )
     if data.size == 0:
         return Mean(0.0, 0.0, 0.0, 0)
     centre = float(data.mean())
@@ -63,11 +65,11 @@ def mean_with_interval(
 
 
 def _by_group(data: np.ndarray, groups: Sequence[Hashable] | None) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of the values of each group; each value is its own group where none are given."""
+    """Sum and number of the values of each group; without groups, each value is a group."""
     if groups is None:
         return data, np.ones_like(data)
     if len(groups) != data.size:
-        raise ParameterError(f"There are {data.size} values and {len(groups)} groups; each value has one.")
+        raise ParameterError(f"There are {data.size} values and {len(groups)} groups; each value needs one.")
     places: dict[Hashable, int] = {}
     index = np.array([places.setdefault(group, len(places)) for group in groups])
     return np.bincount(index, data, len(places)), np.bincount(index, minlength=len(places)).astype(np.float64)
@@ -80,15 +82,15 @@ class Comparison:
     difference: Mean
     """First minus second."""
     p_value: float
-    """Of the two-sided sign-flip test."""
+    """The p-value of the two-sided sign-flip test."""
     left_out: int = 0
-    """Pairs of which a value is missing (NaN): they count for nothing, and whoever shows the result says so."""
+    """The number of pairs with a missing value (NaN), which are not tested; it is shown with the result."""
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the chance of one false alarm among all of them stays below the level.
+    """Holm's step-down correction (1979): the probability of any false positive among all tests is below the level.
 
-    The smallest is multiplied by their number, the next by one less, and so on; none falls below one before it.
+    The smallest is multiplied by their number, the next by one less, and so on; none is smaller than one before it.
     """
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.empty_like(p)
@@ -105,15 +107,15 @@ def compare_paired(
     draws: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
-    """Whether the mean difference could be chance: each pair's difference keeps or changes its sign at random.
+    """Test whether the mean difference could be chance: each pair's difference keeps or changes its sign at random.
 
-    The permutation test assumes nothing of the scores' distribution, which is far from normal (IoU piles up at 0).
+    The permutation test assumes nothing about the scores' distribution, which is far from normal (many IoUs are 0).
     All sign patterns are tried for up to 14 pairs, otherwise a seeded sample of them. With ``groups`` (the picture of
     each pair) all pairs of a picture change their sign together. A pair with a NaN is left out and counted.
     """
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
-        raise ParameterError(f"A paired test wants two lists of one length, not {a.shape} and {b.shape}.")
+        raise ParameterError(f"A paired test needs two lists of the same length, not {a.shape} and {b.shape}.")
     known = ~(np.isnan(a) | np.isnan(b))
     left_out = int((~known).sum())
     if groups is not None:
@@ -125,7 +127,7 @@ def compare_paired(
     if count == 0 or not differences.any():
         return Comparison(interval, 1.0, left_out)
     observed = abs(differences.sum())
-    # Sums of floats in another order differ in their last digits; those still count as equal.
+    # Sums of floats in another order differ in their last digits; these count as equal.
     at_least = observed * (1 - 1e-12)
     if count <= EXACT_UP_TO:
         signs = np.array(list(itertools.product((-1.0, 1.0), repeat=count)))

@@ -1,4 +1,4 @@
-"""The score of a map's mask over all of its thresholds, as a curve. Pure numpy."""
+"""The score of a map's mask at all thresholds, as a curve. Pure numpy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from vitinspect.errors import DataError
 
 LEVELS = 101
-"""Places along the map's range: every hundredth."""
+"""The number of levels in the map's range: one per hundredth."""
 
 
 @dataclass(frozen=True)
 class ThresholdCurve:
-    """For each level, as a share of the map's range, the scores of the mask of what lies above it."""
+    """For each level, as a fraction of the map's range, the scores of the mask above it."""
 
     levels: NDArray[np.float64]
     dice: NDArray[np.float64]
@@ -29,7 +29,7 @@ def threshold_curve(
 ) -> ThresholdCurve:
     """Cut a map at evenly spaced levels of its range and score each cut; a ratio without a denominator is 0.
 
-    ``truth`` is 1 where the object is; pixels that are ``ignore`` count for nothing, also for the range.
+    ``truth`` is 1 where the object is; pixels with the value ``ignore`` are not used, also not for the range.
     """
     values, truth = np.asarray(values, dtype=np.float64), np.asarray(truth)
     if values.shape != truth.shape:
@@ -42,7 +42,7 @@ def threshold_curve(
         return ThresholdCurve(places, nothing, nothing, nothing, nothing)
     low, high = float(known.min()), float(known.max())
     cuts = low + places * (high - low)
-    # At the end the cut is the highest value itself: nothing lies above it.
+    # The last level is the highest value itself: nothing lies above it.
     cuts[-1] = high
     taken = known.size - np.searchsorted(np.sort(known), cuts, side="right")
     hits = int(real.sum()) - np.searchsorted(np.sort(known[real]), cuts, side="right")

@@ -1,7 +1,7 @@
-"""How far two maps of one picture look at the same place, also where two models saw different parts of it. Pure numpy.
+"""How much two maps of one picture agree, also if two models saw different parts of it. Pure numpy.
 
-Each map lies on the picture in a box of its own: one model crops what another squashes. Both are read on what the two
-boxes have in common, on one grid as fine as the finer of them.
+Each map lies on the picture in a box of its own: one model may crop what another squashes. Both are resampled on the
+intersection of the two boxes, on one grid as fine as the finer of them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ Box = tuple[float, float, float, float]
 """(left, top, right, bottom) on the picture, in pixels."""
 Array = NDArray[np.floating[Any]]
 FINEST = 128
-"""Cells along the longer side of the common grid, at most: ranks of finer grids say nothing more."""
+"""The maximum of cells along the longer side of the common grid: finer grids do not change rank correlations."""
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """A map's values, where they lie on the picture, and which part of that is picture."""
+    """A map's values, where they lie on the picture, and which part of that shows the picture."""
 
     values: Array
     box: Box
@@ -44,21 +44,21 @@ class Common:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two maps look at the same place; 1 is the same."""
+    """How much two maps agree; 1 is equality."""
 
     spearman: float
     """Rank correlation."""
     pearson: float
     """Correlation of the values."""
     iou: float
-    """Of the masks above each map's threshold."""
+    """The IoU of the masks above each map's threshold."""
     share_first: float
-    """Of the common part, what lies above the first map's threshold."""
+    """The fraction of the common part above the first map's threshold."""
     share_second: float
 
 
 def on_common_grid(first: Placement, second: Placement) -> Common:
-    """Both maps on one grid; their own values where they have the same grid on the same place."""
+    """Both maps on one grid; their own values if they have the same grid at the same place."""
     box = _intersection(first.visible, second.visible)
     same = np.shape(first.values) == np.shape(second.values)
     if same and _equal(box, first.box) and _equal(box, second.box):
@@ -68,7 +68,7 @@ def on_common_grid(first: Placement, second: Placement) -> Common:
 
 
 def scaled(values: Array, *, signed: bool = False) -> Array:
-    """From 0 to 1, or for a signed map from -1 to 1 with zero where it was; a constant map is 0 throughout."""
+    """Scaled to 0..1, or for a signed map to -1..1 with zero kept; a constant map becomes 0 everywhere."""
     values = np.asarray(values, np.float64)
     if signed:
         most = float(np.abs(values).max(initial=0.0))
@@ -78,12 +78,12 @@ def scaled(values: Array, *, signed: bool = False) -> Array:
 
 
 def difference(common: Common, *, signed: tuple[bool, bool] = (False, False)) -> Array:
-    """The second less the first, each scaled by itself: positive where the second looks more."""
+    """The second minus the first, each scaled separately: positive where the second is higher."""
     return scaled(common.second, signed=signed[1]) - scaled(common.first, signed=signed[0])
 
 
 def agreement(common: Common, levels: tuple[float, float]) -> Agreement:
-    """How far they agree; ``levels`` are the thresholds of the two maps in their own values."""
+    """How much they agree; ``levels`` are the thresholds of the two maps in their own values."""
     masks = common.first > levels[0], common.second > levels[1]
     both = float((masks[0] & masks[1]).mean())
     shares = float(masks[0].mean()), float(masks[1].mean())
@@ -126,7 +126,7 @@ def _grid(box: Box, first: Placement, second: Placement) -> tuple[int, int]:
 
 
 def _sampled(one: Placement, box: Box, size: tuple[int, int]) -> Array:
-    """The map at the middles of the cells of a grid over ``box``, between the middles of its own cells linear."""
+    """The map at the cell centres of a grid over ``box``, interpolated linearly between its own centres."""
     values = np.asarray(one.values, np.float64)
     rows, columns = values.shape
     y = box[1] + (np.arange(size[0]) + 0.5) * (box[3] - box[1]) / size[0]
