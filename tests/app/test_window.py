@@ -274,7 +274,7 @@ def test_pictures_can_be_sorted_by_a_score_of_a_run(shown, backend, run_folder, 
 def test_a_folder_without_a_run_says_so_and_the_list_stays(shown, backend, tmp_path, qtbot):
     backend.state.set(run=str(tmp_path), sort="score")
     qtbot.waitUntil(lambda: shown.message.isVisible(), timeout=5000)
-    assert "no run folder" in shown.message.newest
+    assert "not a run folder" in shown.message.newest
     assert shown_names(backend)[0] == "picture 1.png"
 
 

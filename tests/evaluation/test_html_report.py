@@ -128,7 +128,7 @@ def test_pictures_can_be_sorted_by_every_score_and_found_by_every_word() -> None
 
 def _option_texts(page: Page) -> list[str]:
     html = [t for t in page.texts if t.strip()]
-    known = ("In their order", "By ", "any class", "cat", "as the system", "light", "dark")
+    known = ("In folder order", "By ", "any class", "cat", "like the system", "light", "dark")
     return [t for t in html if t.startswith(known)][: len(page.all("option"))]
 
 

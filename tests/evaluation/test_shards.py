@@ -154,7 +154,7 @@ def test_two_processes_never_work_on_one_shard_nor_on_shards_and_the_whole(tmp_p
         if done == 1:
             for work, words in (
                 (lambda: run_shard(plan, small_model(), folder, first), "shard 1 of 2"),
-                (lambda: run(plan, small_model(), folder), "Another process is at work"),
+                (lambda: run(plan, small_model(), folder), "Another process is working"),
             ):
                 with pytest.raises(vi.DataError, match=words):
                     work()

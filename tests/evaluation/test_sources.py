@@ -142,7 +142,7 @@ def test_altered_numbers_are_scored_again_and_told(done: tuple[Path, Path]) -> N
 
 def test_a_second_process_on_the_same_run_is_told(done: tuple[Path, Path]) -> None:
     root, folder = done
-    with held(folder / LOCK, "busy"), pytest.raises(DataError, match="Another process is at work on"):
+    with held(folder / LOCK, "busy"), pytest.raises(DataError, match="Another process is working on"):
         go(root, folder)
     assert go(root, folder).fresh == 0
 

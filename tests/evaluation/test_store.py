@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vitinspect.errors import DataError, StorageFull
-from vitinspect.evaluation.database import troubles_of
+from vitinspect.evaluation.database import readable_errors
 from vitinspect.evaluation.lookup import open_run
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.store import FILE, ImageResult, Score, Store, StoredCurve
@@ -146,7 +146,7 @@ def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, plan: str) -> None:
 def test_scores_without_their_plan_are_adopted_by_none(tmp_path: Path) -> None:
     path = filled(tmp_path / FILE)
     change(path, "DELETE FROM facts WHERE name = 'plan'")
-    with Store(path) as store, pytest.raises(DataError, match="not how they were made"):
+    with Store(path) as store, pytest.raises(DataError, match="but not their plan"):
         store.claim(PLAN)
     change(path, "DELETE FROM facts")
     with pytest.raises(DataError, match="another version"):
@@ -164,7 +164,7 @@ def test_a_file_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(DataError, match="cannot be opened"):
         Store(tmp_path / FILE)
-    with pytest.raises(DataError, match="No such device"), troubles_of(tmp_path):
+    with pytest.raises(DataError, match="No such device"), readable_errors(tmp_path):
         raise OSError(errno.ENODEV, "No such device")
 
 

@@ -41,7 +41,7 @@ def test_checkpoints_come_by_their_number_and_not_by_their_name(tmp_path):
 def test_a_folder_without_checkpoints_says_what_is_looked_for(tmp_path):
     with pytest.raises(DataError, match="no checkpoints"):
         checkpoints_in(tmp_path)
-    with pytest.raises(DataError, match="is no folder"):
+    with pytest.raises(DataError, match="is not a folder"):
         checkpoints_in(tmp_path / "nowhere")
 
 

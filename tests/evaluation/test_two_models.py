@@ -195,7 +195,7 @@ def test_other_settings_have_another_journal_and_a_foreign_file_stays(models, tm
     assert two_models.journal_name(settings) != two_models.journal_name(other)
     place = tmp_path / "mine.jsonl"
     place.write_text("my notes\n")
-    with pytest.raises(DataError, match="left as it is"):
+    with pytest.raises(DataError, match="is not changed"):
         Journal(place, settings)
     assert place.read_text() == "my notes\n"
 

@@ -105,7 +105,7 @@ def test_pascal_voc_is_squashed_void_is_foreground_and_the_mask_is_deleted(tmp_p
     assert 0 < kept < 3
     assert "void counts as foreground" in report
     assert "below 0.8 are skipped" in report
-    assert "no longer the protocol's" not in report
+    assert "no longer that of the protocol" not in report
 
 
 def students_folder(root: Path) -> dict[str, list[str]]:

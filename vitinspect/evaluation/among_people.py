@@ -1,7 +1,7 @@
-"""Maps of an evaluation run among the people: their masks against each annotator and the consensus, picture by picture.
+"""Maps of an evaluation run compared with people: their masks against each annotator and the consensus, per picture.
 
-People and maps are compared on the pixels that the model saw: masks are brought to the model's input, and the padding
-around a picture counts for nothing. No model runs; the maps are those that the run has saved.
+People and maps are compared on the pixels that the model saw: masks are resampled to the model's input, and padding is
+ignored. No model runs; the maps are those that the run has saved.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ STATISTICS = {
 }
 """``dice`` is 1 for two empty masks, as among people; ``f1`` is 0 there, as in the tables of an evaluation."""
 MANY = 60
-"""Maps from which more processes are worth their start."""
+"""The number of maps from which starting more processes is worthwhile."""
 
 
 @dataclass(frozen=True)
 class OnPicture:
-    """One picture: people with each other, and every map with each of them and with the consensus."""
+    """One picture: people with each other, and every map with each person and with the consensus."""
 
     image: str
     path: Path
@@ -63,22 +63,22 @@ class OnPicture:
     """Dice of each pair of annotators."""
     annotators: tuple[str, ...]
     maps: Mapping[str, Mapping[str, Mapping[str, float]]]
-    """Map to annotator, or the way of the consensus, to the statistics."""
+    """Map to annotator (or the kind of consensus) to the statistics."""
     curves: Mapping[str, Mapping[str, NDArray[np.float32]]] = field(repr=False)
-    """The same to Dice over the thresholds."""
+    """Map to annotator (or the kind of consensus) to Dice over the thresholds."""
 
 
 @dataclass(frozen=True)
 class AmongPeople:
-    """All pictures of a run that people drew masks of."""
+    """All pictures of a run for which people drew masks."""
 
     pictures: tuple[OnPicture, ...]
     annotators: tuple[str, ...]
     maps: tuple[str, ...]
     how: str
-    """The way of the consensus."""
+    """The kind of consensus."""
     waiting: int = 0
-    """Pictures with masks that the run has not come to yet."""
+    """Pictures with masks that the run has not evaluated yet."""
     seed: int = 0
 
     def ceiling(self) -> Ceiling:
@@ -92,7 +92,7 @@ class AmongPeople:
         return ceiling_of(people, scores, self.annotators, seed=self.seed)
 
     def means(self, name: str) -> dict[str, dict[str, float]]:
-        """Annotator, or the way of the consensus, to the mean of each statistic of a map over the pictures."""
+        """Annotator (or the kind of consensus) to the mean of each statistic of a map over the pictures."""
         found = {}
         for who in (*self.annotators, self.how):
             rows = [one.maps[name][who] for one in self.pictures if who in one.maps[name]]
@@ -109,7 +109,7 @@ class AmongPeople:
 
 @dataclass
 class SavedMaps:
-    """The maps of a run folder, and the people's masks that go with its pictures."""
+    """The maps of a run folder, and people's masks of its pictures."""
 
     folder: Path
     masks: Masks
@@ -123,7 +123,7 @@ class SavedMaps:
         self.annotators = tuple(sorted(self.masks))
         self._truths = _by_item(self.masks, self.dataset.items)
         if not self._truths:
-            raise DataError(f"None of the masks is of a picture of the run {self.folder}.")
+            raise DataError(f"None of the masks belongs to a picture of the run {self.folder}.")
 
     @property
     def items(self) -> list[Item]:
@@ -135,7 +135,7 @@ class SavedMaps:
         return len(self._truths) - len(self.items)
 
     def rows(self) -> list[Candidate]:
-        """What the run itself has scored: its methods and fusions, at its threshold."""
+        """The candidates that the run itself has scored: its methods and fusions, at its threshold."""
         cutting = (self.plan.threshold, tuple(self.plan.threshold_options))
         return [
             Candidate(
@@ -179,15 +179,15 @@ def among_people(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> AmongPeople:
-    """Every candidate (by default what the run has scored) on every picture with masks; ``known`` ones are not computed
-    again. With ``processes`` None on all cores (spawned: a script that calls it so needs a guard for its main part)."""
+    """Every candidate (by default those that the run has scored) on every picture with masks; ``known`` ones are not
+    computed again. With ``processes`` None on all cores (spawned: a script then needs ``if __name__ == "__main__"``)."""
     rows = tuple(chosen) if chosen is not None else tuple(saved.rows())
     items = saved.items
     if not items:
         raise DataError(f"{saved.folder} has not evaluated a picture with a mask yet.")
     have = {item.key: known[item.key] for item in items if known and item.key in known}
     jobs = [(item.key, item.path, *saved.inputs(item)) for item in items if item.key not in have]
-    # Starting a process takes about as long as the work on some dozens of pictures.
+    # Starting a process takes about as long as processing some dozens of pictures.
     work = _Work(rows, how, saved.plan.fingerprint)
     few = len(jobs) * len(rows) < MANY
     for _, one in run_jobs(work, jobs, processes=1 if few else processes, progress=progress, cancel=cancel):
@@ -253,7 +253,7 @@ def statistics(mask: NDArray[np.bool_], truth: NDArray[np.uint8], values: NDArra
 
 
 def _by_item(masks: Masks, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
-    """The masks of each picture of a data set: by the picture's path, or by as much of it as the masks tell."""
+    """The masks of each picture of a data set: by the picture's path, or by the part of it that the masks name."""
     names: dict[str, set[str]] = {}
     for item in items:
         for name in _names(item.key):
@@ -268,7 +268,7 @@ def _by_item(masks: Masks, items: Sequence[Item]) -> dict[str, dict[str, Any]]:
 
 
 def _names(key: str) -> Iterator[str]:
-    """A picture's path, and its ends, with and without the ending of the file's name."""
+    """A picture's path and all trailing parts of it, with and without the file name's ending."""
     parts = PurePosixPath(key).parts
     for start in range(len(parts)):
         path = PurePosixPath(*parts[start:])

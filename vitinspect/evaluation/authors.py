@@ -1,6 +1,6 @@
-"""What is measured of one picture under a protocol of others. How the picture and its masks got here: ``reading.py``.
+"""The measurements on one picture under a published protocol. The picture and its masks are read by ``reading.py``.
 
-Each function takes a ``Job`` and adds scores and curves to its result, in the names that ``protocol_columns.py`` shows.
+Each function takes a ``Job`` and adds scores and curves to its result, under the names that ``tables.py`` shows.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """One picture whose maps are there."""
+    """One picture with its maps."""
 
     plan: Plan
     model: ViT
     """The model that explains."""
     working: ViT
-    """The same in the precision in which masked pictures are scored."""
+    """The same model in the precision in which masked pictures are scored."""
     x: torch.Tensor
     """(1, 3, H, W), normalised."""
     masks: Mapping[str, np.ndarray]
@@ -47,7 +47,7 @@ class Job:
     """The rows of one method alone."""
     target: TargetLike
     judged: int | None
-    """The class that must stay the best one, where a protocol counts hits: the label, or else the predicted class."""
+    """The class that must remain the most probable, where a protocol counts hits: the label, or else the prediction."""
     result: ImageResult
     cancel: CancelToken | None = None
 
@@ -71,14 +71,14 @@ class Job:
         score_curves(self.working, curves, use=use, cancel=self.cancel)
 
     def pigeonhole(self, values: Mapping[str, np.ndarray], masks: Mapping[str, np.ndarray]) -> None:
-        """How far the methods' masks overlap, and how far they must."""
+        """How much the methods' masks overlap, and how much they must."""
         chosen = [row for row in self.singles if row in masks]
         self.result.pairs = pair_scores({r: values[r] for r in chosen}, {r: masks[r] for r in chosen})
 
 
 def enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The map at the input's size as the scripts enlarge it: by torch, in float32, to the last bit. Which pixels tie,
-    and which 8-bit value a pixel gets, hangs on it."""
+    and which 8-bit value a pixel gets, depends on it."""
     import torch
     import torch.nn.functional as F
 
@@ -93,7 +93,7 @@ def enlarged(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def vitmix(job: Job) -> None:
     """Overlap of the Otsu mask; deletion of what the variant ranks. In float32, as the script: Otsu's 8 bits depend on
-    whether 1e-8 is lost beside the map's range."""
+    whether 1e-8 is lost in rounding against the map's range."""
     ups = {row: enlarged(m.values, job.size) for row, m in job.maps.items()}
     cuts = {row: job.cut(up) for row, up in ups.items()}
     if "overlap" in job.plan.scores:
@@ -199,7 +199,7 @@ def gmar(job: Job) -> None:
     heats = {}
     for row, attribution in job.maps.items():
         heat = _heat(attribution.values.astype(np.float32))
-        # GMAR-Plus stretches the finished map once more before it cuts.
+        # GMAR-Plus scales the finished map to 0..1 once more before it cuts.
         heats[row] = _heat(heat) if job.plan.variant == "gmar-plus" else heat
     for row, heat in heats.items():
         for annotator, truth in job.masks.items():
@@ -265,10 +265,10 @@ def _perturbation(job: Job, heats: Mapping[str, np.ndarray]) -> None:
 
 
 def chefer_counts(predicted: np.ndarray, labels: np.ndarray, values: np.ndarray) -> dict[str, float]:
-    """What Chefer's segmentation test adds up over the data set: it divides sums, and does not average ratios.
+    """The counts that Chefer's segmentation test sums over the data set: it divides sums, and does not average ratios.
 
     Their average precision is taken over both classes together: the map against the mask and one minus the map
-    against the background, in one list. Their F1 takes the picture's rows for a batch: it is the mean over rows of each
+    against the background, in one list. Their F1 treats the picture's rows as a batch: it is the mean over rows of each
     row's F1, 0 for a row without foreground on either side.
     """
     valid = labels != 255

@@ -1,4 +1,4 @@
-"""What stands under a table: the models, weights and settings of its numbers, and how many images and people."""
+"""Captions of tables: the models, weights and settings of the numbers, and how many images and annotators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FIT = {"crop": "centre crop", "squash": "squashed", "pad": "padded", SQUASH_CRO
 
 
 def settings_of(plan: Plan) -> dict[str, str]:
-    """The settings that move a run's numbers, in words."""
+    """The settings that affect a run's numbers, in words."""
     numbers = "".join(f" {value:g}" for _, value in plan.threshold_options)
     found = {
         "protocol": _protocol(plan),
@@ -32,11 +32,11 @@ def settings_of(plan: Plan) -> dict[str, str]:
 def _protocol(plan: Plan) -> str:
     name = plan.protocol or "vitinspect's own"
     name = f"{name} ({plan.variant})" if plan.variant else name
-    return f"{name}, changed by {', '.join(plan.changed)} and no longer the protocol's" if plan.changed else name
+    return f"{name}, changed by {', '.join(plan.changed)} and no longer that of the protocol" if plan.changed else name
 
 
 def caption_of(parts: Sequence[tuple[str, str, Results, Table]], intervals: bool = False) -> str:
-    """Models with their fingerprints, what was scored, settings: what all runs share said once."""
+    """Models with their fingerprints, what was scored, settings; what all runs share is said once."""
     sentences = [_models(parts), _counts(parts)]
     runs = list({id(r): (data, model, r) for data, model, r, _ in parts}.values())
     settings = [settings_of(run.plan) for *_, run in runs]

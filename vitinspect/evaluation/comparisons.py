@@ -1,4 +1,4 @@
-"""Each printed column's best method against each other one, on the same pictures, with Holm's correction."""
+"""Comparing the best method of each column with every other one, on the same pictures, with Holm's correction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compared:
-    """A method beside the best one of a column."""
+    """A method compared with the best one of a column."""
 
     column: Column
     best: str
@@ -25,7 +25,7 @@ class Compared:
 
 
 def compared(results: Results, table: Table) -> list[Compared]:
-    """All comparisons of a table, column by column. Columns that are made over the whole data set have none."""
+    """All comparisons of a table, column by column. Columns computed over the whole data set have none."""
     found: list[Compared] = []
     for column in table.columns:
         pairs = results.compare_with_best(table, column)

@@ -1,4 +1,4 @@
-"""SQLite files of ours: told from those of other programs, and their troubles said as what they are."""
+"""SQLite files of vitinspect: recognised by an application id, and with errors as readable sentences."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pathlib import Path
 from vitinspect.errors import DataError, StorageFull
 
 APPLICATION_ID = 0x56495449
-"""In the header of each of our files: VITI."""
+"""The application id in the header of each of our files: VITI."""
 _LITTLE = 1 << 16
 
 
 def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
-    """Open a database of ours, making it with ``tables`` where there is none. Another program's is not touched."""
+    """Open a database of vitinspect, created with ``tables`` if there is none. Another program's is not touched."""
     if path.is_symlink():
-        raise DataError(f"{path} is a link; a run is not kept behind links. Choose another folder.")
-    with troubles_of(path):
+        raise DataError(f"{path} is a link; runs are not stored behind links. Choose another folder.")
+    with readable_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, timeout=60, isolation_level=None)
     try:
-        with troubles_of(path):
+        with readable_errors(path):
             _recognise_or_create(database, path, tables)
             database.execute("PRAGMA journal_mode=WAL")
-            # In this mode a commit survives the end of the process at once; only a power cut may cost the last ones.
+            # In this mode a commit survives the end of the process; only a power failure may lose the last ones.
             database.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         database.close()
@@ -36,20 +36,20 @@ def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse the database of another program without touching anything beside it."""
+    """Refuse the database of another program without creating files beside it."""
     if path.is_symlink() or not path.is_file():
-        return  # a link is refused where it is opened, and a missing one will be made
-    with troubles_of(path), path.open("rb") as file:
+        return  # a link is refused when it is opened, and a missing file will be created
+    with readable_errors(path), path.open("rb") as file:
         if int.from_bytes(file.read(72)[68:], "big") == APPLICATION_ID:
-            return  # perhaps another process is at work on it
-    with troubles_of(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return  # perhaps another process is using it
+    with readable_errors(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
         _is_ours(database, path)
 
 
 def _recognise_or_create(database: sqlite3.Connection, path: Path, tables: str) -> None:
     if _is_ours(database, path):
         return
-    # Where two processes begin at once, the second finds the tables here.
+    # If two processes start at the same time, the second finds the tables here.
     database.execute("BEGIN IMMEDIATE")
     try:
         if not _is_ours(database, path):
@@ -69,34 +69,34 @@ def _is_ours(database: sqlite3.Connection, path: Path) -> bool:
     if number == APPLICATION_ID and names:
         return True
     if {"facts", "images", "scores"} <= names:
-        return True  # by a version before the id; the caller looks at its format
+        return True  # by a version before the id; the caller checks its format
     if names or number not in (0, APPLICATION_ID):
-        raise DataError(f"{path} was not written by vitinspect and is left alone. Choose another folder with --out.")
+        raise DataError(f"{path} was not written by vitinspect and is not changed. Choose another folder with --out.")
     return False
 
 
 @contextlib.contextmanager
-def troubles_of(path: Path) -> Iterator[None]:
-    """What SQLite and the system raise within becomes a sentence that names the file and the trouble."""
+def readable_errors(path: Path) -> Iterator[None]:
+    """Turn exceptions of SQLite and the system into an error that names the file and the problem."""
     try:
         yield
     except sqlite3.Error as error:
-        raise _told(path, error) from error
+        raise _as_data_error(path, error) from error
     except OSError as error:
         raise DataError(f"{path} cannot be opened: {error.strerror or error}.") from error
 
 
-def _told(path: Path, error: sqlite3.Error) -> DataError:
-    # The low byte is the kind of trouble, what is above it says more.
+def _as_data_error(path: Path, error: sqlite3.Error) -> DataError:
+    # The low byte is the kind of error; the higher ones give details.
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
         return StorageFull(
-            f"{path} cannot be written: no space is left. What was done is kept; make room and run the same command "
-            "again."
+            f"{path} cannot be written: no space is left. Finished results are kept; free some space and run the "
+            "same command again."
         )
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return DataError(
-            f"{path} is damaged, or no file of vitinspect's ({error}). Move it away to begin the run anew, or choose "
+            f"{path} is damaged, or not a file of vitinspect ({error}). Move it to start the run again, or choose "
             "another folder with --out."
         )
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
@@ -104,7 +104,7 @@ def _told(path: Path, error: sqlite3.Error) -> DataError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
         return DataError(f"{path} cannot be opened for writing: {error}.")
     if code == sqlite3.SQLITE_IOERR:
-        return DataError(f"The disk of {path} has trouble: {error}.")
+        return DataError(f"The disk of {path} reported an error: {error}.")
     words = str(error)
     if any(phrase in words for phrase in ("no such table", "no such column", "has no column", "columns but")):
         return DataError(

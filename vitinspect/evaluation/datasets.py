@@ -1,6 +1,6 @@
-"""Data sets: the folder layouts that people have, read into one list of items.
+"""Data sets: common folder layouts, read into one list of items.
 
-A layout is recognised by what lies in the folder, or named. Listing opens no picture.
+A layout is named, or recognised by the folder's content. Listing opens no picture.
 
 ``masks``    ``images/`` and ``masks/`` with the same base names (the GMAR and LeGrad comparison). Several annotators:
              ``masks/ANNOTATOR/NAME.png``, or ``masks/NAME_ANNOTATOR.png`` beside each other (ViTmiX). NAME is what
@@ -11,7 +11,7 @@ A layout is recognised by what lies in the folder, or named. Listing opens no pi
 ``imagenet-s``  ImageNet-S: validation/WNID/NAME.JPEG beside validation-segmentation/WNID/NAME.png.
 ``imagenet-seg``  ImageNet-Segmentation's MATLAB 7.3 file, of pictures and masks.
 ``classes``  one folder of pictures per class.
-``plain``    pictures, and nothing else: faithfulness only.
+``plain``    pictures only: for faithfulness.
 ``demo``     the bundled gallery.
 
 Classes come from the folders' names, from ``labels.csv``, or from the ground truth of an ILSVRC devkit.
@@ -39,7 +39,7 @@ from vitinspect.names import stored
 LAYOUTS = ("auto", "masks", "voc", "voc-classes", "imagenet-s", "imagenet-seg", "classes", "plain", "demo")
 VOC_VOID = 255
 MASKS_CHECKED = 64
-"""So many masks are opened before a run begins, to see whether their coding must be asked for."""
+"""The number of masks that are opened before a run, to see whether the user must name their coding."""
 
 
 def open_dataset(
@@ -59,11 +59,11 @@ def open_dataset(
 
     ``indices``: a file of indices or names to keep, one per line, or a YAML list; ``index_base``: what it counts from
     (from 1, and by the numbers in the names, where the pictures carry ILSVRC's names; otherwise from 0). ``limit``: the
-    first so many. ``split``: for layouts that have splits. ``voc_void_is_foreground``: the ViTmiX script counts the
-    void label. ``mask_coding``: how masks are read, where that is not plain. ``labels``: a file of classes.
+    first so many items. ``split``: for layouts that have splits. ``voc_void_is_foreground``: the ViTmiX script counts
+    the void label. ``mask_coding``: how masks are read, if that is ambiguous. ``labels``: a file of classes.
     """
     if layout not in LAYOUTS:
-        raise DataError(f"A layout is one of {', '.join(LAYOUTS)}, not {layout!r}.")
+        raise DataError(f"A layout must be one of {', '.join(LAYOUTS)}, not {layout!r}.")
     if layout == "demo" or (layout == "auto" and str(root) == "demo" and not Path("demo").exists()):
         from vitinspect.resources import gallery_folder
 
@@ -106,14 +106,14 @@ def _asked_coding(coding: str | MaskCoding, dataset: Dataset) -> MaskCoding:
 
 
 def _labelled(dataset: Dataset, label_of: Labels) -> Dataset:
-    """The file's labels; where it has none the folders' remain."""
+    """Replace labels by those of the file; pictures that it does not name keep theirs."""
     return replace(
         dataset, items=tuple(replace(item, label=label_of(item.key) or item.label) for item in dataset.items)
     )
 
 
 def layout_of(root: str | os.PathLike[str], layout: str = "auto") -> str:
-    """The layout that ``open_dataset`` would take; ``plain`` where there is no such folder."""
+    """The layout that ``open_dataset`` would use; ``plain`` if there is no such folder."""
     if layout != "auto":
         return layout
     if str(root) == "demo" and not Path("demo").exists():
@@ -163,9 +163,9 @@ def _folder_of(name: str) -> str | None:
 
 
 def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Path]], tuple[str, ...]]:
-    """Picture to annotator to mask, and a note on each mask that belongs to no picture or to one that has it already.
+    """Picture to annotator to mask, and a note on each mask that matches no picture, or one that already has a mask.
 
-    A mask's file is called after its picture, or lies under its annotator's name, or has it behind an underscore.
+    A mask's file has the name of its picture; the annotator is its folder, or follows after an underscore.
     """
     result: dict[str, dict[str, Path]] = {}
     notes: list[str] = []
@@ -183,12 +183,12 @@ def _match_masks(folder: Path, names: set[str]) -> tuple[dict[str, dict[str, Pat
     for path in sorted(folder.rglob("*")) if folder.is_dir() else []:
         hidden = path.name.startswith(".") or path.name.endswith(SIDECAR)
         if path.is_file() and not hidden and not is_image_name(path.name):
-            notes.append(f"The file {stored(path.relative_to(folder))} in masks/ is no picture and is not read.")
+            notes.append(f"The file {stored(path.relative_to(folder))} in masks/ is not a picture and is not read.")
     return result, tuple(notes)
 
 
 def _owner(mask: str, names: set[str]) -> tuple[str, str] | None:
-    """The picture that a mask belongs to, and whose it is."""
+    """The picture that a mask belongs to, and its annotator."""
     found = owner_of(mask, names)
     return found and (found[0], stored(found[1]) if found[1] != NOBODY else ONE_ANNOTATOR)
 
@@ -206,7 +206,7 @@ def _voc_root(folder: Path) -> Path | None:
 def _voc(folder: Path, split: str, void_is_foreground: bool) -> Dataset:
     root = _voc_root(folder)
     if root is None:
-        raise DataError(f"{folder} is no Pascal VOC devkit: JPEGImages/ and SegmentationClass/ are missing.")
+        raise DataError(f"{folder} is not a Pascal VOC devkit: JPEGImages/ and SegmentationClass/ are missing.")
     listing = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     masks = {p.stem: p for p in list_images(root / "SegmentationClass")}
     if listing.is_file():
@@ -274,7 +274,7 @@ def _imagenet_s_pairs(folder: Path, split: str) -> tuple[Path, Path] | None:
 def _imagenet_s(folder: Path, split: str) -> Dataset:
     pair = _imagenet_s_pairs(folder, split)
     if pair is None:
-        raise DataError(f"{folder} is no ImageNet-S: validation/ and validation-segmentation/ are missing.")
+        raise DataError(f"{folder} is not an ImageNet-S data set: validation/ and validation-segmentation/ are missing.")
     pictures, masks = pair
     drawn = {p.relative_to(masks).with_suffix("").as_posix(): p for p in list_images(masks, recursive=True)}
     items = []
@@ -328,6 +328,6 @@ def _checked(dataset: Dataset) -> Dataset:
             if check(path):
                 ignoring.add(who)
         except ImageError:
-            # A broken file marks its picture, and the others are scored.
+            # A broken file makes its picture fail, and the others are scored.
             continue
     return replace(dataset, ignoring=frozenset(ignoring))

@@ -1,4 +1,4 @@
-"""A report as one HTML file: no network, no scripts from elsewhere, and names of whatever kind are text."""
+"""A report as one HTML file: no network access, no external scripts, and all names are escaped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from vitinspect.files import SOFTWARE
 from vitinspect.names import readable, shown
 
 LARGEST = 58_000_000
-"""Bytes that a report may have; pictures are made smaller for it."""
+"""The maximum size of a report in bytes; pictures are compressed to fit."""
 _STEPS = ((480, 85), (400, 83), (320, 80), (280, 78), (240, 75), (200, 72), (160, 68), (128, 62), (96, 55))
 """Longest side and quality of a JPEG, the largest first."""
 OUTLINES = ((64, 200, 255), (255, 120, 220), (120, 255, 120), (255, 160, 60), (200, 160, 255))
 """The colours of people's masks; ``html_page.css`` has the same."""
 _TEXTS = 6000
-"""Bytes of a picture's texts, at most, about."""
+"""The approximate maximum size of a picture's texts in bytes."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ShownScore:
 
 @dataclass(frozen=True, eq=False)
 class Drawing:
-    """A picture of the report with its words."""
+    """A picture of the report with its text."""
 
     title: str
     picture: Image.Image
@@ -55,7 +55,7 @@ class Entry:
     """Classes with their probabilities, the best first."""
     target: str = ""
     label: str = ""
-    """Its true class, where that is known."""
+    """Its true class, if known."""
     note: str = ""
     flagged: bool = False
     starred: bool = False
@@ -80,9 +80,9 @@ def write_page(
     each: int,
     summary: Callable[[], Summary] = Summary,
 ) -> bytes:
-    """The whole file. ``count`` pictures are expected with ``each`` drawings, which says how large they can be.
+    """The whole file. The size of drawings follows from ``count``, the number of pictures, with ``each`` drawings.
 
-    Each entry is made small before the next one is asked for; ``summary`` is called when all have come.
+    Each entry is compressed before the next one is requested; ``summary`` is called after all entries.
     """
     room = max(1500, int((LARGEST / max(count, 1) - _TEXTS) * 0.74 / max(each, 1)))
     parts: list[str] = []
@@ -119,7 +119,7 @@ def write_page(
 
 
 def _text(text: str) -> str:
-    """Text in one line, whatever stands in it."""
+    """Any text on one line, escaped."""
     return escape(shown(text))
 
 
@@ -132,7 +132,7 @@ def _hash(text: str) -> str:
 
 
 def _controls(orders: Mapping[str, str], classes: Sequence[str], flags: int) -> str:
-    options = [("position", "In their order"), ("name", "By name"), *orders.items()]
+    options = [("position", "In folder order"), ("name", "By name"), *orders.items()]
     parts = [
         '<form id="controls" hidden>',
         '<label>Find <input id="words" type="search" autocomplete="off"></label>',
@@ -143,7 +143,7 @@ def _controls(orders: Mapping[str, str], classes: Sequence[str], flags: int) -> 
         '<label><input id="flagged" type="checkbox"> flagged only</label>' if flags else "",
         '<label>Size <input id="size" type="range" min="96" max="480" step="4" value="220"></label>',
         f'<label>Colours <select id="theme">'
-        f"{_options([('', 'as the system'), ('light', 'light'), ('dark', 'dark')])}</select></label>",
+        f"{_options([('', 'like the system'), ('light', 'light'), ('dark', 'dark')])}</select></label>",
         '<output id="count"></output>',
         "</form>",
     ]
@@ -231,7 +231,7 @@ def _figure(drawing: Drawing, room: int) -> str:
 
 
 def small_jpeg(picture: Image.Image, room: int) -> tuple[bytes, tuple[int, int]]:
-    """The picture as a JPEG of at most ``room`` bytes where that can be, and its size."""
+    """The picture as a JPEG of at most ``room`` bytes if possible, and its size."""
     plain = picture.convert("RGB")
     data, made = b"", plain
     for side, quality in _STEPS:

@@ -1,4 +1,4 @@
-"""What a report shows of each picture: of a folder, whose maps are made for it, or of an evaluation run."""
+"""The content of a report on a folder, whose maps are computed for it, or on an evaluation run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _IOU, _F1 = Column("iou", "IoU (%)", percent=True), Column("f1", "F1 (%)", percent=True)
 _CLASSES = 3
 MOST_SCORES = 4
-"""Of a run, under each map; the table above has them all."""
+"""Scores of a run that are shown under each map; the table above has all."""
 
 
 def is_run(path: Path) -> bool:
@@ -47,7 +47,7 @@ def is_run(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Asked:
-    """How maps of a report are made and cut."""
+    """How the maps of a report are computed and cut."""
 
     methods: str = "rollout"
     target: str = ""
@@ -67,8 +67,8 @@ def folder_report(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> bytes:
-    """A report of the pictures of a folder, with maps that are made for it. Masks in the layouts of ``evaluate`` are
-    shown and scored."""
+    """A report on the pictures of a folder, with maps that are computed for it. Masks in the layouts of ``evaluate``
+    are shown and scored."""
     dataset = _dataset(folder, recursive, limit)
     maps = parse_maps(asked.methods)
     titles = _titles(maps)
@@ -108,7 +108,7 @@ def _dataset(folder: Path, recursive: bool, limit: int | None) -> Dataset:
             raise DataError(f"There are no pictures in {folder}.")
         return Dataset(folder, "plain", items)
     if folder.name == "images" and (folder.parent / "masks").is_dir():
-        folder = folder.parent  # where masks lie beside the folder of the pictures
+        folder = folder.parent  # if masks are beside the folder of the pictures
     found = open_dataset(folder, limit=limit)
     from vitinspect.files import made_from
 
@@ -146,7 +146,7 @@ def _note(path: Path) -> Note:
     try:
         return read_notes(notes_file(str(path.parent))).get(path.name, Note())
     except (OSError, ValueError):
-        return Note()  # the window says that its notes are damaged
+        return Note()  # the window reports damaged notes
 
 
 def _made(
@@ -292,8 +292,8 @@ def run_report(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> bytes:
-    """A report of an evaluation run: its scores, and its overlays where they were saved; else ``model`` makes them, or
-    they are left out."""
+    """A report on an evaluation run: its scores, and its overlays if they were saved; otherwise ``model`` computes
+    them, or they are left out."""
     with Store(folder / FILE) as store:
         results = Results(store)
         plan = store.plan
@@ -357,7 +357,7 @@ def run_report(
             if result.image in items:
                 yield _guarded(items[result.image], partial(entry, result))
             else:
-                yield Entry(restored(result.image), problem="The picture is not in the data set any more.")
+                yield Entry(restored(result.image), problem="The picture is no longer in the data set.")
             if progress is not None:
                 progress(number, len(images))
 
@@ -404,5 +404,5 @@ def _scores(found: Mapping[tuple[str, str], float], columns: Sequence[Column]) -
 
 
 def _blank(picture: Image.Image) -> Image.Image:
-    """Stands for a map that was not saved."""
+    """A placeholder for a map that was not saved."""
     return Image.new("RGB", picture.size, (36, 39, 43))

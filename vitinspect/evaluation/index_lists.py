@@ -1,4 +1,4 @@
-"""Lists of the pictures to take: by name, by place in the data set, or by the number in ILSVRC's file names."""
+"""Lists of the pictures to use: by name, by position in the data set, or by the number in ILSVRC's file names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ilsvrc_number(name: str) -> int | None:
 def read_indices(path: str | os.PathLike[str]) -> list[int | str]:
     """Indices or names: one per line, or a YAML list (``- 3``, ``[3, 7]``, also under a key), with # comments.
 
-    Plain lists are all that such files hold, so they are read here and no YAML library is needed.
+    Such files hold plain lists only, so no YAML library is needed.
     """
     try:
         text = read_text(path, "utf-8-sig")
@@ -53,8 +53,8 @@ def choose(
 ) -> list[Item]:
     """The items that a list names, in its order.
 
-    ``base`` is what the list counts from. Without it: where all pictures carry ILSVRC's names, a number is the number
-    in the name, from 1; elsewhere a number that is a file's name means that file, and others are places from 0.
+    ``base`` is what the list counts from. Without it: if all pictures have ILSVRC's names, a number is the number in
+    the name, from 1; otherwise a number that is a file's name means that file, and others are positions from 0.
     """
     numbered = {ilsvrc_number(item.key): item for item in items}
     if None in numbered or not numbered:
@@ -88,4 +88,4 @@ def _missing(path: str | os.PathLike[str], entry: int | str, count: int, start: 
     counted = f"counted from {start} (`--index-base` changes that)"
     if numbered:
         return f"{path} names the ILSVRC file number {entry}, {counted}, but none of the {count} pictures has it."
-    return f"{path} names {entry!r}, {counted}, but the data set has {count} pictures and none of that name."
+    return f"{path} names {entry!r}, {counted}, but the data set has {count} pictures and none with that name."

@@ -1,4 +1,4 @@
-"""The pictures of a data set, and how their files are read. ``datasets`` makes the list from a folder."""
+"""The pictures of a data set, and how their files are read. ``datasets`` lists them from a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ONE_ANNOTATOR = ""
-"""The name of the annotator where there is only one set of masks."""
+"""The name of the annotator if there is only one set of masks."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,21 @@ class Item:
     """One picture of a data set."""
 
     key: str
-    """Its path relative to the data set, as ``names.stored`` keeps it: by this it is known in the run folder."""
+    """Its path relative to the data set, as ``names.stored`` keeps it: its key in the run folder."""
     path: Path
     masks: dict[str, Path] = field(default_factory=dict)
     """Annotator to file."""
     label: str | None = None
     only: int | None = None
-    """The one label of the mask that is foreground; None: what the coding says."""
+    """The one label of the mask that is foreground; None: those of the coding."""
     problem: str = ""
-    """Why it cannot be used, where listing has found out."""
+    """Why it cannot be used, if found while listing."""
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """The picture of an item's key, and the class where the item stands for one class of it: ``picture#class``.
+    """The picture of an item's key, and the class if the item is for one class of the picture: ``picture#class``.
 
-    The name of a picture may have the sign in it, so a key that ends like a picture's name is one.
+    The name of a picture may contain the ``#``, so a key that ends like a picture's name has no class.
     """
     if is_image_name(PurePosixPath(key).name):
         return key, ""
@@ -55,7 +55,7 @@ class Dataset:
     coding: MaskCoding = field(default_factory=MaskCoding)
     """How mask files are read."""
     notes: tuple[str, ...] = ()
-    """What was found in the folder and not used, in words."""
+    """Sentences about what was found in the folder and not used."""
     ignoring: frozenset[str] = frozenset()
     """Annotators whose grey masks leave 255 out beside 1: it is left out of those without foreground too."""
 
@@ -71,5 +71,5 @@ class Dataset:
         return open_image(item.path)
 
     def read_mask(self, item: Item, annotator: str) -> np.ndarray:
-        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing."""
+        """(H, W) bytes: 0 background, 1 foreground, 255 ignored."""
         return self.coding.read(item.masks[annotator], item.only, white_ignored=annotator in self.ignoring)

@@ -1,7 +1,7 @@
-"""The classes of pictures, from the files that people have: ``labels.csv``, two columns of text, and the ground truth
-of an ILSVRC devkit.
+"""The classes of pictures, from common files: ``labels.csv``, two columns of text, and the ground truth of an ILSVRC
+devkit.
 
-A label is a class's name, its index, or a WordNet id such as n02123045; the model finds the class by it.
+A label is a class's name, its index, or a WordNet id such as n02123045, by which the model finds the class.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _GROUND_TRUTH = "*ground_truth*.txt"
 
 
 def no_labels(key: str) -> None:
-    """Where there is no file of labels."""
+    """The labels if there is no file of labels."""
 
 
 def find_labels(folder: Path) -> Labels:
-    """The labels that lie in a data set's folder: labels.csv, or an ILSVRC ground truth, also in a devkit beside it."""
+    """The labels in a data set's folder: labels.csv, or an ILSVRC ground truth, also in a devkit beside it."""
     table = folder / "labels.csv"
     if table.is_file():
         return read_labels(table)
@@ -111,7 +111,7 @@ def _by_number(path: Path, classes: list[int]) -> Labels:
 
 
 def _devkit_ids(path: Path) -> dict[int, str]:
-    """The devkit's own numbers of classes to WordNet ids: they are in another order than the outputs of models."""
+    """The devkit's own class numbers to WordNet ids: their order is not that of models' outputs."""
     table = path.parent / "map_clsloc.txt"
     if table.is_file():
         rows = (line.split() for line in table.read_text(encoding="utf-8").splitlines())
@@ -121,6 +121,6 @@ def _devkit_ids(path: Path) -> dict[int, str]:
         columns = read_struct(meta, "synsets", ("ILSVRC2012_ID", "WNID"))
         return {int(k): str(v) for k, v in zip(columns["ILSVRC2012_ID"], columns["WNID"], strict=True)}
     raise DataError(
-        f"{path} holds the devkit's own numbers of classes, which are not those of a model's outputs. Its meta.mat (or "
-        "map_clsloc.txt) tells which is which and must lie beside it."
+        f"{path} holds the devkit's own class numbers, which are not those of a model's outputs. The devkit's "
+        "meta.mat (or map_clsloc.txt), which assigns them, must be in the same folder."
     )

@@ -1,4 +1,4 @@
-"""Reading single scores out of a run folder, without writing to it: for whoever wants to sort pictures by them."""
+"""Reading single scores from a run folder, without writing to it, for example to sort pictures by them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitinspect.errors import DataError
-from vitinspect.evaluation.database import troubles_of
+from vitinspect.evaluation.database import readable_errors
 from vitinspect.evaluation.items import split_key
 from vitinspect.evaluation.plan import Plan
 from vitinspect.evaluation.store import FILE, read_plan
@@ -24,7 +24,7 @@ Column = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class RunIndex:
-    """What a run holds: its columns, and where its pictures were."""
+    """The columns of a run, and where its pictures were."""
 
     folder: Path
     root: Path
@@ -33,7 +33,7 @@ class RunIndex:
 
 
 def open_run(folder: Path) -> RunIndex:
-    """Look at a run folder, also while the run is going on."""
+    """Open a run folder for reading, also while the run is in progress."""
     rows, plan = _read(folder, "SELECT DISTINCT method, annotator, score FROM scores ORDER BY 1, 2, 3", ())
     if not rows:
         raise DataError(f"The run in {folder} holds no scores yet.")
@@ -42,10 +42,10 @@ def open_run(folder: Path) -> RunIndex:
 
 
 def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
-    """A function from a picture's path to its score; None where it has none.
+    """A function from a picture's path to its score; None if it has none.
 
-    Pictures are found where the run found them; where the data set has moved since, by their names, as far as a name
-    occurs once. A picture that counts several times (once per class in it) gets the mean.
+    Pictures are found by the paths of the run; if the data set was moved since, by their names, if a name occurs only
+    once. A picture that is evaluated several times (once per class in it) gets the mean.
     """
     rows, _ = _read(
         run.folder, "SELECT image, value FROM scores WHERE method = ? AND annotator = ? AND score = ?", column
@@ -72,10 +72,10 @@ def values_of(run: RunIndex, column: Column) -> Callable[[str], float | None]:
 def _read(folder: Path, query: str, values: tuple[str, ...]) -> tuple[list[tuple[str, ...]], Plan]:
     path = folder / FILE
     if not path.is_file():
-        raise DataError(f"{folder} is no run folder: there is no {FILE} in it.")
-    # Read-only: a folder that belongs to somebody else can be looked at, and a run is never disturbed.
+        raise DataError(f"{folder} is not a run folder: there is no {FILE} in it.")
+    # Read-only: folders of other users can be read, and a run is never disturbed.
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    with troubles_of(path), closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
+    with readable_errors(path), closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
         facts = database.execute("SELECT value FROM facts WHERE name = 'plan'").fetchone()
         if facts is None:
             raise DataError(f"{path} holds no run.")

@@ -1,8 +1,8 @@
-"""How the values of a mask file are read: which of them are foreground, and which count for nothing.
+"""How the values of a mask file are read: which of them are foreground, and which are ignored.
 
-People save masks in many ways, and the same file can mean several things: of a palette picture with the values 0, 15
-and 255, the 255 is the border that Pascal VOC leaves out, or the only object there is. Where a file has one reading it
-is taken; where it has several, the user is asked for ``--mask-coding`` and nothing is guessed.
+Masks are saved in many ways, and the same file can mean several things: in a palette picture with the values 0, 15 and
+255, the 255 can be the border that Pascal VOC ignores, or the only object. A file with one possible reading is read that
+way; if there are several, the user is asked for ``--mask-coding`` and nothing is guessed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from vitinspect.images import mask_palette, open_mask
 
 AUTO, BINARY, PALETTE, THRESHOLD, INDEX, IMAGENET_S = "auto", "binary", "palette", "threshold", "index", "imagenet-s"
 CODING_HELP = (
-    "binary (every value but 0), palette (as Pascal VOC: every index but 0, and 255 counts for nothing), threshold=N "
-    "(values above N) or index=A,B (these values; 255 counts for nothing)"
+    "binary (every value but 0), palette (as Pascal VOC: every index but 0, and 255 is ignored), threshold=N "
+    "(values above N) or index=A,B (these values; 255 is ignored)"
 )
 IGNORED = 255
 GREY_LEVEL = 127
-"""Where a grey picture with soft edges is cut, if nothing else is said: in the middle of its range."""
+"""The level at which a grey picture with soft edges is cut by default: the middle of its range."""
 FEWEST_GREYS = 33
-"""A picture with fewer values may be a label image: Pascal VOC has 22."""
+"""A picture with fewer values than this may be a label image: Pascal VOC has 22."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class MaskCoding:
     values: tuple[int, ...] = ()
     """The level of ``threshold``, the foreground of ``index``."""
     ignore: int | None = None
-    """The value that is left out of all scores."""
+    """The value that is ignored in all scores."""
 
     def __str__(self) -> str:
         if self.kind in (THRESHOLD, INDEX):
@@ -47,7 +47,7 @@ class MaskCoding:
 
     @property
     def words(self) -> str:
-        """What is foreground, for captions; empty where the files leave no choice."""
+        """What is foreground, for captions; empty if the files are unambiguous."""
         left_out = f"; {self.ignore} is left out" if self.ignore is not None else ""
         return {
             AUTO: "",
@@ -95,7 +95,7 @@ def parse_coding(text: str) -> MaskCoding:
             return MaskCoding(THRESHOLD, values)
         if kind == INDEX and values:
             return MaskCoding(INDEX, values, None if IGNORED in values else IGNORED)
-    raise ParameterError(f"A mask coding is {CODING_HELP}; not {text!r}.")
+    raise ParameterError(f"A mask coding must be {CODING_HELP}; not {text!r}.")
 
 
 def check(path: Path) -> bool:
@@ -122,11 +122,11 @@ def _one_reading(path: Path, labels: np.ndarray, white_ignored: bool = False) ->
     if white_ignored and palette is None and found in ([IGNORED], [0, IGNORED]):
         return labels.astype(np.uint8)
     if found in _WITH_IGNORED and (palette is None or _is_voc(palette)):
-        # As vitinspect itself writes masks in which something is left out, and as ``vi.masks.load`` reads them.
+        # As vitinspect itself writes masks with ignored pixels, and as ``vi.masks.load`` reads them.
         return labels.astype(np.uint8)
     if palette is not None:
         if all(len(set(palette[v])) == 1 for v in found if v < len(palette)) and _same_order(palette, found):
-            # A grey picture that was saved with a palette: black, white and what is between.
+            # A grey picture that was saved with a palette: black, white and greys.
             grey = np.array([palette[min(v, len(palette) - 1)][0] for v in range(max(found) + 1)], dtype=np.uint8)
             labels, found = grey[labels], sorted({int(grey[v]) for v in found})
         elif len(found) > 2 or IGNORED in found or found[0] != 0:
@@ -139,7 +139,7 @@ def _one_reading(path: Path, labels: np.ndarray, white_ignored: bool = False) ->
 
 
 def _is_voc(palette: Sequence[tuple[int, ...]]) -> bool:
-    """Whether the colours are Pascal VOC's, by which 255 is what is left out."""
+    """Whether the colours are Pascal VOC's, where 255 is ignored."""
     colours = voc_palette()
     return len(palette) > IGNORED and all(tuple(palette[v]) == tuple(colours[v]) for v in (0, 1, IGNORED))
 
@@ -152,7 +152,7 @@ def _values(labels: np.ndarray) -> list[int]:
 
 
 def _same_order(palette: Sequence[tuple[int, ...]], found: list[int]) -> bool:
-    """Whether a larger index is a lighter grey: otherwise indices and greys would give opposite masks."""
+    """Whether larger indices are lighter greys: otherwise indices and greys would give opposite masks."""
     greys = [palette[v][0] for v in found if v < len(palette)]
     return len(greys) == len(found) and all(a < b for a, b in itertools.pairwise(greys))
 
@@ -160,7 +160,7 @@ def _same_order(palette: Sequence[tuple[int, ...]], found: list[int]) -> bool:
 def _ambiguous(path: Path, found: list[int], what: str) -> DataError:
     shown = ", ".join(map(str, found[:12])) + (f" and {len(found) - 12} more" if len(found) > 12 else "")
     return DataError(
-        f"The mask {path} is {what} with the values {shown}, which can be read in several ways. Say with "
+        f"The mask {path} is {what} with the values {shown}, which can be read in several ways. Choose with "
         f"`--mask-coding` which of them are foreground: {CODING_HELP}."
     )
 

@@ -1,7 +1,7 @@
-"""Reading an array of structs out of a MATLAB 5 file, as ILSVRC's devkit has one: no more of the format than that.
+"""Reading an array of structs from a MATLAB 5 file, as in ILSVRC's devkit. Other parts of the format are not read.
 
 MATLAB's document "MAT-File Format" describes it: elements of a tag (type and size) and data, padded to eight bytes;
-a variable is an element that holds its flags, shape and name, and then its contents.
+a variable is an element with its flags, shape and name, and then its contents.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STRUCT, _CHARS = 2, 4
 
 
 def read_struct(path: Path, name: str, fields: Sequence[str]) -> dict[str, list[Any]]:
-    """The chosen fields of the array of structs ``name``: a number or a text for each of its elements."""
+    """The named fields of the array of structs ``name``: a number or a text for each of its elements."""
     try:
         data = path.read_bytes()
         order = {b"IM": "<", b"MI": ">"}[data[126:128]]
@@ -44,7 +44,7 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
     while place + 8 <= len(data):
         (word,) = struct.unpack_from(order + "I", data, place)
         if word >> 16:
-            # A small element: type and size share the first word, and up to four bytes follow at once.
+            # A small element: type and size share the first word, and up to four bytes follow directly.
             yield word & 0xFFFF, data[place + 4 : place + 4 + (word >> 16)]
             place += 8
             continue
@@ -58,7 +58,7 @@ def _values(kind: int, body: bytes, order: str) -> np.ndarray:
 
 
 def _matrix(body: bytes, order: str) -> tuple[str, Any]:
-    """Name and contents; a struct array as a list of dictionaries, a single number or text as itself."""
+    """Name and contents: a struct array as a list of dictionaries, a single number or text directly."""
     parts = _elements(body, order)
     if not body:
         return "", None

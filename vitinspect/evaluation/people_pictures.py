@@ -1,4 +1,4 @@
-"""Single pictures of a run beside the people, and its ranking: what a window asks for one after the other."""
+"""Single pictures of a run compared with people, and its ranking, as the window requests them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def differences_of(
     folder: Path, masks: Masks, image: str, candidate: Candidate, annotator: str = "", how: str = "majority"
 ) -> Differences:
     """Where a candidate's mask hits, misses and gives false alarms on a picture of the run, as the model saw it;
-    against the consensus where no annotator is named."""
+    against the consensus if no annotator is named."""
     saved = SavedMaps(folder, masks)
     item = next((one for one in saved.items if one.key == image), None)
     if item is None:

@@ -1,4 +1,4 @@
-"""What ``vitinspect agree --maps`` writes: the maps of a run among the people, as tables and figures."""
+"""The report of ``vitinspect agree --maps``: the maps of a run compared with people, as tables and figures."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def best_map(ceiling: Ceiling) -> str:
 
 
 def interval_words(ceiling: Ceiling) -> str:
-    """What the bars of the figure are."""
+    """The meaning of the figure's bars, in words."""
     over = "pictures and annotators" if ceiling.interval_of_annotators else "pictures"
     return f"bars: 95 % interval over {over}" if ceiling.count > 1 else "one picture, no interval"
 
@@ -71,7 +71,7 @@ def as_dict(found: AmongPeople, ceiling: Ceiling) -> dict[str, object]:
 
 def _text(found: AmongPeople, ceiling: Ceiling) -> str:
     lines = [
-        "# Maps among the people",
+        "# Maps compared with people",
         "",
         f"{counted(len(found.pictures), 'picture')}, {counted(len(found.annotators), 'annotator')}, "
         f"{counted(len(found.maps), 'map')}. Region: the whole frame that the model saw. "
@@ -92,7 +92,7 @@ def _text(found: AmongPeople, ceiling: Ceiling) -> str:
         if mean.count:
             lines.append(f"| {markdown(name)} | {mean:.3f} | {difference:+.3f} | {mean.count} |")
     if ceiling.count:
-        lines += ["", "![The maps among the people](ceiling.png)"]
+        lines += ["", "![The maps compared with people](ceiling.png)"]
     for name in found.maps:
         lines += ["", f"## {markdown(name)}", ""]
         lines.append("| Against | Pictures | " + " | ".join(STATISTICS[key] for key in _NUMBERS) + " |")

@@ -1,4 +1,4 @@
-"""How far the methods' masks overlap, beside how far they must (the pigeonhole bound) and would by chance.
+"""How much the methods' masks overlap, compared with the pigeonhole bound and with the overlap expected by chance.
 
 Stored per picture and pair of methods; ``pair_table`` shows the means over pictures.
 """
@@ -27,7 +27,7 @@ MEASURES = (
 EXPLANATION = (
     "Means over images, in percent of the picture. Masks that cover the shares a and b overlap on at least a + b - 1 "
     "of it whatever they show (the pigeonhole bound of the ViTmiX paper), and on a * b by chance: the observed overlap "
-    "means something only beside these two."
+    "is meaningful only in comparison with these two."
 )
 
 
@@ -54,7 +54,7 @@ class PairMeans:
 
 
 def pair_means(stored: Iterable[tuple[str, PairScore]], order: Sequence[str] = ()) -> list[PairMeans]:
-    """The means of what a run has stored, the pairs in the order of the methods."""
+    """The means of a run's stored numbers, the pairs in the order of the methods."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for _, pair in stored:
         found.setdefault((pair.first, pair.second), {}).setdefault(pair.measure, []).append(pair.value)

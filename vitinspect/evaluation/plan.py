@@ -1,7 +1,7 @@
-"""What is to be done, said once: stored with the run, and compared when it is resumed.
+"""The plan of a run: all its settings, stored with the run, and compared when it is resumed.
 
-A protocol is a plan with its authors' choices filled in. What the authors do differently from our own definitions is
-done in ``authors.py`` under the protocol's name.
+A protocol is a plan with its authors' choices. Where the authors' definitions differ from our own, they are
+implemented in ``authors.py`` under the protocol's name.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from vitinspect.maps import NORMALISATIONS
 from vitinspect.thresholds import MODES as THRESHOLD_MODES
 
 SCORES = ("overlap", "deletion", "insertion", "srg", "drop", "adcc", "curves", "grid_curves", "perturbation")
-"""The last three are protocols' own; the others are ours."""
+"""The last three are those of protocols; the others are our own."""
 OUR_SCORES = SCORES[:6]
 MULTIPLIED = {"product": "multiply"}
-"""What a second fusion of the same sets is called behind their names, where the mode's own name is not it."""
+"""The suffixes of further fusions of the same sets, where they differ from the mode's name."""
 
 
 @dataclass(frozen=True)
@@ -36,38 +36,38 @@ class ScoredRow:
     combination: Combination
     fuse: str
     suffix: str = ""
-    """Behind the methods' names, where the same set has several rows."""
+    """Appended to the methods' names if the same set has several rows."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides the numbers of a run."""
+    """All settings that determine the numbers of a run."""
 
     data: str
     layout: str = "auto"
     split: str = "val"
     indices: str | None = None
     index_base: int | None = None
-    """What the list of indices counts from; None: told from the pictures' names."""
+    """What the list of indices counts from; None: recognised by the pictures' names."""
     mask_coding: str = "auto"
     labels: str | None = None
     """A file of the pictures' classes."""
     limit: int | None = None
     model: str = "demo"
     fingerprint: str = ""
-    """Of the model's weights and preprocessing."""
+    """The fingerprint of the model's weights and preprocessing."""
     precision: str = "float32"
-    """In which maps are computed."""
+    """The precision in which maps are computed."""
     threads: int | None = None
-    """Of the processor that share one operation; None: as many as the machine has cores, up to eight. All processes of
-    a run have the same number, since the last digits of a sum depend on how many threads share it."""
+    """Threads for one operation; None: as many as the machine has cores, up to eight. All processes of a run use the
+    same number, since the last digits of a sum depend on the number of threads."""
     score_precision: str = "float32"
-    """In which masked pictures are scored: on a CPU with bfloat16 units several times faster than float32, and right to
-    about three digits."""
+    """The precision in which masked pictures are scored: bfloat16 is several times faster than float32 on a CPU with
+    bfloat16 units, and accurate to about three digits."""
     mode: str = "crop"
     target: str = "predicted"
     methods: tuple[str, ...] = ("rollout",)
-    """Canonical strings."""
+    """The methods as canonical strings."""
     ways: tuple[int, ...] = (1,)
     fuse: str = "geometric"
     normalisation: str = "minmax"
@@ -83,14 +83,14 @@ class Plan:
     seed: int = 0
     protocol: str | None = None
     variant: str = ""
-    """Of the protocol, where it has some."""
+    """The variant of the protocol, if it has any."""
     changed: tuple[str, ...] = ()
-    """The options by which the result is no longer the protocol's."""
+    """The options that change the protocol."""
     voc_void_is_foreground: bool = False
     resample: str = ""
     """How pictures are resized; empty: as the model was evaluated."""
     fuse_also: tuple[str, ...] = ()
-    """Modes in which the sets of several methods are fused once more, in rows of their own."""
+    """Further modes in which the sets of several methods are fused, in separate rows."""
 
     def __post_init__(self) -> None:
         _one_of("fusion mode", self.fuse, FUSION_MODES)
@@ -104,14 +104,14 @@ class Plan:
         for mode in self.fuse_also:
             _one_of("fusion mode", mode, FUSION_MODES)
         if not 0 <= self.min_confidence <= 1:
-            raise ParameterError(f"The least confidence lies between 0 and 1, not at {self.min_confidence}.")
+            raise ParameterError(f"The minimum confidence must be between 0 and 1, not {self.min_confidence}.")
 
     def combinations(self) -> list[Combination]:
         """The sets of methods that are scored."""
         return combinations(self.methods, self.ways)
 
     def rows(self) -> list[ScoredRow]:
-        """What a table has a row for: each set of methods, and once more for each further way to fuse it."""
+        """The rows of a table: each set of methods, and again for each further fusion mode."""
         found = []
         for combination in self.combinations():
             found.append(ScoredRow(combination.name, combination, self.fuse))
@@ -133,7 +133,7 @@ class Plan:
         return cls(**data)
 
     def differences(self, other: Plan) -> list[str]:
-        """What another plan says differently, in words. The end of a limited run may be moved."""
+        """The differences from another plan, in words. The limit may differ."""
         return [
             f"{name} was {self.worded(name)} and is now {other.worded(name)}"
             for name in self.differing_fields(other)
@@ -151,7 +151,7 @@ class Plan:
 
 def _one_of(what: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise ParameterError(f"A {what} is one of {', '.join(known)}, not {value!r}.")
+        raise ParameterError(f"The {what} must be one of {', '.join(known)}, not {value!r}.")
 
 
 def _tuples(value: Any) -> Any:
@@ -163,16 +163,16 @@ def _words(value: Any) -> str:
 
 
 def canonical_methods(text: str | Sequence[str]) -> tuple[str, ...]:
-    """The methods of a command line in their one spelling, each once."""
+    """The methods of a command line in canonical spelling, each once."""
     parts = split_calls(text) if isinstance(text, str) else list(text)
     return tuple(dict.fromkeys(make_method(part).key for part in parts))
 
 
 def preset(protocol: str, variant: str | None = None, **given: Any) -> Plan:
-    """A protocol's plan, with what is given in place of its choices.
+    """A protocol's plan, with the given options instead of its choices.
 
-    What the protocol would ignore is refused by its option's name; what replaces a choice that moves the number is
-    kept in ``changed``, for the report to say so.
+    An option that the protocol would ignore is refused by its name; one that replaces a choice that affects the numbers
+    is recorded in ``changed``, for the report.
     """
     from vitinspect.evaluation.datasets import layout_of
 
@@ -183,5 +183,5 @@ def preset(protocol: str, variant: str | None = None, **given: Any) -> Plan:
 
 
 def with_model(plan: Plan, fingerprint: str) -> Plan:
-    """The plan once the model is known."""
+    """The plan with the fingerprint of the model."""
     return replace(plan, fingerprint=fingerprint)

@@ -1,6 +1,6 @@
 """Plots for reports, as PNG and SVG from one description. Pillow and a few lines of SVG: no plotting library.
 
-A ``Drawing`` is a list of lines, boxes and words in pixels; it is written out twice.
+A ``Drawing`` is a list of lines, boxes and texts in pixels, which is written in both formats.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from vitinspect.names import shown
 from vitinspect.scores.statistics import Mean
 
 INK, FAINT, GRID = "#222222", "#666666", "#dddddd"
-# Okabe & Ito's palette, told apart by the colour-blind.
+# Okabe & Ito's palette, which the colour-blind can distinguish.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999", "#7A6A00")
 SCALE = 2
-"""PNGs are drawn twice as large, for sharp screens and print."""
+"""PNGs are drawn at twice the size, for high-resolution screens and print."""
 
 
 @dataclass
 class Drawing:
-    """Lines, boxes and words on white."""
+    """Lines, boxes and texts on white."""
 
     width: int
     height: int
@@ -100,7 +100,7 @@ class Drawing:
 
 
 def dashed(points: Sequence[tuple[float, float]], dash: float) -> list[list[tuple[float, float]]]:
-    """A line cut into dashes with gaps of their length."""
+    """A line as dashes with gaps of the same length."""
     pieces: list[list[tuple[float, float]]] = [[points[0]]]
     drawing, left = True, dash
     for (x, y), (to_x, to_y) in itertools.pairwise(points):
@@ -128,7 +128,7 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers that span the range."""
+    """Round numbers that cover the range."""
     span = high - low
     if span <= 0:
         return [low]

@@ -15,9 +15,9 @@ from vitinspect.scores.protocols import MULTIPLEX_PERCENTAGES, multiplex_auc
 
 FILL_WORDS = {"black": "black", "mean": "mean", "blur": "blur", "noise": "random"}
 _ALPHA = 0.7
-"""How much of the heat map covers the picture, as in the notebook."""
+"""The opacity of the heat map, as in the notebook."""
 _SIDE = 640
-"""Of the two pictures; the charts are as high."""
+"""The size of the two pictures, and the height of the charts."""
 
 
 def multiplex_figure(
@@ -26,7 +26,7 @@ def multiplex_figure(
     """The notebook's figure of one picture: picture, map, insertion and deletion, a line for each fill.
 
     ``pixels``: (S, S, 3) as the model sees it; ``curves``: ("insertion" or "deletion", fill) to twelve scores. The line
-    of deletion begins level, as the notebook draws it, while its area begins at (0 %, 0).
+    of deletion starts with its first score, as the notebook draws it, while its area starts at (0 %, 0).
     """
     places = np.array(MULTIPLEX_PERCENTAGES) / 100
     charts = []

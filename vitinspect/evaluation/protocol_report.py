@@ -1,4 +1,4 @@
-"""What the report says of a protocol: its settings in this run, and whether they are still the authors'."""
+"""The report's section on a protocol: its settings in this run, and whether they are the authors'."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vitinspect.evaluation.protocol_truth import READINGS
 
 _FITS = {
     "squash": "the whole picture, squashed to the model's input",
-    SQUASH_CROP: "resized to 8/7 of the model's input (256 for 224) whatever the shape, then the centre cut out",
-    "crop": "as the model was evaluated: resized, the centre cut out",
+    SQUASH_CROP: "resized to 8/7 of the model's input (256 for 224) whatever the shape, then cropped at the centre",
+    "crop": "as the model was evaluated: resized, cropped at the centre",
     "pad": "the whole picture, its aspect ratio kept, the rest padded",
 }
 _TARGETS = {"predicted": "the predicted class", "label": "the picture's label"}
@@ -34,7 +34,7 @@ def protocol_lines(plan: Plan) -> list[str]:
     lines = [f"## Protocol: {name}", "", f"After {protocol.whose}.", ""]
     if plan.changed:
         options = ", ".join(f"`{option}`" for option in plan.changed)
-        lines += [f"**Changed by {options}: the result is no longer the protocol's.**", ""]
+        lines += [f"**Changed by {options}: the result is no longer that of the protocol.**", ""]
     lines += ["| Setting | Value |", "|---|---|"]
     lines += [f"| {setting} | {value} |" for setting, value in settings_table(plan)]
     lines += ["", *(f"- {note}" for note in protocol.notes), ""]
@@ -51,7 +51,7 @@ def settings_table(plan: Plan) -> list[tuple[str, str]]:
         ("Scores", ", ".join(plan.scores)),
     ]
     if "overlap" in plan.scores:
-        own = "at the file's size, then brought to the input (nearest), void left out"
+        own = "at the file's size, then resized to the input (nearest), void ignored"
         rows += [
             ("Masks", READINGS.get((plan.protocol or "", plan.variant), own)),
             ("Threshold", _threshold(plan)),
@@ -68,8 +68,8 @@ def settings_table(plan: Plan) -> list[tuple[str, str]]:
 def _threshold(plan: Plan) -> str:
     numbers = ", ".join(f"{key} {value:g}" for key, value in plan.threshold_options)
     words = {
-        "otsu": "Otsu on the 8-bit map at the input's size; what lies above it",
-        "fixed": "the map stretched to 0..1, strictly above",
+        "otsu": "Otsu on the 8-bit map at the input's size, strictly above",
+        "fixed": "the map scaled to 0..1, strictly above",
         "mean": "above the map's mean at the input's size",
     }.get(plan.threshold, plan.threshold)
     return f"{words} ({numbers})" if numbers else words
@@ -77,7 +77,7 @@ def _threshold(plan: Plan) -> str:
 
 def _fusion(plan: Plan) -> str:
     modes = " and ".join((plan.fuse, *plan.fuse_also))
-    return f"{modes} of maps normalised by {plan.normalisation}; only the attention Grad-CAM is stretched before"
+    return f"{modes} of maps normalised by {plan.normalisation}; only the attention Grad-CAM is scaled before"
 
 
 def _fill(plan: Plan) -> str:
@@ -85,7 +85,7 @@ def _fill(plan: Plan) -> str:
         return f"deletion and product: {_FILLS['black']}; insertion: the picture's own mean colour"
     if plan.protocol == "vitmix":
         ranked = {
-            "imagenet": "the token grid, whose indices are taken as pixel indices: where the grid has no more cells "
+            "imagenet": "the token grid, whose indices are taken as pixel indices: if the grid has no more cells "
             "than a step has pixels, every map has the same curve"
         }.get(plan.variant, "the cut mask, in reading order inside it")
         return f"{_FILLS.get(plan.fill, plan.fill)}; what is ranked: {ranked}"
@@ -102,7 +102,7 @@ def _data_set(plan: Plan) -> str:
 
 
 def empty_truths(plan: Plan, values: Mapping[tuple[str, str, str], Mapping[str, float]]) -> list[str]:
-    """A sentence where the protocol's reading leaves masks without foreground: their overlap is 0 for any map."""
+    """A sentence if masks are empty as the protocol reads them: their overlap is 0 for any map."""
     if (plan.protocol, plan.variant) not in READINGS:
         return []
     lines = []
@@ -128,7 +128,7 @@ def _truth_shares(values: Mapping[tuple[str, str, str], Mapping[str, float]]) ->
 def as_printed(
     plan: Plan, methods: Sequence[str], values: Mapping[tuple[str, str, str], Mapping[str, float]]
 ) -> str | None:
-    """The mask metrics of the GMAR comparison in the words its script prints: per picture, then the mean."""
+    """The mask metrics of the GMAR comparison in the format that its script prints: per picture, then the mean."""
     if plan.protocol != "gmar":
         return None
     lines = []

@@ -1,10 +1,10 @@
-"""Other people's protocols as settings: what each fixes, what of it an option may change, what an option cannot reach.
+"""Published protocols as settings: what each fixes, which options may change it, and which are refused.
 
-A protocol fixes everything that moves its number: how a picture is fitted, what is explained, how the map is cut, what
-stands in for masked pixels, how masks are read, which pictures are skipped. An option that it would ignore is refused
-by name; one that it can honour replaces its choice, and the report then says that the result is no longer the
-protocol's. What is measured with these settings stands in ``authors.py`` and ``vitinspect.scores.protocols``; where
-each comes from in ``docs/protocols.md``.
+A protocol fixes everything that affects its numbers: how a picture is fitted, what is explained, how the map is cut,
+what replaces masked pixels, how masks are read, which pictures are skipped. An option that it would ignore is refused
+by name; one that it supports replaces its choice, and the report then says that the result is no longer that of the
+protocol. The measurements are in ``authors.py`` and ``vitinspect.scores.protocols``; the source of each setting is in
+``docs/protocols.md``.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ OPTIONS = {
     "precision": "--precision",
     "score_precision": "--score-precision",
 }
-"""The settings that move a number, and the options that ask for them. What merely chooses rows (methods, sets of
-methods) or pictures (split, indices, limit) changes no number and is always free."""
+"""The settings that affect the numbers, and their options. Options that only select rows (methods, sets of methods) or
+pictures (split, indices, limit) change no number and are always allowed."""
 
 SQUASH_CROP = "squash-crop"
-"""Resize to 8/7 of the input whatever the shape (256 for 224), then cut the centre out."""
+"""Resize to 8/7 of the input whatever the shape (256 for 224), then crop the centre."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Protocol:
     whose: str
     settings: Mapping[str, Any]
     honours: frozenset[str]
-    """Of ``OPTIONS``: those that replace a choice of the protocol."""
+    """The ``OPTIONS`` that may replace a choice of the protocol."""
     scores: tuple[str, ...] = ()
-    """Names that ``--scores`` may choose from; empty where the scores come together."""
+    """Names that ``--scores`` may choose from; empty if all scores are computed together."""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Named variants with the settings in which they differ; the first is taken where none is named."""
+    """Named variants with the settings in which they differ; the first is the default."""
     notes: tuple[str, ...] = ()
-    """What a reader of the table must know."""
+    """Notes for the reader of the table."""
 
 
 VITMIX_METHODS = ("lrp", "saliency(resolution=grid)", "rollout(start_layer=3)", "attention_gradcam")
@@ -108,7 +108,7 @@ PROTOCOLS: dict[str, Protocol] = {
             _ALWAYS | {"fill"},
             notes=(
                 "Areas run over percentages, 0 to 100; insertion begins at 1 %, and deletion at the point (0 %, 0) "
-                "instead of the whole picture's score. Pixels of a patch tie; they go in reverse reading order. "
+                "instead of the whole picture's score. Pixels of a patch tie; they are taken in reverse reading order. "
                 "The random fill is seeded; the notebook's is not.",
             ),
         ),
@@ -127,7 +127,7 @@ PROTOCOLS: dict[str, Protocol] = {
             scores=("curves", "grid_curves", "adcc"),
             notes=(
                 "The authors visit int(S/32) squared cells, whatever the map's own width is, and read the map's flat "
-                "indices in a grid of that width: most cells of a 14 x 14 map so lie outside of the picture. The "
+                "indices in a grid of that width, so most cells of a 14 x 14 map lie outside of the picture. The "
                 "columns named 'all cells' visit every cell of the model's grid once instead.",
                 "All in percent; areas are divided by the number of points, not of intervals.",
             ),
@@ -181,7 +181,7 @@ PROTOCOLS: dict[str, Protocol] = {
             scores=("overlap", "perturbation"),
             notes=(
                 "Pixel accuracy and mIoU divide sums over the data set. mF1 is the mean over the *rows* of all "
-                "pictures of each row's F1: their function takes a picture's rows for a batch. The F1 column is the "
+                "pictures of each row's F1: their function treats a picture's rows as a batch. The F1 column is the "
                 "ordinary one.",
                 "Perturbation: the share of pictures that keep their class when 0 to 90 % of the pixels are black, the "
                 "most relevant first (positive: lower is better) or the least (negative: higher is better).",
@@ -194,12 +194,12 @@ PROTOCOLS: dict[str, Protocol] = {
 def protocol_of(name: str) -> Protocol:
     """The protocol of that name."""
     if name not in PROTOCOLS:
-        raise ParameterError(f"A protocol is one of {', '.join(PROTOCOLS)}, not {name!r}.")
+        raise ParameterError(f"A protocol must be one of {', '.join(PROTOCOLS)}, not {name!r}.")
     return PROTOCOLS[name]
 
 
 def settings_of(name: str, variant: str | None, layout: str) -> dict[str, Any]:
-    """All settings of a protocol. ViTmiX's script treats Pascal VOC in its own way: there the layout decides."""
+    """All settings of a protocol. For ViTmiX the layout selects the variant (Pascal VOC is treated separately)."""
     protocol = protocol_of(name)
     if variant is not None and variant not in protocol.variants:
         there = f"has the variants {', '.join(protocol.variants)}" if protocol.variants else "has no variants"
@@ -210,9 +210,9 @@ def settings_of(name: str, variant: str | None, layout: str) -> dict[str, Any]:
 
 
 def override(name: str, settings: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """The settings with the user's options in place, and the options by which they are no longer the protocol's.
+    """The settings with the user's options, and those options that change the protocol.
 
-    An option that the protocol would ignore is refused by its name, unless it says what the protocol does anyway.
+    An option that the protocol would ignore is refused by its name, unless it equals the protocol's choice.
     """
     protocol = protocol_of(name)
     values, changed = dict(settings), []
@@ -265,13 +265,15 @@ def _refuse_unless_honoured(
     unknown = [score for score in value if score not in protocol.scores] if key == "scores" else []
     if unknown:
         raise ParameterError(
-            f"The protocol {protocol.name} would ignore {OPTIONS[key]} {','.join(unknown)}: it knows "
+            f"The protocol {protocol.name} would ignore {OPTIONS[key]} {','.join(unknown)}: its scores are "
             f"{', '.join(protocol.scores)}."
         )
     if key == "fill":
         parts = value.split("+") if protocol.name == "multiplex" else [value]
         if any(part not in FILLS for part in parts):
-            raise ParameterError(f"The protocol {protocol.name} knows the fills {', '.join(FILLS)}, not {value}.")
+            raise ParameterError(
+                f"The fill of the protocol {protocol.name} must be one of {', '.join(FILLS)}, not {value}."
+            )
     if key == "voc_void_is_foreground" and protocol.name == "vitmix":
         raise ParameterError(f"The protocol vitmix would ignore {option}: only its variant voc has masks with a void.")
 
@@ -284,12 +286,12 @@ def _why_not(protocol: Protocol, key: str, settings: Mapping[str, Any]) -> str:
     if key in ("mask_coding", "voc_void_is_foreground"):
         return "it reads masks as its authors' script does"
     if key == "threshold" and settings.get("threshold") is None:
-        return "it cuts no map"
+        return "it uses no threshold"
     return "its authors' choice is fixed"
 
 
 def _typed(key: str, value: Any, given: Mapping[str, Any]) -> str:
-    """A setting as it is typed."""
+    """A setting as it is typed on the command line."""
     if key == "threshold":
         numbers = [f"{number:g}" for _, number in given.get("threshold_options") or ()]
         return "=".join([str(value), *numbers])

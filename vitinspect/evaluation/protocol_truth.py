@@ -1,7 +1,7 @@
-"""Mask files as the authors' scripts read them: decoded, resized and cut in their order, with their rounding.
+"""Mask files read as by the authors' scripts: decoded, resized and cut in their order, with their rounding.
 
-Our own reading (``mask_codings``) decides what is foreground at the file's own size, and asks where a file can be read
-in several ways. The scripts do neither: they resize grey values or palette indices first and cut what comes out.
+Our own reading (``mask_codings``) determines the foreground at the file's own size, and asks the user if a file is
+ambiguous. The scripts do neither: they first resize grey values or palette indices and then cut the result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READINGS = {
     ("gmar", "gmar-plus"): "grey, Pillow's nearest to the grid, above 127",
     ("gmar", "comparison"): "grey, Pillow's bicubic to the grid, above 127",
 }
-"""Protocol and variant to what it does with a mask file; the other protocols read masks as we do."""
+"""Protocol and variant to how it reads a mask file; the other protocols read masks as we do."""
 
 
 def read_truth(path: Path, protocol: str, variant: str, size: Size, only: int | None = None) -> np.ndarray:
@@ -35,12 +35,12 @@ def read_truth(path: Path, protocol: str, variant: str, size: Size, only: int | 
 
 
 def truth_of(picture: Image.Image, protocol: str, variant: str, size: Size) -> np.ndarray:
-    """What the script makes of a decoded mask."""
+    """A decoded mask, resized and cut as by the script."""
     wanted = (size[1], size[0])
     if (protocol, variant) == ("vitmix", "imagenet"):
         found = _opencv_nearest(grey(picture), size) > 0
     elif (protocol, variant) == ("vitmix", "voc"):
-        # torchvision asks for bilinear; Pillow takes nearest for palettes and single bits whatever is asked.
+        # torchvision passes bilinear; Pillow always uses nearest for palettes and single bits.
         indexed = picture.mode in ("P", "1")
         resized = picture.resize(wanted, Image.Resampling.NEAREST if indexed else Image.Resampling.BILINEAR)
         values = np.asarray(resized)
@@ -51,12 +51,12 @@ def truth_of(picture: Image.Image, protocol: str, variant: str, size: Size) -> n
         how = Image.Resampling.NEAREST if variant == "gmar-plus" else Image.Resampling.BICUBIC
         found = np.asarray(_grey_picture(picture).resize(wanted, how)) > 127
     else:
-        raise ParameterError(f"The protocol {protocol} has no reading of masks of its own.")
+        raise ParameterError(f"The protocol {protocol} does not define how masks are read.")
     return found.astype(np.uint8)
 
 
 def grey(picture: Image.Image) -> np.ndarray:
-    """8-bit grey values as OpenCV's reader gives them: of 16 bits the upper eight, of colours their luma."""
+    """8-bit grey values as OpenCV's reader gives them: the upper eight of 16 bits, the luma of colours."""
     if picture.mode.startswith("I"):
         return (np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
     return np.asarray(_grey_picture(picture))
@@ -67,7 +67,7 @@ def _grey_picture(picture: Image.Image) -> Image.Image:
 
 
 def _opencv_nearest(values: np.ndarray, size: Size) -> np.ndarray:
-    """``cv2.resize`` with INTER_NEAREST: the index is rounded down from the pixel's corner, not from its middle."""
+    """``cv2.resize`` with INTER_NEAREST: the index is rounded down from the pixel's corner, not from its centre."""
     places = []
     for have, want in zip(values.shape, size, strict=True):
         step = 1.0 / (want / have)

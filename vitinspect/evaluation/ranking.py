@@ -1,8 +1,8 @@
-"""Which fusion fits what people marked best, and how much of its lead is choice.
+"""Which fusion agrees best with people's masks, and how much of its lead is due to choosing the best.
 
 Every candidate (a set of methods with its mode, weights and threshold) is scored from the raw maps that a run has
-saved: no model runs again. The ranking says each one's own mean, and what the procedure "take the best on the others"
-scores on pictures, and by people, that it was not chosen on (``scores.choosing``).
+saved: no model runs again. The ranking gives each candidate's own mean, and the score of the procedure "take the best
+on the others" on pictures and by annotators that were not used for the choice (``scores.choosing``).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Cutting = tuple[str, tuple[tuple[str, float], ...]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to make a mask from the methods' maps."""
+    """One way to compute a mask from the methods' maps."""
 
     name: str
     keys: tuple[str, ...]
@@ -61,7 +61,7 @@ class Candidate:
     weights: tuple[float, ...]
     cutting: Cutting
     normalisation: str = "minmax"
-    """Of the maps before they are fused, where it is not said otherwise."""
+    """The default normalisation of maps before they are fused."""
 
     @property
     def ways(self) -> int:
@@ -77,7 +77,7 @@ def candidates(
     weighted: bool = False,
 ) -> list[Candidate]:
     """Every combination of the methods, in each mode and at each threshold; ``weighted``: also with one of its methods
-    counting double. The simplest come first, and win where all else is equal."""
+    counting double. The simplest come first, and win ties."""
     names = short_names(methods)
     found = []
     for way in sorted(set(ways)):
@@ -91,7 +91,7 @@ def candidates(
                         name = " + ".join(names[m.key] for m in group) + (f" ({', '.join(extras)})" if extras else "")
                         found.append(Candidate(name, tuple(m.key for m in group), mode, weights, cutting))
     if len(found) < 2:
-        raise ParameterError("There is nothing to rank: name two methods at least.")
+        raise ParameterError("There is nothing to rank: name at least two methods.")
     return found
 
 
@@ -117,7 +117,7 @@ def _cutting_words(cutting: Cutting) -> str:
 
 @dataclass
 class Ranking:
-    """All candidates with their scores, and what choosing among them is worth."""
+    """All candidates with their scores, and the scores of the procedures of choosing among them."""
 
     candidates: list[Candidate]
     scores: np.ndarray
@@ -130,7 +130,7 @@ class Ranking:
     seed: int = 0
     means: list[Mean] = field(default_factory=list)
     left_out_masks: dict[str, int] = field(default_factory=dict)
-    """Reason to number of masks that do not count."""
+    """Reason to number of masks that are left out."""
 
     def __post_init__(self) -> None:
         self.means = choosing.own_means(self.scores, self.seed)
@@ -160,10 +160,10 @@ def rank(
     cancel: CancelToken | None = None,
 ) -> Ranking:
     """Score the candidates on the annotated pictures of a run from its saved maps; with ``processes`` None on all cores
-    (spawned: a script that calls it so needs a guard for its main part). Masks that are not finished, that started from
-    a map or were not drawn blind are left out unless ``everything`` is asked for."""
+    (spawned: a script then needs ``if __name__ == "__main__"``). Masks that are not finished, that started from a map or
+    were not drawn blind are left out unless ``everything`` is set."""
     if score not in SCORES:
-        raise ParameterError(f"A ranking is by one of {', '.join(SCORES)}, not {score!r}.")
+        raise ParameterError(f"A ranking must be by one of {', '.join(SCORES)}, not {score!r}.")
     with Store(folder / FILE) as store:
         run = Results(store)
     done = {image.image for image in run.images if image.state == "done"}
@@ -188,7 +188,7 @@ def rank(
     for item in items:
         files = saver.files(item)
         parts.append((item, {key: files["maps", name] for key, name in rows.items()}))
-    # Starting a process takes about as long as the work on a hundred pictures.
+    # Starting a process takes about as long as processing a hundred pictures.
     size = CHUNK if len(parts) >= 4 * CHUNK else len(parts)
     chunks = [parts[start : start + size] for start in range(0, len(parts), size)]
     sizes = [len(chunk) for chunk in chunks]
@@ -202,7 +202,7 @@ def rank(
 
 
 def independent(items: Sequence[Item]) -> tuple[list[Item], dict[str, int]]:
-    """The pictures with those masks that say nothing of a map, and how many others there are by their reason."""
+    """The pictures with the masks that no map has influenced, and the number of other masks by reason."""
     found, left_out = [], Counter[str]()
     for item in items:
         kept = {}
@@ -252,7 +252,7 @@ def read_saved_map(path: Path, fingerprint: str) -> AttributionMap:
 
 
 def _truth(dataset: Dataset, item: Item, annotator: str, about: Mapping[str, Any]) -> np.ndarray:
-    """The mask where the model looked: 255 where it saw padding."""
+    """The mask on the model's input: 255 where it is padded."""
     mask = dataset.read_mask(item, annotator)
     placement = Placement(tuple(about["input_size"]), mask.shape[:2], tuple(about["box"]))
     return np.where(placement.valid_mask(), placement.mask_to_input(mask), 255)
@@ -265,7 +265,7 @@ def _predictions(
     normalisation: str,
     score: str,
 ) -> Iterator[np.ndarray]:
-    """The mask of each candidate, or its map where the score needs no threshold. Maps are enlarged once for all their
+    """The mask of each candidate, or its map if the score needs no threshold. Maps are enlarged once for all their
     thresholds."""
     last: tuple[Any, np.ndarray] | None = None
     for candidate in chosen:
@@ -303,21 +303,21 @@ def _scored(prediction: np.ndarray, truth: np.ndarray, score: str) -> float:
     return ratio(whole - found - there + 2 * both, whole)
 
 
-# --- what is said ----------------------------------------------------------------------------------------------------
+# --- sentences -------------------------------------------------------------------------------------------------------
 
 
 def sentences(ranking: Ranking) -> list[str]:
-    """What the ranking allows to be said, and no more."""
+    """The conclusions that the ranking supports, as sentences."""
     column, best = ranking.column, ranking.candidates[ranking.winner]
     what = column.title.removesuffix(" (%)")
     count = len(ranking.pictures)
     found = [
         f"{best.name} is the best of {len(ranking.candidates)} candidates on these {count} pictures: {what} "
-        f"{_shown(column, ranking.means[ranking.winner])}. A best of many is also a best by chance."
+        f"{_shown(column, ranking.means[ranking.winner])}. The best of many is partly best by chance."
     ]
     found += notes_of(ranking.left_out_masks)
     if ranking.left_out is None:
-        found.append("With one picture it cannot be said what the choice is worth on another.")
+        found.append("With one picture it is not known how well the choice works on others.")
         return found
     found.append(
         f"The number to quote is that of the procedure, each picture scored with the candidate that is best on all "
@@ -346,9 +346,9 @@ def _lead_words(ranking: Ranking) -> str:
     if lead.own <= 0:
         return "No fusion is better than the best single method."
     verdict = (
-        "the interval holds zero, so these pictures do not show that a fusion is better"
+        "the interval contains zero, so these pictures do not show that a fusion is better"
         if lead.honest.low <= 0
-        else "the interval lies above zero"
+        else "the interval is above zero"
     )
     by_choice = column.shown(lead.by_choice)
     share = f"So {by_choice}" if float(by_choice) > 0 else "None"
@@ -383,12 +383,12 @@ def table_of(ranking: Ranking, *, decimals: int | None = None) -> PaperTable:
             procedures.append(Line((title,), (_cell(column, found.mean, decimals, ""), Cell(""))))
     blocks: tuple[tuple[str, tuple[Line, ...]], ...] = (("Own means", tuple(lines)),)
     if procedures:
-        blocks += (("Chosen, then scored on what was not seen", tuple(procedures)),)
+        blocks += (("Chosen, then scored on other pictures", tuple(procedures)),)
     return PaperTable(("Method",), (), (column, CHOSEN), blocks, " ".join([*sentences(ranking), _source(ranking)]))
 
 
 def _source(ranking: Ranking) -> str:
-    """Where the numbers come from."""
+    """The source of the numbers, in words."""
     plan, people = ranking.run.plan, [who for who in ranking.annotators if who]
     settings = settings_of(plan)
     count = int(np.count_nonzero(~np.isnan(ranking.scores[0])))
@@ -410,7 +410,7 @@ def _cell(column: Column, mean: Mean, decimals: int | None, best: str) -> Cell:
 
 
 def as_json(ranking: Ranking) -> str:
-    """Everything, for other programs: the winner's settings are what a layer of the window needs."""
+    """The whole ranking, for other programs, with the winner's settings as a layer of the window needs them."""
 
     def mean(value: Mean) -> dict[str, float]:
         return {"mean": value.value, "low": value.low, "high": value.high}

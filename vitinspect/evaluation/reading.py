@@ -1,4 +1,4 @@
-"""Reading one item: the picture as the model gets it, and its masks where the model looked."""
+"""Reading one item: the picture as the model's input, and its masks on that input."""
 
 from __future__ import annotations
 
@@ -28,22 +28,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Picture:
-    """An item that was read and prepared, ahead of the model."""
+    """An item that was read and prepared before the model needs it."""
 
     item: Item
     position: int
     tensor: torch.Tensor | None = None
     placement: Placement | None = None
     masks: dict[str, np.ndarray] = field(default_factory=dict)
-    """Annotator to mask at the model's input size (or on its grid, where a protocol compares there), 255 where it
-    counts for nothing."""
+    """Annotator to mask at the model's input size (or on its grid, if a protocol compares there); 255 is ignored."""
     problem: str = ""
     sources: str = ""
     """Size, time and digest of its files, to be stored with its scores."""
 
 
 def fitted(plan: Plan, preprocessing: Preprocessing) -> tuple[Preprocessing, str]:
-    """How pictures are made into the model's input: its own preprocessing, with what the plan says otherwise."""
+    """The preprocessing of pictures: the model's own, with the plan's changes."""
     if plan.resample:
         preprocessing = replace(preprocessing, interpolation=plan.resample)
     if plan.mode == SQUASH_CROP:
@@ -52,14 +51,14 @@ def fitted(plan: Plan, preprocessing: Preprocessing) -> tuple[Preprocessing, str
 
 
 def prepare_picture(image: Image.Image, model: ViT, plan: Plan) -> Prepared:
-    """The picture as this plan shows it to the model."""
+    """The picture, preprocessed by this plan."""
     from vitinspect.models.preprocess import prepare
 
     return prepare(image, *fitted(plan, model.preprocessing))
 
 
 def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: Plan) -> Picture:
-    """Decode and prepare one item; one that cannot be used, whatever the reason, says why instead of raising."""
+    """Decode and prepare one item; for one that cannot be used, the reason is recorded instead of raised."""
     result = Picture(item, position, problem=item.problem)
     try:
         result.sources = stamp(item, plan)
@@ -77,7 +76,7 @@ def read_picture(dataset: Dataset, item: Item, position: int, model: ViT, plan: 
 
 
 def reason_of(error: Exception, key: str) -> str:
-    """Why a picture failed, in words that can be stored. What nobody foresaw goes to the log with its place."""
+    """Why a picture failed, as storable text. Unexpected exceptions are logged with their traceback."""
     if isinstance(error, VitInspectError):
         return str(error)
     if is_out_of_memory(error):
@@ -94,14 +93,14 @@ def _mask(
     mask = dataset.read_mask(item, annotator)
     _same_size(mask, image, item, annotator)
     shown = placement.mask_to_input(np.ones((image.height, image.width), dtype=np.uint8))
-    # Padding is no background: nobody said anything of it.
+    # Padding is not background but ignored.
     return np.where(shown, placement.mask_to_input(mask), 255)
 
 
 def _authors_mask(
     dataset: Dataset, item: Item, annotator: str, image: Image.Image, placement: Placement, model: ViT, plan: Plan
 ) -> np.ndarray:
-    """As the protocol's script reads the file; it asks for no size, and squashes mask and picture alike."""
+    """The mask as the protocol's script reads the file: it checks no size, and squashes mask and picture alike."""
     from PIL import Image as PilImage
 
     assert plan.protocol is not None
@@ -110,7 +109,7 @@ def _authors_mask(
     path = item.masks[annotator]
     if plan.mode == "squash":
         return read_truth(path, plan.protocol, plan.variant, wanted, item.only)
-    # Another fit was asked for: what the picture loses the mask loses first.
+    # Another fit was requested: the mask is cropped like the picture first.
     from vitinspect.images import open_mask_picture
 
     picture = open_mask_picture(path)
@@ -118,7 +117,7 @@ def _authors_mask(
     values = values if item.only is None else (values == item.only).astype(np.uint8) * 255
     _same_size(values, image, item, annotator)
     truth = truth_of(PilImage.fromarray(placement.mask_to_input(values)), plan.protocol, plan.variant, wanted)
-    # Padding is no background here either.
+    # Padding is ignored here too.
     return np.where(placement.valid_mask(wanted), truth, 255).astype(np.uint8)
 
 

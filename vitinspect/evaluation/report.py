@@ -1,4 +1,4 @@
-"""What comes out of a run: report.md, report.tex, results.csv, summary.json and the plots."""
+"""The report of a run: report.md, report.tex, results.csv, summary.json and the plots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PLOTS = ("bars.*", "bars-*", "curve-*")
 
 
 def write_report(folder: Path) -> list[Path]:
-    """Write all files of the report into the run folder, from what is stored there."""
+    """Write all files of the report into the run folder, from its stored results."""
     with Store(folder / FILE) as store:
         results = Results(store)
         curves = _mean_curves(store)
@@ -62,13 +62,13 @@ def check_report(folder: Path) -> None:
 
 
 def has_scores(folder: Path) -> bool:
-    """Whether there is anything to make a table of."""
+    """Whether there are scores for a table."""
     with Store(folder / FILE) as store:
         return next(iter(store.scores()), None) is not None
 
 
 def nothing_scored(folder: Path) -> str:
-    """Why a run has no scores, in one sentence or two."""
+    """Why a run has no scores, in one or two sentences."""
     with Store(folder / FILE) as store:
         images = list(store.images())
         scores = ", ".join(store.plan.scores)
@@ -131,7 +131,7 @@ def _markdown(results: Results, tables: list[Table], plots: Sequence[str], pairs
             lines += [markdown_table(table), ""]
         lines += comparison_lines(compared(results, table))
     if pairs:
-        lines += ["## How far the methods' masks overlap", "", EXPLANATION, "", *pair_table(pairs), ""]
+        lines += ["## Overlap of the methods' masks", "", EXPLANATION, "", *pair_table(pairs), ""]
     pictures = [name for name in plots if name.endswith(".png")]
     if pictures:
         lines += ["## Plots", "", *(f"![{name.removesuffix('.png')}]({name})" for name in pictures), ""]
@@ -145,7 +145,7 @@ def _markdown(results: Results, tables: list[Table], plots: Sequence[str], pairs
         ]
     if results.data_notes:
         lines += [
-            "## Found in the data's folder and not used",
+            "## Files in the data's folder that were not used",
             "",
             *(f"- {markdown(note)}" for note in results.data_notes),
             "",
@@ -208,7 +208,7 @@ def _csv(results: Results) -> str:
 
 
 def _mean_curves(store: Store) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """(kind, method) to places and mean curve, summed as they come so that memory does not grow with images."""
+    """(kind, method) to places and mean curve, summed one by one so that memory does not grow with images."""
     sums: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, int]] = {}
     for _, curve in store.curves():
         key = (curve.kind, curve.method)
@@ -234,6 +234,6 @@ def _drawings(
     kinds = sorted({kind for kind, _ in curves})
     for kind in kinds:
         drawn = [(m, *curves[kind, m]) for m in results.methods if (kind, m) in curves]
-        across = "picture brought in, %" if kind.startswith("insertion") else "picture taken away, %"
+        across = "picture inserted, %" if kind.startswith("insertion") else "picture removed, %"
         title = f"{kind.replace('_', ' of the ', 1).capitalize()}: {results.plan.use}, mean over images"
         yield f"curve-{slug(kind)}", curve_chart(title, across, drawn)

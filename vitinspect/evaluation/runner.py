@@ -1,13 +1,12 @@
-"""Running a plan: reading ahead of the model, resuming, and sharing the work between processes.
+"""Running a plan: reading pictures in advance, resuming, and sharing the work between processes.
 
-Pictures are decoded and prepared in threads while the model works on the one before. Each picture is committed when it
-is done, so a run that ends at any moment goes on with the next one that is missing.
+Pictures are decoded and prepared in threads while the model works on the previous one. Each picture is committed when
+it is done, so a run that ends at any moment can be resumed with the next missing one.
 
 Several processes, started by torch's own launcher (``torchrun --nproc-per-node 4 --no-python vitinspect ...``), each
-write a file of their own. What is still to be done is decided once per start, by the first rank, from all files that
-lie in the run folder, and then dealt out like cards. So it does not matter whether the number of processes has changed
-or one of them died in between; the first rank merges at the end. Processes that cannot speak with each other take
-shards instead (``shards.py``).
+write a file of their own. What remains to be done is determined once per start, by the first rank, from all files in
+the run folder, and then distributed in turn. So it does not matter whether the number of processes has changed or one
+of them died; the first rank merges at the end. Processes that cannot communicate use shards instead (``shards.py``).
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _log = logging.getLogger(__name__)
 ON_CHANGE = ("stop", "rescore", "keep")
 LOCK = "results.lock"
 READ_AHEAD = 8
-"""Prepared pictures that wait for the model. They are small: tensors of the input's size."""
+"""The number of prepared pictures that wait for the model. They are small: tensors of the input's size."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Ranks:
 
     @classmethod
     def from_environment(cls) -> Ranks:
-        """What torchrun says; one process otherwise."""
+        """The values set by torchrun; a single process otherwise."""
         env = os.environ
         if "RANK" not in env or "WORLD_SIZE" not in env:
             return cls()
@@ -73,7 +72,7 @@ class Ranks:
 
 @contextmanager
 def joined(ranks: Ranks) -> Iterator[None]:
-    """A process group for the few words that ranks exchange. gloo: they go over the CPU on every machine."""
+    """A process group for the few values that ranks exchange. gloo works over the CPU on every machine."""
     if ranks.world == 1:
         yield
         return
@@ -82,7 +81,7 @@ def joined(ranks: Ranks) -> Iterator[None]:
 
     limit = timedelta(minutes=10)
     store, rank, world = next(rendezvous("env://", timeout=limit))
-    # torchrun keeps one store over its restarts, in which the addresses of the ranks before would be found.
+    # torchrun keeps its store over restarts, where the addresses of the previous ranks would be found.
     attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     own = dist.PrefixStore(f"vitinspect-{attempt}", store)
     dist.init_process_group("gloo", store=own, rank=rank, world_size=world, timeout=limit)
@@ -107,7 +106,7 @@ def _meet(ranks: Ranks) -> None:
     if ranks.world > 1:
         import torch.distributed as dist
 
-        # A rank may wait for the slowest for as long as its last pictures take; one that died is noticed at once.
+        # A rank may wait for the slowest until its last pictures are done; a rank that died is noticed at once.
         dist.monitored_barrier(timeout=timedelta(hours=12))
 
 
@@ -141,16 +140,17 @@ def run(
     tell: Callable[[str], None] = _log.warning,
     save: Sequence[str] = (),
 ) -> RunSummary:
-    """Evaluate what of the plan is not yet in the run folder. ``save``: of ``saving.KINDS``, files to be written too.
+    """Evaluate the pictures of the plan that are not in the run folder yet. ``save``: kinds of files to write too, of
+    ``saving.KINDS``.
 
-    A cancel lets the picture in hand finish and raises ``Cancelled``; the run can be resumed. ``on_change`` says what
-    becomes of scores whose picture, mask or label is another one by now: one of ``ON_CHANGE``; ``rescore`` also tries
-    again what failed. ``tell`` gets sentences
-    for the person. Only one process, or the ranks of one, works on a run folder at a time; another is refused.
+    A cancel finishes the current picture and raises ``Cancelled``; the run can be resumed. ``on_change`` says what is
+    done with scores whose picture, mask or label has changed: one of ``ON_CHANGE``; ``rescore`` also tries failed
+    pictures again. ``tell`` is called with sentences for the user. Only one process, or the ranks of one, can use a run
+    folder at a time; others are refused.
     """
     if on_change not in ON_CHANGE:
         raise ParameterError(
-            f"What is done on a change of the data is one of {', '.join(ON_CHANGE)}, not {on_change!r}."
+            f"on_change must be one of {', '.join(ON_CHANGE)}, not {on_change!r}."
         )
     _refuse_without_classes(plan, model)
     ranks = ranks or Ranks()
@@ -207,7 +207,7 @@ def open_plan_dataset(plan: Plan) -> Dataset:
         index_base=plan.index_base,
         mask_coding=plan.mask_coding,
         labels=plan.labels,
-        # A protocol that reads masks as its authors' script does has no choice to ask for.
+        # A protocol that reads masks as its authors' script does leaves the user no choice.
         check_masks=(plan.protocol, plan.variant) not in READINGS,
     )
 
@@ -221,11 +221,11 @@ def _begin(
     tell: Callable[[str], None],
     saver: Saver | None,
 ) -> list[int] | str:
-    """Keep others out, and give the positions that no file of the run has yet; or why there can be no run, for all
-    ranks to say."""
+    """Lock the folder, and return the positions that no file of the run has yet; or the reason why the run is not
+    possible, for all ranks to report."""
     try:
         refuse_foreign(folder / FILE)
-        stack.enter_context(held(folder / LOCK, f"Another process is at work on {folder}"))
+        stack.enter_context(held(folder / LOCK, f"Another process is working on {folder}"))
         with Store(folder / FILE) as store:
             begin_file(store, plan, dataset)
         merge(folder)
@@ -248,7 +248,7 @@ def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tel
     changes = compare(store.sources(), None if known is None else json.loads(known), dataset, plan)
     if changes.invalid and on_change == "stop":
         raise DataError(
-            f"The data is not what {store.path.parent} was made from: {changes.words()}. `--on-change rescore` scores "
+            f"The data has changed since {store.path.parent} was computed: {changes.words()}. `--on-change rescore` scores "
             "these again, `--on-change keep` keeps their scores."
         )
     if changes.invalid or changes.new:
@@ -262,7 +262,7 @@ def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tel
 
 
 def finished_with_files(store: Store, dataset: Dataset, saver: Saver | None) -> set[str]:
-    """The images that need not be looked at again: those of which a file is missing are done once more."""
+    """The images that need not be evaluated again; those with a missing file are done once more."""
     finished = store.finished()
     if saver is None:
         return finished
@@ -271,15 +271,15 @@ def finished_with_files(store: Store, dataset: Dataset, saver: Saver | None) -> 
 
 
 def begin_file(store: Store, plan: Plan, dataset: Dataset) -> None:
-    """Make a file one of this run, with what was found in the data."""
+    """Start a file of this run, with the notes on the data."""
     store.claim(plan)
     store.set_fact("data_notes", json.dumps(dataset.notes))
     store.set_fact("data_images", str(len(dataset)))
 
 
 def merge(folder: Path) -> int:
-    """Bring the files of all ranks and shards into the one of the run. Those of ranks are removed; shards may still be
-    at work on theirs."""
+    """Merge the files of all ranks and shards into the run's file. Those of ranks are removed; shards may still be
+    writing theirs."""
     added = 0
     parts = sorted(folder.glob("results-rank*.sqlite"))
     shards = shard_files(folder)
@@ -304,7 +304,7 @@ def merge(folder: Path) -> int:
 
 
 def _progress_of(ranks: Ranks, already: int, todo: int, progress: Progress | None) -> Progress | None:
-    """The first rank shows the whole run's progress: it knows its own share, and the others keep about its pace."""
+    """The first rank shows the whole run's progress, estimated from its own share."""
     if progress is None or not ranks.first:
         return None
 
@@ -319,7 +319,7 @@ MOST_THREADS = 8
 
 @contextmanager
 def threads_of(plan: Plan) -> Iterator[None]:
-    """The plan's number of threads, also in a process that torchrun has given one only."""
+    """Use the plan's number of threads, also in a process that torchrun has limited to one."""
     import torch
 
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -357,7 +357,7 @@ def evaluate_positions(
 
 
 def read_ahead(dataset: Dataset, positions: Sequence[int], model: ViT, plan: Plan) -> Iterator[Picture]:
-    """The pictures in order, decoded ahead by threads; Pillow releases the interpreter's lock while it decodes."""
+    """The pictures in order, decoded in advance by threads; Pillow releases the interpreter's lock while it decodes."""
     items: list[tuple[int, Item]] = [(i, dataset.items[i]) for i in positions]
     with ThreadPoolExecutor(max_workers=max(2, min(8, os.cpu_count() or 2)), thread_name_prefix="read-ahead") as pool:
         waiting: list[Future[Picture]] = []
@@ -375,14 +375,14 @@ def read_ahead(dataset: Dataset, positions: Sequence[int], model: ViT, plan: Pla
 
 
 def summarise(store: Store, folder: Path, total: int, fresh: int = 0) -> RunSummary:
-    """Count what the run folder holds."""
+    """Count the results in the run folder."""
     states = [image.state for image in store.images()]
     return RunSummary(folder, total, states.count("done"), states.count("skipped"), states.count("failed"), fresh)
 
 
 @contextmanager
 def stopping_on_interrupt(cancel: CancelToken) -> Iterator[None]:
-    """Ctrl-C asks to stop after the picture in hand; a second one stops at once."""
+    """Ctrl-C stops after the current picture; a second one stops at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,13 +1,14 @@
-"""The pictures of a run, on request: raw maps, cut masks, overlays, and a sheet per image with its numbers.
+"""The optional files of a run: raw maps, cut masks, overlays, and a sheet per image with its numbers.
 
 ``maps/METHOD/NAME.npz``      the raw values, as they were fused and scored;
 ``masks/METHOD/NAME.png``     the mask that was scored, on the pixels of the original picture;
-``overlays/METHOD/NAME.png``  the heat map over the picture; of the protocol gmar ``results/METHOD/NAME_METHOD.png``, as
+``overlays/METHOD/NAME.png``  the heat map over the picture; for the protocol gmar ``results/METHOD/NAME_METHOD.png``,
+as
                               the comparison project writes them;
 ``figures/METHOD/NAME.png``   of the protocol multiplex: the notebook's figure (picture, map, insertion, deletion);
 ``sheets/NAME.png``           picture, people's masks, every map with its mask's outline, and the numbers.
 
-An image is stored as done after its files are written. One whose files are missing is done again.
+An image is stored as done after its files are written. Images with missing files are done again.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ from vitinspect.thresholds import threshold
 
 KINDS = ("maps", "masks", "overlays", "sheets")
 PROTOCOL_KINDS = ("figures",)
-"""Of the protocol multiplex only."""
+"""For the protocol multiplex only."""
 _TRUTH = ((64, 200, 255), (255, 120, 220), (120, 255, 120), (255, 160, 60), (200, 160, 255))
-"""Outlines of people's masks, beside the yellow of the map's own."""
+"""Colours of the outlines of people's masks; that of the map is yellow."""
 _MOST_LINES = 6
 _OF_MASKS = frozenset(field.name for field in fields(Overlap))
 
@@ -52,7 +53,7 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     known = (*KINDS, *PROTOCOL_KINDS)
     unknown = [part for part in found if part not in known]
     if unknown or not found:
-        raise ParameterError(f"What is saved is of {', '.join(known)}, not {text!r}.")
+        raise ParameterError(f"What is saved must be one of {', '.join(known)}, not {text!r}.")
     return tuple(kind for kind in known if kind in found)
 
 
@@ -88,11 +89,11 @@ class Saver:
         return found
 
     def complete(self, item: Item) -> bool:
-        """Whether all of the item's files are there."""
+        """Whether all of the item's files exist."""
         return all(path.is_file() for path in self.files(item).values())
 
     def save(self, picture: Picture, maps: Mapping[str, AttributionMap], result: ImageResult) -> None:
-        """Write everything that was asked for of one image."""
+        """Write all requested files of one image."""
         assert picture.placement is not None
         image = self.dataset.open_picture(picture.item)
         source = stored(picture.item.path.absolute())
@@ -118,7 +119,7 @@ class Saver:
             self._write(path, data)
 
     def _cut(self, attribution: AttributionMap, picture: Picture) -> np.ndarray:
-        """The mask on the original's pixels; what the model did not see is background."""
+        """The mask on the original's pixels; parts that the model did not see are background."""
         assert picture.placement is not None
         values = attribution.values.astype(np.float64)
         if self.plan.protocol in ("vitmix", "segmentation"):
@@ -161,7 +162,7 @@ class Saver:
     def _write(self, path: Path, data: bytes) -> None:
         refuse_links(self.folder, path.parent)
         if path.is_symlink() or (path.exists() and made_from(path) is None):
-            raise DataError(f"{path} was not written by vitinspect and is left alone. Move it away, or save elsewhere.")
+            raise DataError(f"{path} was not written by vitinspect and is not replaced. Move it, or save elsewhere.")
         write_atomic(path, data)
 
     # --- the sheet -------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ class Saver:
         return contact_sheet(shown(picture.item.key), tiles)
 
     def _truths(self, item: Item, size: tuple[int, int]) -> dict[str, np.ndarray]:
-        """People's masks as they were drawn, as far as they have the picture's size."""
+        """People's masks as they were drawn, without those of another size than the picture."""
         found = {}
         for annotator in item.masks:
             mask = self.dataset.read_mask(item, annotator)
@@ -209,7 +210,7 @@ def _colours(count: int) -> tuple[tuple[int, int, int], ...]:
 
 
 def _numbers(row: str, result: ImageResult) -> tuple[str, ...]:
-    """A map's scores as lines: IoU and F1 by each annotator, then those that need no mask, two to a line."""
+    """A map's scores as lines: IoU and F1 for each annotator, then those that need no mask, two on a line."""
     values = {(s.annotator, s.score): s.value for s in result.scores or () if s.method == row}
     lines = []
     for annotator in sorted({who for who, _ in values}):
@@ -234,7 +235,7 @@ def row_folder(row: str) -> str:
 
 
 def _names(dataset: Dataset) -> dict[str, str]:
-    """Each item's name among files: its path below the pictures' folder. Two that would share one carry a hash."""
+    """Each item's file name: its path below the pictures' folder. A hash is added to names that would collide."""
     names = {}
     for item in dataset.items:
         inside, part = split_key(item.key)
@@ -259,7 +260,7 @@ def _comparison_names(row: ScoredRow) -> tuple[str, str]:
 
 
 def saver_for(folder: Path, kinds: Sequence[str], plan: Plan, dataset: Dataset) -> Saver | None:
-    """What writes these kinds of files; None where none is asked for."""
+    """The writer of these kinds of files; None if none is requested."""
     if "figures" in kinds and plan.protocol != "multiplex":
-        raise ParameterError("--save figures draws the figure of the protocol multiplex, and this run has another.")
+        raise ParameterError("--save figures draws the figure of the protocol multiplex, which this run does not use.")
     return Saver(folder, tuple(kinds), plan, dataset) if kinds else None

@@ -1,7 +1,7 @@
-"""ImageNet-Segmentation as Guillaumin et al. give it away: one MATLAB 7.3 file of pictures and masks.
+"""ImageNet-Segmentation as Guillaumin et al. distribute it: one MATLAB 7.3 file of pictures and masks.
 
 Such a file is HDF5. ``value/img`` refers to each picture (channels x width x height), ``value/gt`` to a cell whose
-first entry refers to its mask (width x height, 0 and 1). h5py reads it; it is asked for only when there is such a file.
+first entry refers to its mask (width x height, 0 and 1). h5py reads it, and is imported only for such a file.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def open_segmentation_file(path: Path) -> SegmentationFile:
     with _opened(path) as file:
         if "value/img" not in file or "value/gt" not in file:
             raise DataError(
-                f"{path} is no ImageNet-Segmentation: it holds {', '.join(file)} and no value/img, value/gt."
+                f"{path} is not an ImageNet-Segmentation file: it holds {', '.join(file)} and no value/img, value/gt."
             )
         count = len(file["value/img"])
     items = tuple(Item(str(i), path, {ONE_ANNOTATOR: path}) for i in range(count))

@@ -1,8 +1,8 @@
-"""A run in parts that know nothing of each other: the jobs of an array, or the tasks of an srun step.
+"""A run in independent parts: the jobs of an array, or the tasks of an srun step.
 
 Each shard takes every N-th picture and writes a file of its own into the run folder, so no two processes ever write
-the same file and none waits for another. ``merge_run`` puts together what is there; it changes no shard's file, so it
-may be called while some still work, and again after one was repeated.
+the same file and none waits for another. ``merge_run`` merges the existing files without changing them, so it may be
+called while some shards still run, and again after one was repeated.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Shard:
-    """One of ``count`` parts of a run: the pictures whose place leaves the remainder ``index``."""
+    """One of ``count`` parts of a run: the pictures whose position modulo ``count`` is ``index``."""
 
     index: int
     count: int
     local: int = 0
-    """Which of the tasks on its machine it is: it takes the GPU of that number."""
+    """Its number among the tasks on its machine, and so of its GPU."""
 
     @classmethod
     def parse(cls, text: str) -> Shard:
-        """``I/N``, with I from 1 to N or from 0 to N - 1, as the array counts: both deal all pictures out."""
+        """``I/N``, with I from 1 to N or from 0 to N - 1, as the array counts: both cover all pictures."""
         found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
         if found is None or not 0 <= int(found[1]) <= int(found[2]) or int(found[2]) < 1:
-            raise ParameterError(f"A shard is I/N, the I-th of N parts, as 2/3; not {text!r}.")
+            raise ParameterError(f"A shard must be I/N, the I-th of N parts, as in 2/3; not {text!r}.")
         return cls(int(found[1]) % int(found[2]), int(found[2]))
 
     @classmethod
     def of_srun(cls, environment: Mapping[str, str] | None = None) -> Shard | None:
-        """This task of an srun step of several; None elsewhere, also in the batch script around the step."""
+        """This task of an srun step with several; None elsewhere, also in the batch script around the step."""
         env = os.environ if environment is None else environment
         count = env.get("SLURM_STEP_NUM_TASKS") or (
             env.get("SLURM_NTASKS") if "SLURM_STEP_ID" in env or int(env.get("SLURM_PROCID") or 0) > 0 else None
@@ -91,16 +91,16 @@ def run_shard(
     tell: Callable[[str], None] = _log.warning,
     save: Sequence[str] = (),
 ) -> RunSummary:
-    """Evaluate what of this shard's pictures is neither in its file nor in the run's.
+    """Evaluate this shard's pictures that are neither in its file nor in the run's.
 
-    Other shards may be at work on the folder, but neither a process without a shard nor one with the same.
+    Other shards may use the folder at the same time, but not a process without a shard or one with the same shard.
     """
     dataset = open_plan_dataset(plan) if dataset is None else dataset
     path = shard.file(folder)
     saver = saver_for(folder, save, plan, dataset)
     with ExitStack() as stack:
-        stack.enter_context(held(folder / LOCK, f"A process without a shard is at work on {folder}", shared=True))
-        stack.enter_context(held(path.with_suffix(".lock"), f"Another process is at work on {shard} of {folder}"))
+        stack.enter_context(held(folder / LOCK, f"A process without a shard is working on {folder}", shared=True))
+        stack.enter_context(held(path.with_suffix(".lock"), f"Another process is working on {shard} of {folder}"))
         done = set()
         if (folder / FILE).is_file():
             with Store(folder / FILE) as store:
@@ -118,28 +118,28 @@ def run_shard(
 
 @dataclass(frozen=True)
 class Merged:
-    """What a run folder holds after its parts were put together."""
+    """The content of a run folder after its parts were merged."""
 
     summary: RunSummary
     fresh: int
-    """Pictures that this merge brought in."""
+    """Pictures that this merge added."""
     unfinished: tuple[str, ...]
-    """Shards of which pictures are missing."""
+    """Shards with missing pictures."""
 
 
 def merge_run(folder: Path) -> Merged:
-    """Put the files of all shards and ranks together in the run's."""
+    """Merge the files of all shards and ranks into the run's file."""
     with ExitStack() as stack:
         if folder.is_dir():
-            stack.enter_context(held(folder / LOCK, f"A process without a shard is at work on {folder}", shared=True))
-            stack.enter_context(held(folder / "results-merge.lock", f"Another process merges {folder}"))
+            stack.enter_context(held(folder / LOCK, f"A process without a shard is working on {folder}", shared=True))
+            stack.enter_context(held(folder / "results-merge.lock", f"Another process is merging {folder}"))
         return _merged(folder)
 
 
 def _merged(folder: Path) -> Merged:
     parts = shard_files(folder)
     if not parts and not (folder / FILE).is_file() and not list(folder.glob("results-rank*.sqlite")):
-        raise DataError(f"{folder} is no run folder: there is neither a {FILE} nor a part of one in it.")
+        raise DataError(f"{folder} is not a run folder: there is neither a {FILE} nor a part of one in it.")
     _claim_from_a_part(folder, parts)
     fresh = merge(folder)
     with Store(folder / FILE) as store:
@@ -157,7 +157,7 @@ def _merged(folder: Path) -> Merged:
 
 
 def _claim_from_a_part(folder: Path, parts: list[Path]) -> None:
-    """The run's file gets its plan, and what was found in the data, from the first shard."""
+    """Give the run's file the plan and the notes on the data of the first shard."""
     with Store(folder / FILE) as store:
         if store.fact("plan") is not None:
             return

@@ -1,7 +1,7 @@
-"""Which data the scores of a run were made from: size, time and digest of each picture and each of its masks.
+"""The data from which the scores of a run were computed: size, time and digest of each picture and each mask.
 
-A resumed run compares. Size and time are looked at first; where the time differs, the bytes decide, so that a copied
-data set is still the same one.
+A resumed run compares them. Size and time are compared first; if the time differs, the digest of the bytes is
+compared, so that a copied data set is still the same one.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from vitinspect.names import restored
 
 _CHUNK = 1 << 20
 SHOWN = 5
-"""So many names are said; the others are counted."""
+"""The number of names that are listed; further ones are counted."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is different from the data that was scored: keys of items."""
+    """The differences from the data that was scored, as keys of items."""
 
     changed: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class Changes:
 
     @property
     def invalid(self) -> tuple[str, ...]:
-        """Those whose scores are no longer those of the data."""
+        """Items whose scores no longer match the data."""
         return self.changed + self.gone
 
     def words(self) -> str:
@@ -56,13 +56,13 @@ def _names(keys: Sequence[str]) -> str:
 
 
 def stamp(item: Item, plan: Plan) -> str:
-    """What of an item decides its scores, as JSON to be stored with them."""
+    """What determines an item's scores, as JSON to be stored with them."""
     found: dict[str, Any] = {name: _file_stamp(path) for name, path in _files(item, plan)}
     return json.dumps({**found, **_words(item, plan)}, sort_keys=True)
 
 
 def same(stored: str, item: Item, plan: Plan) -> bool:
-    """Whether the item is what it was when ``stored`` was made."""
+    """Whether the item is unchanged since ``stored`` was written."""
     try:
         before = json.loads(stored)
         files = dict(_files(item, plan))
@@ -78,7 +78,7 @@ def compare(stored: Mapping[str, str], known: Iterable[str] | None, dataset: Dat
     """``stored``: the stamps of what was scored; ``known``: all items of the data set when the run began, or None."""
     items = {item.key: item for item in dataset.items}
     changed = tuple(key for key, before in stored.items() if key in items and not same(before, items[key], plan))
-    # What lies beyond the limit of this call is not gone.
+    # Items beyond the limit of this call are not missing.
     gone = tuple(k for k in stored if k not in items and (plan.limit is None or not _exists(dataset.root, k)))
     new = () if known is None else tuple(key for key in items if key not in set(known))
     return Changes(changed, gone, new)
@@ -90,7 +90,7 @@ def _files(item: Item, plan: Plan) -> list[tuple[str, Path]]:
 
 
 def _words(item: Item, plan: Plan) -> dict[str, str]:
-    """What is no file: the label where it is the target, and what is wrong with the item."""
+    """Properties that are not files: the label if it is the target, and the item's problem."""
     words = {"problem": item.problem} if item.problem else {}
     return {**words, "label": item.label or ""} if plan.target == "label" else words
 
@@ -116,7 +116,7 @@ def _same_file(before: list[Any] | None, path: Path) -> bool:
 @lru_cache(maxsize=64)  # one file may hold the pictures or the masks of a whole data set
 def _digest(path: Path, size: int, time: int) -> str:
     if not path.is_file():
-        return ""  # a pipe would wait for ever
+        return ""  # reading a pipe would wait forever
     found = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

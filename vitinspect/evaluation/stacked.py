@@ -1,7 +1,7 @@
 """One table of several runs, as papers print them: data sets and annotators as rows under each method, models as groups
 of columns.
 
-``stack`` reads the runs and decides what stands where; ``table_formats`` writes it as LaTeX, Markdown, HTML and CSV.
+``stack`` reads the runs and arranges the table; ``table_formats`` writes it as LaTeX, Markdown, HTML and CSV.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ANNOTATORS = ("both", "each", "pooled")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of the table as text."""
+    """A number of the table, as text."""
 
     text: str = "–"
     interval: str = ""
@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the table: what it is about, and its numbers."""
+    """A row of the table: its heads (method, data set, ...) and its numbers."""
 
     heads: tuple[str, ...]
     cells: tuple[Cell, ...]
@@ -48,13 +48,13 @@ class PaperTable:
     """Everything that a writer needs."""
 
     heads: tuple[str, ...]
-    """Titles of the columns that say what a row is about."""
+    """Titles of the columns of heads."""
     groups: tuple[tuple[str, int], ...]
-    """Titles over the columns of numbers and how many each covers; empty where there is one model."""
+    """Titles over the columns of numbers and how many each covers; empty if there is one model."""
     columns: tuple[Column, ...]
     """One for each column of numbers."""
     blocks: tuple[tuple[str, tuple[Line, ...]], ...]
-    """Lines under a heading, which is empty where there is one block."""
+    """Lines under a heading, which is empty if there is one block."""
     caption: str
 
     @property
@@ -71,7 +71,7 @@ class Part:
     data: str
     model: str
     names: Mapping[str, str]
-    """Method as it is called in the run, to its name in the whole table."""
+    """The method's name in the run, to its name in the whole table."""
     means: dict[str, dict[str, Mean]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ def read_runs(folders: Sequence[Path]) -> list[Results]:
     found = []
     for folder in folders:
         if not (folder / FILE).is_file():
-            raise DataError(f"{folder} is no run folder: there is no {FILE} in it.")
+            raise DataError(f"{folder} is not a run folder: there is no {FILE} in it.")
         with Store(folder / FILE) as store:
             found.append(Results(store))
     return found
@@ -108,7 +108,7 @@ def stack(
     """One table of the runs.
 
     ``columns``: names of scores, in order; ``rows``: names of methods, also with * and ?, or numbers of ways.
-    ``annotators``: a row for ``each``, the mean over all their masks (``pooled``), or ``both``. ``rename``: other words
+    ``annotators``: a row for ``each``, the mean over all their masks (``pooled``), or ``both``. ``rename``: other names
     for data sets, models, annotators and methods.
     """
     parts = _parts(runs, annotators)
@@ -129,12 +129,12 @@ def stack(
     return PaperTable(heads, groups, tuple(numbers), blocks, caption_of(_listed(parts, words), intervals))
 
 
-# --- what there is -------------------------------------------------------------------------------------------------
+# --- names, columns and methods ------------------------------------------------------------------------------------
 
 
 def _parts(runs: Sequence[Results], annotators: str) -> list[Part]:
     names = _names(runs)
-    data, models = _told_apart([_data_name(r) for r in runs], runs), _model_names(runs)
+    data, models = _distinct([_data_name(r) for r in runs], runs), _model_names(runs)
     parts = []
     for run, where, model in zip(runs, data, models, strict=True):
         people = run.annotators
@@ -147,7 +147,7 @@ def _parts(runs: Sequence[Results], annotators: str) -> list[Part]:
 
 
 def _names(runs: Sequence[Results]) -> dict[int, dict[str, str]]:
-    """For each run: its methods' names to those that tell the methods of all runs apart."""
+    """For each run: its methods' names to names that are distinct among all runs."""
     singles = {method.key: method for run in runs for c in run.combinations.values() for method in c.methods}
     short = short_names(list(singles.values()))
 
@@ -162,7 +162,7 @@ def _data_name(run: Results) -> str:
 
 
 def _model_names(runs: Sequence[Results]) -> list[str]:
-    """Models of one name but other weights carry their fingerprint."""
+    """Names of models; the fingerprint is added for the same name with different weights."""
     seen: dict[str, set[str]] = {}
     for run in runs:
         seen.setdefault(run.plan.model, set()).add(run.plan.fingerprint)
@@ -179,8 +179,8 @@ _NOT_TOLD = frozenset(
 )
 
 
-def _told_apart(names: list[str], runs: Sequence[Results]) -> list[str]:
-    """The data sets' names; where two runs would share a row, with what sets them apart."""
+def _distinct(names: list[str], runs: Sequence[Results]) -> list[str]:
+    """The data sets' names; if two runs would share a row, with their differences."""
     result = []
     for i, run in enumerate(runs):
         name = names[i]
@@ -202,7 +202,7 @@ def _told_apart(names: list[str], runs: Sequence[Results]) -> list[str]:
 
 
 def _same_methods(run: Results, others: Iterable[Results]) -> bool:
-    """Runs of other methods or scores on the same data complete each other."""
+    """Whether a run has the same methods as another; runs of other methods or scores complement each other."""
     mine = {(m, s) for _, m, s in run.values}
     return any(mine & {(m, s) for _, m, s in other.values} for other in others)
 
@@ -216,7 +216,7 @@ def _columns(parts: Sequence[Part], wanted: Sequence[str]) -> list[Column]:
         return list(known.values())
     missing = [name for name in wanted if name not in known]
     if missing:
-        raise DataError(f"No run has the column {', '.join(missing)}; there are {', '.join(known) or 'none'}.")
+        raise DataError(f"No run has the column {', '.join(missing)}; the columns are {', '.join(known) or 'none'}.")
     return [known[name] for name in dict.fromkeys(wanted)]
 
 
@@ -226,7 +226,7 @@ def _methods(runs: Sequence[Results], parts: Sequence[Part], wanted: Sequence[st
     known = {names[id(run)][own]: c.ways for run in runs for own, c in run.combinations.items()}
     known = {name: ways for name, ways in known.items() if any(name in part.means for part in parts)}
     if not wanted:
-        # Sets that a protocol fuses in a further way are there, but papers have a table for one way.
+        # Sets that a protocol fuses in a further mode are left out, since papers have a table for one mode.
         further = {names[id(run)][own] for run in runs for own, suffix in run.suffixes.items() if suffix}
         return {name: ways for name, ways in known.items() if name not in further}
     chosen: dict[str, int] = {}
@@ -239,7 +239,7 @@ def _methods(runs: Sequence[Results], parts: Sequence[Part], wanted: Sequence[st
             or fnmatch.fnmatchcase(name.casefold(), pattern.casefold())
         ]
         if not found:
-            raise DataError(f"No run has the row {pattern!r}; there are {', '.join(known) or 'none'}.")
+            raise DataError(f"No run has the row {pattern!r}; the rows are {', '.join(known) or 'none'}.")
         chosen.update({name: known[name] for name in found})
     return chosen
 
@@ -250,12 +250,12 @@ def _check_rename(words: Mapping[str, str], parts: Sequence[Part], methods: Iter
     unknown = [name for name in words if name not in known]
     if unknown:
         raise DataError(
-            f"There is nothing called {', '.join(unknown)} to rename; there is {', '.join(sorted(known - {''}))}."
+            f"There is nothing named {', '.join(unknown)} to rename; the names are {', '.join(sorted(known - {''}))}."
         )
 
 
 def _listed(parts: Sequence[Part], words: Mapping[str, str]) -> list[tuple[str, str, Results, Table]]:
-    """What the caption tells of, under the names that were asked for."""
+    """The parts for the caption, with their new names."""
     return [
         (
             words.get(p.data, p.data),
@@ -276,7 +276,7 @@ def _nothing(runs: Sequence[Results], columns: Sequence[str], rows: Sequence[str
     return f"There are no scores to make a table of{asked}.{why}"
 
 
-# --- where it stands -------------------------------------------------------------------------------------------------
+# --- arranging -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -285,7 +285,7 @@ class _Placed:
 
     method: str
     peers: tuple[str, ...]
-    """Lines of the same peers are compared with each other: the same data set and annotator."""
+    """The group within which lines are compared: the same data set and annotator."""
     heads: tuple[str, ...]
     means: list[Mean | None]
     first: bool
@@ -344,8 +344,8 @@ def _mean(parts: Sequence[Part], method: str, column: Column) -> Mean | None:
 def _marked(
     lines: list[_Placed], columns: Sequence[Column], decimals: int | None, intervals: bool, second: bool
 ) -> list[_Placed]:
-    """The numbers as text; the best of each column among its peers, and the second. Numbers that are printed alike
-    are marked alike."""
+    """The numbers as text, with the best and the second best of each column in a group marked. Numbers that are printed
+    alike are marked alike."""
     for peers in dict.fromkeys(line.peers for line in lines):
         rivals = [line for line in lines if line.peers == peers]
         ranked = [_ranking([line.means[i] for line in rivals], c, decimals) for i, c in enumerate(columns)]
@@ -359,7 +359,7 @@ def _marked(
 
 
 def _ranking(means: Sequence[Mean | None], column: Column, decimals: int | None) -> list[str]:
-    """The printed numbers, the best first; one alone is no best."""
+    """The printed numbers, the best first; empty if there is only one."""
     known = [mean.value for mean in means if mean is not None]
     if len(known) < 2:
         return []

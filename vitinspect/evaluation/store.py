@@ -1,8 +1,8 @@
 """The run folder: a SQLite file with one row per image, method and score.
 
-What is reported as done has been committed. Write-ahead logging lets the window or another process read while a run
-writes, and survives a kill at any moment: an image is there with all its scores, or not at all. Each image has a digest
-of all that is stored of it, since SQLite has none: an altered number is found and not reported.
+An image is reported as done after it was committed. Write-ahead logging lets the window or another process read while a
+run writes, and survives a kill at any moment: an image is stored with all its scores, or not at all. Each image has a
+digest of its stored data, since SQLite has no checksums: changed numbers are detected and not reported.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from vitinspect.errors import DataError, ParameterError
-from vitinspect.evaluation.database import create_or_recognise, troubles_of
+from vitinspect.evaluation.database import create_or_recognise, readable_errors
 from vitinspect.evaluation.plan import Plan
 
 FILE = "results.sqlite"
 FORMAT = 2
-"""Raised whenever the tables change."""
+"""Increased whenever the tables change."""
 
 _TABLES = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -81,7 +81,7 @@ class PairScore:
 
 @dataclass
 class ImageResult:
-    """Everything of one image, written in one transaction."""
+    """All results of one image, written in one transaction."""
 
     image: str
     position: int
@@ -91,7 +91,7 @@ class ImageResult:
     target: str = ""
     seconds: float = 0.0
     sources: str = ""
-    """What it was made from, as ``sources.stamp`` has it."""
+    """The data that it was computed from, as returned by ``sources.stamp``."""
     scores: list[Score] | None = None
     curves: list[StoredCurve] | None = None
     pairs: list[PairScore] | None = None
@@ -124,18 +124,18 @@ class Store:
         self._db.close()
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        with troubles_of(self.path):
+        with readable_errors(self.path):
             yield from self._db.execute(query, values)
 
     def _change(self, work: Callable[[], None]) -> None:
         """One transaction: all of it or nothing."""
-        with troubles_of(self.path):
+        with readable_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 work()
                 self._db.execute("COMMIT")
             finally:
-                # Some errors, a full disk among them, have ended the transaction already.
+                # Some errors, such as a full disk, have already ended the transaction.
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
 
@@ -145,34 +145,34 @@ class Store:
         return None
 
     def set_fact(self, name: str, value: str) -> None:
-        with troubles_of(self.path):
+        with readable_errors(self.path):
             self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     # --- the plan ----------------------------------------------------------------------------------------------
 
     def claim(self, plan: Plan) -> None:
-        """Make this the run of that plan, or refuse if it is another's."""
+        """Store the plan of this run, or refuse if the run has another plan."""
         stored = self.fact("plan")
         if stored is None:
             if self.finished():
-                raise DataError(f"{self.path} holds scores but not how they were made; they cannot be gone on with.")
+                raise DataError(f"{self.path} holds scores but not their plan, so the run cannot be resumed.")
             self.set_fact("plan", plan.to_json())
             self.set_fact("started", str(time.time()))
             return
         found = self.plan.differences(plan)
         if found:
             raise DataError(
-                f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to go on with it, or "
+                f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to resume it, or "
                 "another folder with --out."
             )
-        # The limit may have been moved.
+        # The limit may have changed.
         self.set_fact("plan", plan.to_json())
 
     def check(self, plan: Plan) -> None:
-        """Refuse a plan with which this run cannot go on; nothing is written."""
+        """Refuse a plan with which this run cannot be resumed; nothing is written."""
         if self.fact("plan") is not None and (found := self.plan.differences(plan)):
             raise DataError(
-                f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to go on with it, or "
+                f"{self.path.parent} holds another run: {'; '.join(found)}. Give the same options to resume it, or "
                 "another folder with --out."
             )
 
@@ -186,7 +186,7 @@ class Store:
     # --- results -----------------------------------------------------------------------------------------------
 
     def add(self, result: ImageResult) -> None:
-        """All of one image, or nothing of it."""
+        """Store all results of one image, or none."""
         self.add_all([result])
 
     def add_all(self, results: Iterable[ImageResult]) -> None:
@@ -220,7 +220,7 @@ class Store:
             self._db.execute(f"DELETE FROM {name} WHERE image = ?", (image,))
 
     def remove(self, images: Collection[str]) -> None:
-        """Forget all of these images, so that they are scored again."""
+        """Delete the results of these images, so that they are scored again."""
 
         def work() -> None:
             for image in images:
@@ -230,7 +230,7 @@ class Store:
             self._change(work)
 
     def place(self, positions: dict[str, int]) -> None:
-        """Where images stand in the data set by now, for those that are here."""
+        """Update the positions in the data set of stored images."""
 
         def work() -> None:
             self._db.executemany(
@@ -240,7 +240,7 @@ class Store:
         self._change(work)
 
     def damaged(self) -> list[str]:
-        """The images whose numbers are not those that were stored."""
+        """The images whose numbers do not match their digest."""
         digests = list(self._rows("SELECT image, digest FROM images"))
         return [image for image, digest in digests if _digest(self._complete(image)) != digest]
 
@@ -256,15 +256,15 @@ class Store:
         return result
 
     def sources(self) -> dict[str, str]:
-        """What each image was made from."""
+        """The stamp of each image's data."""
         return {str(image): str(sources) for image, sources in self._rows("SELECT image, sources FROM images")}
 
     def finished(self) -> set[str]:
-        """The images that are done, skipped or failed: those that need not be looked at again."""
+        """The images that are done, skipped or failed, which need not be evaluated again."""
         return {row[0] for row in self._rows("SELECT image FROM images")}
 
     def images(self) -> Iterator[ImageResult]:
-        """What is known of each image, in the data set's order, without its scores."""
+        """The result of each image, in the data set's order, without its scores."""
         for row in self._rows(f"SELECT {_COLUMNS} FROM images ORDER BY position"):
             yield ImageResult(*row)
 
@@ -290,7 +290,7 @@ class Store:
             yield image, PairScore(first, second, measure, value)
 
     def merge(self, other: Path) -> int:
-        """Take over what another file of the same run holds; returns how many images that were new."""
+        """Copy the results of another file of the same run; returns the number of new images."""
         with Store(other) as source:
             left_out = self.finished() | set(source.damaged())
             fresh = [source._complete(image) for image in sorted(source.finished() - left_out)]
@@ -299,7 +299,7 @@ class Store:
 
 
 def read_plan(text: str, path: Path) -> Plan:
-    """A stored plan; ``path`` says whose."""
+    """A stored plan; ``path`` is the file, for errors."""
     try:
         return Plan.from_json(text)
     except (ValueError, TypeError, AttributeError, RecursionError, ParameterError) as error:
@@ -307,7 +307,7 @@ def read_plan(text: str, path: Path) -> Plan:
 
 
 def _digest(result: ImageResult) -> str:
-    """Of everything that is stored of an image but its place in the data set, which may change."""
+    """The digest of all stored data of an image except its position in the data set, which may change."""
     facts = [result.image, result.state, result.reason, result.target, result.sources]
     scores = sorted((s.method, s.annotator, s.score, float(s.value).hex()) for s in result.scores or ())
     curves = sorted((c.method, c.kind, _blob(c.places).hex(), _blob(c.points).hex()) for c in result.curves or ())

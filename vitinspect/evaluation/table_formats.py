@@ -15,15 +15,15 @@ from vitinspect.names import UNKNOWN, csv_cell, markdown, shown
 from vitinspect.version import __version__
 
 LONGEST_FLOAT = 80
-"""More lines than this do not fit on a page in any size, and the LaTeX table becomes a ``longtable``."""
+"""Tables with more lines than this do not fit on a page in any size, and become a ``longtable`` in LaTeX."""
 TALLEST, WIDEST, WIDEST_SMALL = 40, 80, 110
-"""Lines and letters that fit on a page of LaTeX's ``article``, about; the last in the size ``scriptsize``."""
+"""About how many lines and letters fit on a page of LaTeX's ``article``; the last in the size ``scriptsize``."""
 
 
 def written(table: PaperTable, suffix: str) -> str:
     """The table in the format of a file's ending."""
     if suffix not in FORMATS:
-        raise ParameterError(f"A table is written as {', '.join(FORMATS)}, not as {suffix or 'a file without ending'}.")
+        raise ParameterError(f"A table is written as {', '.join(FORMATS)}, not {suffix or 'a file without an ending'}.")
     return FORMATS[suffix](table)
 
 
@@ -35,7 +35,7 @@ def _title(column: Column) -> str:
 
 
 def markdown_text(table: PaperTable) -> str:
-    """One header line: the names of models stand before those of scores."""
+    """A table with one header line, in which the names of models precede those of scores."""
     head = [*table.heads, *_flat_titles(table)]
     lines = [f"<!-- written by vitinspect {__version__} -->", "", "| " + " | ".join(markdown(t) for t in head) + " |"]
     lines.append("|" + "---|" * len(table.heads) + "---:|" * len(table.columns))
@@ -97,7 +97,7 @@ def tex(text: str) -> str:
 
 
 def latex(table: PaperTable) -> str:
-    """A booktabs table; a ``longtable`` where it is longer than a page."""
+    """A booktabs table; a ``longtable`` if it is longer than a page."""
     height = len(table.lines) + len(table.blocks) + 3
     long = height > LONGEST_FLOAT
     spec = "l" * len(table.heads) + "r" * len(table.columns)
@@ -140,7 +140,7 @@ def latex(table: PaperTable) -> str:
 
 
 def _letters(table: PaperTable) -> int:
-    """How many letters the widest line has, about."""
+    """The approximate number of letters in the widest line."""
     rows = [[*table.heads, *(max(_title_lines(c), key=len) + "  " for c in table.columns)]]
     rows += [[*line.heads, *(f"{c.text} {c.interval}" for c in line.cells)] for line in table.lines]
     return sum(max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0])))
@@ -188,14 +188,14 @@ def _tex_title(column: Column) -> str:
 
 
 def _title_lines(column: Column) -> list[str]:
-    """Long titles stand in several lines, so that they do not make columns wide."""
+    """A title, broken into several lines if it is long, so that it does not widen its column."""
     return textwrap.wrap(column.title, 14, break_long_words=False) or [""]
 
 
 def _tex_cell(cell: Cell) -> str:
     text = tex(cell.text)
     text = rf"\textbf{{{text}}}" if cell.best else rf"\underline{{{text}}}" if cell.second else text
-    # Braces: a bracket at the start of a cell would be taken for an option of the line before.
+    # Braces: a bracket at the start of a cell would be read as an option of the previous line.
     return f"{text} {{{cell.interval}}}" if cell.interval else text
 
 
@@ -214,7 +214,7 @@ def _html(text: str) -> str:
 
 
 def html_page(table: PaperTable) -> str:
-    """A page that holds the table alone."""
+    """A page with only the table."""
     deep = 2 if table.groups else 1
     heads = "".join(f'<th class="head" rowspan="{deep}">{_html(t)}</th>' for t in table.heads)
     titles = "".join(f"<th>{_html(_title(c))}</th>" for c in table.columns)
@@ -258,7 +258,7 @@ def _html_cell(cell: Cell) -> str:
 
 
 def csv_text(table: PaperTable) -> str:
-    """Numbers alone: every row names its method, and intervals have columns of their own."""
+    """Plain numbers: every row names its method, and intervals have columns of their own."""
     intervals = any(cell.interval for line in table.lines for cell in line.cells)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""From single scores to tables: means with intervals per method and annotator, and what is best."""
+"""Computing tables from single scores: means with intervals per method and annotator, and the best ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vitinspect.scores.statistics import Comparison, Mean, compare_paired, mean_
 
 @dataclass(frozen=True)
 class Column:
-    """A score as a table shows it."""
+    """How a table shows a score."""
 
     score: str
     title: str
@@ -23,7 +23,7 @@ class Column:
     percent: bool = False
 
     def shown(self, value: float, decimals: int | None = None) -> str:
-        """The number as tables print it; without ``decimals`` two for percent and three for others."""
+        """The number as tables print it; by default with two decimals for percent and three for others."""
         if decimals is None:
             decimals = 2 if self.percent or "(%)" in self.title else 3
         return f"{100 * value if self.percent else value:z.{decimals}f}"
@@ -72,7 +72,7 @@ def _percent_already(score: str, title: str, higher_is_better: bool = True) -> C
 
 
 PROTOCOL_COLUMNS: dict[str, tuple[Column, ...]] = {
-    # The columns of the ViTmiX paper, in its order; the deletion of the map beside theirs.
+    # The columns of the ViTmiX paper, in its order, and the deletion of the map.
     "vitmix": (
         _BY_SCORE["iou"],
         _BY_SCORE["f1"],
@@ -111,7 +111,7 @@ PROTOCOL_COLUMNS: dict[str, tuple[Column, ...]] = {
         _percent_already("negative_perturbation_auc", "Negative perturbation AUC"),
     ),
 }
-"""What a protocol's table shows, in its authors' order; sums over the data set follow."""
+"""The columns of a protocol's table, in its authors' order; sums over the data set follow."""
 
 
 @dataclass(frozen=True)
@@ -122,20 +122,20 @@ class Row:
     ways: int
     means: dict[str, Mean]
     suffix: str = ""
-    """Where the set is fused in a further way; compared only with rows of the same."""
+    """The suffix if the set is fused in a further mode; compared only with rows of the same suffix."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One annotator's table; scores that need no mask are the same in each."""
+    """The table of one annotator; scores that need no mask are the same in all tables."""
 
     annotator: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     images: int
-    """Those with a score that this table is about: with a mask by this annotator, where there are masks."""
+    """The images with a score in this table: with a mask by this annotator, if there are masks."""
     of: int = 0
-    """All that the run has seen."""
+    """All images of the run."""
 
     def best(self, column: Column, suffix: str = "") -> float | None:
         """The best mean of a column among the rows that are compared with each other."""
@@ -160,7 +160,7 @@ class Table:
 
     @property
     def blocks(self) -> list[tuple[str, list[Row]]]:
-        """The rows by how many methods they combine, under a heading; further ways to fuse them follow."""
+        """The rows by the number of methods that they combine, under a heading; further fusion modes follow."""
         kinds = sorted({(r.suffix, r.ways) for r in self.rows})
         return [
             (f"{ways}-way methods{suffix}", [r for r in self.rows if (r.suffix, r.ways) == (suffix, ways)])
@@ -169,7 +169,7 @@ class Table:
 
 
 POOLED = "all annotators"
-"""Instead of an annotator's name: each mask of each image counts once."""
+"""Used instead of an annotator's name: each mask of each image counts once."""
 _BETWEEN = "\0"
 
 
@@ -191,20 +191,20 @@ class Results:
             self.values.setdefault((annotator, method, score), {})[image] = value
         self.combinations = {row.name: row.combination for row in self.plan.rows()}
         self.suffixes = {row.name: row.suffix for row in self.plan.rows()}
-        """What stands behind the methods' names where a set is fused in a further way."""
+        """The suffixes of the methods' names if sets are fused in further modes."""
         self.ways = {name: c.ways for name, c in self.combinations.items()}
         self.methods = [name for name in self.ways if any(m == name for _, m, _ in self.values)]
 
     @property
     def annotators(self) -> list[str]:
-        """Those who drew masks; the empty name where there is only one set, or none."""
+        """The annotators who drew masks; the empty name if there is only one set, or none."""
         found = {a for a, _, score in self.values if score == "iou"}
         return sorted(found) or [""]
 
     def get(self, annotator: str, method: str, score: str) -> dict[str, float]:
         """Image to value; scores that need no mask are stored without an annotator.
 
-        Of all annotators together it is (image, annotator) to value, as a text of both: the ViTmiX paper's rows are
+        For all annotators together it is (image, annotator), joined as one text, to value: the ViTmiX paper's rows are
         means over these.
         """
         if annotator == POOLED:
@@ -219,7 +219,7 @@ class Results:
     def _without_masks(
         self, people: Sequence[str], method: str, score: str, *, pooled: bool = False
     ) -> dict[str, float]:
-        """A score that needs no mask: of each image once. The ViTmiX script has it once for each mask instead, so
+        """A score that needs no mask: once for each image. The ViTmiX script uses it once for each mask instead, so
         that images with many masks weigh more."""
         found = self.values.get(("", method, score), {})
         if self.plan.protocol != "vitmix" or self.annotators == [""]:
@@ -228,12 +228,12 @@ class Results:
         return {f"{image}{_BETWEEN}{who}" if pooled else image: found[image] for image, who in masks if image in found}
 
     def tables(self) -> list[Table]:
-        """One for each annotator, and one of all of them where there are several."""
+        """One table for each annotator, and one for all of them if there are several."""
         several = [POOLED] if len(self.annotators) > 1 else []
         return [self.table(annotator) for annotator in [*self.annotators, *several]]
 
     def scored(self, annotator: str) -> set[str]:
-        """The images with a score of this annotator's masks; where there are no masks, with any score."""
+        """The images with a score of this annotator's masks; if there are no masks, those with any score."""
         whose = self.annotators if annotator == POOLED else [annotator]
         masked = {
             image
@@ -261,7 +261,7 @@ class Results:
         return Table(annotator, columns, tuple(rows), len(self.scored(annotator)), len(self.images))
 
     def _without_repetition(self, annotator: str, columns: tuple[Column, ...]) -> tuple[Column, ...]:
-        """LeRF and insertion are one finding where they are the same curve: one column, under both names."""
+        """One column under both names if LeRF and insertion are the same curve."""
         pairs = [(self.get(annotator, m, "lerf_auc"), self.get(annotator, m, "insertion_auc")) for m in self.methods]
         if not any(lerf for lerf, _ in pairs) or any(lerf != insertion for lerf, insertion in pairs):
             return columns
@@ -302,9 +302,9 @@ class Results:
         return {}
 
     def compare_with_best(self, table: Table, column: Column) -> list[tuple[str, str, Comparison]]:
-        """The best method of a column against each other one, on the images that both have.
+        """The best method of a column compared with each other one, on the images that both have.
 
-        Sets that are fused in a further way are left out: they repeat the same methods.
+        Sets that are fused in a further mode are left out: they repeat the same methods.
         """
         rows = [row for row in table.rows if not row.suffix]
         best = next((row.method for row in rows if table.is_best(row, column)), None)
@@ -336,7 +336,7 @@ def _plain(value: float, count: int) -> Mean:
 
 
 def main_column(columns: Sequence[Column]) -> Column | None:
-    """The score that comparisons and the bar chart are about."""
+    """The score that comparisons and the bar chart show."""
     preferred = ("iou", "srg", "deletion_auc", "insertion_auc", "adcc", "insertion_auc_black")
     by_score = {c.score: c for c in columns}
     return next((by_score[s] for s in preferred if s in by_score), columns[0] if columns else None)

@@ -1,4 +1,4 @@
-"""The checkpoints of a training run in their order, and when something began in it. Names and numbers only."""
+"""The checkpoints of a training run in order, and the onset of a score. Names and numbers only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NUMBER = re.compile(r"(\d+)([kKmM](?![a-zA-Z]))?")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One of the folder: a file, or a folder with a model in it."""
+    """One checkpoint of the run: a file, or a folder with a model in it."""
 
     path: str
     step: int | None
-    """The last number in its name; None where it has none."""
+    """The last number in its name; None if it has none."""
 
     @property
     def title(self) -> str:
@@ -30,7 +30,7 @@ class Checkpoint:
 
 
 def step_of(name: str) -> int | None:
-    """The last number in a name, which is the one that counts up: ``vit16-epoch_003``, ``step-20k``."""
+    """The last number in a name, which is the step or epoch: ``vit16-epoch_003``, ``step-20k``."""
     found = _NUMBER.findall(re.sub(rf"({'|'.join(map(re.escape, SUFFIXES))})$", "", name))
     if not found:
         return None
@@ -42,7 +42,7 @@ def checkpoints_in(folder: str | os.PathLike[str]) -> list[Checkpoint]:
     """The checkpoints of a folder by their numbers; those without one come last, by name."""
     place = Path(folder)
     if not place.is_dir():
-        raise DataError(f"{folder} is no folder.")
+        raise DataError(f"{folder} is not a folder.")
     found = []
     for path in place.iterdir():
         is_file = path.is_file() and path.suffix.casefold() in SUFFIXES
@@ -55,7 +55,7 @@ def checkpoints_in(folder: str | os.PathLike[str]) -> list[Checkpoint]:
 
 
 def axis_of(checkpoints: Sequence[Checkpoint]) -> list[float]:
-    """Where each stands on an axis: its step, or its place where a step is missing or stands twice."""
+    """The position of each on an axis: its step, or its index if a step is missing or occurs twice."""
     steps = [one.step for one in checkpoints]
     if None in steps or len(set(steps)) < len(steps):
         return [float(i) for i in range(len(checkpoints))]
@@ -63,7 +63,7 @@ def axis_of(checkpoints: Sequence[Checkpoint]) -> list[float]:
 
 
 def onset(steps: Sequence[float], values: Sequence[float], share: float = 0.5) -> float | None:
-    """The first step at which a score has reached ``share`` of the highest that it ever has; None without a score."""
+    """The first step at which a score has reached ``share`` of its maximum; None without a score."""
     known = [value for value in values if math.isfinite(value)]
     if not known or max(known) <= 0:
         return None

@@ -1,6 +1,6 @@
-"""Two models over a folder: how far they agree in where they look, and how far in what they say.
+"""Two models on a folder: how much their maps agree, and how much their predictions.
 
-``compare`` makes a row for each picture and keeps it in a journal, so that a run that was stopped goes on where it was.
+``compare`` makes a row for each picture and keeps it in a journal, so that a stopped run can be resumed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SAYS = (
     "Share of the probability that both models give to the same classes; 1 is the same answer with the same certainty"
 )
 _FINEST = 448
-"""Maps are cut on a grid of at most this many pixels a side, as the window cuts them."""
+"""Maps are cut on a grid of at most this many pixels per side, as in the window."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Side:
-    """How one of the two models is asked. ``target`` is None for the class that it predicts."""
+    """The settings of one of the two models. ``target`` is None for the class that it predicts."""
 
     methods: tuple[Method, ...]
     """One, or those that are fused."""
@@ -72,7 +72,7 @@ class Side:
         return f"{' + '.join(parts)} [{self.fusion.mode}, {self.fusion.normalisation}]"
 
     def settings(self, fingerprint: str) -> dict[str, Any]:
-        """All that the rows depend on, as plain data; with the fingerprint of the model that is asked."""
+        """Everything on which the rows depend, as plain data; with the fingerprint of the model."""
         return {
             "model": fingerprint,
             "method": self.map,
@@ -85,7 +85,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One picture. The numbers are NaN where it could not be compared, and ``problem`` says why."""
+    """The result of one picture. The numbers are NaN if it could not be compared, and ``problem`` says why."""
 
     picture: str
     label_a: str = ""
@@ -93,7 +93,7 @@ class Row:
     probability_a: float = math.nan
     probability_b: float = math.nan
     says: float = math.nan
-    """The share of the probability that both give to the same classes, by name; NaN where they have none in common."""
+    """The probability that both give to the same classes, by name; NaN if they have no class in common."""
     spearman: float = math.nan
     pearson: float = math.nan
     iou: float = math.nan
@@ -105,12 +105,12 @@ class Row:
         return bool(self.label_a) and self.label_a == self.label_b
 
     def measure(self, name: str) -> float:
-        """How far they look at the same place, by one of ``MEASURES``."""
+        """The agreement of the maps, by one of ``MEASURES``."""
         return float(getattr(self, name))
 
 
 def ordered(rows: Iterable[Row], measure: str = "spearman") -> list[Row]:
-    """Those that agree in the answer and differ most in the place first; then the other answers; then the failures."""
+    """First rows with the same prediction, the most different maps first; then other predictions; then failures."""
 
     def key(row: Row) -> tuple[bool, bool, float, str]:
         value = row.measure(measure)
@@ -121,15 +121,15 @@ def ordered(rows: Iterable[Row], measure: str = "spearman") -> list[Row]:
 
 @dataclass(frozen=True)
 class Summary:
-    """A folder in a few numbers."""
+    """The summary of a folder in a few numbers."""
 
     pictures: int
     failed: int
     same_answer: int
     means: dict[str, float]
-    """Of each measure over the pictures that could be compared."""
+    """The mean of each measure over the pictures that could be compared."""
     means_same: dict[str, float]
-    """The same over those with the same answer."""
+    """The same over the pictures with the same prediction."""
 
     def sentence(self) -> str:
         done = self.pictures - self.failed
@@ -160,8 +160,8 @@ def summary(rows: Sequence[Row]) -> Summary:
 
 
 def compare_picture(path: str, models: tuple[ViT, ViT], sides: tuple[Side, Side]) -> Row:
-    """Both models asked about one picture. What is wrong with the picture becomes its row; running out of memory is
-    raised."""
+    """The row of one picture under both models. A problem with the picture is recorded in the row; running out of
+    memory is raised."""
     from vitinspect.images import open_image
 
     try:
@@ -192,8 +192,8 @@ def compare_picture(path: str, models: tuple[ViT, ViT], sides: tuple[Side, Side]
 def shared_probability(
     first: np.ndarray, labels_first: Sequence[str], second: np.ndarray, labels_second: Sequence[str]
 ) -> float:
-    """The sum over the classes that both know of the smaller of the two probabilities: 1 less the distance of the two
-    distributions where both have the same classes. NaN where they share no class."""
+    """The sum, over the common classes, of the smaller of the two probabilities: 1 minus the total variation distance
+    if both have the same classes. NaN if they have no class in common."""
     at = {label: i for i, label in enumerate(labels_second)}
     pairs = [(i, at[label]) for i, label in enumerate(labels_first) if label in at]
     if not pairs:
@@ -256,7 +256,7 @@ def compare(
     progress: Callable[[int, int], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> list[Row]:
-    """A row for each picture, in their order. Those that the journal has already are not asked about again."""
+    """A row for each picture, in order. Rows that are already in the journal are not computed again."""
     rows = []
     try:
         for done, path in enumerate(pictures):
@@ -279,9 +279,9 @@ def compare(
 
 
 class Journal:
-    """Rows as they were made, one line of JSON each, behind a line that says with which settings.
+    """Rows as they were computed, one line of JSON each, after a first line with the settings.
 
-    Rows of other settings or of a file that changed since are not found. A line that a crash cut off is left out.
+    Rows with other settings or of a file that has changed are not used. A line that a crash cut off is ignored.
     """
 
     def __init__(self, path: Path | None, settings: Mapping[str, Any]) -> None:
@@ -297,11 +297,11 @@ class Journal:
 
     @property
     def rows(self) -> list[Row]:
-        """Those of files that are as they were."""
+        """The rows of unchanged files."""
         return [row for picture in self._rows if (row := self.find(picture)) is not None]
 
     def add(self, row: Row) -> None:
-        """Keep a row, at once."""
+        """Write a row at once."""
         stamp = _stamp(row.picture)
         self._rows[row.picture] = (stamp, row)
         if self.path is None:
@@ -318,7 +318,7 @@ class Journal:
             self._file = None
 
     def _begun(self, path: Path) -> io.TextIOWrapper:
-        """Written anew with what is known, so that no line that was cut off stays in its middle."""
+        """The file, written again with the known rows, so that no cut-off line remains in it."""
         from vitinspect.files import write_atomic
 
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -345,16 +345,16 @@ class Journal:
                 continue
             self._rows[row.picture] = (str(found.get("stamp")), row)
         if not ours:
-            raise DataError(f"{path} is not a journal of this comparison, and is left as it is.")
+            raise DataError(f"{path} is not a journal of this comparison, and is not changed.")
 
 
 def settings_of(fingerprints: tuple[str, str], sides: tuple[Side, Side]) -> dict[str, Any]:
-    """What a journal is of."""
+    """The settings that identify a journal."""
     return {name: side.settings(model) for name, model, side in zip("ab", fingerprints, sides, strict=True)}
 
 
 def journal_name(settings: Mapping[str, Any]) -> str:
-    """A file name that is another one for other settings."""
+    """A file name that is different for other settings."""
     text = json.dumps(settings, sort_keys=True)
     return f"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}.jsonl"
 
@@ -368,7 +368,7 @@ def _stamp(path: str) -> str:
 
 
 def as_csv(rows: Iterable[Row]) -> str:
-    """The rows as a table, in the order in which they are given."""
+    """The rows as a table, in the given order."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -393,7 +393,7 @@ def _cell(value: Any) -> str:
 
 
 def lines_of(rows: Sequence[Row], most: int) -> Iterator[tuple[str, ...]]:
-    """The first rows as words, for a terminal."""
+    """The first rows as text, for a terminal."""
     for row in rows[:most]:
         yield (
             shown(Path(row.picture).name),

@@ -1,4 +1,4 @@
-"""What is computed of one image: maps, their combinations, masks, scores.
+"""Evaluating one image: maps, their combinations, masks, scores.
 
 All methods share one trace, and all curves of the image share one queue of masked pictures.
 """
@@ -70,7 +70,7 @@ class Worker:
         return result
 
     def _evaluate(self, picture: Picture, result: ImageResult) -> dict[str, AttributionMap]:
-        """Score one picture; gives the maps that were scored."""
+        """Score one picture; returns the maps that were scored."""
         from vitinspect.explainers.engine import explain
 
         assert picture.tensor is not None
@@ -197,7 +197,7 @@ class Worker:
         assert target is not None
         others = {name: attribution for name, attribution in maps.items() if name not in self.singles}
         if "adcc" in metrics and others:
-            # A fusion is no method that could be run again on the dimmed picture.
+            # A fusion is not a method that could be run again on the dimmed picture.
             self._ours(x, {name: maps[name] for name in self.singles}, target, metrics, result)
             rest = [m for m in metrics if m != "adcc"]
             if rest:

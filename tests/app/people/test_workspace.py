@@ -249,7 +249,7 @@ def test_fusions_are_ranked_and_the_winner_becomes_the_selected_layer(evaluated,
     found = ranked(backend, qtbot)
     tab = evaluated.bottom_of("people").stack.currentWidget()
     assert backend.state.plots
-    assert "A best of many is also a best by chance" in tab.notice.text()
+    assert "The best of many is partly best by chance" in tab.notice.text()
     assert "Chosen by the other people on the other pictures (nested)" in tab.notice.text()
     winner = found.candidates[found.winner]
     backend.state.edit("remove", layering.remove(backend.state.layers, "fused"))
