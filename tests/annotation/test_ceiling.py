@@ -121,7 +121,7 @@ def test_few_pictures_and_few_people_allow_less_to_be_said():
     )
     assert "interval −0.45 to −0.45 over pictures alone" in pair.sentence("LRP")
     alone = ceiling_of({"p0": {}}, {"LRP": {"p0": {"ann": 0.4}}}, ("ann",))
-    assert "cannot be said" in alone.sentence("LRP")
+    assert "is not known" in alone.sentence("LRP")
     assert alone.to_dict()["people"]["dice"] is None
     assert alone.to_dict()["pictures"]["p0"]["maps"]["LRP"] == 0.4
     assert "one person" in alone.picture_sentence("LRP", "p0")
@@ -138,7 +138,7 @@ def test_pictures_of_one_person_count_for_nobody():
 
 
 def test_scores_of_another_shape_are_refused():
-    with pytest.raises(DataError, match="do not go with"):
+    with pytest.raises(DataError, match="do not match scores"):
         Ceiling(("ann",), (), ("p0",), np.zeros((1, 2, 2)), np.zeros((0, 1, 1)))
 
 

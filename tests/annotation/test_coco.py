@@ -131,7 +131,7 @@ def test_categories_are_found_by_id_and_pictures_by_name(tmp_path: Path) -> None
         ([], "only a box"),
         (None, "only a box"),
         ([[1, 2, 3, 4]], "2 points"),
-        ([[1, 2, 3, 4, 5]], "in turn"),
+        ([[1, 2, 3, 4, 5]], "alternating x and y"),
         ({"size": [30, 40], "counts": [5, 5]}, "10 pixels"),
         ({"size": [30, 40], "counts": [-5, 1205]}, "length of a run"),
         ({"size": [40, 30], "counts": [1200]}, "30 × 40 .* 40 × 30"),

@@ -93,5 +93,5 @@ def test_what_is_written_reads_back_the_same(tmp_path: Path, seed: int) -> None:
     mask[4:7, 2:9] = 255
     vi.masks.save(mask, tmp_path / "a.xml", label="cat")
     assert np.array_equal(vi.masks.load(tmp_path / "a.xml"), mask)
-    with pytest.raises(vi.DataError, match="there already"):
+    with pytest.raises(vi.DataError, match="exists already"):
         vi.masks.save(mask, tmp_path / "a.xml", label="cat")

@@ -110,7 +110,7 @@ def test_nothing_here_is_said_of_an_empty_mask_only() -> None:
     document.begin((20, 20), 10, 1)
     document.end()
     assert document.status == "begun"
-    with pytest.raises(DataError, match="clear the mask"):
+    with pytest.raises(DataError, match="clear it before"):
         document.set_status("nothing")
 
 

@@ -197,6 +197,6 @@ def test_what_the_file_held_beside_the_mask_is_kept(tmp_path: Path) -> None:
 
 def test_a_foreign_json_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"mine": 1}')
-    with pytest.raises(vi.DataError, match="left as it is"):
+    with pytest.raises(vi.DataError, match="is not changed"):
         vi.masks.save(np.ones(SIZE, bool), tmp_path / "a.json")
     assert (tmp_path / "a.json").read_text() == '{"mine": 1}'

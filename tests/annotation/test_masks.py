@@ -46,7 +46,7 @@ def test_ignored_pixels_go_into_a_palette_and_nowhere_else(tmp_path: Path) -> No
 def test_a_mask_that_others_wrote_is_not_replaced(tmp_path: Path) -> None:
     Image.fromarray(MASK).save(tmp_path / "m.png")
     before = (tmp_path / "m.png").read_bytes()
-    with pytest.raises(vi.DataError, match="left as it is"):
+    with pytest.raises(vi.DataError, match="is not changed"):
         vi.masks.save(MASK, tmp_path / "m.png")
     assert (tmp_path / "m.png").read_bytes() == before
     vi.masks.save(MASK, tmp_path / "m.png", overwrite=True)

@@ -68,7 +68,7 @@ def test_without_validation_rows_some_are_held_out_by_the_seed_and_all_are_train
     x, y = mixture(200)
     probe = vi.probing.fit(x, y, C=[1e-4, 1.0], seed=3)
     assert probe.validation.count == pytest.approx(40, abs=3)
-    assert any("40 held out rows (seed 3)" in note or "held out rows (seed 3)" in note for note in probe.notes)
+    assert any("40 held-out rows (seed 3)" in note or "held-out rows (seed 3)" in note for note in probe.notes)
     again = vi.probing.fit(x, y, C=[1e-4, 1.0], seed=3)
     assert np.array_equal(again.weight, probe.weight)
     whole = vi.probing.fit(x, y, C=[probe.C])

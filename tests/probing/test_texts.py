@@ -83,7 +83,7 @@ def test_saved_embeddings_need_no_tower_and_fit_their_model_alone(folder, model,
     with pytest.raises(DataError, match="another model"):
         read_texts(tmp_path / "t.npz", vi.load_model("demo", device="cpu"))
     (tmp_path / "t.npz").write_bytes(b"PK nothing")
-    with pytest.raises(DataError, match="no embeddings"):
+    with pytest.raises(DataError, match="is not a file of text embeddings"):
         read_texts(tmp_path / "t.npz", model)
 
 

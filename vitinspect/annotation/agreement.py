@@ -2,8 +2,8 @@
 
 Overlap (Dice, IoU, precision, recall), chance-corrected numbers (Cohen's and Fleiss' kappa, Krippendorff's alpha) and
 outlines (95 % Hausdorff distance, normalised surface Dice, boundary F1). Chance-corrected numbers depend on how much
-background there is: each is given for the whole frame and for the box around the union. What each is for empty and
-equal masks stands in ``docs/agreement.md``; none is ever NaN.
+background there is: each is given for the whole frame and for the box around the union. Their values for empty and
+equal masks are defined in ``docs/agreement.md``; none is ever NaN.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Counts = tuple[int, int, int, int]
 
 @dataclass
 class PairOnPicture:
-    """Two people on one picture."""
+    """Two annotators on one picture."""
 
     frame: Counts
     box: Counts
@@ -77,15 +77,15 @@ class PairOnPicture:
 
 @dataclass
 class Picture:
-    """All who drew one picture."""
+    """All annotators of one picture."""
 
     people: tuple[str, ...]
     frame: Patterns
     box: Patterns | None
-    """In the box around everything that anybody marks; None where nobody marks anything."""
+    """In the box around everything that any annotator marks; None if nothing is marked."""
     pairs: dict[tuple[str, str], PairOnPicture] = field(default_factory=dict)
     repeats: dict[str, list[float]] = field(default_factory=dict)
-    """Annotator to the Dice of each pair of their own masks, where they drew the picture more than once."""
+    """Annotator to the Dice of each pair of their own masks, if they drew the picture more than once."""
 
     def group(self) -> dict[str, dict[str, float]]:
         """Fleiss' kappa and Krippendorff's alpha by region."""
@@ -99,7 +99,7 @@ class Picture:
 
     @property
     def disagreement(self) -> float:
-        """One minus the mean Dice of the pairs; 0 where there is only one annotator."""
+        """One minus the mean Dice of the pairs; 0 if there is only one annotator."""
         found = [reliability.dice(*pair.frame[:3]) for pair in self.pairs.values()]
         return 1 - float(np.mean(found)) if found else 0.0
 
@@ -109,7 +109,7 @@ def _in_box(picture: Picture, statistic: Any) -> float:
 
 
 def overlap_of(counts: Counts) -> dict[str, float]:
-    """The numbers that follow from four counts, and how many pixels they are of."""
+    """The numbers that follow from four counts, and their number of pixels."""
     tp, fp, fn, tn = counts
     return {
         "dice": reliability.dice(tp, fp, fn),
@@ -123,7 +123,7 @@ def overlap_of(counts: Counts) -> dict[str, float]:
 
 @dataclass
 class Agreement:
-    """The result; ``to_dict`` for numbers, ``report`` for a folder to look at."""
+    """The result; ``to_dict`` returns the numbers, ``report`` writes a folder with a report."""
 
     annotators: tuple[str, ...]
     pictures: dict[str, Picture]
@@ -133,7 +133,7 @@ class Agreement:
     masks: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
     """Annotator to picture to mask, an array or one that waits to be one."""
     notes: tuple[str, ...] = ()
-    """What the report says of masks that were left out."""
+    """Sentences for the report on masks that were left out."""
 
     # --- group -------------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class Agreement:
 
     @property
     def alpha(self) -> dict[str, float]:
-        """Krippendorff's alpha over the pixels of all pictures, by region; it copes with missing annotators."""
+        """Krippendorff's alpha over the pixels of all pictures, by region; annotators may be missing."""
         return self._over_all(reliability.krippendorff_alpha)
 
     def _over_all(self, statistic: Any) -> dict[str, float]:
@@ -165,12 +165,12 @@ class Agreement:
         return {who: np.asarray(self.masks[who][image]) for who in self.pictures[image].people}
 
     def disagreement_map(self, image: str) -> NDArray[np.float64]:
-        """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two know it."""
+        """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two did not ignore it."""
         return disagreement(list(self.masks_of(image).values()))
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
-        """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs that
-        share no picture. Precision and recall are of the row's mask against the column's."""
+        """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs without a
+        common picture. Precision and recall are those of the row's mask against the column's."""
         size = len(self.annotators)
         found = np.full((size, size), np.nan)
         np.fill_diagonal(found, 0.0 if measure.startswith("hd95") else 1.0)
@@ -184,7 +184,7 @@ class Agreement:
     # --- pairs -------------------------------------------------------------------------------------------------
 
     def pairs(self) -> list[dict[str, Any]]:
-        """For each pair of people that share a picture: per picture, the mean over pictures, and pooled."""
+        """For each pair of people with a common picture: per picture, the mean over pictures, and pooled."""
         return self._pairs
 
     @cached_property
@@ -208,8 +208,8 @@ class Agreement:
         return result
 
     def _pooled(self, pairs: list[PairOnPicture]) -> dict[str, dict[str, float]]:
-        """From sums over all pictures; distances from the points of all outlines together, which a picture without an
-        outline on one side enters with its diagonal."""
+        """Pooled numbers, from sums over all pictures; distances are those of the points of all outlines together, where
+        the diagonal is used for a picture without an outline on one side."""
         gathered = _pooled_distances([p.distances for p in pairs])
         near = _summed([p.distances.within(p.tolerance) for p in pairs])
         wide = _summed([p.distances.within(self.spread) for p in pairs])
@@ -227,14 +227,14 @@ class Agreement:
         return {region: {**overlap_of(sums[region]), **outlines} for region in REGIONS}
 
     def self_agreement(self) -> dict[str, dict[str, float]]:
-        """Annotator to the mean Dice with themselves on repeated pictures, and of how many."""
+        """Annotator to the mean Dice with themselves on repeated pictures, and the number of repeats."""
         found: dict[str, list[float]] = {}
         for picture in self.pictures.values():
             for who, values in picture.repeats.items():
                 found.setdefault(who, []).extend(values)
         return {who: {"dice": float(np.mean(v)), "repeats": len(v)} for who, v in sorted(found.items())}
 
-    # --- out ---------------------------------------------------------------------------------------------------
+    # --- output ------------------------------------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
         """All numbers, ready for JSON."""
@@ -266,11 +266,11 @@ class Agreement:
 
 
 def agreement(masks: Mapping[str, Mapping[str, Any]], tolerance: float | str = 2.0) -> Agreement:
-    """How well people agree. ``masks``: ``{annotator: {image: mask}}``; not everybody need have drawn every picture.
+    """How well people agree. ``masks``: ``{annotator: {image: mask}}``; annotators may lack pictures.
 
     A mask is an array of booleans, or of 0, 1 and 255 for "ignore" (where all masks hold only 0 and 255, 255 is
-    foreground). A list of masks is a picture that was drawn several times: the first counts with the others', and all
-    of them for the annotator's agreement with themselves. ``tolerance`` of the outlines: pixels, or text such as
+    foreground). A list of masks is a picture that was drawn several times: the first is compared with the others', and
+    all of them for the annotator's agreement with themselves. ``tolerance`` of the outlines: pixels, or text such as
     ``"0.75%"`` of each picture's diagonal.
     """
     if not masks:
@@ -318,7 +318,7 @@ def _compared(
 
 
 def disagreement(masks: Sequence[Mask]) -> NDArray[np.float64]:
-    """For each pixel the share of pairs of these masks that differ; 0 where fewer than two people know it."""
+    """For each pixel the share of pairs of these masks that differ; 0 where fewer than two people did not ignore it."""
     patterns, runs = patterns_and_runs(masks)
     known = patterns.known.sum(1)
     marks = (patterns.marked & patterns.known).sum(1)
@@ -328,23 +328,23 @@ def disagreement(masks: Sequence[Mask]) -> NDArray[np.float64]:
 
 
 def _several(mask: Any) -> list[tuple[int, Any]]:
-    """A mask that was drawn once or several times."""
+    """The drawings of a mask that was drawn once or several times, with their numbers."""
     if isinstance(mask, list | tuple) and mask and np.ndim(mask[0]) == 2:
         return list(enumerate(mask))
     return [(0, mask)]
 
 
 def _tolerance(tolerance: float | str) -> tuple[float, bool]:
-    """A number, and whether it is a share of the diagonal."""
+    """The number, and whether it is a fraction of the diagonal."""
     text = str(tolerance).strip()
     try:
         value, relative = (float(text[:-1]) / 100, True) if text.endswith("%") else (float(text), False)
     except ValueError:
         raise ParameterError(
-            f"A tolerance is a number of pixels or a percentage such as 0.75%, not {text!r}."
+            f"A tolerance must be a number of pixels or a percentage such as 0.75%, not {text!r}."
         ) from None
     if not value >= 0 or not np.isfinite(value):
-        raise ParameterError(f"A tolerance is at least 0, not {text}.")
+        raise ParameterError(f"A tolerance must be at least 0, not {text}.")
     return value, relative
 
 
@@ -387,7 +387,7 @@ def _area(box: Box) -> int:
 
 
 def _padded(picture: Picture, patterns: Patterns | None, everybody: tuple[str, ...]) -> Patterns | None:
-    """The patterns with a column for everybody, those who did not draw the picture knowing nothing."""
+    """The patterns with a column for every annotator; those who did not draw the picture ignore everything."""
     if patterns is None:
         return None
     shape = (len(patterns.counts), len(everybody))
@@ -414,7 +414,7 @@ def _pooled_distances(distances: list[Distances]) -> tuple[float, float]:
             there.append(np.sqrt(one.there))
             back.append(np.sqrt(one.back))
         elif not one.equal:
-            # As many points as there are outlines' pixels on the one side, all of them as far as can be.
+            # As many points as the one outline has pixels, all at the largest possible distance.
             count = max(len(one.there), len(one.back), 1)
             there.append(np.full(count, one.diagonal))
             back.append(np.full(count, one.diagonal))

@@ -36,11 +36,11 @@ MEASURES = {
 }
 _SHOWN = ("dice", "iou", "kappa", "hd95_pooled", "hd95_max", "nsd", "boundary_f1")
 _LISTED = 20
-"""Pictures named in the report; all of them are in the files."""
+"""The number of pictures that the report lists; the files contain all."""
 
 
 def write_agreement(agreement: Agreement, folder: Path) -> list[Path]:
-    """All files of the report, written into the folder; nothing of somebody else's is replaced."""
+    """Write all files of the report into the folder; files of other programs are not replaced."""
     numbers = agreement.to_dict()
     files = {
         "agreement.md": _text(agreement, numbers).encode(),
@@ -81,7 +81,7 @@ def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
         lines.append(f"| {name} | {numbers[key]['frame']:.3f} | {numbers[key]['box']:.3f} |")
     lines += ["", "## Pairs", "", *_pair_table(numbers), "", "![Dice](matrix.png)", ""]
     if numbers["self_agreement"]:
-        lines += ["## With themselves, on repeated pictures", "", "| Annotator | Dice | Repeats |", "|---|---:|---:|"]
+        lines += ["## Self-agreement on repeated pictures", "", "| Annotator | Dice | Repeats |", "|---|---:|---:|"]
         lines += [
             f"| {markdown(who)} | {own['dice']:.3f} | {own['repeats']} |"
             for who, own in numbers["self_agreement"].items()
@@ -96,7 +96,7 @@ def _text(agreement: Agreement, numbers: dict[str, Any]) -> str:
             f"{one['fleiss']['frame']:.3f}, {one['fleiss']['box']:.3f} |"
         )
     rest = len(agreement.ranked) - _LISTED
-    lines += ["", f"{rest} more pictures stand in agreement.json." if rest > 0 else "", ""]
+    lines += ["", f"{rest} more pictures are in agreement.json." if rest > 0 else "", ""]
     return "\n".join(lines)
 
 
@@ -132,7 +132,7 @@ def _table(numbers: dict[str, Any]) -> str:
 
 
 def draw_matrix(values: NDArray[np.float64], names: tuple[str, ...], cell: int = 72) -> Image.Image:
-    """People against people as squares from dark (0) to light (1), each with its number."""
+    """The matrix of people as squares from dark (0) to light (1), each with its number."""
     left, top = 40 + 9 * max(len(shown(name)) for name in names), 56
     size = cell * len(names)
     picture = Image.new("RGB", (left + size + 24, top + size + 24), "white")

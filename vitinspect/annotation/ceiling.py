@@ -1,8 +1,8 @@
-"""The human ceiling: how well a map agrees with people, beside how well people agree with each other.
+"""The human ceiling: how well a map agrees with people, compared with how well people agree with each other.
 
-For each picture every person has a mean Dice with the others (leave one out), and so has every map with the people.
-What is compared is the mean over pictures of both; how sure it is follows from drawing pictures and annotators again,
-with replacement. Two empty masks agree: their Dice is 1 here, for people and for maps alike.
+For each picture, every person has a mean Dice with the others (leave one out), and so does every map with the people.
+Their means over pictures are compared, with bootstrap intervals over pictures and annotators. Two empty masks agree:
+their Dice is 1 here, for people and for maps alike.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from vitinspect.scores.statistics import Mean
 DRAWS = 2000
 CONFIDENCE = 0.95
 FEWEST_PICTURES = 5
-"""With fewer an interval says nothing, and none is quoted."""
+"""With fewer pictures an interval is meaningless and not reported."""
 MARGIN = 0.1
-"""Dice. "As well as" is said where the whole interval lies within this of zero; a wider one shows neither."""
+"""In Dice: a map agrees "as well as" people if the whole interval lies within this of zero; wider ones show nothing."""
 _AT_ONCE = 2_000_000
 
 
 def dice_of(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Dice where both masks know the pixel (not 255); 1 for two empty ones."""
+    """Dice over pixels that neither mask ignores (255); 1 for two empty masks."""
     known = (first != 255) & (second != 255)
     a, b = (first == 1) & known, (second == 1) & known
     total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
@@ -39,46 +39,46 @@ def dice_of(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
 class Ceiling:
     """Dice of people with people and of maps with people, for the pictures of a folder.
 
-    All means are over the pictures that two people or more drew: elsewhere people cannot be compared with each other.
+    All means are over the pictures that at least two people drew: on others people cannot be compared with each other.
     """
 
     annotators: tuple[str, ...]
     maps: tuple[str, ...]
     pictures: tuple[str, ...]
     people: NDArray[np.float64]
-    """(pictures, annotators, annotators), NaN on the diagonal and where one of the two drew nothing."""
+    """(pictures, annotators, annotators), NaN on the diagonal and where one of the two has no mask."""
     scores: NDArray[np.float64]
-    """(maps, pictures, annotators), NaN where nothing was drawn."""
+    """(maps, pictures, annotators), NaN where there is no mask."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         count, size = len(self.annotators), len(self.pictures)
         if self.people.shape != (size, count, count) or self.scores.shape != (len(self.maps), size, count):
             raise DataError(
-                f"{size} pictures of {count} annotators and {len(self.maps)} maps do not go with scores of the shapes "
+                f"{size} pictures, {count} annotators and {len(self.maps)} maps do not match scores of the shapes "
                 f"{self.people.shape} and {self.scores.shape}."
             )
 
     @cached_property
     def compared(self) -> NDArray[np.bool_]:
-        """Which pictures two people or more drew."""
+        """The pictures that at least two people drew, as booleans."""
         return np.asarray(np.isfinite(self.people).any(axis=(1, 2)))
 
     @property
     def count(self) -> int:
-        """How many pictures the means are over."""
+        """The number of pictures in the means."""
         return int(self.compared.sum())
 
     @property
     def interval_of_annotators(self) -> bool:
-        """Whether annotators are drawn again too: with two the draw that holds both is always the same."""
+        """Whether annotators are resampled too: with two, the only sample with both is always the same."""
         return len(self.annotators) > 2
 
     # --- per picture -------------------------------------------------------------------------------------------
 
     @cached_property
     def people_by_picture(self) -> NDArray[np.float64]:
-        """(pictures,): the mean Dice of people with each other; NaN where fewer than two drew."""
+        """(pictures,): the mean Dice of people with each other; NaN where fewer than two have masks."""
         return _mean(self.people.reshape(len(self.pictures), -1))
 
     @cached_property
@@ -88,7 +88,7 @@ class Ceiling:
 
     @cached_property
     def maps_by_picture(self) -> NDArray[np.float64]:
-        """(maps, pictures): each map's mean Dice with the people who drew the picture."""
+        """(maps, pictures): each map's mean Dice with the picture's annotators."""
         return _mean(self.scores)
 
     # --- for the folder ------------------------------------------------------------------------------------------
@@ -121,8 +121,8 @@ class Ceiling:
 
     @cached_property
     def differences(self) -> tuple[Mean, ...]:
-        """Each map's mean Dice with people, less that of people with each other: on the same pictures, in the same
-        draws."""
+        """Each map's mean Dice with people, minus that of people with each other: on the same pictures, in the same
+        samples."""
         return tuple(
             self._interval(values - self.people_by_picture, self._draws.maps[:, i] - self._draws.people)
             for i, values in enumerate(self.maps_by_picture)
@@ -147,12 +147,12 @@ class Ceiling:
     # --- in words ------------------------------------------------------------------------------------------------
 
     def sentence(self, name: str) -> str:
-        """What can be said of a map among the people, and no more."""
+        """The conclusion that the numbers support about a map compared with people."""
         place = self._place(name)
         if not self.count:
             return (
-                "No picture has masks of two people or more: how well people agree with each other cannot be said, "
-                f"nor whether {name} does as well."
+                "No picture has masks of two people or more: how well people agree with each other is not known, "
+                f"nor whether {name} agrees with them as well."
             )
         difference = self.differences[place]
         of = f"{counted(self.count, 'picture')}, {counted(len(self.annotators), 'annotator')}"
@@ -175,7 +175,7 @@ class Ceiling:
         return f"Whether {name} agrees with people as well as people with each other is not shown: {numbers}"
 
     def picture_sentence(self, name: str, picture: str) -> str:
-        """The same of one picture, for which there is no interval."""
+        """The same for one picture, for which there is no interval."""
         row = self.pictures.index(picture)
         drawn = int(np.isfinite(self.scores[0, row]).sum()) if self.maps else 0
         value = float(self.maps_by_picture[self._place(name), row])
@@ -186,7 +186,7 @@ class Ceiling:
         difference = signed(value - float(self.people_by_picture[row]))
         return (
             f"On this picture {name} differs from the agreement of its {drawn} annotators by {difference}. One picture "
-            "allows no statement about others."
+            "allows no conclusion about others."
         )
 
     def _place(self, name: str) -> int:
@@ -195,7 +195,7 @@ class Ceiling:
         return self.maps.index(name)
 
     def to_dict(self) -> dict[str, Any]:
-        """All numbers, ready for JSON; None where something cannot be said."""
+        """All numbers, ready for JSON; None where a number is not defined."""
         return {
             "annotators": {who: _numbers(mean) for who, mean in zip(self.annotators, self.persons, strict=True)},
             "people": _numbers(self.among_people),
@@ -244,7 +244,7 @@ def ceiling_of(
     return Ceiling(tuple(annotators), tuple(maps), pictures, table, scores, seed)
 
 
-# --- drawing again -----------------------------------------------------------------------------------------------
+# --- bootstrap ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -258,8 +258,8 @@ class _Draws:
 
 
 def _draw_again(people: NDArray[np.float64], scores: NDArray[np.float64], seed: int) -> _Draws:
-    """The means in draws of pictures and of annotators. Somebody who is drawn twice counts twice, but makes no pair
-    with themselves; a draw with one person alone is drawn once more."""
+    """The means in bootstrap samples of pictures and annotators. A person who is drawn twice counts twice, but is not
+    paired with themselves; samples with a single person are drawn again."""
     pictures, count = people.shape[0], people.shape[1]
     number = scores.shape[0]
     found = _Draws(np.full(DRAWS, np.nan), np.full((DRAWS, count), np.nan), np.full((DRAWS, number), np.nan))
@@ -278,7 +278,7 @@ def _draw_again(people: NDArray[np.float64], scores: NDArray[np.float64], seed: 
     for start in range(0, DRAWS, step):
         part = slice(start, start + step)
         c, w = drawn[part], weights[part]
-        # (draws, pictures, annotators): the sum of a person's scores with those drawn, and how many there are.
+        # (draws, pictures, annotators): the sum of a person's scores with the drawn annotators, and their number.
         sums = np.tensordot(c, values, axes=(1, 2))
         sizes = np.tensordot(c, known.astype(float), axes=(1, 2))
         found.persons[part] = _weighted(sums, sizes, w[:, :, None])
@@ -291,7 +291,7 @@ def _draw_again(people: NDArray[np.float64], scores: NDArray[np.float64], seed: 
 
 
 def _counts(rng: np.random.Generator, draws: int, size: int) -> NDArray[np.float64]:
-    """How often each of ``size`` is in a draw with replacement."""
+    """How often each of ``size`` items is drawn with replacement."""
     picked = rng.integers(0, size, (draws, size)) + np.arange(draws)[:, None] * size
     return np.bincount(picked.ravel(), minlength=draws * size).reshape(draws, size).astype(np.float64)
 
@@ -307,7 +307,7 @@ def _weighted(
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Over the last axis, of what is known; NaN where nothing is."""
+    """The mean over the last axis without NaN; NaN if all are."""
     known = np.isfinite(values)
     size = known.sum(-1)
     total = np.where(known, values, 0.0).sum(-1)
@@ -318,7 +318,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def signed(value: float) -> str:
-    """Two decimals with a true minus, and a plus."""
+    """Two decimals with a sign; a true minus for negative numbers."""
     text = f"{value:+.2f}"
     return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "\N{MINUS SIGN}")
 

@@ -1,4 +1,4 @@
-"""The human ceiling as a figure: each map is a point among the people. A scene, for every format."""
+"""The human ceiling as a figure in which each map is a point among the people. A scene, for every format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Point:
 
 
 def points_of(ceiling: Ceiling, chosen: str = "") -> list[Point]:
-    """People, then maps, over all pictures; who cannot be compared is left out."""
+    """People, then maps, over all pictures; without those that cannot be compared."""
     found = [
         Point(who, mean.value, mean.low, mean.high, True)
         for who, mean in zip(ceiling.annotators, ceiling.persons, strict=True)
@@ -45,7 +45,7 @@ def points_of(ceiling: Ceiling, chosen: str = "") -> list[Point]:
 
 
 def points_on(ceiling: Ceiling, picture: str, chosen: str = "") -> list[Point]:
-    """The same of one picture; from the lowest to the highest Dice with anybody instead of an interval."""
+    """The same for one picture, with the range from lowest to highest Dice with a person instead of an interval."""
     row = ceiling.pictures.index(picture)
     found = []
     rows = [(who, ceiling.people[row, i], True) for i, who in enumerate(ceiling.annotators)]
@@ -60,7 +60,7 @@ def points_on(ceiling: Ceiling, picture: str, chosen: str = "") -> list[Point]:
 
 
 def span_of(points: Sequence[Point]) -> tuple[float, float]:
-    """Where the axis begins and ends: on tenths, at most from 0 to 1."""
+    """Start and end of the axis: multiples of a tenth, at most from 0 to 1."""
     low = min((point.low for point in points), default=0.0)
     high = max((point.high for point in points), default=1.0)
     start = max(0.0, np.floor(low * 10 - 0.5) / 10)
@@ -71,13 +71,13 @@ def span_of(points: Sequence[Point]) -> tuple[float, float]:
 
 
 def band_of(points: Sequence[Point]) -> tuple[float, float] | None:
-    """From the person who agrees least with the others to the one who agrees most."""
+    """The range from the person who agrees least with the others to the one who agrees most."""
     values = [point.value for point in points if point.person]
     return (min(values), max(values)) if values else None
 
 
 def ceiling_figure(points: Sequence[Point], sentence: str, bars: str) -> Scene:
-    """Rows of points with their bars, people above and maps below; ``bars`` says what the bars are."""
+    """Rows of points with their bars, people above and maps below; ``bars`` explains the bars."""
     people = [point for point in points if point.person]
     maps = [point for point in points if not point.person]
     left = _EDGE + max((text_width(p.name, _SIZE, p.chosen) for p in points), default=0.0) + 8

@@ -1,7 +1,7 @@
-"""What the pixels of a mask file mean: 1 for foreground, 0 for background, 255 for "ignore, counts for nothing".
+"""The meaning of the pixels of a mask file: 1 for foreground, 0 for background, 255 for "ignore" (not scored).
 
-The same picture can mean different things to different tools, and a wrong guess is a wrong number in a paper. So
-``auto`` takes what has one meaning only, and asks for a coding, by name, where there are two.
+Tools interpret the same picture differently, and a wrong guess is a wrong number in a paper. So ``auto`` reads files
+with one possible meaning, and asks the user to name a coding if there are several.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VOC_CLASSES = (
 
 
 def voc_palette() -> NDArray[np.uint8]:
-    """The 256 colours of Pascal VOC: the bits of the index, dealt out to red, green and blue in turn."""
+    """The 256 colours of Pascal VOC: the bits of the index, assigned to red, green and blue in turn."""
     index = np.arange(256)
     colours = np.zeros((256, 3), np.uint8)
     for place in range(8):
@@ -52,7 +52,7 @@ def decode(pixels: MaskPixels, coding: str = "auto", label: int | str | None = N
         return _ones(_has_colour(pixels, [_colour(text, coding) for text in argument.split(",")]))
     if kind == "background":
         return _other_than(pixels, argument, coding)
-    raise DataError(f"There is no mask coding {coding!r}; there are {CODINGS}.")
+    raise DataError(f"There is no mask coding {coding!r}; the codings are {CODINGS}.")
 
 
 def is_white_alone(pixels: MaskPixels) -> bool:
@@ -64,7 +64,7 @@ def is_white_alone(pixels: MaskPixels) -> bool:
 
 
 def labels_in(pixels: MaskPixels) -> list[str]:
-    """The labels that ``decode`` could be asked for, where the pixels are classes or colours; else nothing."""
+    """The labels that can be passed to ``decode``, if the pixels are classes or colours; else none."""
     if pixels.kind == "palette":
         indices = [v for v in values_in(pixels.values) if v not in (0, IGNORE)]
         named = _is_voc(pixels) and all(index < len(VOC_CLASSES) for index in indices)
@@ -83,7 +83,7 @@ def labels_in(pixels: MaskPixels) -> list[str]:
 def _auto(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
     if pixels.lossy:
         warnings.warn(
-            f"{pixels.name} is a JPEG, which blurs the edges of a mask: values in between are cut at half.",
+            f"{pixels.name} is a JPEG, which blurs the edges of a mask: its values are cut at the middle.",
             stacklevel=4,
         )
         return _ones(_grey(pixels, "auto") > 127)
@@ -97,8 +97,8 @@ def _auto(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
 
 
 def values_in(values: NDArray) -> list[int]:
-    """The different whole numbers in an array, in order. Of bytes only those where a run of equal ones begins are
-    counted, which is much quicker than sorting."""
+    """The distinct whole numbers in an array, in order. For bytes, only the first of each run of equal ones is counted,
+    which is much faster than sorting."""
     if values.dtype == np.uint8 and values.size:
         flat = values.reshape(-1)
         begun = np.append(flat[1:][flat[1:] != flat[:-1]], flat[0])
@@ -118,9 +118,9 @@ def _auto_grey(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]
         return _classes(values, None, pixels.name, ignore=True)
     several = f"{len(found)} grey values" if len(found) > 8 else f"the grey values {_listed(found)}"
     raise DataError(
-        f"{pixels.name} has {several}, which can be classes or an edge that fades. Say which: coding threshold=127"
-        " takes what is lighter, index=A,B takes those values, palette takes every class (255: ignored), and a label"
-        " takes one class."
+        f"{pixels.name} has {several}, which can be classes or soft edges. Choose a coding: threshold=127"
+        " selects lighter pixels, index=A,B these values, palette every class (255 is ignored), and a label"
+        " one class."
     )
 
 
@@ -138,17 +138,17 @@ def _auto_palette(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uin
     first = tuple(int(c) for c in palette[0]) if len(palette) else (0, 0, 0)
     if not grey_ramp and first != (0, 0, 0):
         raise DataError(
-            f"{pixels.name}: index 0 of its palette is {_hex(first)}, not black, so that it may or may not be the"
-            f" background; it has the indices {_listed(used)}. Say coding background=N or index=A,B."
+            f"{pixels.name}: index 0 of its palette is {_hex(first)}, not black, so it may or may not be the"
+            f" background; it has the indices {_listed(used)}. Choose coding background=N or index=A,B."
         )
     if 0 not in used:
         raise DataError(
-            f"{pixels.name} has no pixel of index 0, so that its background is not known; it has the indices"
-            f" {_listed(used)}. Say coding background=N, index=A,B or palette."
+            f"{pixels.name} has no pixel of index 0, so its background is not known; it has the indices"
+            f" {_listed(used)}. Choose coding background=N, index=A,B or palette."
         )
     if IGNORE in used and len(used) > 2:
         raise DataError(
-            f"{pixels.name} has the indices {_listed(used)}, and 255 can be a class or what is to be ignored. Say"
+            f"{pixels.name} has the indices {_listed(used)}, and 255 can be a class or mean ignored pixels. Choose"
             " coding palette (255 is ignored) or index=A,B."
         )
     return _classes(indices, label, pixels.name, ignore=False)
@@ -157,7 +157,9 @@ def _auto_palette(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uin
 def _auto_colour(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint8]:
     colours = _colours(pixels.values)
     if len(colours) > 256:
-        raise DataError(f"{pixels.name} is no mask: it has {len(colours)} colours, a mask has one for each label.")
+        raise DataError(
+            f"{pixels.name} is not a mask: it has {len(colours)} colours, but a mask has one for each label."
+        )
     if label is not None:
         wanted = _colour(str(label), f"label {label}")
         if wanted not in colours:
@@ -165,8 +167,8 @@ def _auto_colour(pixels: MaskPixels, label: int | str | None) -> NDArray[np.uint
         return _ones(_has_colour(pixels, [wanted]))
     if (0, 0, 0) not in colours and colours != [(255, 255, 255)]:
         raise DataError(
-            f"{pixels.name} has no black pixel, so that its background is not known; its colours are"
-            f" {_listed([_hex(c) for c in colours])}. Say coding background=#RRGGBB or colours=#RRGGBB."
+            f"{pixels.name} has no black pixel, so its background is not known; its colours are"
+            f" {_listed([_hex(c) for c in colours])}. Choose coding background=#RRGGBB or colours=#RRGGBB."
         )
     return _ones(pixels.values.any(2))
 
@@ -179,13 +181,13 @@ def _ones(mask: Any) -> NDArray[np.uint8]:
 
 
 def _classes(values: NDArray, label: int | str | None, name: str, *, ignore: bool) -> NDArray[np.uint8]:
-    """Every class, or the one that is asked for, as 1."""
+    """Every class, or the named one, as 1."""
     if label is None:
         result = _ones(values != 0)
     else:
         wanted = _class_index(label, name)
         if wanted == IGNORE and ignore:
-            raise DataError(f"{name}: 255 marks what is to be ignored and cannot be asked for as a class.")
+            raise DataError(f"{name}: 255 marks ignored pixels and is not a class.")
         result = _ones(values == wanted)
     if ignore:
         result[values == IGNORE] = IGNORE
@@ -202,7 +204,7 @@ def _class_index(label: int | str, name: str) -> int:
 
 
 def _grey(pixels: MaskPixels, coding: str) -> NDArray:
-    """Brightness, where that is what the pixels are."""
+    """Brightness, if the pixels are grey values."""
     if pixels.kind in ("grey", "bits"):
         return pixels.values
     if pixels.kind == "palette":
@@ -213,15 +215,13 @@ def _grey(pixels: MaskPixels, coding: str) -> NDArray:
     else:
         colours = pixels.values
     if not (colours == colours[..., :1]).all():
-        raise DataError(f"{pixels.name} has colours, so that coding {coding!r} does not say what is foreground.")
+        raise DataError(f"{pixels.name} has colours, so coding {coding!r} does not define the foreground.")
     return colours[..., 0]
 
 
 def _indices(pixels: MaskPixels, coding: str) -> NDArray:
     if pixels.kind == "colour":
-        raise DataError(
-            f"{pixels.name} has colours and no indices: coding {coding!r} does not fit; say colours=#RRGGBB."
-        )
+        raise DataError(f"{pixels.name} has colours, not indices: instead of coding {coding!r} use colours=#RRGGBB.")
     return pixels.values
 
 
@@ -253,7 +253,7 @@ def _colours(values: NDArray) -> list[tuple[int, int, int]]:
 
 
 def _is_voc(pixels: MaskPixels) -> bool:
-    """Whether the palette is that of Pascal VOC, as far as the file has it."""
+    """Whether the palette is that of Pascal VOC, or its beginning."""
     palette = pixels.palette
     if palette is None or len(palette) < 2:
         return False
@@ -269,7 +269,7 @@ def _is_voc(pixels: MaskPixels) -> bool:
 def _whole_floats(pixels: MaskPixels) -> list[int]:
     values = pixels.values
     if not np.isfinite(values).all() or not np.array_equal(values, np.rint(values)):
-        raise DataError(f"{pixels.name} is no mask as it stands: its values are not whole numbers. Say threshold=N.")
+        raise DataError(f"{pixels.name} is not a mask: its values are not whole numbers. Choose coding threshold=N.")
     return [int(v) for v in np.unique(values)]
 
 
@@ -282,14 +282,14 @@ def _number(text: str, coding: str) -> float:
 
 def _whole_numbers(text: str, coding: str) -> list[int]:
     if not re.fullmatch(r"\s*\d+(\s*,\s*\d+)*\s*", text):
-        raise DataError(f"Coding {coding!r}: {text!r} is not a list of whole numbers like 1,2.")
+        raise DataError(f"Coding {coding!r}: {text!r} is not a list of whole numbers such as 1,2.")
     return [int(part) for part in text.split(",")]
 
 
 def _colour(text: str, coding: str) -> tuple[int, int, int]:
     found = re.fullmatch(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text.strip())
     if not found:
-        raise DataError(f"Coding {coding!r}: {text!r} is not a colour like #FF8000.")
+        raise DataError(f"Coding {coding!r}: {text!r} is not a colour such as #FF8000.")
     red, green, blue = (int(part, 16) for part in found.groups())
     return red, green, blue
 

@@ -1,7 +1,7 @@
-"""One mask out of several people's: by majority, union, intersection, or STAPLE.
+"""Combining the masks of several people into one: by majority, union, intersection, or STAPLE.
 
-STAPLE (Warfield, Zou & Wells, IEEE TMI 2004) estimates at once how likely each pixel is foreground and how reliable
-each person is. Its result depends on how much background the region holds, so the region is named.
+STAPLE (Warfield, Zou & Wells, IEEE TMI 2004) estimates jointly how likely each pixel is foreground and how reliable
+each person is. Its result depends on how much background the region contains, so the region is a parameter.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Ties = Literal["background", "foreground"]
 
 
 class Consensus(np.ndarray):
-    """The mask itself, (H, W) bytes of 0 and 1, and 255 where nobody knows; with what was found on the way."""
+    """The mask, (H, W) bytes of 0 and 1, and 255 where everybody ignores the pixel; with further results."""
 
     how: str
     ties: int
-    """Pixels that as many people marked as did not (``majority``)."""
+    """Pixels that equally many people marked and did not mark (``majority``)."""
     probabilities: NDArray[np.float64] | None
     """STAPLE: how likely each pixel is foreground."""
     sensitivities: dict[str, float]
-    """STAPLE: of the true foreground, the share that each person marks."""
+    """STAPLE: the fraction of the true foreground that each person marks."""
     specificities: dict[str, float]
-    """STAPLE: of the true background, the share that each person leaves."""
+    """STAPLE: the fraction of the true background that each person does not mark."""
     iterations: int
 
     def __array_finalize__(self, other: Any) -> None:
@@ -53,18 +53,18 @@ class Consensus(np.ndarray):
 def consensus(
     masks: Mapping[str, Any], how: str = "majority", *, ties: Ties = "background", region: str = "frame"
 ) -> Consensus:
-    """One mask out of those of several people, ``{annotator: mask}``.
+    """Combine the masks of several people, ``{annotator: mask}``, into one.
 
-    ``majority``      marked by more than half of those who know the pixel; a tie goes to ``ties``;
-    ``union``, ``intersection``  marked by anybody, by all;
+    ``majority``      marked by more than half of those who did not ignore the pixel; a tie becomes ``ties``;
+    ``union``, ``intersection``  marked by any, by all;
     ``staple``        the probable foreground (at least 0.5), estimated with each person's sensitivity and specificity
-                      until no parameter moves by more than 1e-8. ``region``: the whole ``frame``, or the ``box`` around
+                      until no parameter changes by more than 1e-8. ``region``: the whole ``frame``, or the ``box`` around
                       everything that anybody marked.
 
-    Masks are booleans, or 0, 1 and 255 for "ignore". A pixel that nobody knows is 255 in the result.
+    Masks are booleans, or 0, 1 and 255 for "ignore". A pixel that everybody ignores is 255 in the result.
     """
     if not masks:
-        raise DataError("There is no mask to make a consensus of.")
+        raise DataError("There is no mask for a consensus.")
     return combined(coded(masks), how, ties=ties, region=region)
 
 
@@ -73,15 +73,15 @@ def combined(
 ) -> Consensus:
     """The same of masks that are known to hold 0, 1, and 255 for "ignore": those that were read from files."""
     if how not in WAYS:
-        raise ParameterError(f"A consensus is made by {', '.join(WAYS)}, not by {how!r}.")
+        raise ParameterError(f"A consensus must be one of {', '.join(WAYS)}, not {how!r}.")
     if region not in REGIONS:
-        raise ParameterError(f"A region is {' or '.join(REGIONS)}, not {region!r}.")
+        raise ParameterError(f"A region must be {' or '.join(REGIONS)}, not {region!r}.")
     if ties not in ("background", "foreground"):
-        raise ParameterError(f"Ties go to background or foreground, not to {ties!r}.")
+        raise ParameterError(f"Ties must be background or foreground, not {ties!r}.")
     same_size(arrays, "one picture")
     if how == "staple":
         return _staple(arrays, region)
-    # In bytes where they can hold twice the number of people.
+    # In bytes if they can hold twice the number of people.
     known = np.zeros(next(iter(arrays.values())).shape, dtype=np.uint8 if len(arrays) < 128 else np.int32)
     marks = np.zeros_like(known)
     for array in arrays.values():
@@ -112,10 +112,10 @@ def _as_consensus(found: NDArray[np.bool_], known: NDArray[np.bool_], how: str) 
 
 @dataclass(frozen=True)
 class StapleFit:
-    """What the estimate ended with."""
+    """The result of the estimation."""
 
     probabilities: NDArray[np.float64]
-    """One for each pattern."""
+    """One probability for each pattern."""
     sensitivities: NDArray[np.float64]
     specificities: NDArray[np.float64]
     prior: float
@@ -123,10 +123,10 @@ class StapleFit:
 
 
 def fit_staple(patterns: Patterns, *, tolerance: float = 1e-8, limit: int = 10_000) -> StapleFit:
-    """The estimate from counts, by expectation and maximisation.
+    """Estimate from counts by expectation maximisation.
 
-    The prior is the share of foreground over all people's pixels; everybody starts with 0.99999. Where nobody marks
-    anything the probabilities are 0, where all mark everything 1, and everybody has sensitivity and specificity 1.
+    The prior is the fraction of foreground over all people's pixels; everybody starts with 0.99999. If nobody marks
+    anything the probabilities are 0, if all mark everything 1, and everybody has sensitivity and specificity 1.
     """
     counts, known = patterns.counts.astype(np.float64), patterns.known
     marked = patterns.marked & known
@@ -157,17 +157,17 @@ def _expectation(
     specific: NDArray[np.float64],
     prior: float,
 ) -> NDArray[np.float64]:
-    """How likely each pattern is foreground. In logarithms: many people's products leave the range of numbers."""
+    """How likely each pattern is foreground. In logarithms, since products over many people would underflow."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         terms = np.log((sensitive, 1 - sensitive, 1 - specific, specific))
         if np.isfinite(terms).all():
             odds = np.log(prior / (1 - prior)) + marks @ (terms[0] - terms[2]) + leaves @ (terms[1] - terms[3])
             return 1 / (1 + np.exp(-odds))
-        # Somebody is always right on one side: what they say is certain, not a number to add.
+        # A person with sensitivity or specificity 1 makes the pixel certain; no finite number can be added.
         real = np.log(prior) + np.where(marks > 0, terms[0], np.where(leaves > 0, terms[1], 0.0)).sum(1)
         empty = np.log(1 - prior) + np.where(marks > 0, terms[2], np.where(leaves > 0, terms[3], 0.0)).sum(1)
     top = np.maximum(real, empty)
-    # Impossible either way: somebody is sure of the opposite on both sides.
+    # Impossible either way: certain for two opposite labels.
     certain = ~np.isfinite(top)
     top = np.where(certain, 0.0, top)
     a, b = np.exp(real - top), np.exp(empty - top)
@@ -175,7 +175,7 @@ def _expectation(
 
 
 def _share(part: NDArray[np.float64], rest: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each person the share of what they know; 1 where that is nothing."""
+    """For each person the fraction of the pixels that they did not ignore; 1 if there are none."""
     whole = part + rest
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 1.0)
 

@@ -1,7 +1,7 @@
-"""The mask of one picture by one annotator: its labels, its pixels, and what is known of how it came to be.
+"""The mask of one picture by one annotator: its labels, its pixels, and how it was made.
 
-Each pixel has one label: 0 is nothing, 1 to 9 are labels, 255 is "ignore", which counts for nothing in scores. The
-pixels are the picture's own, whatever the model looked at.
+Each pixel has one label: 0 is background, 1 to 9 are labels, 255 is "ignore", which is not scored. The pixels are the
+picture's own, independent of the model's input.
 """
 
 from __future__ import annotations
@@ -46,38 +46,38 @@ def labels_from_names(names: Sequence[str]) -> tuple[Label, ...]:
     """Labels 1 to 9 with the colours of the palette."""
     unique = [name.strip() for name in names if name.strip()]
     if not unique or len(unique) > LAST_LABEL or len(set(unique)) != len(unique):
-        raise DataError(f"A list of labels has 1 to {LAST_LABEL} different names; this one has {list(names)}.")
+        raise DataError(f"A list of labels must have 1 to {LAST_LABEL} different names; this one has {list(names)}.")
     if any(name.casefold() in ("ignore", "background") for name in unique):
-        raise DataError("The labels 'ignore' and 'background' are there always and cannot be defined.")
+        raise DataError("The labels 'ignore' and 'background' always exist and cannot be defined.")
     return tuple(Label(i, name, COLOURS[i - 1]) for i, name in enumerate(unique, 1))
 
 
 @dataclass(frozen=True)
 class Origin:
-    """How a mask came to be. It goes into the sidecar beside the mask."""
+    """How a mask was made. It is stored in the sidecar of the mask."""
 
     started_from: str = BLANK
     """``blank``, ``map METHOD`` or ``mask ANNOTATOR``."""
     blind: bool = False
-    """Whether maps, predictions and other people's masks were hidden all the time."""
+    """Whether maps, predictions and other annotators' masks were hidden all the time."""
     seconds: float = 0.0
     version: str = __version__
     image: str = ""
     """The name of the picture."""
     image_digest: str = ""
-    """Of its bytes, so that a mask is never shown on another picture of the same name without a word."""
+    """The hash of its bytes, so that a mask is not shown on another picture of the same name without a warning."""
 
     @property
     def independent(self) -> bool:
-        """Whether the mask tells what its annotator thinks, not what a map showed first."""
+        """Whether the mask shows the annotator's own judgement, uninfluenced by a map."""
         return not self.started_from.startswith("map ")
 
 
 class MaskDocument:
     """The pixels, their labels, undo and redo, and what has changed since it was written.
 
-    Painting goes ``begin``, ``move_to`` ..., ``end`` for strokes, and ``apply`` for all else; each is one step of undo.
-    ``on_step`` is told of every finished step with what its tiles hold now: the journal listens.
+    Strokes are painted by ``begin``, ``move_to`` ..., ``end``, and everything else by ``apply``; each is one step of
+    undo. ``on_step`` is called after every finished step with the contents of its tiles, for the journal.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class MaskDocument:
         return self._path is not None
 
     def begin(self, point: Point, diameter: float, value: int, smooth: bool = True) -> Rectangle | None:
-        """Put the brush down; ``value`` 0 erases."""
+        """Start a stroke; ``value`` 0 erases."""
         if self._path is not None:
             self.end("stroke")
         self._path = SmoothPath(smooth, max(4.0, diameter / 16))
@@ -136,7 +136,7 @@ class MaskDocument:
         return self._paint_to(point)
 
     def move_to(self, point: Point) -> Rectangle | None:
-        """Move the brush; returns what was painted, for the screen."""
+        """Move the brush; returns the painted rectangle, for the screen."""
         if self._path is None:
             return None
         touched: Rectangle | None = None
@@ -146,7 +146,7 @@ class MaskDocument:
         return touched
 
     def end(self, name: str = "stroke") -> Rectangle | None:
-        """Lift the brush: one step of undo."""
+        """Finish the stroke, as one step of undo."""
         if self._path is None:
             return None
         touched: Rectangle | None = None
@@ -158,7 +158,7 @@ class MaskDocument:
         return touched
 
     def abandon(self) -> Rectangle | None:
-        """Take the stroke in hand back."""
+        """Undo the unfinished stroke."""
         self._path = None
         return self.history.abandon()
 
@@ -179,7 +179,7 @@ class MaskDocument:
         return touched
 
     def fill(self, mask: NDArray[np.bool_], value: int, name: str) -> Rectangle | None:
-        """Give the pixels of a mask a label (0 erases)."""
+        """Set the label of the pixels of a mask (0 erases)."""
         touched = _bounds(mask)
         if touched is None:
             return None
@@ -190,7 +190,7 @@ class MaskDocument:
         return touched
 
     def preview(self, mask: NDArray[np.bool_], value: int) -> Rectangle | None:
-        """Paint a mask for now: ``abandon`` takes it back, nothing is a step before ``fill``."""
+        """Paint a mask as a preview: ``abandon`` removes it, and only ``fill`` makes it a step."""
         touched = _bounds(mask)
         if touched is not None:
             self.history.before(touched)
@@ -199,10 +199,10 @@ class MaskDocument:
         return touched
 
     def apply(self, value: int, mask: NDArray[np.bool_], name: str) -> Rectangle | None:
-        """Let a label have just the pixels of ``mask``; what it loses becomes background, other labels stay."""
+        """Give a label exactly the pixels of ``mask``; those it loses become background, other labels stay."""
         old = self.values == value
         differs = old != mask
-        # Growing over another label would take its pixels: only background is taken.
+        # Growing must not take pixels of another label, only background.
         differs &= old | (self.values == 0)
         touched = _bounds(differs)
         if touched is None:
@@ -236,27 +236,27 @@ class MaskDocument:
     def _changed(self) -> None:
         self.changes += 1
         if self.status != "begun":
-            # A mask that is drawn on again is not done any more, and no longer says that nothing is here.
+            # A mask that is drawn on again is no longer done, and no longer states that nothing is here.
             self.status = "begun"
 
     # --- statements ---------------------------------------------------------------------------------------------
 
     def set_status(self, status: Status) -> None:
-        """Say that the mask is done, that nothing is here, or that it is not. "Nothing here" needs an empty mask."""
+        """Set the status: done, nothing here, or neither. "Nothing here" needs an empty mask."""
         if status == "nothing" and self.values.any():
-            raise DataError("There is something drawn: clear the mask before you say that nothing is here.")
+            raise DataError("The mask is not empty: clear it before you set it to 'nothing here'.")
         if status != self.status:
             self.status = status
             self.changes += 1
             self.on_step(f"status {status}", Patch())
 
     def start_from(self, source: str, mask: NDArray[np.bool_], value: int) -> Rectangle | None:
-        """Begin with the pixels of a map or of another annotator; the origin says so for ever."""
+        """Start from the pixels of a map or of another annotator, which the origin records permanently."""
         self.origin = replace(self.origin, started_from=source, blind=False)
         return self.fill(mask, value, f"from {source}")
 
     def fill_with(self, values: NDArray[np.uint8], labels: Sequence[Label]) -> None:
-        """Take over another mask as a whole, as one step."""
+        """Replace everything by another mask, as one step."""
         self.labels = tuple(labels)
         self.history.before(Rectangle(0, 0, *self.size))
         self.values[...] = values
@@ -269,7 +269,7 @@ class MaskDocument:
             self._active_since = time.monotonic() if now is None else now
 
     def seconds_spent(self, now: float | None = None) -> float:
-        """With the time since ``resume_clock``."""
+        """The seconds spent, including the time since ``resume_clock``."""
         if self._active_since is None:
             return self.origin.seconds
         return self.origin.seconds + max((time.monotonic() if now is None else now) - self._active_since, 0.0)

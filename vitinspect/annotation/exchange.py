@@ -1,4 +1,4 @@
-"""Bringing masks in from other tools and giving them out: what ``vitinspect masks`` and the window do."""
+"""Importing and exporting masks of other tools, for ``vitinspect masks`` and the window."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def import_masks(
     images: Path | None = None,
     tell: Notice = lambda text: None,
 ) -> Outcome:
-    """Masks of a file or folder as the masks of an annotator of ``data``, one PNG a picture with its sidecar.
+    """Import the masks of a file or folder as those of an annotator of ``data``: a PNG with its sidecar per picture.
 
-    A folder's masks belong to the annotators that its names tell, unless one is given. A mask that is there already is
-    left as it is, and said; so is every mask that cannot be read.
+    A folder's masks belong to the annotators that its file names give, unless one is named. An existing mask is not
+    changed but reported, as is every mask that cannot be read.
     """
     root = images if images is not None else pictures_folder(data)
     outcome = Outcome()
@@ -65,7 +65,7 @@ def import_masks(
                 labelled = {label: labelled[label]}
             folder = AnnotatorFolder(data, annotator or owner or DEFAULT_ANNOTATOR)
             if folder.mask_path(image).exists():
-                raise DataError(f"{folder.mask_path(image)} is there already and is left as it is.")
+                raise DataError(f"{folder.mask_path(image)} exists already and is not changed.")
             folder.write(image, _document(labelled, image), "")
             outcome.written.append(folder.mask_path(image))
             tell(shown(name))
@@ -75,10 +75,10 @@ def import_masks(
 
 
 def _sources(source: Path, root: Path, coding: str, outcome: Outcome) -> list[tuple[str, str, Callable[[], Labelled]]]:
-    """Picture, annotator, and how to read its mask."""
+    """Picture, annotator, and a function that reads the mask."""
     if source.is_dir():
         found, unmatched = find_masks(source, root)
-        outcome.problems += [f"{path} fits no picture in {root}." for path in unmatched]
+        outcome.problems += [f"{path} matches no picture in {root}." for path in unmatched]
         return [(m.image.relative_to(root).as_posix(), m.annotator, _reader(m, coding)) for m in found]
     if masks.is_pixel_file(source):
         name = masks.ImageNames(root).find(source.name, str(source))[0]
@@ -108,11 +108,11 @@ def _reader(mask: MaskFile, coding: str) -> Callable[[], Labelled]:
 
 
 def _document(labelled: Labelled, image: Path) -> MaskDocument:
-    """Labels on top of each other: a pixel keeps the first one."""
+    """One document of all labels; where they overlap, a pixel keeps the first one."""
     size = masks.image_size(image)
     names = [name for name in labelled if name.casefold() not in ("ignore", "background")]
     if len(names) > LAST_LABEL:
-        raise DataError(f"{shown(image.name)} has {len(names)} labels; a mask holds up to {LAST_LABEL}: choose one.")
+        raise DataError(f"{shown(image.name)} has {len(names)} labels; a mask can have up to {LAST_LABEL}: choose one.")
     labels = labels_from_names(names or ["foreground"])
     values = np.zeros(size, np.uint8)
     for label in labels:
@@ -125,7 +125,7 @@ def _document(labelled: Labelled, image: Path) -> MaskDocument:
     return MaskDocument(size, labels, values, "done" if values.any() else "nothing", origin)
 
 
-# --- out --------------------------------------------------------------------------------------------------------
+# --- export -----------------------------------------------------------------------------------------------------
 
 
 def export_masks(
@@ -138,20 +138,22 @@ def export_masks(
     coding: str = "auto",
     tell: Notice = lambda text: None,
 ) -> Outcome:
-    """The masks of ``data`` in another format: a file for each picture, or one COCO or CVAT file an annotator."""
+    """Export the masks of ``data``: a file for each picture, or one COCO or CVAT file per annotator."""
     root = pictures_folder(data)
     found, unmatched = find_masks(data / "masks", root)
     if annotators is not None:
         there = {m.annotator for m in found}
         missing = [name for name in annotators if name not in there]
         if missing:
-            raise DataError(f"{data} has no masks by {', '.join(missing)}; there are {', '.join(sorted(there))}.")
+            raise DataError(
+                f"{data} has no masks by {', '.join(missing)}; its annotators are {', '.join(sorted(there))}."
+            )
         found = [m for m in found if m.annotator in annotators]
-    outcome = Outcome(problems=[f"{path} fits no picture in {root}." for path in unmatched])
+    outcome = Outcome(problems=[f"{path} matches no picture in {root}." for path in unmatched])
     if not found:
         raise DataError(f"{data / 'masks'} has no masks to export.")
     if layout == "flat" and len({m.image for m in found}) < len(found):
-        raise DataError("Several annotators have masks of one picture: the flat layout has room for one of them.")
+        raise DataError("Several annotators have masks of one picture: the flat layout can hold only one of them.")
     folder = OutputFolder(out)
     if kind in ("coco", "cvat"):
         _export_together(found, root, folder, kind, outcome, tell)

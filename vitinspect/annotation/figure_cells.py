@@ -14,16 +14,14 @@ from vitinspect.json_files import read_json
 
 def _ceiling(given: PlotInput) -> Drawing:
     if given.file is None:
-        raise ParameterError(
-            'A human ceiling names its file: file = "maps.json", as vitinspect agree --maps writes it.'
-        )
+        raise ParameterError('A human ceiling needs a file: file = "maps.json", as vitinspect agree --maps writes it.')
     found = read_json(given.file)
     ceiling = found.get("ceiling")
     if not isinstance(ceiling, dict):
         raise DataError(f"{given.file} holds no human ceiling; vitinspect agree --maps writes one.")
     points = [*_points(ceiling.get("annotators"), True), *_points(ceiling.get("maps"), False)]
     if not points:
-        raise DataError(f"{given.file} holds nobody to compare.")
+        raise DataError(f"{given.file} contains no people or maps to compare.")
     maps = [point for point in points if not point.person]
     best = max(maps, key=lambda point: point.value).name if maps else ""
     chosen = [Point(p.name, p.value, p.low, p.high, p.person, p.name == best) for p in points]
@@ -53,5 +51,9 @@ def _number(numbers: Any, name: str) -> float | None:
 
 
 CEILING = PlotKind(
-    "ceiling", "Human ceiling", _ceiling, needs_file=True, tip="Maps among people, from the maps.json of agree --maps"
+    "ceiling",
+    "Human ceiling",
+    _ceiling,
+    needs_file=True,
+    tip="Maps compared with people, from the maps.json of agree --maps",
 )

@@ -1,7 +1,7 @@
-"""Which mask file belongs to which picture, and whose it is.
+"""Finding the picture and the annotator of a mask file.
 
-``NAME.png``, ``ANNOTATOR/NAME.png`` or ``NAME_ANNOTATOR.png``. Names may hold underscores themselves: the picture is
-the longest name that exists among the pictures.
+``NAME.png``, ``ANNOTATOR/NAME.png`` or ``NAME_ANNOTATOR.png``. Names may contain underscores: the picture is the
+longest name that exists among the pictures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vitinspect.errors import DataError
 from vitinspect.images import is_image_name
 
 NOBODY = ""
-"""The annotator of a mask whose name tells none."""
+"""The annotator of a mask whose name gives none."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class MaskFile:
 
 
 def owner_of(mask: str, names: Container[str]) -> tuple[str, str] | None:
-    """The picture that a mask belongs to and its annotator, by names without endings; None where it fits none."""
+    """The picture that a mask belongs to and its annotator, by names without endings; None if it matches none."""
     if mask in names:
         return mask, NOBODY
     folder, _, rest = mask.partition("/")
@@ -44,15 +44,15 @@ def owner_of(mask: str, names: Container[str]) -> tuple[str, str] | None:
 
 
 def is_mask_name(name: str) -> bool:
-    """Whether a file in a folder of masks is one, by its name."""
+    """Whether a file in a folder of masks is a mask, by its name."""
     ending = Path(name).suffix.casefold()
     return is_image_name(name) or ending == ".npy" or (ending in (".json", ".xml") and not name.endswith(SIDECAR))
 
 
 def find_masks(folder: Path, images: Path) -> tuple[list[MaskFile], list[Path]]:
-    """The mask files of a folder with their pictures in another one, and those that fit no picture."""
+    """The mask files of a folder with their pictures in another one, and those that match no picture."""
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder.")
+        raise DataError(f"{folder} is not a folder.")
     pictures: dict[str, Path] = {}
     for path in pictures_in(images):
         if folder not in path.parents:

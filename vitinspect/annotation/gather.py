@@ -1,9 +1,9 @@
-"""People's masks out of folders, for agreement: who, which picture, which mask, and what is left out.
+"""Collecting people's masks from folders, for agreement, and reporting which are left out.
 
 A folder may be one annotator's, hold a folder for each annotator, or files ``NAME_ANNOTATOR.png``; or it is a folder of
 pictures with ``masks/`` (and ``repeats/`` for those drawn twice) beside them. Masks that are not finished, that started
-from a map, or whose annotator could see maps, predictions or other masks are left out unless asked for: they say
-something of what was shown. A mask without a sidecar was drawn elsewhere, and is taken.
+from a map, or whose annotator could see maps, predictions or other masks are left out by default, since they may be
+influenced by what was shown. A mask without a sidecar was drawn with another tool, and is used.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ MANY = 300
 
 @dataclass
 class Gathered:
-    """What ``agreement`` takes, and what it does not get."""
+    """The masks for ``agreement``, and what was left out."""
 
     masks: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Annotator to picture to ``PackedMask``, or to a list of them where it was drawn several times."""
     left_out: dict[str, int] = field(default_factory=dict)
     """Reason to number of masks."""
     unmatched: list[Path] = field(default_factory=list)
-    """Files that fit no picture."""
+    """Files that match no picture."""
     white: dict[str, _White] = field(default_factory=dict)
     """Annotator to what 255 is in their masks."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a report says of it."""
+        """Sentences about it for a report."""
         found = notes_of(self.left_out)
-        found += [f"The file {path.name} fits no picture." for path in self.unmatched]
+        found += [f"The file {path.name} matches no picture." for path in self.unmatched]
         found += _notes_of_white(self.white)
         return tuple(found)
 
@@ -81,7 +81,7 @@ def _notes_of_white(white: Mapping[str, _White]) -> list[str]:
 
 
 def notes_of(left_out: Mapping[str, int]) -> list[str]:
-    """What is said of masks that do not count: reason to number."""
+    """Sentences about masks that were left out, from reason to number."""
     return [
         f"{count} masks were left out: {reason}." if count > 1 else f"1 mask was left out ({reason})."
         for reason, count in left_out.items()
@@ -109,16 +109,16 @@ def gather(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Gathered:
-    """The masks in these folders. ``images``: the pictures that they are of; ``everything``: leave no mask out.
+    """The masks in these folders. ``images``: the folder of their pictures; ``everything``: leave no mask out.
 
-    That there is no mask at all is an error unless there ``may_be_none``. With ``processes`` None many files are read
+    It is an error if there is no mask at all, unless ``may_be_none``. With ``processes`` None many files are read
     on all cores (spawned: a script that calls it so needs a guard for its main part).
     """
     result = Gathered()
     files: list[_File] = []
     for folder in folders:
         if not folder.is_dir():
-            raise DataError(f"{folder} is no folder of masks.")
+            raise DataError(f"{folder} is not a folder of masks.")
         drawn = folder / MASKS if (folder / MASKS).is_dir() else folder
         pictures = images or _pictures_beside(drawn)
         if pictures is None:
@@ -136,7 +136,7 @@ def gather(
 
 
 def _refuse_pictures(folder: Path, *, alone: bool) -> None:
-    """A folder of pictures is not read as masks: without names of annotators the two cannot be told apart."""
+    """Refuse a folder of pictures: without annotators' names, pictures and masks cannot be distinguished."""
     what = ""
     if (folder / IMAGES).is_dir():
         what = f"{folder} has pictures in {IMAGES}/, but no {MASKS}/ beside them."
@@ -238,7 +238,7 @@ def _listed(masks: Any) -> list[Any]:
 
 
 def why_left_out(path: Path) -> str:
-    """Why a mask says something of what was shown to its annotator, or is not finished; empty for one that counts."""
+    """Why a mask may be influenced by what was shown, or is not finished; empty for one that is used."""
     sidecar = read_sidecar(path.with_name(path.stem + SIDECAR))
     if sidecar is None:
         return ""

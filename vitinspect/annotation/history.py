@@ -1,4 +1,4 @@
-"""Undo and redo: one step a stroke, bounded in memory, over tiles instead of copies."""
+"""Undo and redo: one step per stroke, bounded in memory, storing tiles instead of copies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MOST_BYTES = 200_000_000
 class History:
     """The steps of one label image.
 
-    ``before`` is called with each rectangle that is about to change, ``commit`` when the mouse goes up: what was
-    touched in between is one step. At least 100 steps are kept, and older ones while all take under 200 MB.
+    ``before`` is called with each rectangle that is about to change, ``commit`` when the mouse is released: the changes
+    in between are one step. At least 100 steps are kept, and older ones while all take less than 200 MB.
     """
 
     def __init__(self, values: NDArray[np.uint8], most_bytes: int = MOST_BYTES) -> None:
@@ -28,7 +28,7 @@ class History:
 
     @property
     def undo_name(self) -> str:
-        """What undo would take back; empty where there is nothing."""
+        """The name of the step that undo would undo; empty if there is none."""
         return self._undo[-1][0] if self._undo else ""
 
     @property
@@ -44,7 +44,7 @@ class History:
         return sum(patch.nbytes for _, patch in (*self._undo, *self._redo))
 
     def before(self, rectangle: Rectangle | None) -> None:
-        """Keep what a rectangle holds before it is painted."""
+        """Keep the content of a rectangle before it is painted."""
         if rectangle is None:
             return
         if self._open is None:
@@ -53,7 +53,7 @@ class History:
             self._open.take(self._values, place)
 
     def commit(self, name: str) -> Patch | None:
-        """Close the step. Returns what its tiles hold now, for the journal; None where nothing changed."""
+        """Finish the step. Returns the content of its tiles, for the journal; None if nothing changed."""
         opened, self._open = self._open, None
         changed = opened.without_same(self._values) if opened is not None else None
         if not changed:
@@ -65,7 +65,7 @@ class History:
         return changed.same_places(self._values)
 
     def abandon(self) -> Rectangle | None:
-        """Take back what the open step has painted, as Esc does in mid-stroke."""
+        """Undo what the unfinished step has painted, as Esc does during a stroke."""
         opened, self._open = self._open, None
         return opened.put(self._values) if opened is not None else None
 

@@ -1,8 +1,8 @@
-"""What keeps a mask when the program dies: every finished step, appended to a file and synced.
+"""Crash recovery of masks: every finished step is appended to a file and synced.
 
-A journal begins with the whole mask as it was, and goes on with the tiles that each step changed, each record with its
-length and checksum. A record that is cut short or damaged ends the journal: what comes before it is good. It lies in
-the recovery folder of the user, not beside the pictures, so that a folder that cannot be written to loses nothing.
+A journal starts with the whole mask as it was, followed by the tiles that each step changed, each record with its
+length and checksum. A truncated or damaged record ends the journal; everything before it is valid. It is stored in the
+user's recovery folder, not beside the pictures, so that nothing is lost if that folder is read-only.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _LARGEST_BODY = 2_000_000_000
 
 
 def recovery_folder() -> Path:
-    """Where journals lie: with the settings, since they cannot be computed again."""
+    """The folder of journals: with the settings, since they cannot be computed again."""
     return config_folder() / "recovery"
 
 
 @dataclass(frozen=True)
 class JournalKey:
-    """Whose mask of which picture, and where it is to be written."""
+    """The annotator and picture of a mask, and where it is written."""
 
     image: str
     mask: str
@@ -59,11 +59,11 @@ class Journal:
         self._file: Any = None
 
     def attach(self, document: MaskDocument) -> None:
-        """Write down every step of the document from now on."""
+        """Record every step of the document from now on."""
         document.on_step = lambda name, patch: self.step(document, name, patch)
 
     def step(self, document: MaskDocument, name: str, patch: Patch) -> None:
-        """One finished step. The first one is written with the whole mask, which holds it already."""
+        """Record one finished step. For the first one the whole mask is written, which contains it."""
         if self._file is None:
             self._begin(document)
             return
@@ -101,7 +101,7 @@ class Journal:
             raise DataError(f"The journal {self.path} cannot be written: {error.strerror or error}.") from error
 
     def discard(self) -> None:
-        """The mask is written: what the journal holds is not needed any more."""
+        """Delete the journal after the mask was written."""
         self.close()
         self.path.unlink(missing_ok=True)
 
@@ -117,14 +117,14 @@ def _facts(document: MaskDocument) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What a journal holds: the document as it was at its last whole step."""
+    """The content of a journal: the document as it was at its last complete step."""
 
     key: JournalKey
     path: Path
     document: MaskDocument
     steps: int
     changed: float
-    """Seconds since 1970, by the journal's file."""
+    """Seconds since 1970, from the journal's file."""
 
     @property
     def title(self) -> str:
@@ -138,7 +138,7 @@ def journals(folder: Path | None = None) -> Iterator[Path]:
 
 
 def read(path: Path) -> Recovered:
-    """The document of a journal; a ``DataError`` where not even its beginning is whole."""
+    """The document of a journal; a ``DataError`` if even its beginning is damaged."""
     try:
         data = path.read_bytes()
         changed = path.stat().st_mtime
@@ -153,7 +153,7 @@ def read(path: Path) -> Recovered:
         values: NDArray[np.uint8] = np.zeros(size, np.uint8)
         Patch.from_bytes(body, size).put(values)
     except (StopIteration, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"The journal {path} is damaged from its beginning on.") from error
+        raise DataError(f"The journal {path} is damaged at its beginning.") from error
     steps, facts = 1, head
     for head, body in records:
         try:
@@ -167,7 +167,7 @@ def read(path: Path) -> Recovered:
 
 
 def _records(data: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
-    """The whole records, up to the first that is not."""
+    """The complete records, up to the first damaged one."""
     if not data.startswith(_MAGIC):
         return
     place = len(_MAGIC)
@@ -204,7 +204,7 @@ def _status(value: Any) -> Status:
 
 
 def origin_of(value: Any) -> Origin:
-    """An ``Origin`` from what a file holds; what does not fit is left out."""
+    """An ``Origin`` from a file's JSON value; invalid parts are left out."""
     given = value if isinstance(value, dict) else {}
     kinds = {"started_from": str, "blind": bool, "seconds": (int, float), "version": str, "image": str}
     kinds["image_digest"] = str

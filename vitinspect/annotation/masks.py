@@ -4,7 +4,7 @@
 >>> masks = vi.masks.load_all("instances.json", images="images")   # {"cat.jpg": {"cat": array}}
 >>> vi.masks.save(mask, "cat.json", image="images/cat.jpg", label="cat")
 
-Nothing is resampled and nothing is guessed: what does not fit the picture, or can mean two things, is a ``DataError``.
+Nothing is resampled and nothing is guessed: a mask of the wrong size, or an ambiguous one, is a ``DataError``.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def load(
 ) -> NDArray[np.uint8]:
     """The mask in ``path`` for the picture ``image``: height x width of 0, 1 and 255 for "ignore".
 
-    ``image`` gives the size that must fit, and names the picture in files about several. ``label`` takes one class
-    (by default every one is foreground). ``coding`` says what the pixels of a mask picture mean: ``auto``, ``binary``,
+    ``image`` gives the required size, and names the picture in files with several. ``label`` selects one class (by
+    default every class is foreground). ``coding`` defines the pixels of a mask picture: ``auto``, ``binary``,
     ``palette``, ``threshold=N``, ``index=A,B``, ``colours=#RRGGBB,...``, ``background=N`` or ``background=#RRGGBB``.
     """
     path = Path(path)
@@ -50,7 +50,7 @@ def load(
         return decode(_pixels_for(path, image), coding, label)
     size = image_size(image) if image is not None else None
     if coding != "auto":
-        raise DataError(f"{path} holds shapes, which have no coding: {coding!r} cannot be used; name a label instead.")
+        raise DataError(f"{path} holds shapes, for which coding {coding!r} cannot be used; name a label instead.")
     annotations = open_annotations(path)
     picture = _picture(annotations, image)
     return _drawn(annotations, picture, image, size, None if label is None else str(label))
@@ -84,8 +84,8 @@ def load_all(
 ) -> dict[str, dict[str, NDArray[np.uint8]]]:
     """The masks of every picture in a file, ``{image name: {label: mask}}``; also of a folder of mask files.
 
-    Names are those of the pictures in the folder ``images``, where it is given and has them; a picture without a shape
-    has an empty dictionary. Masks of a folder without labels have the label "foreground".
+    Names are those of the pictures in the folder ``images``, if it is given and has them; a picture without a shape has
+    an empty dictionary. Masks of a folder without labels have the label "foreground".
     """
     path = Path(path)
     known = ImageNames(Path(images)) if images is not None else None
@@ -99,7 +99,7 @@ def load_all(
     for picture in annotations:
         name, file = known.find(picture.name, str(path)) if known else (picture.name, None)
         if name in result:
-            raise DataError(f"{path} has two pictures called {name}.")
+            raise DataError(f"{path} has two pictures named {name}.")
         result[name] = draw_labels(annotations, picture, file)
     return result
 
@@ -116,9 +116,9 @@ def save(
     """Write a mask (0, 1, 255 for "ignore"; or a dictionary of them by label) as ``path`` or ``format`` says.
 
     ``png`` (``coding`` 0/255, 0/1, 1-bit or palette; ``auto`` is 0/255, and the palette of Pascal VOC where something
-    is ignored), ``npy``, ``labelme`` (the default for ``.json``), ``coco``, ``cvat`` (``.xml``). A labelme or COCO file
-    that is there is kept, and only the regions of this picture and these labels are replaced; any other file that we
-    did not write is left alone, unless ``overwrite`` says that it may go.
+    is ignored), ``npy``, ``labelme`` (the default for ``.json``), ``coco``, ``cvat`` (``.xml``). In an existing labelme
+    or COCO file only the regions of this picture and these labels are replaced; any other file that vitinspect did not
+    write is replaced only with ``overwrite``.
     """
     path = Path(path)
     masks = {str(k): _checked(v) for k, v in mask.items()} if isinstance(mask, Mapping) else {label: _checked(mask)}
@@ -126,7 +126,7 @@ def save(
         raise DataError("There is no mask to write.")
     size = next(iter(masks.values())).shape
     if any(m.shape != size for m in masks.values()):
-        raise DataError("The masks of one picture have the same size; these do not.")
+        raise DataError("The masks of one picture must have the same size; these do not.")
     if image is not None and image_size(image) != size:
         raise sizes_differ("The mask", (size[0], size[1]), str(image), image_size(image))
     kind = _format_to_write(path, format)
@@ -175,7 +175,7 @@ def open_annotations(path: PathLike) -> Annotations:
             return cvat.read(root, path)
         raise unsupported.refuse_xml(root.tag, path)
     raise unsupported.refuse_ending(path) or DataError(
-        f"{path} is of no known mask format: PNG, TIFF, JPEG, NumPy, labelme, COCO and CVAT for images are read."
+        f"{path} is not a supported mask format: PNG, TIFF, JPEG, NumPy, labelme, COCO and CVAT for images are."
     )
 
 
@@ -187,7 +187,7 @@ def _picture(annotations: Annotations, image: PathLike | None) -> Picture:
     if image is not None and annotations.format != labelme.FORMAT:
         return annotations.find(os.fspath(image))
     if len(annotations.pictures) != 1:
-        raise DataError(f"{annotations.path} is about {len(annotations.pictures)} pictures: say which with image=.")
+        raise DataError(f"{annotations.path} describes {len(annotations.pictures)} pictures: name one with image=.")
     return annotations.pictures[0]
 
 
@@ -198,7 +198,7 @@ def _drawn(
         raise sizes_differ(f"{annotations.path}: {picture.name}", picture.size, str(image), size)
     size = size or picture.size
     if size is None:
-        raise DataError(f"{annotations.path} does not tell the size of {picture.name}: give the picture.")
+        raise DataError(f"{annotations.path} does not state the size of {picture.name}: give the picture with image=.")
     if label is not None and label not in {shape.label for shape in picture.shapes}:
         there = ", ".join(picture.labels()) or "none"
         raise DataError(f"{annotations.path} has no label {label!r} for {picture.name}; it has {there}.")
@@ -227,7 +227,7 @@ def load_labels(path: Path, image: PathLike | None, coding: str) -> dict[str, ND
 
 
 def _own_labels(path: Path, found: MaskPixels) -> dict[str, NDArray[np.uint8]]:
-    """The labels of a mask that was drawn here, by the names in its sidecar."""
+    """The labels of a mask that was drawn with vitinspect, by the names in its sidecar."""
     sidecar = read_sidecar(path.with_name(path.stem + SIDECAR)) or Sidecar()
     names = {label.value: label.name for label in sidecar.labels}
     values = [int(v) for v in np.unique(found.values) if v not in (0, IGNORE)] or sorted(names)[:1]
@@ -270,7 +270,7 @@ class ImageNames:
             if len(found) == 1:
                 return str(found[0]), self._paths[found[0]]
             if found:
-                raise DataError(f"{where}: {name} can be {found[0]} or {found[1]} in {self.folder}.")
+                raise DataError(f"{where}: {name} matches both {found[0]} and {found[1]} in {self.folder}.")
         raise DataError(f"{where}: {name} is not among the pictures in {self.folder}.")
 
 
@@ -290,7 +290,7 @@ def _regular(path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise DataError(f"{path} is not a file.")
     if status.st_size > _LARGEST_TEXT:
-        raise DataError(f"{path} has {status.st_size / 1e9:.1f} GB, more than is read as annotations.")
+        raise DataError(f"{path} has {status.st_size / 1e9:.1f} GB, which is too large for an annotation file.")
 
 
 def _read_json(path: Path, each: Callable[[dict[str, Any]], dict[str, Any]] = lambda found: found) -> Any:
@@ -313,7 +313,7 @@ def _read_xml(path: Path) -> ElementTree.Element:
     try:
         parser = ElementTree.XMLParser()
         for start in range(0, len(data), _PIECE):
-            parser.feed(data[start : start + _PIECE])  # other threads have their turn between the pieces
+            parser.feed(data[start : start + _PIECE])  # other threads can run between the pieces
         root: ElementTree.Element = parser.close()
         return root
     except (ElementTree.ParseError, ValueError, RecursionError) as error:
@@ -326,11 +326,11 @@ def _read_xml(path: Path) -> ElementTree.Element:
 def _checked(mask: Any) -> NDArray[np.uint8]:
     array = np.asarray(mask)
     if array.ndim != 2 or not array.size:
-        raise DataError(f"A mask has height and width; this one has the shape {array.shape}.")
+        raise DataError(f"A mask must have height and width; this one has the shape {array.shape}.")
     if array.dtype != bool:
         values: Sequence[Any] = np.unique(array).tolist()
         if array.dtype.kind not in "iu" or not set(values) <= {0, 1, 255}:
-            raise DataError(f"A mask holds 0, 1 and 255 for what is ignored; this one holds {values[:6]}.")
+            raise DataError(f"A mask may contain 0, 1 and 255 (ignored); this one contains {values[:6]}.")
     return array.astype(np.uint8)
 
 
@@ -339,7 +339,7 @@ def _format_to_write(path: Path, wanted: str | None) -> str:
     if wanted is not None:
         kind = wanted.casefold()
         if kind not in FORMATS:
-            raise DataError(f"Masks are written as {', '.join(FORMATS)}; {wanted!r} is none of them.")
+            raise DataError(f"Masks are written as {', '.join(FORMATS)}, not as {wanted!r}.")
         return kind
     if suffix == ".json":
         there = _read_json(path) if path.is_file() else None
@@ -354,11 +354,11 @@ def _document_before(path: Path, kind: str, overwrite: bool) -> dict[str, Any] |
     if not os.path.lexists(path) or overwrite:
         return None
     if kind == "cvat":
-        raise DataError(f"{path} is there already, and a CVAT file is not added to: choose another name, or overwrite.")
+        raise DataError(f"{path} exists already, and CVAT files cannot be extended: choose another name, or overwrite.")
     document = _read_json(path)
     fits = labelme.is_labelme(document) if kind == "labelme" else coco.is_coco(document)
     if not fits:
-        raise DataError(f"{path} is there already and is not a {kind} file; it is left as it is.")
+        raise DataError(f"{path} exists already and is not a {kind} file; it is not changed.")
     return document
 
 

@@ -1,4 +1,4 @@
-"""What can be done to a whole mask by a click, as functions over arrays: declared once for menus, buttons and keys."""
+"""Operations on a whole mask, as functions over arrays: declared once for menus, buttons and keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Distances between the outlines of several masks of one picture, exact and without a distance transform of the whole.
+"""Exact distances between the outlines of several masks of one picture, without a full distance transform.
 
-For each outline a table says how far its nearest pixel in the same column is. The nearest pixel of all is then looked
-for column by column, away from the point, until no further column can hold a nearer one: the points of outlines are
-few, and people who drew the same object are near each other.
+For each outline a table gives the distance to its nearest pixel in the same column. The nearest pixel overall is then
+searched column by column, away from the point, until no further column can contain a nearer one: outlines have few
+points, and outlines of the same object are near each other.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from vitinspect.annotation.patterns import Mask, box_of_any
 from vitinspect.scores.masks import outline, reach_across_ignored
 
 _FAR = 1 << 14
-"""How far a column without an outline is, at least; pictures that are larger than this have a larger one."""
+"""The minimum distance for a column without an outline; it is larger for pictures larger than this."""
 _PERCENTILE = 0.95
 Points = tuple[NDArray[np.intp], NDArray[np.intp]]
-"""Rows and columns, in reading order."""
+"""Points as rows and columns, in reading order."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Distances:
     there: NDArray[np.signedinteger]
     back: NDArray[np.signedinteger]
     diagonal: float
-    """Of the picture: what stands for the distance where only one of the masks has an outline."""
+    """The picture's diagonal: the distance if only one of the masks has an outline."""
     equal: bool
     """Whether the masks are the same."""
 
@@ -43,7 +43,7 @@ class Distances:
     @cached_property
     def hd95(self) -> tuple[float, float]:
         """The 95th percentile of both directions together, and the larger of the two directed ones. 0 for masks
-        without an outline, or equal ones; the picture's diagonal where only one has an outline."""
+        without an outline, or equal ones; the picture's diagonal if only one has an outline."""
         if not self.comparable:
             return (0.0, 0.0) if self.equal else (self.diagonal, self.diagonal)
         return _percentile(np.sort(np.concatenate((self.there, self.back)))), max(
@@ -58,7 +58,7 @@ class Distances:
 
 
 def _percentile(squared: NDArray[np.signedinteger]) -> float:
-    """The 95th percentile of the roots of sorted squares, between two of them in proportion."""
+    """The 95th percentile of the roots of sorted squares, with linear interpolation."""
     place = _PERCENTILE * (len(squared) - 1)
     low = int(place)
     first, second = np.sqrt(squared[[low, min(low + 1, len(squared) - 1)]])
@@ -66,14 +66,14 @@ def _percentile(squared: NDArray[np.signedinteger]) -> float:
 
 
 def surface_dice(within: tuple[int, int, int, int], equal: bool) -> float:
-    """Normalised surface Dice (Nikolov et al. 2018): the share of both outlines that is within the tolerance."""
+    """Normalised surface Dice (Nikolov et al. 2018): the fraction of both outlines within the tolerance."""
     near_a, all_a, near_b, all_b = within
     total = all_a + all_b
     return (near_a + near_b) / total if total else float(equal)
 
 
 def boundary_f1(within: tuple[int, int, int, int], equal: bool) -> float:
-    """The harmonic mean of the two shares. 1 for equal masks without an outline, 0 where only one has one."""
+    """The harmonic mean of the two shares. 1 for equal masks without an outline, 0 if only one has an outline."""
     near_a, all_a, near_b, all_b = within
     if not all_a or not all_b:
         return float(equal and all_a == all_b)
@@ -82,7 +82,7 @@ def boundary_f1(within: tuple[int, int, int, int], equal: bool) -> float:
 
 
 def pair_distances(masks: Sequence[Mask]) -> dict[tuple[int, int], Distances]:
-    """Of all pairs of masks of one size."""
+    """The distances of all pairs of masks of one size."""
     size = masks[0].shape
     diagonal = float(np.hypot(*size))
     crop, ignoring = box_of_any(masks)
@@ -99,13 +99,14 @@ def pair_distances(masks: Sequence[Mask]) -> dict[tuple[int, int], Distances]:
 
 
 def _with_margin(box: tuple[slice, slice], size: tuple[int, ...]) -> tuple[slice, slice]:
-    """One pixel more on each side, where there is one: the background beside what is ignored decides of it."""
+    """The box with one pixel more on each side, if possible: outlines at ignored pixels depend on the background."""
     down, across = (slice(max(0, s.start - 1), min(n, s.stop + 1)) for s, n in zip(box, size, strict=True))
     return down, across
 
 
 def _pairs_with_ignored(cut: Sequence[Mask], reach: int, diagonal: float) -> dict[tuple[int, int], Distances]:
-    """A pair's outlines are those where both know the picture; they are the same for all where all ignore the same."""
+    """The distances of pairs, whose outlines are taken where neither ignores the picture; they are computed once if all
+    masks ignore the same pixels."""
     known = [mask != IGNORE for mask in cut]
     result = {}
     if all(np.array_equal(known[0], other) for other in known[1:]):
@@ -156,7 +157,7 @@ def _all_squared(lines: Sequence[NDArray[np.bool_]]) -> dict[tuple[int, int], ND
 
 
 def _column_distances(lines: Sequence[NDArray[np.bool_]]) -> NDArray[np.signedinteger]:
-    """(H, outlines, W): how far the nearest pixel of an outline in the same column is."""
+    """(H, outlines, W): the distance to the nearest pixel of an outline in the same column."""
     stacked = np.stack(lines, axis=1)
     height, _, width = stacked.shape
     small = height + width < _FAR
@@ -173,9 +174,9 @@ def _column_distances(lines: Sequence[NDArray[np.bool_]]) -> NDArray[np.signedin
 
 
 def _in_the_row(points: Points, others: Points, size: tuple[int, int]) -> NDArray[np.intp]:
-    """For each point how far the nearest of the others in the same row is, or more than any can be."""
+    """For each point the distance to the nearest of the others in the same row; too large a value if there is none."""
     height, width = size
-    # Rows are further apart than any two points of the picture.
+    # Rows are placed further apart than any two points of the picture.
     stride = 2 * width + height
     keys, wanted = others[0] * stride + others[1], points[0] * stride + points[1]
     place = np.searchsorted(keys, wanted)
@@ -191,11 +192,11 @@ def _nearest_squared(
     target: NDArray[np.intp],
     beside: NDArray[np.intp],
 ) -> NDArray[np.signedinteger]:
-    """For each point the squared distance to the outline that is its target; none is further than ``beside``."""
+    """For each point the squared distance to its target outline; none is further than ``beside``."""
     _, number, width = table.shape
     flat = table.reshape(-1)
     starts = (rows * number + target) * width
-    # Squares of what small pictures hold fit 32 bits.
+    # Squared distances in small pictures fit into 32 bits.
     kind = np.int32 if table.dtype == np.int16 else np.int64
     best = np.minimum(flat.take(starts + columns), beside).astype(kind) ** 2
     active = np.flatnonzero(best > 1)
@@ -203,7 +204,7 @@ def _nearest_squared(
     while active.size:
         start, column, squared = starts[active], columns[active], best[active]
         for there in (np.minimum(column + step, width - 1), np.maximum(column - step, 0)):
-            # Beyond the picture's rim the last column stands for others: nearer than it says, so it can do no harm.
+            # Beyond the picture's border the last column is used again, at a larger distance than it really has.
             candidate = flat.take(start + there).astype(kind)
             candidate *= candidate
             candidate += step * step

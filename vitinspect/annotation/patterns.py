@@ -1,4 +1,4 @@
-"""Several people's masks of one picture as counts: how many pixels were marked by exactly these people.
+"""Several people's masks of one picture as counts: how many pixels were marked by exactly which people.
 
 All agreement statistics and STAPLE need only these counts. There are at most 2^n of them for n people (4^n where
 pixels are ignored), however large the picture is.
@@ -17,15 +17,15 @@ from vitinspect.annotation.coding import IGNORE
 from vitinspect.errors import DataError
 
 Mask = NDArray[np.uint8]
-"""(H, W) of 0, 1, and 255 where the pixel counts for nothing."""
+"""(H, W) of 0, 1, and 255 where the pixel is ignored."""
 Box = tuple[slice, slice]
 _DENSE_UP_TO = 16
-"""Bits of a code up to which all codes are counted at once."""
+"""The number of bits of a code up to which all codes are counted at once."""
 
 
 @dataclass(frozen=True)
 class Patterns:
-    """What the people said of the pixels of a region, each combination once."""
+    """The distinct combinations of people's labels of the pixels in a region, with their counts."""
 
     marked: NDArray[np.bool_]
     """(patterns, people): foreground."""
@@ -39,15 +39,15 @@ class Patterns:
         return int(self.marked.shape[1])
 
     def within(self, area: int) -> Patterns:
-        """In a box of this area around everything that is marked or ignored: only the background is less."""
+        """The patterns in a box of this area around everything marked or ignored, which only has less background."""
         empty = ~self.marked.any(axis=1) & self.known.all(axis=1)
         missing = int(self.counts.sum()) - area
         counts = np.where(empty, self.counts - missing, self.counts)
         return Patterns(self.marked[counts > 0], self.known[counts > 0], counts[counts > 0])
 
     def pair(self, a: int, b: int) -> tuple[int, int, int, int]:
-        """True positives, false positives, false negatives and true negatives of ``a`` against ``b``, where both
-        know."""
+        """True positives, false positives, false negatives and true negatives of ``a`` against ``b``, where
+        neither ignores the pixel."""
         counts = self.counts * (self.known[:, a] & self.known[:, b])
         first, second = self.marked[:, a], self.marked[:, b]
         return (
@@ -60,17 +60,17 @@ class Patterns:
 
 @dataclass(frozen=True)
 class Runs:
-    """Which pattern each pixel has, row after row: pieces of equal pixels, outside of ``crop`` none that is marked."""
+    """The pattern of each pixel, row by row, as pieces of equal pixels; outside of ``crop`` nothing is marked."""
 
     crop: Box
     which: NDArray[np.intp]
     """For each piece within the crop the number of its pattern."""
     lengths: NDArray[np.intp]
     outside: int
-    """The pattern of all pixels outside of the crop; it counts where there are any."""
+    """The pattern of all pixels outside of the crop, if there are any."""
 
     def painted(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """A picture of one value for each pattern."""
+        """A picture with one value for each pattern."""
         result = np.full(shape, values[self.outside], values.dtype)
         down, across = self.crop
         inside = np.repeat(values[self.which], self.lengths)
@@ -102,12 +102,12 @@ def _checked(key: Any, mask: Any) -> NDArray[Any]:
         mask = np.where(np.ma.getmaskarray(mask), IGNORE, mask.filled(0))
     array = np.asarray(mask)
     if array.ndim != 2 or not array.size:
-        raise DataError(f"The mask {_called(key)} has the shape {array.shape}; a mask has rows and columns.")
+        raise DataError(f"The mask {_called(key)} has the shape {array.shape}; a mask must have rows and columns.")
     if array.dtype == bool or array.dtype == np.uint8:
         return array
     whole = array.astype(np.uint8, casting="unsafe")
     if not np.array_equal(whole, array):
-        raise DataError(f"The mask {_called(key)} holds other values than 0, 1 and 255 (ignore).")
+        raise DataError(f"The mask {_called(key)} contains other values than 0, 1 and 255 (ignore).")
     return whole
 
 
@@ -116,10 +116,10 @@ def _with_ignore(key: Any, array: NDArray[Any], white: bool) -> NDArray[Any]:
         return array
     if white:
         if not np.isin(array, (0, IGNORE)).all():
-            raise DataError(f"The mask {_called(key)} holds other values than 0, 1 and 255 (ignore).")
+            raise DataError(f"The mask {_called(key)} contains other values than 0, 1 and 255 (ignore).")
         return array > 0
     if not np.isin(array, (0, 1, IGNORE)).all():
-        raise DataError(f"The mask {_called(key)} holds other values than 0, 1 and 255 (ignore).")
+        raise DataError(f"The mask {_called(key)} contains other values than 0, 1 and 255 (ignore).")
     return array
 
 
@@ -128,7 +128,7 @@ def _called(key: Any) -> str:
 
 
 def same_size(masks: Mapping[str, Mask], image: str) -> tuple[int, int]:
-    """The masks' common size, or a sentence that names the two that differ."""
+    """The masks' common size, or a ``DataError`` that names two masks that differ."""
     first, *rest = masks.items()
     for name, mask in rest:
         if mask.shape != first[1].shape:
@@ -144,10 +144,10 @@ def patterns_of(masks: Sequence[Mask]) -> Patterns:
 
 
 def patterns_and_runs(masks: Sequence[Mask]) -> tuple[Patterns, Runs]:
-    """The patterns, and for each pixel which of them it has.
+    """The patterns, and the pattern of each pixel.
 
-    What nobody marks and nobody ignores is the same pattern everywhere, and is counted without being looked at; the
-    rest as pieces of rows, of which there are far fewer than pixels.
+    Pixels that nobody marks or ignores have the same pattern everywhere and are counted by area; the rest is stored as
+    pieces of rows, which are far fewer than pixels.
     """
     crop, ignoring = box_of_any(masks)
     cut = [mask[crop] for mask in masks]
@@ -184,7 +184,7 @@ def patterns_and_runs(masks: Sequence[Mask]) -> tuple[Patterns, Runs]:
 
 
 def _codes(masks: Sequence[Mask], ignored: Sequence[bool], kind: Any) -> NDArray[Any]:
-    """For each pixel a bit for everybody who marks it, and above them one for everybody who ignores it."""
+    """For each pixel a bit for each person who marks it, and higher bits for each person who ignores it."""
     code = np.zeros(masks[0].shape, dtype=kind)
     place = len(masks)
     for k, mask in enumerate(masks):
@@ -197,7 +197,7 @@ def _codes(masks: Sequence[Mask], ignored: Sequence[bool], kind: Any) -> NDArray
 
 
 def box_of(masks: Sequence[Mask]) -> Box:
-    """The smallest box around everything that any of the masks marks; empty where none marks anything."""
+    """The smallest box around everything that any of the masks marks; empty if nothing is marked."""
     crop, ignoring = box_of_any(masks)
     if not ignoring:
         return crop
@@ -209,7 +209,7 @@ def box_of(masks: Sequence[Mask]) -> Box:
 
 
 def box_of_any(masks: Sequence[Mask]) -> tuple[Box, bool]:
-    """The smallest box around everything that is not background to everybody, and whether anything is ignored."""
+    """The smallest box around everything that is not background in all masks, and whether anything is ignored."""
     union = masks[0]
     for number, mask in enumerate(masks[1:]):
         union = np.bitwise_or(union, mask, out=union if number else None)
@@ -218,7 +218,7 @@ def box_of_any(masks: Sequence[Mask]) -> tuple[Box, bool]:
 
 
 def _box_around(marks: NDArray[Any]) -> Box:
-    """The smallest box around what is not zero; from nowhere to nowhere where all is."""
+    """The smallest box around nonzero pixels; an empty box if there are none."""
     across = np.flatnonzero(np.bitwise_or.reduce(marks, axis=0))
     if not across.size:
         return slice(0, 0), slice(0, 0)
@@ -228,7 +228,7 @@ def _box_around(marks: NDArray[Any]) -> Box:
 
 
 def around(boxes: Sequence[Box]) -> Box:
-    """The box around several boxes, of which empty ones count for nothing."""
+    """The box around several boxes, without empty ones."""
     there = [box for box in boxes if box[0].stop]
     if not there:
         return slice(0, 0), slice(0, 0)

@@ -1,8 +1,8 @@
 """Polygons, boxes and ellipses as pixels, each by the convention of the tool that wrote them.
 
-Pillow and pycocotools do not fill the same polygon alike: for Pillow (and so for labelme) a whole number is the
-middle of a pixel and the outline belongs to the polygon; for pycocotools (and so for COCO and CVAT) it is the border
-between two pixels.
+Pillow and pycocotools fill the same polygon differently: for Pillow (and so for labelme) a whole number is the centre
+of a pixel and the outline belongs to the polygon; for pycocotools (and so for COCO and CVAT) it is the border between
+two pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Point = tuple[float, float]
 """x and y."""
 
 FARTHEST = 1_000_000.0
-"""Coordinates beyond this are damage, and would make the rasters below ask for much memory."""
+"""Coordinates beyond this are taken as damage, since they would need much memory to rasterise."""
 
 
 def checked_points(points: object, least: int, what: str) -> list[Point]:
@@ -33,21 +33,21 @@ def checked_points(points: object, least: int, what: str) -> list[Point]:
     except (TypeError, ValueError):
         raise DataError(f"{what}: its points are not pairs of numbers.") from None
     if any(not math.isfinite(v) or abs(v) > FARTHEST for point in found for v in point):
-        raise DataError(f"{what}: a coordinate is not a number or lies beyond {FARTHEST:,.0f}.")
+        raise DataError(f"{what}: a coordinate is not a number or is beyond {FARTHEST:,.0f}.")
     if len(found) < least:
         raise DataError(f"{what}: it has {len(found)} points, but needs {least}.")
     return found
 
 
 def pillow_polygon(points: Sequence[Point], size: Size) -> Mask:
-    """As labelme fills a polygon: Pillow's, outline included, whole numbers at pixel centres."""
+    """A polygon filled as in labelme: by Pillow, outline included, whole numbers at pixel centres."""
     canvas, draw = _canvas(size)
     draw.polygon(list(points), outline=1, fill=1)
     return np.asarray(canvas, dtype=bool)
 
 
 def pillow_rectangle(points: Sequence[Point], size: Size) -> Mask:
-    """As labelme fills a rectangle of two opposite corners: both of them belong to it."""
+    """A rectangle of two opposite corners, filled as in labelme: both corners belong to it."""
     (x1, y1), (x2, y2) = points
     canvas, draw = _canvas(size)
     draw.rectangle([(min(x1, x2), min(y1, y2)), (max(x1, x2), max(y1, y2))], outline=1, fill=1)
@@ -55,7 +55,7 @@ def pillow_rectangle(points: Sequence[Point], size: Size) -> Mask:
 
 
 def pillow_circle(points: Sequence[Point], size: Size) -> Mask:
-    """As labelme fills a circle, which is given by its centre and a point on it."""
+    """A circle given by its centre and a point on it, filled as in labelme."""
     (x, y), (rim_x, rim_y) = points
     radius = math.hypot(x - rim_x, y - rim_y)
     canvas, draw = _canvas(size)
@@ -69,7 +69,7 @@ def _canvas(size: Size) -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def coco_polygon(points: Sequence[Point], size: Size) -> Mask:
-    """As pycocotools fills a polygon: whole numbers are borders between pixels."""
+    """A polygon filled as by pycocotools: whole numbers are borders between pixels."""
     from pycocotools import mask as coco
 
     flat = [value for point in points for value in point]
@@ -78,7 +78,7 @@ def coco_polygon(points: Sequence[Point], size: Size) -> Mask:
 
 
 def ellipse(centre: Point, radii: Point, degrees: float, size: Size) -> Mask:
-    """All pixels whose centre (at half a pixel) lies in the ellipse, turned clockwise about its centre."""
+    """All pixels whose centre (at half a pixel) lies in the ellipse, rotated clockwise about its centre."""
     (x, y), (across, up) = centre, radii
     if across <= 0 or up <= 0:
         return np.zeros(size, bool)
@@ -91,7 +91,7 @@ def ellipse(centre: Point, radii: Point, degrees: float, size: Size) -> Mask:
 
 
 def turned_box(left: float, top: float, right: float, bottom: float, degrees: float) -> list[Point]:
-    """The corners of a box, turned clockwise about its middle."""
+    """The corners of a box, rotated clockwise about its centre."""
     x, y, turn = (left + right) / 2, (top + bottom) / 2, math.radians(degrees)
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     if not turn:
@@ -106,7 +106,7 @@ def turned_box(left: float, top: float, right: float, bottom: float, degrees: fl
 
 
 def pasted(small: NDArray, left: int, top: int, size: Size) -> Mask:
-    """A small mask laid into an empty one; what lies outside is cut off."""
+    """A small mask pasted into an empty one; parts outside are cut off."""
     result = np.zeros(size, bool)
     height, width = small.shape
     rows = slice(max(top, 0), min(top + height, size[0]))

@@ -1,7 +1,7 @@
 """Connected parts of a mask, their holes and their outlines; growing and shrinking. Numpy only.
 
-A mask is cut into runs (pieces of a row), and runs are joined where they touch: a picture of 24 million pixels has
-a few thousand runs, so that none of this depends on the number of pixels twice.
+A mask is split into runs (pieces of a row), and runs are joined where they touch: a picture of 24 million pixels has
+a few thousand runs, so that pixels are visited only once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def runs_of(mask: NDArray) -> Runs:
 
 
 def parts_of_runs(runs: Runs, *, diagonal: bool) -> NDArray[np.intp]:
-    """For each run the number of the connected part that it belongs to, counted from 0 in reading order."""
+    """For each run the index of its connected part, counted from 0 in reading order."""
     count = len(runs)
     if not count:
         return np.zeros(0, np.intp)
@@ -73,7 +73,7 @@ def parts_of_runs(runs: Runs, *, diagonal: bool) -> NDArray[np.intp]:
 
 
 def _touching(runs: Runs, diagonal: bool) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs of runs of neighbouring rows that share a column, or that meet at a corner where ``diagonal``."""
+    """Pairs of runs of neighbouring rows that share a column, or that meet at a corner if ``diagonal``."""
     reach = 1 if diagonal else 0
     width = runs.shape[1] + 3
     # Keys that order runs by row and column: those of the row above that can touch lie between two of them.
@@ -106,7 +106,7 @@ def keep_largest(mask: NDArray) -> Mask:
 
 
 def fill_holes(mask: NDArray) -> Mask:
-    """The mask and all background that is not connected with the rim of the picture (corners do not connect)."""
+    """The mask and all background that is not connected with the border of the picture (corners do not connect)."""
     mask = mask.astype(bool)
     runs = runs_of(~mask)
     if not len(runs):
@@ -123,7 +123,7 @@ def has_holes(mask: NDArray) -> bool:
 
 
 def connected_to(mask: NDArray, row: int, column: int) -> Mask:
-    """The part of the mask that is connected with one pixel, over edges; empty where the pixel is not in it."""
+    """The part of the mask that is connected with one pixel over edges; empty if the pixel is not in it."""
     runs = runs_of(mask)
     here = (runs.rows == row) & (runs.starts <= column) & (runs.stops > column)
     if not here.any():
@@ -169,7 +169,7 @@ def _grown(mask: Mask, radius: int) -> Mask:
 
 
 def shrink(mask: NDArray, pixels: int) -> Mask:
-    """What stays when the background grows by ``pixels``; the rim of the picture does not count as background."""
+    """The mask without pixels within ``pixels`` of the background; outside of the picture is not background."""
     if pixels < 0:
         return grow(mask, -pixels)
     return ~grow(~mask.astype(bool), pixels)
@@ -206,7 +206,7 @@ def outline(part: NDArray) -> list[tuple[int, int]]:
             first_step = (here, way)
         here = (here[0] + down, here[1] + right)
         points.append(here)
-        # Seen from the new pixel, the background that was looked at last.
+        # The last background pixel that was visited, as seen from the new pixel.
         back = (way + (5 if way % 2 else 6)) % 8
     if len(points) > 1 and points[-1] == points[0]:
         points.pop()

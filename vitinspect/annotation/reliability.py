@@ -1,7 +1,7 @@
 """Agreement statistics from counts. Every one is defined for empty masks, equal masks and a single annotator.
 
-People who both mark nothing agree, so a ratio without a denominator is 1 here, unlike in the scores of a map
-(docs/decisions/0004): a map is never right by showing nothing, a person may be.
+Two people who both mark nothing agree, so a ratio without a denominator is 1 here, unlike in the scores of a map
+(docs/decisions/0004): a map that shows nothing is never right, a person who marks nothing may be.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ def iou(tp: int, fp: int, fn: int) -> float:
 
 
 def precision(tp: int, fp: int, fn: int) -> float:
-    """The share of the first mask that the second has too; of an empty mask 1 if the other is empty too, else 0."""
+    """The fraction of the first mask that the second has too; for an empty mask 1 if the other is empty too, else 0."""
     return tp / (tp + fp) if tp + fp else float(fn == 0)
 
 
 def recall(tp: int, fp: int, fn: int) -> float:
-    """The share of the second mask that the first has too."""
+    """The fraction of the second mask that the first has too."""
     return precision(tp, fn, fp)
 
 
 def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
-    """Cohen's kappa (1960). 1 where both mark everything or both mark nothing, and in an empty region."""
+    """Cohen's kappa (1960). 1 if both mark everything or both mark nothing, and in an empty region."""
     total = tp + fp + fn + tn
     if total == 0:
         return 1.0
@@ -42,9 +42,9 @@ def cohen_kappa(tp: int, fp: int, fn: int, tn: int) -> float:
 
 
 def fleiss_kappa(patterns: Patterns) -> float:
-    """Fleiss' kappa (1971) over pixels. Where people are missing each pixel counts with those it has, and pixels with
-    fewer than two are left out. 1 where all agree, and for a single annotator."""
-    raters, marks = _raters(patterns)
+    """Fleiss' kappa (1971) over pixels. If annotators are missing, each pixel uses those it has, and pixels with fewer
+    than two are left out. 1 if all agree, and for a single annotator."""
+    raters, marks = _annotators_and_marks(patterns)
     usable = raters >= 2
     counts, n, f = patterns.counts[usable].astype(float), raters[usable], marks[usable]
     if not counts.sum():
@@ -58,8 +58,8 @@ def fleiss_kappa(patterns: Patterns) -> float:
 
 def krippendorff_alpha(patterns: Patterns) -> float:
     """Krippendorff's alpha for nominal data (2011), from coincidences. Pixels with fewer than two people are left
-    out; 1 where all agree, and for a single annotator."""
-    raters, marks = _raters(patterns)
+    out; 1 if all agree, and for a single annotator."""
+    raters, marks = _annotators_and_marks(patterns)
     usable = raters >= 2
     counts, n, f = patterns.counts[usable].astype(float), raters[usable], marks[usable]
     disagreeing = float((counts * f * (n - f) / (n - 1)).sum())
@@ -68,6 +68,6 @@ def krippendorff_alpha(patterns: Patterns) -> float:
     return 1 - (total - 1) * disagreeing / (ones * zeros) if ones * zeros else 1.0
 
 
-def _raters(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
-    """For each pattern how many people know the pixel, and how many of them mark it."""
+def _annotators_and_marks(patterns: Patterns) -> tuple[np.ndarray, np.ndarray]:
+    """For each pattern how many people did not ignore the pixel, and how many of them mark it."""
     return patterns.known.sum(1).astype(float), (patterns.marked & patterns.known).sum(1).astype(float)

@@ -1,7 +1,7 @@
-"""Where the masks of one annotator lie, and how they get there: read, written beside and renamed, never over others'.
+"""Reading and writing the masks of one annotator, safely and never over files of others.
 
-``DATA/masks/ANNOTATOR/NAME.png`` is the mask, ``NAME.mask.json`` beside it the sidecar: state, labels, origin. A second
-drawing of a picture, for self-agreement, lies in ``DATA/repeats/ANNOTATOR``.
+``DATA/masks/ANNOTATOR/NAME.png`` is the mask, ``NAME.mask.json`` beside it the sidecar: status, labels, origin. The
+second drawing of a picture, for self-agreement, is in ``DATA/repeats/ANNOTATOR``.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ from vitinspect.regular_files import read_regular
 
 try:
     import fcntl
-except ImportError:  # Windows: two windows on one folder do not learn of each other
+except ImportError:  # Windows: two windows on one folder do not detect each other
     fcntl = None  # type: ignore[assignment]
 
 SIDECAR = ".mask.json"
 MASKS, REPEATS = "masks", "repeats"
 _ONE_BIT_FROM = 4_000_000
-"""Masks with more pixels are written with one bit each, which is read in a fraction of the time."""
+"""Masks with more pixels are written with one bit per pixel, which is read in a fraction of the time."""
 Choice = Literal["mine", "theirs", "both"]
 
 
 class ChangedOnDisk(DataError):  # noqa: N818 - reads as a statement
-    """Somebody else changed the mask since it was read; the person chooses what becomes of it."""
+    """Another program changed the mask since it was read; the user chooses which to keep."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} was changed by somebody else since it was opened here: keep yours, take theirs, or keep both."
+            f"{path} was changed by another program since it was opened here: keep yours, take theirs, or keep both."
         )
         self.path = path
 
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What is known of a mask beside its pixels."""
+    """The information about a mask in addition to its pixels."""
 
     status: Status = "none"
     labels: tuple[Label, ...] = (FOREGROUND,)
@@ -69,7 +69,7 @@ class AnnotatorFolder:
 
     def __init__(self, data: Path, annotator: str, repeated: bool = False) -> None:
         if not annotator.strip() or annotator != annotator.strip():
-            raise DataError("An annotator has a name, without spaces around it.")
+            raise DataError("An annotator needs a name, without spaces around it.")
         if annotator in (".", "..") or any(c in annotator for c in '/\\:*?"<>|\0') or annotator.startswith("."):
             raise DataError(f"{shown(annotator)!r} cannot be the name of a folder; choose another name.")
         self.data, self.annotator = data, annotator
@@ -88,7 +88,7 @@ class AnnotatorFolder:
     # --- reading ------------------------------------------------------------------------------------------------
 
     def sidecar(self, image: Path) -> Sidecar:
-        """What the sidecar says; a mask without one (drawn elsewhere) is done."""
+        """The content of the sidecar; a mask without one (drawn with another tool) is done."""
         found = read_sidecar(self.sidecar_path(image))
         if found is not None:
             return found
@@ -108,13 +108,13 @@ class AnnotatorFolder:
             values, labels = _own_labels(np.asarray(found.values, np.uint8), path)
             sidecar = Sidecar(sidecar.status, labels, sidecar.origin)
         elif pixels.label_of(path):
-            values = (found.values != 0).astype(np.uint8)  # ours: no need to find out what its pixels mean
+            values = (found.values != 0).astype(np.uint8)  # written by vitinspect: its coding is known
         else:
             values = decode(found)
         return MaskDocument(size, sidecar.labels, values, sidecar.status, sidecar.origin)
 
     def digest(self, image: Path) -> str:
-        """Of the mask's file; empty where there is none."""
+        """The digest of the mask's file; empty if there is none."""
         try:
             return hashlib.sha256(read_regular(self.mask_path(image))).hexdigest()
         except OSError:
@@ -125,8 +125,8 @@ class AnnotatorFolder:
     def write(self, image: Path, document: MaskDocument, known: str) -> str:
         """Write mask and sidecar; ``known`` is the digest that the file had when it was read. Returns the new one.
 
-        ``ChangedOnDisk`` where the file has another digest. The file is written even where the mask is empty: an
-        empty mask that was begun differs from no mask.
+        ``ChangedOnDisk`` if the file has another digest. The file is written even if the mask is empty: an empty mask
+        that was begun differs from no mask.
         """
         path = self.mask_path(image)
         if self.digest(image) not in ("", known):
@@ -142,7 +142,7 @@ class AnnotatorFolder:
         return hashlib.sha256(data).hexdigest()
 
     def keep_both(self, image: Path) -> Path:
-        """Put the file on disk aside, under a free name, so that ours can be written."""
+        """Rename the file on disk to a free name, so that ours can be written."""
         path = self.mask_path(image)
         for number in range(1, 1000):
             aside = path.with_name(f"{path.stem} (other {number}){path.suffix}")
@@ -150,9 +150,9 @@ class AnnotatorFolder:
                 try:
                     os.rename(path, aside)
                 except OSError as error:
-                    raise DataError(f"{path} cannot be put aside: {error.strerror or error}.") from error
+                    raise DataError(f"{path} cannot be renamed: {error.strerror or error}.") from error
                 return aside
-        raise DataError(f"There is no free name to put {path} aside.")
+        raise DataError(f"There is no free name for {path}.")
 
     def _write_sidecar(self, image: Path, document: MaskDocument) -> None:
         record = {
@@ -169,7 +169,7 @@ class AnnotatorFolder:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Whether this process is the only one that draws here as this annotator; held while the block lasts."""
+        """Whether this process is the only one that draws here as this annotator; locked within the ``with`` block."""
         handle = self.take_lock()
         try:
             yield handle is not None
@@ -177,7 +177,7 @@ class AnnotatorFolder:
             release_lock(handle)
 
     def take_lock(self) -> int | None:
-        """A lock that ends with the process, however it ends; None where another process has it."""
+        """A lock that ends with the process, however it ends; None if another process has it."""
         if fcntl is None:
             return -1
         name = hashlib.sha256(os.fsencode(os.path.realpath(self.folder))).hexdigest()[:24]
@@ -202,7 +202,7 @@ def release_lock(handle: int | None) -> None:
 
 
 def read_sidecar(path: Path) -> Sidecar | None:
-    """The sidecar of a mask; None where there is none, or another program's file of that name."""
+    """The sidecar of a mask; None if there is none, or if another program wrote a file of that name."""
     try:
         found: Any = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
@@ -240,13 +240,13 @@ def _own_labels(values: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[Label
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures below a folder, without the masks that lie beside them."""
+    """The pictures below a folder, without masks beside them."""
     found = list_images(folder, recursive=True)
     return [path for path in found if path.relative_to(folder).parts[0] not in (MASKS, REPEATS)]
 
 
 def annotators(data: Path) -> list[str]:
-    """The names of those who have masks here, as folders."""
+    """The annotators with masks here, by the names of folders."""
     folder = data / MASKS
     if not folder.is_dir():
         return []
@@ -254,7 +254,7 @@ def annotators(data: Path) -> list[str]:
 
 
 def last_annotator() -> str:
-    """The name that was used last; empty where nobody was asked yet."""
+    """The name that was used last; empty if there was none."""
     try:
         found = json.loads(read_regular(config_folder() / "annotator.json"))
         return restored(found["name"]) if isinstance(found["name"], str) else ""

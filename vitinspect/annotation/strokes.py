@@ -1,7 +1,7 @@
-"""What the drawing tools paint, as functions over arrays: hard round brushes, smoothed strokes, polygons, fills.
+"""Painting of the drawing tools, as functions over arrays: hard round brushes, smoothed strokes, polygons, fills.
 
 Points are in pixels of the picture: x to the right, y down, and a pixel's centre lies at half a pixel. Each function
-paints a value into an array in place and returns the rectangle that it touched, or None.
+paints a value into an array in place and returns the changed rectangle, or None.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Rectangle(NamedTuple):
 
 
 def line_bounds(start: Point, stop: Point, diameter: float, size: tuple[int, int]) -> Rectangle | None:
-    """The rectangle that a brush touches on its way from one point to another; None outside of the picture."""
+    """The rectangle that a brush touches between two points; None outside of the picture."""
     radius = max(diameter / 2, 0.5)
     top = max(math.floor(min(start[1], stop[1]) - radius), 0)
     left = max(math.floor(min(start[0], stop[0]) - radius), 0)
@@ -55,8 +55,8 @@ def line_bounds(start: Point, stop: Point, diameter: float, size: tuple[int, int
 def paint_line(values: NDArray[np.uint8], start: Point, stop: Point, diameter: float, value: int) -> Rectangle | None:
     """Move a round brush from ``start`` to ``stop``: all pixels whose centre comes within its radius.
 
-    The shape is convex, so that each row of it is one piece, whose ends are found for all rows at once. A brush
-    thinner than two pixels also takes the pixels that the line goes through, so that it leaves no gaps.
+    The shape is convex, so each of its rows is one piece, whose ends are computed for all rows at once. A brush thinner
+    than two pixels also paints the pixels that the line crosses, so that there are no gaps.
     """
     height, width = values.shape
     bounds = line_bounds(start, stop, diameter, (height, width))
@@ -116,16 +116,16 @@ def _paint_thin(values: NDArray[np.uint8], start: Point, stop: Point, value: int
 
 
 class SmoothPath:
-    """Turns the points of a mouse into a smooth line: curves through the middles between them.
+    """Turns the points of a mouse into a smooth line: curves through the midpoints between them.
 
-    A fast hand sends few points; straight lines between them would show corners. ``add`` returns the new points of the
-    line, each to be joined with the one before; ``finish`` the last piece.
+    Fast movements give few points, and straight lines between them would show corners. ``add`` returns the new points
+    of the line, each to be joined with the previous one; ``finish`` the last piece.
     """
 
     def __init__(self, smooth: bool = True, spacing: float = 4.0) -> None:
         self.smooth = smooth
         self.spacing = spacing
-        """So far apart are the points of a curve; a thick brush needs few."""
+        """The distance of the points of a curve; a thick brush needs few."""
         self._points: list[Point] = []
         self._end: Point | None = None
 
@@ -135,7 +135,7 @@ class SmoothPath:
         self._points.append(point)
         if not self.smooth or len(self._points) < 3:
             if len(self._points) == 2 and self.smooth:
-                # Up to the middle, where the first curve begins.
+                # Up to the midpoint, where the first curve begins.
                 self._end = _middle(*self._points)
                 return [self._end]
             self._end = point
@@ -147,7 +147,7 @@ class SmoothPath:
         return _curve(begin, at, end, self.spacing)
 
     def finish(self) -> list[Point]:
-        """From the last middle to where the mouse was let go."""
+        """From the last midpoint to where the mouse was released."""
         last = self._points[-1] if self._points else None
         return [last] if last is not None and last != self._end else []
 
@@ -168,7 +168,7 @@ def _curve(begin: Point, control: Point, end: Point, spacing: float) -> list[Poi
 
 
 def polygon_mask(points: Sequence[Point], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The pixels of a polygon or a lasso: those of Pillow, with corners taken to the pixels that they lie in."""
+    """The pixels of a polygon or a lasso: those of Pillow, with corners moved to the pixels that contain them."""
     corners = [(math.floor(x), math.floor(y)) for x, y in points]
     if not corners:
         return np.zeros(size, bool)
@@ -195,7 +195,7 @@ def similar_colour(
     seed = picture[row, column].astype(np.int16)
     low = np.clip(seed - tolerance, 0, 255).astype(np.uint8)
     high = np.clip(seed + tolerance, 0, 255).astype(np.uint8)
-    # Channel by channel, so that no array of the picture's size in wider numbers is made.
+    # Channel by channel, so that no large array of wider numbers is created.
     similar = np.ones(picture.shape[:2], bool)
     for channel in range(picture.shape[2]):
         plane = picture[..., channel]

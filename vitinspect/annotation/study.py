@@ -1,8 +1,8 @@
-"""A study: who draws which pictures in which order, with some of them twice, blind or not, after an instruction.
+"""A study: which annotators draw which pictures in which order, some of them twice, blind or not, with instructions.
 
-``DATA/study.json`` holds what was decided, and the orders follow from it and the names of the pictures, so that each
-annotator meets the same order on every machine. A repeated picture comes again after at least a third of the others
-(where at most two thirds are repeated), and nothing on screen tells that it does.
+``DATA/study.json`` holds the settings, and the orders follow from it and the names of the pictures, so that each
+annotator gets the same order on every machine. A repeated picture comes again after at least a third of the others
+(if at most two thirds are repeated), and nothing on screen shows that it is a repeat.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Study:
-    """What was decided once, for all annotators."""
+    """The settings of a study, for all annotators."""
 
     name: str
     images: tuple[str, ...]
@@ -49,16 +49,18 @@ class Study:
     labels: tuple[Label, ...] = labels_from_names(["foreground"])
 
     def order(self, annotator: str) -> list[Turn]:
-        """The pictures in this annotator's own order, the repeated ones among the later ones."""
+        """The pictures in this annotator's order, with repeats among the later ones."""
         if annotator not in self.annotators:
-            raise DataError(f"{annotator!r} takes no part in the study; {', '.join(self.annotators)} do.")
-        # A hash of text, not Python's: the order is the same in every process.
+            raise DataError(
+                f"{annotator!r} is not an annotator of the study; its annotators are {', '.join(self.annotators)}."
+            )
+        # A hash of the text, not Python's own hash, so that the order is the same in every process.
         mixed = hashlib.sha256(f"{self.seed}\n{annotator}".encode("utf-8", "surrogateescape")).digest()
         chance = random.Random(int.from_bytes(mixed[:8], "big"))
         turns = [Turn(image) for image in self.images]
         chance.shuffle(turns)
         apart = max(len(turns) // 3, 1)
-        # Of the earlier pictures, after which there is room; of the others only where so many are wanted.
+        # Preferably earlier pictures, so that others come in between; the rest only if that many repeats are requested.
         early = chance.sample(range(len(turns) - apart), len(turns) - apart)
         again = (early + chance.sample(range(len(turns) - apart, len(turns)), apart))[: self.repeat]
         places = {turns[index].image: index for index in again}
@@ -80,12 +82,12 @@ def init_study(
     labels: Sequence[str] = ("foreground",),
     name: str = "",
 ) -> Study:
-    """Write ``study.json`` into a folder of pictures; a study that is there already is left as it is."""
+    """Write ``study.json`` into a folder of pictures; an existing study is not changed."""
     names = list(dict.fromkeys(annotators))
     if not names or len(names) != len(annotators):
-        raise DataError("A study has at least one annotator, and no two of the same name.")
+        raise DataError("A study needs at least one annotator, and no two of the same name.")
     for annotator in names:
-        AnnotatorFolder(data, annotator)  # says why a name cannot be one
+        AnnotatorFolder(data, annotator)  # refuses names that are not possible
     root = pictures_folder(data)
     chosen = [p.relative_to(root) for p in pictures_in(root)]
     if not chosen:
@@ -104,7 +106,7 @@ def init_study(
     )
     path = data / FILE
     if path.exists():
-        raise DataError(f"{path} is there already; a study that people have begun is not replaced.")
+        raise DataError(f"{path} exists already; a study is not replaced.")
     record = {
         "vitinspect": "study",
         "name": study.name,
@@ -121,13 +123,13 @@ def init_study(
 
 
 def pictures_folder(data: Path) -> Path:
-    """``DATA/images`` where it is, else ``DATA`` itself."""
+    """``DATA/images`` if it exists, else ``DATA`` itself."""
     inside = data / "images"
     return inside if inside.is_dir() else data
 
 
 def read_study(data: Path) -> Study | None:
-    """The study of a folder; None where it has none."""
+    """The study of a folder; None if it has none."""
     path = data / FILE
     if not path.exists():
         return None
@@ -148,21 +150,21 @@ def read_study(data: Path) -> Study | None:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise DataError(f"{path} is no study that can be read ({error}).") from error
+        raise DataError(f"{path} is not a readable study ({error}).") from error
 
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far one annotator is."""
+    """The progress of one annotator."""
 
     done: int
     total: int
     seconds: float
-    """Spent on what is done."""
+    """Seconds spent on finished masks."""
 
     @property
     def seconds_left(self) -> float | None:
-        """By the mean of the pictures that are done; None before the first."""
+        """Estimated from the mean over finished pictures; None before the first."""
         return self.seconds / self.done * (self.total - self.done) if self.done else None
 
 

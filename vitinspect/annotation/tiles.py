@@ -1,7 +1,7 @@
-"""Pieces of a label image, kept small: what undo holds, and what the journal writes.
+"""Compressed tiles of a label image, for undo and the journal.
 
-The image is cut into tiles of 256 x 256. A tile of one value is that value; one of two values is a bit per pixel; any
-other is compressed. A stroke over a picture of 24 million pixels so takes kilobytes, not a copy of it.
+The image is split into tiles of 256 x 256. A tile of one value is stored as that value, one of two values as a bit per
+pixel; any other is compressed. So a stroke on a picture of 24 million pixels takes kilobytes, not a copy of it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def area(place: Place) -> tuple[slice, slice]:
 
 
 def pack(tile: NDArray[np.uint8]) -> bytes:
-    """One tile: a kind, two values, and what is needed beside them."""
+    """One tile: a kind, two values, and further bytes if needed."""
     low, high = int(tile.min()), int(tile.max())
     if low == high:
         return _ONE + bytes((low, high))
@@ -61,7 +61,7 @@ def unpack(data: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
             return np.frombuffer(plain, np.uint8).reshape(shape).copy()
     except (ValueError, zlib.error) as error:
         raise DataError(f"A part of a mask is damaged ({error}).") from error
-    raise DataError("A part of a mask is of a kind that is not known.")
+    raise DataError("A part of a mask is of an unknown kind.")
 
 
 class Patch:
@@ -78,12 +78,12 @@ class Patch:
         return sum(len(data) + 100 for data in self.tiles.values())
 
     def take(self, values: NDArray[np.uint8], place: Place) -> None:
-        """Keep what a tile holds now, if it is not kept already."""
+        """Keep the present content of a tile, if it is not kept yet."""
         if place not in self.tiles:
             self.tiles[place] = pack(values[area(place)])
 
     def put(self, values: NDArray[np.uint8]) -> Rectangle | None:
-        """Lay the tiles into an image; returns the rectangle around them."""
+        """Write the tiles into an image; returns the rectangle around them."""
         touched: Rectangle | None = None
         for place, data in self.tiles.items():
             target = values[area(place)]
@@ -93,14 +93,14 @@ class Patch:
         return touched
 
     def same_places(self, values: NDArray[np.uint8]) -> Patch:
-        """What an image holds now where this patch has tiles."""
+        """The present content of an image at the tiles of this patch."""
         result = Patch()
         for place in self.tiles:
             result.take(values, place)
         return result
 
     def without_same(self, values: NDArray[np.uint8]) -> Patch:
-        """Only the tiles that differ from what the image holds now."""
+        """Only the tiles that differ from the image's present content."""
         result = Patch()
         for place, data in self.tiles.items():
             target = values[area(place)]
@@ -117,7 +117,7 @@ class Patch:
 
     @classmethod
     def from_bytes(cls, data: bytes, size: tuple[int, int]) -> Patch:
-        """The patch of ``to_bytes`` for an image of this size; a ``DataError`` for damaged bytes."""
+        """The patch from the result of ``to_bytes``, for an image of this size; a ``DataError`` for damaged bytes."""
         result, place = cls(), 0
         while place < len(data):
             if place + _HEADER.size > len(data):

@@ -1,4 +1,4 @@
-"""Probes: linear heads and nearest neighbours on the features of a backbone, and pictures of those features.
+"""Probes: linear heads and nearest neighbours on the features of a backbone, and views of those features.
 
 >>> probe = vi.probing.fit(features, labels, validation=(more, their_labels), C=[0.01, 0.1, 1])
 >>> probe.chosen, probe.predict(others)

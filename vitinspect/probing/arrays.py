@@ -1,4 +1,4 @@
-"""Features and labels as people give them, checked: rows of numbers, and a class for each row."""
+"""Checking features and labels: rows of numbers, and a class for each row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Pair = tuple[Any, Any]
 
 
 def as_features(features: Any, what: str = "The features") -> np.ndarray:
-    """(N, D) of a floating type; an array in a file stays there."""
+    """(N, D) of a floating-point type; a memory-mapped array stays in its file."""
     if hasattr(features, "detach"):
         features = features.detach().cpu()
         features = (features.float() if str(features.dtype) == "torch.bfloat16" else features).numpy()
@@ -28,14 +28,14 @@ def as_features(features: Any, what: str = "The features") -> np.ndarray:
 
 
 def as_labels(labels: Any, rows: int, what: str = "The labels") -> np.ndarray:
-    """(N,) of whole numbers or texts, one for each row."""
+    """(N,) of whole numbers or strings, one for each row."""
     if hasattr(labels, "detach"):
         labels = labels.detach().cpu().numpy()
     array = np.asarray(labels)
     if array.ndim != 1 or array.dtype.kind not in "iuUb":
         raise DataError(f"{what} must be whole numbers or names, not {array.dtype} of shape {array.shape}.")
     if len(array) != rows:
-        raise DataError(f"{what} must be as many as the rows of features: {len(array)} for {rows}.")
+        raise DataError(f"{what} must be as many as the rows of features, but there are {len(array)} for {rows} rows.")
     return array
 
 
@@ -50,7 +50,7 @@ def classes_of(labels: np.ndarray, given: Sequence[Any] | None = None) -> list[A
 
 
 def as_indices(labels: np.ndarray, classes: Sequence[Any], what: str = "The labels") -> np.ndarray:
-    """The place of each label among the classes."""
+    """The index of each label among the classes."""
     place = {name: i for i, name in enumerate(classes)}
     values, inverse = np.unique(labels, return_inverse=True)
     unknown = [value for value in values.tolist() if value not in place]
@@ -61,12 +61,12 @@ def as_indices(labels: np.ndarray, classes: Sequence[Any], what: str = "The labe
 
 
 def split(indices: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to choose by: of each class the same share, drawn with the seed.
+    """Rows for training and rows for choosing C: the same share of each class, drawn with the seed.
 
-    A class of one row is trained on.
+    The only row of a class is used for training.
     """
     if not 0.0 < share < 1.0:
-        raise DataError(f"The share of rows to choose by must lie between 0 and 1, not {share}.")
+        raise DataError(f"The share of held-out rows must be between 0 and 1, not {share}.")
     generator = np.random.default_rng(seed)
     held = []
     for k in np.unique(indices):
@@ -74,5 +74,5 @@ def split(indices: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.
         held.append(rows[: min(len(rows) - 1, max(1, round(share * len(rows))))])
     chosen = np.sort(np.concatenate(held))
     if not len(chosen):
-        raise DataError("Every class has a single row, so that none is left to choose C by; give a validation split.")
+        raise DataError("Every class has a single row, so none can be held out to choose C; give a validation split.")
     return np.setdiff1d(np.arange(len(indices)), chosen), chosen

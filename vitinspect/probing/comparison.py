@@ -1,7 +1,7 @@
-"""Heads on one backbone side by side: what they answer, and what their maps are worth.
+"""Comparing heads on one backbone: their accuracy, and scores of their maps.
 
-Heads that were trained here stand beside published ones, and one loss beside the other: a head that was trained with a
-yes or no for each class is said to give maps that differ more between classes than one of all classes.
+Own heads are compared with published ones, and one loss with the other: heads trained with a binary loss for each class
+are reported to give maps that differ more between classes than heads trained with softmax.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vitinspect.probing.pictures import Labelled
 
 PICTURES = 20
-"""On so many pictures maps are scored, unless another number is asked for."""
+"""The default number of pictures on which maps are scored."""
 METHODS = ("lrp",)
 STEPS = 20
 BATCH = 32
@@ -35,8 +35,8 @@ class MapScores:
     deletion: float
     insertion: float
     between_classes: float
-    """The mean Spearman correlation of the map of the answer with that of the second class: 1 where a map is the same
-    for both. Lower is more specific."""
+    """The mean Spearman correlation of the maps of the predicted and the second class: 1 if they are the same. Lower is
+    more specific."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class HeadRow:
     name: str
     reads: str
     loss: str
-    """What it was trained with; empty where nothing tells."""
+    """The loss that it was trained with; empty if not known."""
     classes: int
     pictures: int
-    """How many test pictures have a label among its classes."""
+    """The number of test pictures with a label among its classes."""
     top1: float | None
     top5: float | None
     maps: dict[str, MapScores]
-    """By method."""
+    """Scores of its maps, by method."""
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,7 +71,7 @@ def compare(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> list[HeadRow]:
-    """A row for each head: a name and what loads backbone and head. All are asked about the same pictures."""
+    """A row for each head, given by a name and a function that loads it. All are tested on the same pictures."""
     if not len(test):
         raise DataError("There is no picture to compare heads on.")
     chosen = np.random.default_rng(seed).permutation(len(test))[:pictures]
@@ -108,7 +108,7 @@ def compare(
 
 
 def _accuracy(model: ViT, test: Labelled, mode: str, step: Callable[[int], None]) -> tuple[int, int, int]:
-    """How many are right at once and among five, of how many whose label the head knows."""
+    """Correct in the first place, correct among five, and the number of pictures whose label the head has."""
     import torch
 
     right1 = right5 = known = 0
@@ -137,7 +137,7 @@ def _map_scores(
     step: Callable[[int], None],
     cancel: CancelToken | None,
 ) -> MapScores | None:
-    """None where the method does not apply to this head."""
+    """The scores of a method's maps; None if the method does not apply to this head."""
     from vitinspect.explainers.engine import explain
     from vitinspect.scores.pairs import spearman
     from vitinspect.scores.perturbation import faithfulness
@@ -161,7 +161,7 @@ def _map_scores(
 
 
 def rows_of(rows: Sequence[HeadRow]) -> Iterator[tuple[str, ...]]:
-    """The table for people, with a heading."""
+    """The table as text, with a heading."""
     methods = list(dict.fromkeys(method for row in rows for method in row.maps))
     parts = [(m, f"{m} {what}") for m in methods for what in ("deletion", "insertion", "between classes")]
     yield ("head", "loss", "classes", "top-1", "top-5", *(title for _, title in parts))

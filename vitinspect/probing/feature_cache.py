@@ -1,8 +1,8 @@
-"""Features of pictures, computed once: float16 in a file that is read from where it lies, and shared by all probes.
+"""Features of pictures, computed once: float16 in a memory-mapped file that all probes share.
 
-The name of an entry is a fingerprint of all that the features depend on: the backbone, its input, the recipe, how
-pictures are fitted, and the pictures' paths, sizes and times. Beside the features lies a byte for each row: to do, done
-or not readable. It is written after the rows, so that a run that was killed goes on where it stood.
+The name of an entry is a fingerprint of everything that the features depend on: the backbone, its input, the recipe,
+how pictures are fitted, and the pictures' paths, sizes and times. A second file has a byte for each row: to do, done or
+not readable. It is written after the rows, so that a killed run can be resumed.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ class Features:
     """(N,): whether the picture could be read."""
     path: Path
     computed: int
-    """How many rows this call computed; the others were there."""
+    """The number of rows that this call computed; the others were cached."""
     problems: tuple[str, ...]
     """A sentence for each picture that could not be read now."""
 
 
 def default_folder() -> Path:
-    """Where features are kept if no other folder is named."""
+    """The folder of features if no other is named."""
     return cache_folder() / "features"
 
 
 def fingerprint(model: ViT, pictures: Sequence[Path], recipe: Recipe, mode: str) -> str:
-    """Of all that the features depend on."""
+    """The fingerprint of everything that the features depend on."""
     digest = hashlib.sha256()
     parts = (backbone_fingerprint(model.module), positions_fingerprint(model.module), str(model.dtype))
     digest.update(repr((parts, repr(model.preprocessing), str(recipe), mode)).encode())
@@ -82,27 +82,27 @@ def features_of(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> Features:
-    """The features of the pictures: from the file where they are there, computed and kept where they are not."""
+    """The features of the pictures, read from the file or else computed and stored."""
     chosen = Recipe.parse(recipe)
     reason = why_not(model, chosen)
     if reason is not None:
-        raise ParameterError(f"{model.name} does not give the features {chosen}: {reason}.")
+        raise ParameterError(f"{model.name} does not have the features {chosen}: {reason}.")
     if not pictures:
-        raise DataError("No picture was given to compute features of.")
+        raise DataError("There is no picture to compute features of.")
     if batch < 1:
-        raise ParameterError(f"A batch has 1 picture or more, not {batch}.")
+        raise ParameterError(f"A batch must have at least 1 picture, not {batch}.")
     stem = (folder or default_folder()) / fingerprint(model, pictures, chosen, mode)
     width = chosen.vectors * model.dim
-    with held(stem.with_suffix(".lock"), "Another process computes these features now"):
+    with held(stem.with_suffix(".lock"), "Another process is computing these features"):
         values, state = _open(stem, len(pictures), width, model, chosen, mode)
-        # What could not be read is tried again: the file may be there now under the same size and time.
+        # Unreadable pictures are tried again: the same file may be readable now.
         todo = np.flatnonzero(np.asarray(state) != DONE)
         problems: list[str] = []
         done = len(pictures) - len(todo)
         for rows, found in _computed(model, pictures, todo, chosen, mode, batch, problems, cancel):
             if not np.isfinite(found).all():
                 raise DataError(
-                    f"The features {chosen} of {model.name} are too large for float16, in which they are kept; take a"
+                    f"The features {chosen} of {model.name} are too large for float16, in which they are stored; use a"
                     " recipe after the final norm."
                 )
             read = [row for row in rows if row >= 0]
@@ -121,7 +121,7 @@ def features_of(
 
 
 def _open(stem: Path, count: int, width: int, model: ViT, recipe: Recipe, mode: str) -> tuple[np.memmap, np.memmap]:
-    """The entry's two files: as they are where their sizes are right, new ones otherwise."""
+    """The entry's two files: the existing ones if their sizes are right, new ones otherwise."""
     values, state = stem.with_suffix(".f16"), stem.with_suffix(".rows")
     try:
         whole = values.stat().st_size == 2 * count * width and state.stat().st_size == count
@@ -138,7 +138,7 @@ def _open(stem: Path, count: int, width: int, model: ViT, recipe: Recipe, mode: 
                 "shape": [count, width],
                 "dtype": "float16",
             }
-            # The rows' states go first: without them nothing in the other file counts.
+            # The rows' states are deleted first: without them the other file is not used.
             state.unlink(missing_ok=True)
             _reserve(values, 2 * count * width)
             write_atomic(stem.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode())
@@ -152,7 +152,7 @@ def _open(stem: Path, count: int, width: int, model: ViT, recipe: Recipe, mode: 
 
 
 def _reserve(path: Path, size: int) -> None:
-    """A file of this size whose place on the disk is really there: a full disk would end the process later."""
+    """A file of this size with its disk space allocated: otherwise a full disk would end the process later."""
     with open(path, "wb") as file:
         if hasattr(os, "posix_fallocate"):
             try:

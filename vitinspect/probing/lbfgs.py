@@ -3,8 +3,8 @@
 The objective is scikit-learn's, divided by C N: mean loss + ||W||² / (2 C N), the bias not penalised. Features are
 centred and rotated into their principal axes first, which changes neither the objective nor the solution, but makes the
 curvature nearly diagonal. L-BFGS starts from that diagonal, the mean of p_k (1 - p_k) x_j² plus 1 / (C N) for axis j of
-class k, which is computed again now and then as the answers p become surer. Features whose variances differ by orders
-of magnitude take tens of steps this way instead of hundreds.
+class k, which is recomputed at some steps as the probabilities p become more certain. Features whose variances differ
+by orders of magnitude take tens of steps this way instead of hundreds.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch.nn.functional as F
 from vitinspect.progress import CancelToken, check
 
 MEMORY = 10
-"""Pairs of steps and changes of the gradient that are kept."""
+"""The number of pairs of steps and gradient changes that are kept."""
 _REFRESHED = frozenset({0, 3, 10, 30, 100, 300})
 """The steps at which the diagonal is computed again."""
 _ROWS = 8192
 _EXACT = 4e8
-"""Problems of up to so many products are solved in float64."""
+"""Problems of up to this many products are solved in float64."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Rows:
     labels: torch.Tensor
     """(N,) indices of classes."""
     shares: torch.Tensor
-    """(K,) of each class."""
+    """(K,) rows of each class."""
     mean: torch.Tensor
     axes: torch.Tensor
     """(D, D): one axis in each column."""
@@ -57,13 +57,13 @@ class Rows:
         return cls(x, torch.from_numpy(labels), counts / counts.sum(), mean, axes)
 
     def out(self, solution: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Weight (K, D) and bias (K,) for the features as they were given."""
+        """Weight (K, D) and bias (K,) for the original features."""
         found = solution.double()
         weight = (self.axes @ found[:-1]).T
         return weight, found[-1] - weight @ self.mean
 
     def start(self, loss: str) -> torch.Tensor:
-        """(D + 1, K): no weights, and the bias that gives each class its share."""
+        """(D + 1, K): zero weights, and the bias that predicts each class with its frequency."""
         solution = torch.zeros(self.x.shape[1] + 1, len(self.shares), dtype=self.x.dtype)
         shares = self.shares.clamp(0.5 / len(self.x), 1 - 0.5 / len(self.x))
         solution[-1] = (shares.log() if loss == "ce" else torch.logit(shares)).to(self.x.dtype)
@@ -106,10 +106,10 @@ def solve(
     tolerance: float,
     cancel: CancelToken | None = None,
 ) -> tuple[torch.Tensor, int, bool]:
-    """The solution for one C, the steps that were taken, and whether it converged.
+    """The solution for one C, the number of steps, and whether it converged.
 
-    It has converged when a Newton step would lower the mean loss by less than ``tolerance`` (times the loss, where that
-    is above 1), by the curvature that L-BFGS knows.
+    It has converged when a Newton step would lower the mean loss by less than ``tolerance`` (times the loss, if that is
+    above 1), estimated by the curvature of L-BFGS.
     """
     ridge = 1.0 / (C * len(rows.x))
 
@@ -155,13 +155,13 @@ def _minimise(
         for _ in range(20):
             there = torch.add(at, direction, alpha=length)
             new_value, new_gradient = evaluate(there)
-            # The last term is what float32 cannot tell apart.
+            # The last term is the resolution of float32.
             if new_value <= value + 1e-4 * length * slope + 1e-9 * abs(value):
                 break
             fitted = -0.5 * slope * length**2 / max(new_value - value - slope * length, 1e-30)
             length = min(max(fitted, 0.1 * length), 0.5 * length)
         else:
-            return at, step, False  # no descent is left that the numbers can show
+            return at, step, False  # no descent within the precision of the numbers
         moved, changed = torch.mul(direction, length), new_gradient - gradient
         product = _dot(moved, changed)
         if product > 1e-12 * _dot(moved, moved) ** 0.5 * _dot(changed, changed) ** 0.5:

@@ -1,4 +1,4 @@
-"""Linear heads on features that are there: ``fit``."""
+"""Training linear heads on given features: ``fit``."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from vitinspect.progress import CancelToken, Progress
 LOSSES = ("ce", "bce")
 SOLVERS = ("auto", "lbfgs", "sgd")
 GRID = tuple(10.0**power for power in range(-4, 4))
-"""The values of C that are tried where none are named."""
+"""The default values of C."""
 HELD_OUT = 0.2
 STEPS = 200
 TOLERANCE = 1e-6
 _ROWS = 16384
 _SHARE_OF_MEMORY = 0.4
-"""Of the machine's memory; features that take more of it are read in parts."""
+"""The fraction of the machine's memory above which features are read in parts."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One value of C of the grid."""
+    """The result of one value of C of the grid."""
 
     C: float
     validation: float | None
-    """Top-1 on the rows that C is chosen by; None where there is nothing to choose."""
+    """Top-1 on the rows by which C is chosen; None if there is nothing to choose."""
     loss: float | None
-    """The mean of -log p(label) on those rows."""
+    """The mean of -log p(label) on these rows."""
     steps: int
     converged: bool
 
@@ -53,14 +53,14 @@ class LinearProbe:
     classes: list[Any]
     loss: str
     C: float
-    """The value that was chosen."""
+    """The chosen value."""
     grid: list[Tried]
     solver: str
     seed: int
     validation: Measures | None
-    """On the rows that C was chosen by; it is a little too good for that reason."""
+    """Measured on the rows by which C was chosen, and therefore slightly too optimistic."""
     notes: list[str]
-    """What has to be known of the data and of the fit, in sentences."""
+    """Notes on the data and the fit, in sentences."""
 
     def logits(self, features: Any) -> np.ndarray:
         """(N, K) float32."""
@@ -93,7 +93,7 @@ class LinearProbe:
         return measure(self.probabilities(given), indices, self.classes)
 
     def score(self, features: Any, labels: Any) -> float:
-        """The share of rows that are answered rightly."""
+        """The share of rows that are classified correctly."""
         return self.measure(features, labels).top1
 
 
@@ -113,15 +113,15 @@ def fit(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> LinearProbe:
-    """Train a linear head: multinomial logistic regression (``ce``), or a yes or no for each class (``bce``).
+    """Train a linear head: multinomial logistic regression (``ce``), or a binary one for each class (``bce``).
 
     ``C`` weighs the sum of the losses against half the squared weights, as in scikit-learn and in CLIP's and DINOv2's
-    evaluations. Of several values the one with the best top-1 on ``validation`` is taken (of equals the lower loss):
-    features and labels, or a share of the rows, drawn with ``seed`` from each class. Where nothing is given, a fifth of
-    the rows is held out; after a choice by held out rows the head is trained again on all of them.
+    evaluations. Of several values the one with the best top-1 on ``validation`` is chosen (of equals the lower loss):
+    features and labels, or a share of the rows, drawn with ``seed`` from each class. By default a fifth of the rows is
+    held out; after a choice by held-out rows the head is trained again on all rows.
 
     ``solver``: ``lbfgs`` holds all features in memory; ``sgd`` (AdamW in mini-batches) reads them in parts; ``auto``
-    takes ``lbfgs`` where they fit.
+    uses ``lbfgs`` if they fit.
     """
     if loss not in LOSSES:
         raise ParameterError(f"The loss must be one of {', '.join(LOSSES)}, not {loss!r}.")
@@ -135,7 +135,7 @@ def fit(
     names = classes_of(truth, classes)
     indices = as_indices(truth, names)
     if len(np.unique(indices)) < 2:
-        raise DataError("A head needs rows of two classes or more; there is one class.")
+        raise DataError("A head needs rows of at least two classes; there is one class.")
     counts = dict(zip(map(str, names), np.bincount(indices, minlength=len(names)).tolist(), strict=True))
     notes = [note for note in [imbalance(counts)] if note]
     empty = [name for name, n in counts.items() if not n]
@@ -148,7 +148,9 @@ def fit(
         train, chosen_by = split(indices, share, seed)
         x, y, check_x, check_y = given[train], indices[train], given[chosen_by], indices[chosen_by]
         held_out = True
-        notes.append(f"C is chosen by {len(chosen_by)} held out rows (seed {seed}), then trained on all {len(given)}.")
+        notes.append(
+            f"C is chosen by {len(chosen_by)} held-out rows (seed {seed}); the head is trained on all {len(given)}."
+        )
     elif validation is not None:
         x, y = given, indices
         check_x = as_features(validation[0], "The validation features")
@@ -209,7 +211,7 @@ class _Settings:
 
 
 def _lbfgs_fits(x: np.ndarray, y: np.ndarray, grid: Sequence[float], settings: _Settings) -> Iterable[tuple]:
-    """From the smallest C on, each from the solution before it."""
+    """Fits from the smallest C on, each starting from the previous solution."""
     rows = lbfgs.Rows.of(x, y, settings.classes)
     solution = rows.start(settings.loss)
     for value in grid:
@@ -259,7 +261,7 @@ def _solver(asked: str, x: np.ndarray) -> str:
 
 
 def _memory() -> float:
-    """Bytes of this machine; without bound where the system does not tell."""
+    """The memory of this machine in bytes; infinite if not known."""
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What a classifier's answers are worth: accuracy in total and by class, confusions, calibration."""
+"""Measures of a classifier: accuracy in total and by class, confusions, calibration."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 BINS = 15
-"""Of the calibration error, as Guo et al. 2017."""
+"""The number of bins of the calibration error, as in Guo et al. 2017."""
 UNEVEN = 2.0
-"""From this ratio of the largest class to the smallest on, a data set is called imbalanced."""
+"""The ratio of the largest to the smallest class from which a data set is reported as imbalanced."""
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured on labelled rows; shares lie in 0..1."""
+    """Measures on labelled rows; shares are in 0..1."""
 
     count: int
     top1: float
     top5: float
     balanced: float
-    """The mean of the classes' own shares: what ``top1`` would be if all classes were equally many."""
+    """The mean of the classes' accuracies: what ``top1`` would be if all classes had the same size."""
     per_class: dict[str, float]
     """NaN for a class without rows."""
     per_class_count: dict[str, int]
@@ -31,9 +31,9 @@ class Measures:
     calibration_error: float
     """Expected calibration error of the most probable class, in 15 bins of equal width (Guo et al. 2017)."""
     reliability: tuple[tuple[float, float, int], ...]
-    """For each bin with rows: mean confidence, share that was right, rows."""
+    """For each bin with rows: mean confidence, accuracy, number of rows."""
     confusion: np.ndarray
-    """(K, K) counts: rows are the true classes, columns the answers."""
+    """(K, K) counts: rows are the true classes, columns the predicted ones."""
 
     @property
     def imbalance(self) -> str | None:
@@ -103,6 +103,6 @@ def imbalance(counts: dict[str, int]) -> str | None:
     if have[most] < UNEVEN * have[least]:
         return None
     return (
-        f"The classes are imbalanced: {most} has {have[most]} pictures and {least} {have[least]}; always answering"
+        f"The classes are imbalanced: {most} has {have[most]} pictures and {least} {have[least]}; always predicting"
         f" {most} would be right in {100 * have[most] / sum(have.values()):.1f} %."
     )

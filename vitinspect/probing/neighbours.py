@@ -20,21 +20,21 @@ _ROWS = 256
 
 @dataclass
 class Neighbours:
-    """The answers for one set of rows with each number of neighbours."""
+    """The predictions for a set of rows with each number of neighbours."""
 
     classes: list[Any]
     probabilities: dict[int, np.ndarray]
     """(N, K) for each number of neighbours: the shares of the weighted votes."""
     measures: dict[int, Measures]
-    """Empty where the rows had no labels."""
+    """Empty if the rows have no labels."""
 
     @property
     def accuracy(self) -> dict[int, float]:
-        """The share of right answers for each number of neighbours."""
+        """The accuracy for each number of neighbours."""
         return {k: found.top1 for k, found in self.measures.items()}
 
     def predict(self, k: int) -> np.ndarray:
-        """The classes that ``k`` neighbours vote for."""
+        """The classes predicted by ``k`` neighbours."""
         return np.array(self.classes)[self.probabilities[k].argmax(1)]
 
 
@@ -48,10 +48,10 @@ def knn(
     temperature: float = TEMPERATURE,
     classes: Sequence[Any] | None = None,
 ) -> Neighbours:
-    """Answer for each row by the ``k`` rows whose cosine with it is highest, weighted with exp(cosine / temperature).
+    """Predict each row by the ``k`` rows whose cosine with it is highest, weighted with exp(cosine / temperature).
 
     The rows are ``validation`` (features and labels) or ``queries`` (features alone). With neither, each row of
-    ``features`` is asked about with itself left out. A ``k`` beyond the number of rows takes all of them.
+    ``features`` is predicted from the others. A ``k`` larger than the number of rows uses all of them.
     """
     known = as_features(features)
     truth = as_labels(labels, len(known))
@@ -63,15 +63,13 @@ def knn(
     if not temperature > 0:
         raise ParameterError(f"The temperature must be above 0, not {temperature}.")
     if validation is not None and queries is not None:
-        raise ParameterError("validation and queries both say which rows are asked about; give one of them.")
+        raise ParameterError("validation and queries both give the rows to predict; give one of them.")
     leave_out = validation is None and queries is None
     if leave_out and len(known) < 2:
-        raise ParameterError("Neighbours of a single row among itself cannot be found.")
-    asked = (
-        known if leave_out else as_features(queries if validation is None else validation[0], "The rows asked about")
-    )
+        raise ParameterError("A single row has no neighbours.")
+    asked = known if leave_out else as_features(queries if validation is None else validation[0], "The rows to predict")
     if asked.shape[1] != known.shape[1]:
-        raise ParameterError(f"The rows asked about have {asked.shape[1]} numbers, the known ones {known.shape[1]}.")
+        raise ParameterError(f"The rows to predict have {asked.shape[1]} numbers, the known ones {known.shape[1]}.")
     wanted: np.ndarray | None = None
     if leave_out:
         wanted = indices
@@ -104,7 +102,7 @@ def _votes(
             own = torch.arange(start, start + len(cosines))
             cosines[own - start, own] = -torch.inf
         best, places = cosines.topk(most, dim=1)
-        # The highest cosine is taken off before the exponential: the shares stay, and nothing overflows.
+        # The highest cosine is subtracted before the exponential: the shares are the same, and nothing overflows.
         weights, voted = ((best - best[:, :1]) / temperature).exp(), labels[places]
         for k in counts:
             votes = torch.zeros(len(cosines), classes)

@@ -1,4 +1,4 @@
-"""Labelled pictures for probes: folders of classes, data sets that evaluation knows, tables of paths and labels."""
+"""Labelled pictures for probes: folders of classes, data sets of ``evaluate``, tables of paths and labels."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Labelled:
 
 def labelled_pictures(where: Path) -> Labelled:
     """The pictures in a folder (a folder for each class, also named by WordNet ids, or any data set with labels), or in
-    a CSV with the columns path and label; paths count from the table's folder."""
+    a CSV with the columns path and label; paths are relative to the table's folder."""
     if where.is_file():
         return _table(where)
     dataset = open_dataset(where, check_masks=False)
     kept = [item for item in dataset.items if item.label is not None]
     if not kept:
         raise DataError(
-            f"{where} has no labels: expected is a folder for each class, a labels.csv, or a CSV of path and label."
+            f"{where} has no labels: expected a folder for each class, a labels.csv, or a CSV of path and label."
         )
     left = len(dataset.items) - len(kept)
     notes = (f"{left} pictures of {where} have no label and are left out.",) if left else ()

@@ -1,4 +1,4 @@
-"""What a probe is worth, for people: sentences, and the confusion matrix as a picture."""
+"""Reporting a probe: its measures as text, and the confusion matrix as a picture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vitinspect.probing.linear import LinearProbe
 from vitinspect.probing.measures import Measures
 
 _NAMED = 60
-"""Up to so many classes have their names on the picture."""
+"""The number of classes up to which the picture shows their names."""
 
 
 def lines(title: str, found: Measures) -> Iterator[str]:
@@ -42,7 +42,7 @@ def class_rows(found: Measures) -> Iterator[tuple[str, str, str]]:
 
 
 def confusion_picture(found: Measures, title: str) -> Drawing:
-    """Rows are the true classes, columns the answers; a cell is as dark as its share of the row."""
+    """Rows are the true classes, columns the predicted ones; cells are darker the larger their share of the row."""
     names = list(found.per_class)
     count = len(names)
     cell = max(3, min(28, 720 // count))
@@ -50,7 +50,7 @@ def confusion_picture(found: Measures, title: str) -> Drawing:
     side = cell * count
     drawing = Drawing(left + side + 30, 60 + side + (20 if count <= _NAMED else 30))
     drawing.text(left, 18, title, size=14)
-    drawing.text(left, 38, "rows: true class; columns: answer, in the same order", colour=FAINT, size=11)
+    drawing.text(left, 38, "rows: true class; columns: predicted class, in the same order", colour=FAINT, size=11)
     top = 56
     sizes = found.confusion.sum(1)
     for row, name in enumerate(names):

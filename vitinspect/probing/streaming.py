@@ -1,4 +1,4 @@
-"""Linear heads on features that do not fit into memory: AdamW over mini-batches, all values of C in one reading."""
+"""Linear heads on features that do not fit into memory: AdamW over mini-batches, all values of C in one pass."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def solve(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Weight (K, D) and bias (K,) for each C. Each row is read once an epoch, in blocks in a random order.
 
-    The objective is that of ``lbfgs``; features are divided by their deviations for the steps alone, and a fall of the
-    rate along a cosine ends them.
+    The objective is that of ``lbfgs``; for the steps only, features are divided by their deviations, and the learning
+    rate decays along a cosine.
     """
     mean, deviation = _moments(features)
     width, count = features.shape[1], len(features)
@@ -72,7 +72,7 @@ def solve(
 
 
 def _batches(count: int, batch: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Indices in blocks that lie together in the file; blocks, and rows within some of them, in a random order."""
+    """Indices in blocks that are contiguous in the file; blocks, and rows within some of them, in a random order."""
     blocks = generator.permutation(math.ceil(count / batch))
     together = 16
     for start in range(0, len(blocks), together):

@@ -1,7 +1,7 @@
-"""Texts as classes and targets: prompts from templates, their embeddings, and the file in which a colleague gets them.
+"""Texts as classes and targets: prompts from templates, their embeddings, and a file to share them.
 
 The text tower is needed once. A tokenizer comes with the extra ``text`` (CLIP), or from the model's own folder by the
-transformers library (SigLIP and others); token ids that are given need neither.
+transformers library (SigLIP and others); given token ids need neither.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class Texts:
     names: tuple[str, ...]
     templates: tuple[str, ...]
     vectors: np.ndarray
-    """(K, D) float32 of length one: the mean over the templates of embeddings of length one, as CLIP's authors do."""
+    """(K, D) float32 of length one: the mean over the templates of embeddings of length one, as in CLIP's code."""
     backbone: str
-    """Fingerprint of the image tower that they belong to."""
+    """The fingerprint of their image tower."""
 
     def __len__(self) -> int:
         return len(self.names)
 
     def npz(self) -> bytes:
-        """A file that ``read_texts`` reads."""
+        """The bytes of a file that ``read_texts`` reads."""
         about = {"vitinspect_texts": 1, "names": self.names, "templates": self.templates, "backbone": self.backbone}
         return npz_bytes({"vectors": self.vectors}, about)
 
@@ -58,17 +58,17 @@ def embed_texts(
     *,
     token_ids: TokenIds | None = None,
 ) -> Texts:
-    """The embeddings of texts. In each template ``{}`` stands for the text; ``token_ids`` gives the ids of the prompts
-    that come out of that, so that no tokenizer is needed."""
+    """The embeddings of texts. In each template ``{}`` is replaced by the text; ``token_ids`` gives the ids of the
+    resulting prompts, so that no tokenizer is needed."""
     if model.text is None or model.text.tower is None:
         raise ParameterError(f"{model.name} has no text tower; give the embeddings of texts in a file.")
     named = tuple(dict.fromkeys(names))
     if not named or not all(name.strip() for name in named):
-        raise ParameterError("A text has at least one word.")
+        raise ParameterError("A text must have at least one word.")
     wrong = [one for one in templates if one.count("{}") != 1]
     if wrong or not templates:
         raise ParameterError(
-            f"A template holds {{}} once, where the text stands; {wrong[0] if wrong else 'none'} does not."
+            f"A template must contain {{}} once, for the text; {wrong[0] if wrong else 'none'} does not."
         )
     total = np.zeros((len(named), 0), np.float64)
     for template in templates:
@@ -86,7 +86,7 @@ def _given(model: ViT, prompts: Sequence[str], token_ids: TokenIds) -> torch.Ten
         raise ParameterError(f"No token ids are given for {missing[0]!r}.")
     rows = [list(token_ids[prompt]) for prompt in prompts]
     if len({len(row) for row in rows}) > 1:
-        raise ParameterError("The rows of token ids must have one length; pad them as the model's tokenizer does.")
+        raise ParameterError("The rows of token ids must have the same length; pad them as the model's tokenizer does.")
     return torch.as_tensor(rows)
 
 
@@ -127,13 +127,13 @@ def tokens_of(model: ViT, prompts: Sequence[str]) -> torch.Tensor:
             ) from None
         return SimpleTokenizer()(list(prompts), context_length=settings.length)
     raise ParameterError(
-        f"The tokenizer of {model.name} is not known here: it is read from the model's folder by the transformers"
+        f"The tokenizer of {model.name} is not available: it is read from the model's folder by the transformers"
         " library. Token ids or saved embeddings can be given instead."
     )
 
 
 def canonical(text: str) -> str:
-    """As SigLIP's authors prepare texts: lower case, no punctuation, single spaces."""
+    """A text in the canonical form of SigLIP's authors: lower case, no punctuation, single spaces."""
     plain = text.replace("_", " ").translate(str.maketrans("", "", string.punctuation)).lower()
     return " ".join(plain.split())
 
@@ -151,15 +151,15 @@ def read_texts(path: Path, model: ViT) -> Texts:
         fits = vectors.ndim == 2 and len(vectors) == len(names) > 0 and np.isfinite(vectors).all()
         if not fits:
             raise ValueError(f"{len(names)} texts and vectors of shape {vectors.shape}")
-    except Exception as error:  # a foreign or broken archive may fail in any way
-        raise DataError(f"{path} holds no embeddings of texts that vitinspect saved ({error}).") from error
+    except Exception as error:  # a foreign or damaged archive may fail in any way
+        raise DataError(f"{path} is not a file of text embeddings saved by vitinspect ({error}).") from error
     if about.get("backbone") != backbone_fingerprint(model.module) or vectors.shape[1] != model.outputs:
         raise DataError(f"The embeddings in {path} were made for another model than {model.name}.")
     return Texts(names, templates, vectors, str(about["backbone"]))
 
 
 def predict_texts(model: ViT, image: Any, texts: Texts, top: int = 5, mode: str = "crop") -> list[Prediction]:
-    """The texts that fit a picture best. Probabilities are a softmax over the texts; for SigLIP a yes or no of each."""
+    """The texts that fit a picture best. Probabilities are a softmax over the texts; independent for SigLIP."""
     inputs, _ = as_batch(model, [image], mode=mode)
     logits = model.similarity(inputs, texts.vectors)[0].double().cpu()
     assert model.text is not None

@@ -1,4 +1,4 @@
-"""``vi.views``: pictures of features, and the tokens of a model that they are made of."""
+"""``vi.views``: views of features, and the tokens of a model from which they are computed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = [
 def tokens(model: ViT, image: Any, blocks: Sequence[int] | None = None, norm: bool = True) -> np.ndarray:
     """(blocks, rows, columns, D): the patch tokens that leave each block of a model, for one picture.
 
-    ``blocks`` are counted from 0, from -1 backwards, all where they are not named. ``norm``: after the final norm.
+    ``blocks`` are counted from 0, or backwards from -1; all by default. ``norm``: after the final norm.
     """
     import torch
 

@@ -1,8 +1,8 @@
 """COCO's JSON: one file for many pictures.
 
 Polygon parts are filled by pycocotools and joined, since COCO has no holes; run lengths count down the columns, as a
-list or packed into a text. A region that is a crowd (``iscrowd``) is foreground like any other: several objects, not
-told apart. Categories are found by their id, which may have gaps.
+list or packed into a text. A crowd region (``iscrowd``: several objects in one) is foreground like any other.
+Categories are found by their id, which may have gaps.
 """
 
 from __future__ import annotations
@@ -108,12 +108,12 @@ def _draw(segmentation: Any, size: Size, where: str) -> NDArray[np.bool_]:
         return _from_runs(segmentation, size, where)
     if not isinstance(segmentation, list | array) or not segmentation:
         raise DataError(f"{where} has no segmentation, only a box or points; export masks or polygons.")
-    # Some tools leave out the outer list of a single polygon.
+    # Some tools omit the outer list of a single polygon.
     polygons = [segmentation] if all(isinstance(v, int | float) for v in segmentation) else segmentation
     result = np.zeros(size, bool)
     for flat in polygons:
         if not isinstance(flat, list | array) or len(flat) % 2:
-            raise DataError(f"{where}: a polygon is a list of x and y in turn.")
+            raise DataError(f"{where}: a polygon must be a list of alternating x and y.")
         points = raster.checked_points(zip(flat[::2], flat[1::2], strict=True), 3, where)
         result |= raster.coco_polygon(points, size)
     return result
@@ -142,8 +142,8 @@ def write(
 ) -> bytes:
     """A COCO file with a region for each label of each picture, as packed run lengths.
 
-    ``before`` is a document to add to: its regions of the same picture and label are replaced, all else stays.
-    Polygons are not written: COCO has no holes, and its raster does not give back the pixels of a mask.
+    ``before`` is a document to extend: its regions of the same picture and label are replaced, everything else is kept.
+    Polygons are not written: COCO has no holes, and rasterising them does not give the pixels of the mask again.
     """
     document: dict[str, Any] = {"info": {"software": f"vitinspect {__version__}"}, "licenses": []}
     document.update(before or {})

@@ -1,7 +1,7 @@
 """CVAT for images 1.1: XML with polygons, boxes, ellipses and masks of many pictures.
 
-Polygons and boxes are filled by pycocotools, as CVAT's own exports do; an ellipse has the pixels whose centre lies in
-it; a mask's run lengths count along the rows of its box.
+Polygons and boxes are filled by pycocotools, as in CVAT's own exports; an ellipse has the pixels whose centre is
+inside; a mask's run lengths count along the rows of its box.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _shape(element: ElementTree.Element, where: str) -> Shape:
         return Shape(label, lambda size: _mask(element, where, size))
     if element.tag in _WITHOUT_AREA:
         return refused(label, f"{where} is {_WITHOUT_AREA[element.tag]}, which has no area: draw a polygon or a mask.")
-    return refused(label, f"{where} is a <{element.tag}>, which is not known; polygon, box, ellipse and mask are.")
+    return refused(label, f"{where} is a <{element.tag}>, which is not supported; polygon, box, ellipse and mask are.")
 
 
 def _points(element: ElementTree.Element, where: str) -> list[raster.Point]:
@@ -118,7 +118,7 @@ def _count(element: ElementTree.Element, key: str, where: str) -> int:
 
 
 def write(masks: Mapping[str, Mapping[str, NDArray[np.uint8]]], sizes: Mapping[str, Size]) -> bytes:
-    """A file with a mask for each label of each picture; what is ignored has the label "ignore"."""
+    """A file with a mask for each label of each picture; ignored pixels have the label "ignore"."""
     root = ElementTree.Element("annotations")
     ElementTree.SubElement(root, "version").text = "1.1"
     for number, (name, labels) in enumerate(masks.items()):

@@ -1,9 +1,9 @@
 """labelme's JSON: one file for one picture.
 
-Polygons are filled as labelme itself does it (Pillow's polygon, whole numbers at pixel centres). A ``mask`` shape is
+Polygons are filled as in labelme itself (Pillow's polygon, whole numbers at pixel centres). A ``mask`` shape is
 a PNG for the box between its two points, both included; the box may lie between pixels (a mask that was moved) and
-may leave the picture. labelme turns pictures upright by their EXIF orientation, as ``images`` does, so that points
-need no turning.
+extend beyond the picture. labelme rotates pictures by their EXIF orientation, as ``images`` does, so points need no
+rotation.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def _shape(shape: Any, where: str) -> Shape:
         name = {"linestrip": "line strip"}.get(kind, kind)
         return refused(label, f"{where} is a {name}, which has no area: draw a polygon or a mask instead.")
     return refused(
-        label, f"{where} is of the shape type {kind!r}, which is not known; polygon, rectangle, circle and mask are."
+        label,
+        f"{where} is of the shape type {kind!r}, which is not supported; polygon, rectangle, circle and mask are.",
     )
 
 
@@ -86,7 +87,7 @@ def _corners(points: Any, where: str) -> list[raster.Point]:
     """Two opposite corners; some tools write all four."""
     found = raster.checked_points(points, 2, where)
     if len(found) not in (2, 4):
-        raise DataError(f"{where}: a rectangle has 2 points, or 4, but this one has {len(found)}.")
+        raise DataError(f"{where}: a rectangle needs 2 or 4 points, but this one has {len(found)}.")
     return [(min(x for x, _ in found), min(y for _, y in found)), (max(x for x, _ in found), max(y for _, y in found))]
 
 
@@ -105,8 +106,8 @@ def _mask_shape(data: Any, points: list[raster.Point], size: Size, where: str) -
 def _first_and_count(low: float, high: float, wanted: int) -> tuple[int, int]:
     """The first pixel of a box between two pixels, both included, and how many it has.
 
-    labelme cuts fractions off. Where that gives a count that the mask does not have, because one of the two lies a
-    hair below a whole number, they are rounded.
+    labelme truncates coordinates. If that does not give the mask's size, because one of the two is slightly below a
+    whole number, they are rounded.
     """
     first, count = math.floor(low), math.floor(high) - math.floor(low) + 1
     if count != wanted and round(high - low) + 1 == wanted:
@@ -133,7 +134,7 @@ def _decode(data: Any, where: str) -> NDArray[np.bool_]:
 def write(
     masks: Mapping[str, NDArray[np.uint8]], size: Size, image: str, before: Mapping[str, Any] | None = None
 ) -> bytes:
-    """A labelme file for one picture; what ``before`` holds beside the shapes of these labels is kept as it is."""
+    """A labelme file for one picture; the content of ``before`` is kept, except for shapes of these labels."""
     document: dict[str, Any] = {
         "version": "5.5.0",
         "flags": {},
@@ -157,7 +158,7 @@ def write(
 
 
 def _is_replaced(shape: Any, masks: Mapping[str, Any]) -> bool:
-    """Whether a shape gives way: to a mask of its label, or to what is ignored now, which every mask tells."""
+    """Whether a shape is replaced: by a mask of its label, or because it is "ignore", which every mask defines."""
     label = shape.get("label") if isinstance(shape, dict) else None
     return isinstance(label, str) and (label in masks or label.strip().casefold() in IGNORE_LABELS)
 

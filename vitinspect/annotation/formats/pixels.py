@@ -19,7 +19,7 @@ CODINGS = ("0/255", "0/1", "1-bit", "palette")
 
 
 def read(path: Path) -> MaskPixels:
-    """The pixels of a mask file; what they mean is ``coding``'s."""
+    """The pixels of a mask file; their meaning is determined by ``coding``."""
     if path.suffix.casefold() in (".npy", ".npz"):
         return _read_numpy(path)
     try:
@@ -37,7 +37,9 @@ def _read_numpy(path: Path) -> MaskPixels:
             if isinstance(found, np.lib.npyio.NpzFile):
                 names = [n for n in found.files if n != "metadata"]
                 if len(names) != 1:
-                    raise DataError(f"{path} holds {len(names)} arrays ({', '.join(names[:5])}); a mask is one.")
+                    raise DataError(
+                        f"{path} holds {len(names)} arrays ({', '.join(names[:5])}); a mask must be the only one."
+                    )
                 found = found[names[0]]
     except DataError:
         raise
@@ -51,7 +53,7 @@ def _read_numpy(path: Path) -> MaskPixels:
     if array.ndim == 3 and array.shape[2] == 3 and array.dtype == np.uint8:
         return MaskPixels(str(path), "colour", array)
     if array.ndim != 2 or not array.size:
-        raise DataError(f"{path} has the shape {array.shape}; a mask has height and width.")
+        raise DataError(f"{path} has the shape {array.shape}; a mask must have height and width.")
     if array.dtype == bool:
         return MaskPixels(str(path), "bits", array.astype(np.uint8))
     if array.dtype.kind not in "uif":
@@ -60,7 +62,7 @@ def _read_numpy(path: Path) -> MaskPixels:
 
 
 def write(mask: NDArray[np.uint8], kind: str, coding: str, path: Path, label: str) -> bytes:
-    """The file's bytes; what cannot hold "ignore" is refused where something is ignored."""
+    """The file's bytes; codings without "ignore" are refused if there are ignored pixels."""
     ignored = bool((mask == IGNORE).any())
     if kind == "npy":
         if ignored and not (mask == 1).any():
@@ -71,9 +73,9 @@ def write(mask: NDArray[np.uint8], kind: str, coding: str, path: Path, label: st
     if coding == "auto":
         coding = "palette" if ignored else "0/255"
     if coding not in CODINGS:
-        raise DataError(f"A mask is written as {', '.join(CODINGS)}; {coding!r} is none of them.")
+        raise DataError(f"A mask is written as {', '.join(CODINGS)}, not as {coding!r}.")
     if ignored and coding != "palette":
-        raise DataError(f"{path}: the coding {coding} has no place for what is ignored; take palette.")
+        raise DataError(f"{path}: the coding {coding} cannot store ignored pixels; use palette.")
     if coding == "palette":
         picture = _indexed(mask)
     elif coding == "1-bit":
@@ -84,7 +86,7 @@ def write(mask: NDArray[np.uint8], kind: str, coding: str, path: Path, label: st
 
 
 def write_labels(values: NDArray[np.uint8]) -> bytes:
-    """A label image (0, labels from 1 on, 255 for what is ignored) as a PNG with the palette of Pascal VOC."""
+    """A label image (0, labels from 1 on, 255 for ignored pixels) as a PNG with the palette of Pascal VOC."""
     return png_bytes(_indexed(values), {"mask": "labels"})
 
 
@@ -95,18 +97,18 @@ def _indexed(values: NDArray[np.uint8]) -> Image.Image:
 
 
 def label_of(path: Path) -> str:
-    """The label of a PNG mask that we wrote; empty for any other file."""
+    """The label of a PNG mask that vitinspect wrote; empty for any other file."""
     if path.suffix.casefold() != ".png":
         return ""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return str(picture.info.get("vitinspect:mask", ""))
-    except Exception:  # a damaged or foreign file has no label of ours, whatever is wrong with it
+    except Exception:  # a damaged or foreign file has no label, whatever is wrong with it
         return ""
 
 
 def refuse_foreign(path: Path, overwrite: bool) -> None:
-    """A mask of ours may be written again; any other file is left alone."""
+    """Refuse to replace an existing file, unless vitinspect wrote it or ``overwrite`` is set."""
     if overwrite or not os.path.lexists(path):
         return
     if path.suffix.casefold() == ".png" and made_from(path) is not None:
@@ -118,4 +120,4 @@ def refuse_foreign(path: Path, overwrite: bool) -> None:
             before = None
         if before is not None and before.values.size and set(np.unique(before.values).tolist()) <= {0, 1, IGNORE}:
             return
-    raise DataError(f"{path} is there already, and was not written by vitinspect; it is left as it is.")
+    raise DataError(f"{path} exists already and was not written by vitinspect; it is not changed.")

@@ -1,8 +1,8 @@
 """Run lengths: a mask as the lengths of its runs, background first.
 
-COCO counts down the columns and packs the counts into a text (six bits a character, differences to the count before
-the last from the third on); CVAT counts along the rows. Lengths are checked before they are laid out, since a damaged
-file may hold any number.
+COCO counts down the columns and packs the counts into a text (six bits per character; from the third on, differences to
+the last count but one); CVAT counts along the rows. Lengths are checked before they are expanded, since a damaged file
+may contain any number.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def unpack(text: str | bytes, where: str) -> list[int]:
                 raise DataError(f"{where}: its run lengths are cut short or damaged.")
             symbol = data[place] - 48
             if not 0 <= symbol < 64:
-                raise DataError(f"{where}: its run lengths hold the character {chr(data[place])!r}, which none has.")
+                raise DataError(f"{where}: its run lengths contain the invalid character {chr(data[place])!r}.")
             value |= (symbol & 31) << shift
             more = bool(symbol & 32)
             place, shift = place + 1, shift + 5

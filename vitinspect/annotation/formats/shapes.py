@@ -1,4 +1,4 @@
-"""What an annotation file holds, whatever its format: for each picture a size and labelled shapes."""
+"""The content of an annotation file, whatever its format: for each picture a size and labelled shapes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOREGROUND = "foreground"
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape of one label. ``draw`` makes its pixels when they are wanted, or says why it has none."""
+    """One shape of one label. ``draw`` computes its pixels when they are needed, or raises why it has none."""
 
     label: str
     draw: Callable[[Size], NDArray[np.bool_]]
@@ -38,19 +38,19 @@ class Shape:
 
 @dataclass
 class Picture:
-    """One picture of an annotation file: its name there, the size that the file gives it, its shapes in order."""
+    """One picture of an annotation file: its name and size in the file, and its shapes in order."""
 
     name: str
     size: Size | None
     shapes: list[Shape] = field(default_factory=list)
 
     def labels(self) -> list[str]:
-        """The labels of the shapes in the order of their first one, without what is ignored or background."""
+        """The labels of the shapes in the order of their first one, without ignored and background shapes."""
         found = (s.label for s in self.shapes if not s.ignored and not s.background)
         return list(dict.fromkeys(found))
 
     def mask(self, label: str | None, size: Size) -> NDArray[np.uint8]:
-        """1 where a shape of the label (of any, for None) lies, 255 where an "ignore" shape lies, which wins."""
+        """1 where a shape of the label (of any, for None) lies, 255 where an "ignore" shape lies (it has priority)."""
         result = np.zeros(size, np.uint8)
         for shape in self.shapes:
             if not shape.ignored and not shape.background and label in (None, shape.label):
@@ -73,7 +73,7 @@ class Annotations:
         return iter(self.pictures)
 
     def find(self, image: str) -> Picture:
-        """The picture whose name is ``image``: as it stands, else by its last part, else without its ending."""
+        """The picture whose name is ``image``: the whole name, else its last part, else without its ending."""
         wanted = PurePosixPath(image.replace("\\", "/"))
         for key in (_whole, _last, _stem):
             found = [p for p in self.pictures if key(PurePosixPath(p.name.replace("\\", "/"))) == key(wanted)]
@@ -81,7 +81,7 @@ class Annotations:
                 return found[0]
             if len(found) > 1:
                 names = ", ".join(p.name for p in found[:4])
-                raise DataError(f"{self.path} has {len(found)} pictures that {image} could be: {names}.")
+                raise DataError(f"{self.path} has {len(found)} pictures that match {image}: {names}.")
         names = ", ".join(p.name for p in self.pictures[:4]) or "none"
         more = f" and {len(self.pictures) - 4} more" if len(self.pictures) > 4 else ""
         raise DataError(f"{self.path} ({self.format}) has no picture {wanted.name}; it has {names}{more}.")
@@ -100,7 +100,7 @@ def _stem(path: PurePosixPath) -> str:
 
 
 def sizes_differ(what: str, found: Size, picture: str, size: Size) -> DataError:
-    """Masks are never resampled silently: both sizes are said."""
+    """The error for a mask of another size than the picture, with both sizes; masks are never resampled silently."""
     return DataError(
         f"{what} is {found[1]} × {found[0]} pixels, but the picture {picture} is {size[1]} × {size[0]}; masks are not"
         " resampled."
@@ -108,7 +108,7 @@ def sizes_differ(what: str, found: Size, picture: str, size: Size) -> DataError:
 
 
 def refused(label: str, reason: str) -> Shape:
-    """A shape that has no pixels: who asks for them is told why."""
+    """A shape without pixels, whose ``draw`` raises the reason."""
 
     def draw(size: Size) -> NDArray[np.bool_]:
         raise DataError(reason)

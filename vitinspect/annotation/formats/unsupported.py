@@ -1,4 +1,4 @@
-"""Formats that are known and not read: each gets one sentence with its name and what to export instead."""
+"""Known formats that are not supported: an error names the format and what to export instead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def refuse_json(document: Any, path: Path) -> DataError:
     """The sentence for a JSON file that is neither labelme nor COCO."""
     name = _name_of(document)
     if name:
-        return DataError(f"{path} is {name}, which is not read: {_INSTEAD}, from there.")
+        return DataError(f"{path} is {name}, which is not supported: {_INSTEAD} from that tool.")
     return DataError(f"{path} is JSON, but neither labelme (shapes) nor COCO (images, annotations).")
 
 
@@ -58,16 +58,16 @@ def _is_label_studio(first: dict[str, Any]) -> bool:
 def refuse_xml(root_tag: str, path: Path) -> DataError:
     if root_tag == "annotation":
         return DataError(
-            f"{path} is an annotation of Pascal VOC or of LabelMe's web tool, which holds boxes or outlines of its own:"
-            f" {_INSTEAD}, from there."
+            f"{path} is an annotation of Pascal VOC or of LabelMe's web tool, with boxes or outlines in its own format:"
+            f" {_INSTEAD} from that tool."
         )
     if root_tag.endswith("svg"):
-        return DataError(f"{path} is an SVG drawing, which is not read: {_INSTEAD}.")
+        return DataError(f"{path} is an SVG drawing, which is not supported: {_INSTEAD}.")
     return DataError(f"{path} is XML (<{root_tag}>), but not CVAT for images 1.1: {_INSTEAD}.")
 
 
 _BY_ENDING = {
-    ".txt": "a text file (YOLO writes such)",
+    ".txt": "a text file (as YOLO writes)",
     ".csv": "a table",
     ".nii": "a NIfTI volume",
     ".nii.gz": "a NIfTI volume",
@@ -90,5 +90,5 @@ def refuse_ending(path: Path) -> DataError | None:
     name = path.name.casefold()
     for ending, kind in _BY_ENDING.items():
         if name.endswith(ending):
-            return DataError(f"{path} is {kind}, which is not read as masks: {_INSTEAD}.")
+            return DataError(f"{path} is {kind}, which is not supported for masks: {_INSTEAD}.")
     return None
