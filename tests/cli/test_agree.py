@@ -167,7 +167,7 @@ def test_a_folder_without_masks_and_files_without_a_picture_get_a_sentence(tmp_p
     root = study(tmp_path / "study")
     Image.new("L", (4, 4)).save(root / "masks" / "ann" / "other.png")
     assert main(["agree", str(root), "--out", str(tmp_path / "out")]) == 0
-    assert "other.png fits no picture" in capsys.readouterr().err
+    assert "other.png matches no picture" in capsys.readouterr().err
 
 
 def test_pictures_are_not_read_as_masks(tmp_path: Path, capsys: Say) -> None:

@@ -88,7 +88,7 @@ def test_a_torchvision_that_does_not_fit_torch_is_explained() -> None:
 
     problem = doctor.torchvision_problem("2.13.0+cpu", load)
     assert problem is not None
-    assert "does not fit torch 2.13.0+cpu (operator torchvision::nms does not exist)" in problem
+    assert "does not match torch 2.13.0+cpu (operator torchvision::nms does not exist)" in problem
     assert "pip install" in problem
     assert "\n" not in problem
 

@@ -37,7 +37,7 @@ def test_a_coco_file_becomes_the_masks_of_an_annotator(
     assert "2 files" in capsys.readouterr().out
     assert np.array_equal(vi.masks.load(data / "masks" / "ben" / "cat_1.png"), mask(1))
     assert main(["masks", "import", str(coco), str(data), "--annotator", "ben"]) == 2
-    assert "left as it is" in capsys.readouterr().err
+    assert "is not changed" in capsys.readouterr().err
 
 
 def test_a_folder_of_students_masks_is_taken_by_its_names(
@@ -50,7 +50,7 @@ def test_a_folder_of_students_masks_is_taken_by_its_names(
     assert main(["masks", "import", str(source), str(data)]) == 2
     said = capsys.readouterr()
     assert "2 files" in said.out
-    assert "cow_student_3.png fits no picture" in said.err
+    assert "cow_student_3.png matches no picture" in said.err
     assert np.array_equal(vi.masks.load(data / "masks" / "student_3" / "dog.png"), mask(2))
 
 

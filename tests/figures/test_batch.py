@@ -255,5 +255,5 @@ def test_the_command_previews_writes_and_says_what_it_did(pictures, tmp_path, ca
     assert main(arguments) == 0
     assert files_in(tmp_path / "out") == sorted(names)
     assert main(arguments) == 0
-    assert "6 were there already" in capsys.readouterr().out
+    assert "6 existed already" in capsys.readouterr().out
     assert main([*arguments, "--names", "/etc/{stem}.{ext}"]) == 2

@@ -145,7 +145,7 @@ def test_scenes_may_be_wide_or_tall() -> None:
 
 
 def test_what_cannot_be_painted_is_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="no class is called 'tulip'; there are aster, "):
+    with pytest.raises(ValueError, match="there is no class 'tulip'; the classes are aster, "):
         make_scene(1, 1, label="tulip")
     with pytest.raises(ValueError, match="1 or 2 class objects, not 3"):
         make_scene(1, 1, objects=3)

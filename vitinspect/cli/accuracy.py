@@ -1,4 +1,4 @@
-"""``vitinspect accuracy``: how good the bundled model is, on scenes that it never saw."""
+"""``vitinspect accuracy``: the accuracy of the bundled model on scenes that were not used in training."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from vitinspect.cli.common import add_model_options, at_least, load_chosen_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--count", type=at_least(1), default=2000, metavar="N", help="how many scenes (default: 2000)")
-    parser.add_argument("--seed", type=at_least(0), default=7, metavar="S", help="which scenes (default: 7)")
-    parser.add_argument("--processes", type=at_least(1), metavar="N", help="default: one per core")
+    parser.add_argument("--count", type=at_least(1), default=2000, metavar="N", help="number of scenes (default: 2000)")
+    parser.add_argument("--seed", type=at_least(0), default=7, metavar="S", help="seed of the scenes (default: 7)")
+    parser.add_argument(
+        "--processes", type=at_least(1), metavar="N", help="number of processes (default: one per core)"
+    )
     add_model_options(parser)
 
 

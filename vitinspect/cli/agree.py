@@ -1,4 +1,4 @@
-"""``vitinspect agree``: how well people's masks agree, and one mask out of them."""
+"""``vitinspect agree``: how well people's masks agree, and their consensus."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folders of masks: one for each annotator, one with a folder for each, files NAME_ANNOTATOR.png, or a "
         "folder of pictures with masks/ beside them",
     )
-    parser.add_argument("--images", type=Path, metavar="DIR", help="the pictures that the masks are of")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the masks' pictures")
     parser.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="the folder of the report")
     parser.add_argument(
-        "--tolerance", default="2", metavar="N", help="of the outlines: pixels, or 0.75%% of the diagonal (default: 2)"
+        "--tolerance", default="2", metavar="N", help="tolerance of the outlines: in pixels, or as 0.75%% of the diagonal (default: 2)"
     )
     parser.add_argument("--mask-coding", default="auto", metavar="C", help="how masks are read (default: auto)")
     parser.add_argument(
         "--all",
         action="store_true",
-        help="take unfinished masks, those that started from a map, and those that were not drawn blind too",
+        help="also use masks that are unfinished, that started from a map, or that were not drawn blind",
     )
-    parser.add_argument("--consensus", choices=WAYS, help="also write one mask for each picture, made in this way")
+    parser.add_argument("--consensus", choices=WAYS, help="also write a consensus mask for each picture, of this kind")
     parser.add_argument("--region", choices=REGIONS, default="frame", help="of STAPLE's masks (default: frame)")
     parser.add_argument(
         "--maps",
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def write_maps(masks: dict[str, dict[str, Any]], folder: Path, how: str, out: Path) -> tuple[list[Path], list[str]]:
-    """The maps of a run among the people, and what can be said of each."""
+    """Compare the maps of a run with people; the files and a sentence on each map."""
     from vitinspect.evaluation.among_people import SavedMaps, among_people
     from vitinspect.evaluation.people_report import write_people_report
     from vitinspect.progress import ProgressLine

@@ -1,4 +1,4 @@
-"""What several commands share: how a model is named, how pictures are gathered, how lines are printed."""
+"""Code shared by several commands: naming models, collecting pictures, printing lines."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ DEFAULT_OUTPUT = Path("vitinspect-output")
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """The options that name a model: the same words everywhere."""
+    """Add the options that name a model, the same for all commands."""
     group = parser.add_argument_group("model")
     group.add_argument(
         "--model",
         "-m",
         default=None,
         metavar="SOURCE",
-        help="demo (the bundled one, the default), a name of timm's, hf-hub:OWNER/NAME, a folder, or a checkpoint file",
+        help="demo (the bundled model, the default), a timm name, hf-hub:OWNER/NAME, a folder, or a checkpoint file",
     )
-    group.add_argument("--arch", metavar="NAME", help="the architecture of a checkpoint that does not tell it")
+    group.add_argument("--arch", metavar="NAME", help="the architecture of a checkpoint that does not state it")
     group.add_argument(
         "--head",
         metavar="FILE",
@@ -48,7 +48,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--head-name",
         metavar="NAME",
-        help="which of the heads in that file; or what a head reads whose width leaves it open: class+mean, "
+        help="which of the heads in that file; or the features that a head of ambiguous width reads: class+mean, "
         "interleaved, class:2 (the class tokens of two blocks)",
     )
     group.add_argument("--random", action="store_true", help="untrained weights, for checks (needs no network)")
@@ -59,7 +59,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="an input size other than the model's own: 384, or 384x512 for height and width",
     )
     group.add_argument(
-        "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU where there is one)"
+        "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, mps (default: auto, a GPU if there is one)"
     )
 
 
@@ -71,7 +71,7 @@ def load_chosen_model(arguments: argparse.Namespace) -> ViT:
 
 
 def wishes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the options ask of a model besides its source and device."""
+    """What the options request for a model besides its source and device."""
     asked = {
         "arch": arguments.arch,
         "head": arguments.head,
@@ -96,35 +96,35 @@ def add_mode_option(parser: argparse.ArgumentParser) -> None:
         choices=("crop", "squash", "pad"),
         default="crop",
         help="how a picture is fitted into the model's input: crop as the model was evaluated, squash or pad to "
-        "show it the whole picture (default: crop)",
+        "use the whole picture (default: crop)",
     )
 
 
 def add_image_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, and folders of pictures")
-    parser.add_argument("--recursive", "-r", action="store_true", help="look into the folders' folders too")
+    parser.add_argument("--recursive", "-r", action="store_true", help="include subfolders")
     parser.add_argument(
         "--max-pixels",
         type=at_least(1),
         metavar="N",
-        help="open pictures of up to N pixels: larger ones are refused, since a small file can fill the memory",
+        help="open pictures of up to N pixels; larger ones are refused, since a small file can fill the memory",
     )
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture to work on."""
+    """A picture to process."""
 
     path: Path
     below: Path
-    """Where it lies in the folder that was named; ``.`` for a picture that was named itself."""
+    """Its path in the named folder; ``.`` for a picture that was named itself."""
 
 
 def gather(arguments: argparse.Namespace) -> list[Found]:
-    """The pictures that the command line names, each once, in their order.
+    """The pictures that the command line names, each once, in order.
 
-    Of a folder, what vitinspect itself has painted is left out: otherwise a second ``explain DIR --out DIR`` would
-    explain its own overlays.
+    Pictures in a folder that vitinspect itself has written are left out: otherwise a second ``explain DIR --out DIR``
+    would explain its own overlays.
     """
     from vitinspect.cli.frame import complain
     from vitinspect.files import made_from
@@ -141,7 +141,7 @@ def gather(arguments: argparse.Namespace) -> list[Found]:
             if left_out:
                 complain(f"{left_out} of the files in {shown(path)} were made by vitinspect and are left out.")
             if not inside:
-                hint = "" if arguments.recursive else " (`--recursive` looks into its folders too)"
+                hint = "" if arguments.recursive else " (`--recursive` includes subfolders)"
                 raise ImageError(f"There are no pictures in {path}{hint}.")
             for one in inside:
                 found.setdefault(one.path.absolute(), one)
@@ -167,7 +167,7 @@ def fraction(text: str) -> float:
     """A type for argparse: a number from 0 to 1."""
     value = float(text)
     if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and 1, not {text}")
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1, not {text}")
     return value
 
 
@@ -176,7 +176,7 @@ def percent(probability: float) -> str:
 
 
 def table(rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Iterator[str]:
-    """Lines of columns; those in ``right`` are set flush right."""
+    """Lines of columns; those in ``right`` are right-aligned."""
     rows = [list(row) for row in rows]
     if not rows:
         return
@@ -193,11 +193,11 @@ NOT_THE_PICTURES = (
     *(Cancelled, BrokenPipeError, StorageFull),
     *(ModelError, ParameterError, TargetError, MethodNotApplicable),
 )
-"""What is wrong with the command or with the disk, and would be with every picture."""
+"""Errors of the command or of the disk, which would occur for every picture."""
 
 
 class Failures:
-    """The pictures that could not be used: whatever goes wrong with one of them, the others are worked on."""
+    """The pictures that could not be used: an error of one picture does not stop the others."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -205,7 +205,7 @@ class Failures:
 
     @contextmanager
     def of(self, path: Path) -> Iterator[None]:
-        """What is raised within is said in one line and is this picture's failure."""
+        """Report an exception in one line, and record it as this picture's failure."""
         from vitinspect.cli.frame import complain, sentence
 
         try:
@@ -218,7 +218,7 @@ class Failures:
             complain(said if name in said else f"{name}: {said}")
 
     def report(self) -> int:
-        """The last word of the command, and its exit code."""
+        """Print the number of failures, and return the command's exit code."""
         from vitinspect.cli.frame import ERROR, complain
 
         if self.paths and self.total > 1:
@@ -237,14 +237,14 @@ def threshold_of(text: str | None) -> tuple[str | None, tuple[tuple[str, float],
 
 
 def targets_of(model: ViT, picture: Image.Image, arguments: argparse.Namespace) -> list[Any]:
-    """What is explained of one picture; None stands for the predicted class."""
+    """The targets of one picture; None means the predicted class."""
     if arguments.top:
         return [prediction.index for prediction in model.predict(picture, top=arguments.top, mode=arguments.mode)]
     return list(dict.fromkeys(arguments.target or [None]))
 
 
 def applicable_methods(model: ViT) -> list[Method]:
-    """Every method that the model allows; what it does not allow is said."""
+    """Every method that applies to the model; the others are reported."""
     from vitinspect.cli.frame import complain
     from vitinspect.explainers.registry import make_method
     from vitinspect.explainers.registry import methods as known

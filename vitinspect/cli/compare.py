@@ -1,4 +1,4 @@
-"""``vitinspect compare``: two models over pictures, in where they look and in what they say."""
+"""``vitinspect compare``: compare the maps and the predictions of two models on pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-b",
         required=True,
         metavar="SOURCE",
-        help="the second model, with what is asked besides it in the same text: 'demo --image-size 336'",
+        help="the second model, with its options in the same text: 'demo --image-size 336'",
     )
     parser.add_argument(
         "--method",
@@ -32,10 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="METHOD",
         help="of both models: a method, or a fusion as 'lrp + rollout [geometric]' (default: rollout)",
     )
-    parser.add_argument("--method-b", metavar="METHOD", help="another one for the second model")
-    parser.add_argument("--target", metavar="CLASS", help="a class for both; the predicted one by default")
+    parser.add_argument("--method-b", metavar="METHOD", help="another method for the second model")
+    parser.add_argument("--target", metavar="CLASS", help="a class for both models (default: the predicted one)")
     parser.add_argument(
-        "--threshold", default="otsu", metavar="MODE", help="where maps are cut into masks: otsu, percentile=90, ..."
+        "--threshold", default="otsu", metavar="MODE", help="the threshold at which maps are cut into masks: otsu, percentile=90, ..."
     )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float64"), default="float32")
     parser.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="the folder of the results")
@@ -97,5 +97,5 @@ def run(arguments: argparse.Namespace) -> int:
     head = ("picture", "A", "B", "Spearman", "IoU")
     for text in table([head, *lines_of(rows, FIRST)], right=(3, 4)):
         print(text)
-    print(f"{shown(written)} has all of them: the same answer from another place first")
+    print(f"{shown(written)} has all of them, first those with the same prediction but different maps")
     return ERROR if all(row.problem for row in rows) else 0

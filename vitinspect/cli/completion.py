@@ -1,4 +1,4 @@
-"""``vitinspect completion``: the tabulator key completes commands and options in bash, zsh and fish."""
+"""``vitinspect completion``: completion of commands and options by the Tab key in bash, zsh and fish."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOW = """how a shell reads it at each start:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", choices=SHELLS, help="whose script is printed")
+    parser.add_argument("shell", choices=SHELLS, help="the shell whose script is printed")
     parser.formatter_class, parser.epilog = argparse.RawDescriptionHelpFormatter, HOW
 
 

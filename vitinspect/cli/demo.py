@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 METHODS = ("rollout", "attention_gradcam", "lrp", "legrad", "centre")
-"""Shown where they exist: a few that differ, and a baseline that looks at nothing."""
+"""The methods that are shown: a few different ones, and a baseline that does not use the model."""
 SCREENSHOT = "window.png"
-PHOTOGRAPHER = """\
+SCREENSHOT_PROGRAM = """\
 import sys
 try:
     from vitinspect.app.screenshot import write_screenshot
@@ -38,22 +38,22 @@ except Exception as error:
     print(" ".join(str(error).split()) or type(error).__name__)
     sys.exit(1)
 """
-"""Says on stdout what went wrong: on stderr the libraries may have the last word."""
+"""Prints an error on stdout, since libraries may write to stderr after it."""
 TABLE = "scores.csv"
 HEADER = ("image", "class", "predicted", "probability", "method", "energy_inside", "pointing")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--off-screen", action="store_true", help="write files even where a window could open")
+    parser.add_argument("--off-screen", action="store_true", help="write files even if a window could open")
     parser.add_argument(
         "--out",
         type=Path,
         default=DEFAULT_OUTPUT / "demo",
         metavar="DIR",
-        help=f"where to write what is made off screen (default: {DEFAULT_OUTPUT / 'demo'})",
+        help=f"where to write files (default: {DEFAULT_OUTPUT / 'demo'})",
     )
     parser.add_argument(
-        "--count", type=at_least(1), default=6, metavar="N", help="how many pictures of the gallery (default: 6)"
+        "--count", type=at_least(1), default=6, metavar="N", help="number of pictures of the gallery (default: 6)"
     )
     add_model_options(parser)
 
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.model = arguments.model or "demo"
         return open_window(arguments)
     if problem is not None and not arguments.off_screen:
-        print(f"{problem} The same is done off screen.", flush=True)
+        print(f"{problem} Files are written instead.", flush=True)
     return off_screen(arguments, gallery_folder())
 
 
@@ -109,7 +109,7 @@ def off_screen(arguments: argparse.Namespace, gallery: Path) -> int:
 
 
 def looks() -> argparse.Namespace:
-    """How the demo's overlays look, in the words of ``explain``."""
+    """The appearance of the demo's overlays, as arguments of ``explain``."""
     return argparse.Namespace(
         mode="crop", precision="float32", colormap=None, opacity=0.55, growing=False, patches=False, tiles=False
     )
@@ -140,7 +140,7 @@ def spread(items: Sequence[Path], count: int) -> list[Path]:
 
 @dataclass(frozen=True)
 class Row:
-    """How one map lies on its object."""
+    """The scores of one map against its object."""
 
     image: str
     label: str
@@ -148,9 +148,9 @@ class Row:
     probability: float
     method: str
     energy_inside: float
-    """Share of the map's positive values that lies on the object."""
+    """The share of the map's positive values that lies on the object."""
     pointing: float
-    """1 where its highest value does, 0 where not; a share where several are highest."""
+    """1 if its highest value lies on the object, else 0; a fraction if several values are highest."""
 
 
 def scores_of(path: Path, label: str, picture: Image.Image, model: ViT, explanation: Explanation) -> list[Row]:
@@ -185,7 +185,7 @@ def overlap(heat: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 
 
 def report(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
-    """The score table for people: a line for each picture, and the means."""
+    """The score table as text: a line for each picture, and the means."""
     by_image: dict[str, list[Row]] = {}
     for row in rows:
         by_image.setdefault(row.image, []).append(row)
@@ -234,9 +234,9 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
 
 
 def take_screenshot(path: Path) -> str:
-    """Let another process open the window off screen and save its picture; where it lies, or why there is none.
+    """Open the window off screen in another process and save its picture; returns its path, or why there is none.
 
-    Another process, because Qt ends its own when it finds no platform to run on.
+    In another process, because Qt ends its process if it finds no platform.
     """
     from PIL import Image
 
@@ -245,10 +245,10 @@ def take_screenshot(path: Path) -> str:
 
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / path.name
-        # A home of its own: this window must not leave its state behind for the next one.
+        # A separate home folder, so that this window does not leave its state for the next one.
         variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen", paths.HOME_VARIABLE: folder}
         done = subprocess.run(
-            [sys.executable, "-c", PHOTOGRAPHER, str(fresh)],
+            [sys.executable, "-c", SCREENSHOT_PROGRAM, str(fresh)],
             capture_output=True,
             text=True,
             errors="replace",

@@ -1,4 +1,4 @@
-"""``vitinspect desktop``: into the menu of a Linux desktop, and out of it."""
+"""``vitinspect desktop``: add vitinspect to the menu of a Linux desktop, or remove it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import sys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "what", choices=("install", "remove"), help="put vitinspect into your menu, or take it out again"
-    )
+    parser.add_argument("what", choices=("install", "remove"), help="add vitinspect to your menu, or remove it")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -18,7 +16,7 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.names import shown
 
     if not sys.platform.startswith("linux"):
-        raise DataError("The menu entry is for Linux desktops; here the program is started from a terminal.")
+        raise DataError("The menu entry is for Linux desktops; on this system start the program from a terminal.")
     if arguments.what == "install":
         for path in desktop_entry.install():
             print(shown(path))

@@ -1,4 +1,4 @@
-"""``vitinspect doctor``: what is here, and a plain sentence for each thing that is wrong."""
+"""``vitinspect doctor``: check the installation, and print a sentence for each problem."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PACKAGES = (
 OTHER_NAMES = {"PySide6-Essentials": ("PySide6",)}
 """What conda's packages call themselves."""
 BROKEN_PYSIDE = ("6.11.0", "6.11.1", "6.12.0")
-"""Lose a reference at each Signal.emit on Python 3.11 and abort the interpreter after a while."""
+"""Versions that lose a reference at each Signal.emit on Python 3.11 and abort the interpreter after a while."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class Examination:
-    """Collects what is there and what is wrong."""
+    """Collects the findings and the problems."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str]] = []
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     print("\n".join(table(examination.rows)))
     print()
     if not examination.problems:
-        print("Nothing is wrong.")
+        print("No problems were found.")
         return 0
     for sentence in examination.problems:
         print(f"! {sentence}")
@@ -74,15 +74,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def report(examination: Examination) -> str:
-    """Markdown to be copied: the home folder is ``~``, and the user's name stands nowhere."""
+    """Markdown to be copied: the home folder is ``~``, and the user's name does not occur."""
     lines = [
         "```",
         *table(examination.rows),
         "",
-        *(f"! {one}" for one in examination.problems or ["Nothing is wrong."]),
+        *(f"! {one}" for one in examination.problems or ["No problems were found."]),
     ]
     if not examination.problems:
-        lines[-1] = "Nothing is wrong."
+        lines[-1] = "No problems were found."
     text = "\n".join([*lines, "```"])
     home = os.path.expanduser("~")
     if len(home) > 1:
@@ -91,7 +91,7 @@ def report(examination: Examination) -> str:
 
 
 def plug_ins(examination: Examination) -> None:
-    """Those that were named or are installed, and those that are left out."""
+    """Report plug-ins that were named or are installed, and those that are left out."""
     from vitinspect.explainers.registry import methods
     from vitinspect.plugins import plugins
 
@@ -122,7 +122,7 @@ def installed_versions() -> dict[str, str | None]:
 
 
 def lower_bounds() -> dict[str, str]:
-    """What vitinspect's own metadata ask for; nothing where it runs from its source only."""
+    """The requirements in vitinspect's metadata; empty if it is not installed but runs from its source."""
     try:
         wanted = importlib.metadata.requires("vitinspect") or []
     except importlib.metadata.PackageNotFoundError:
@@ -147,14 +147,14 @@ def packages(examination: Examination) -> None:
 def package_problems(
     versions: Mapping[str, str | None], bounds: Mapping[str, str], python: tuple[int, int]
 ) -> list[str]:
-    """What is wrong with the packages, as far as their versions tell."""
+    """Problems of the packages that can be seen from their versions."""
     problems = []
     for name, version in versions.items():
         bound = bounds.get(name.lower())
         if version is None:
             problems.append(f"{name} is not installed: `pip install {name}`.")
         elif bound and numbers(version) < numbers(bound):
-            problems.append(f"{name} is {version}, and {bound} or newer is needed: `pip install --upgrade {name}`.")
+            problems.append(f"{name} is {version}, but {bound} or newer is needed: `pip install --upgrade {name}`.")
     pyside = versions.get("PySide6-Essentials")
     if pyside in BROKEN_PYSIDE and python == (3, 11):
         problems.append(
@@ -196,19 +196,19 @@ def torch_and_device(examination: Examination) -> None:
 
 
 def torchvision_problem(torch_version: str, load: Callable[[str], object] = importlib.import_module) -> str | None:
-    """timm loads torchvision, and a torchvision that was built for another torch stops everything."""
+    """A torchvision that was built for another torch: timm imports it, and nothing works."""
     try:
         load("torchvision")
     except ModuleNotFoundError:
-        return None  # said already, with the packages
+        return None  # already reported with the packages
     except Exception as error:
         try:
             version = importlib.metadata.version("torchvision")
         except importlib.metadata.PackageNotFoundError:
             version = "of unknown version"
         return (
-            f"torchvision {version} does not fit torch {torch_version} ({first_line(error)}): install both again "
-            "from one place, `pip install --upgrade --force-reinstall torch torchvision`."
+            f"torchvision {version} does not match torch {torch_version} ({first_line(error)}): install both again "
+            "from the same source, `pip install --upgrade --force-reinstall torch torchvision`."
         )
     return None
 
@@ -219,7 +219,7 @@ def first_line(error: BaseException) -> str:
 
 
 def nvidia_gpus() -> list[str]:
-    """The NVIDIA GPUs that the driver tells of, whatever torch thinks."""
+    """The NVIDIA GPUs that the driver lists, independent of torch."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
@@ -231,12 +231,12 @@ def unused_gpu(gpus: list[str], torch_version: str, built_for: str | None) -> st
     if not gpus:
         return None
     if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        return f"{gpus[0]} is there, and CUDA_VISIBLE_DEVICES hides it."
+        return f"{gpus[0]} exists, but CUDA_VISIBLE_DEVICES hides it."
     if built_for is None:
         why = f"torch {torch_version} was built without CUDA: install PyTorch's CUDA build"
     else:
         why = f"torch {torch_version} was built for CUDA {built_for}: the driver may be too old for it, update it"
-    return f"{gpus[0]} is there, and torch cannot use it; {why}."
+    return f"{gpus[0]} exists, but torch cannot use it; {why}."
 
 
 def qt(examination: Examination) -> None:
@@ -251,18 +251,18 @@ def qt(examination: Examination) -> None:
         shown = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY") or "the system's own"
         examination.note("display", shown if chosen != "offscreen" else "none needed (offscreen)")
     elif "There is no display" in problem:
-        examination.note("display", "none: the window cannot open here, all else works")
+        examination.note("display", "none: the window cannot open here, everything else works")
     else:
         examination.note("display", "cannot be used")
         examination.wrong(problem)
     if not system.has_fonts():
         examination.wrong(
-            f"There are no fonts, so that windows show boxes for letters: `sudo apt-get install {system.FONT_PACKAGE}`."
+            f"There are no fonts, so windows show empty boxes: `sudo apt-get install {system.FONT_PACKAGE}`."
         )
 
 
 def qt_version() -> tuple[str | None, str | None]:
-    """Qt's version, or why it does not load; asked in another process, since Qt is no guest of this one."""
+    """Qt's version, or why it does not load. Found in another process, so that this one does not load Qt."""
     code = "import PySide6.QtCore as core, PySide6.QtWidgets; print(core.qVersion())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     if done.returncode == 0:
@@ -288,7 +288,7 @@ def folders(examination: Examination) -> None:
         reason = paths.write_problem(folder)
         if reason:
             examination.wrong(
-                f"Nothing can be written to {folder} ({reason}): set {paths.HOME_VARIABLE} to a folder of yours."
+                f"Nothing can be written to {folder} ({reason}): set {paths.HOME_VARIABLE} to a folder of your own."
             )
 
 

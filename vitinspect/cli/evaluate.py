@@ -31,17 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", metavar="DATA", nargs="?", help="a folder of pictures, or demo for the bundled gallery")
     data = parser.add_argument_group("data")
     data.add_argument(
-        "--layout", choices=LAYOUTS, default="auto", help="how the folder is laid out (default: told by itself)"
+        "--layout", choices=LAYOUTS, default="auto", help="the layout of the folder (default: recognised)"
     )
-    data.add_argument("--split", default="val", help="the split, where the layout has some (default: val)")
+    data.add_argument("--split", default="val", help="the split, if the layout has splits (default: val)")
     data.add_argument(
-        "--indices", metavar="FILE", help="the pictures to take: an index or a name per line, or a YAML list"
+        "--indices", metavar="FILE", help="the pictures to evaluate: an index or a name per line, or a YAML list"
     )
     data.add_argument(
         "--index-base",
         type=int,
         choices=(0, 1),
-        help="what the numbers in --indices count from (default: 1, the number in the name, where the pictures carry "
+        help="what the numbers in --indices count from (default: 1, the number in the name, if the pictures have "
         "ILSVRC's names; otherwise 0)",
     )
     data.add_argument(
@@ -55,12 +55,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--on-change",
         choices=ON_CHANGE,
         default="stop",
-        help="what a resumed run does where pictures, masks or labels were changed or deleted since they were scored: "
-        "stop and name them (the default), rescore them and try again what failed, or keep their scores",
+        help="what a resumed run does if pictures, masks or labels were changed or deleted since they were scored: "
+        "stop and list them (the default), rescore them and try failed pictures again, or keep their scores",
     )
     data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
     data.add_argument(
-        "--min-confidence", type=fraction, metavar="P", help="skip pictures whose best class is less probable than this"
+        "--min-confidence",
+        type=fraction,
+        metavar="P",
+        help="skip pictures whose most probable class is below this probability",
     )
     data.add_argument(
         "--void-is-foreground", action="store_true", help="Pascal VOC: count the void label as ViTmiX does"
@@ -69,54 +72,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--protocol",
         choices=tuple(PROTOCOLS),
-        help="measure as other authors do: it fixes every setting that moves its numbers. Options that it can honour "
-        "replace its choice, and the report says so; others are refused",
+        help="use a published protocol, which fixes every setting that affects its numbers. Options that it supports "
+        "replace its choices, which the report states; others are refused",
     )
     variants = "; ".join(f"{name}: {', '.join(p.variants)}" for name, p in PROTOCOLS.items() if p.variants)
     what.add_argument("--variant", metavar="V", help=f"the variant of the protocol ({variants})")
     what.add_argument("--methods", metavar="A,B(X=1)", help=f"the methods (default: {DEFAULT_METHODS})")
-    what.add_argument("--ways", metavar="N,N", help="how many methods to combine, e.g. 1,2,3 (default: 1)")
+    what.add_argument("--ways", metavar="N,N", help="the numbers of methods to combine, such as 1,2,3 (default: 1)")
     what.add_argument("--fuse", choices=FUSION, help="how maps are fused (default: geometric)")
-    what.add_argument("--normalise", choices=NORMALISATIONS, help="what is done to maps before (default: minmax)")
+    what.add_argument(
+        "--normalise", choices=NORMALISATIONS, help="normalisation of maps before fusion (default: minmax)"
+    )
     what.add_argument(
         "--threshold",
         metavar="MODE[=X]",
-        help=f"{', '.join(THRESHOLDS)}; with a number where it takes one, as fixed=0.5",
+        help=f"threshold of maps: {', '.join(THRESHOLDS)}; with a number if it takes one, as in fixed=0.5",
     )
-    what.add_argument("--scores", metavar="A,B", help=f"of {scores} (default: overlap,deletion,insertion)")
+    what.add_argument("--scores", metavar="A,B", help=f"some of {scores} (default: overlap,deletion,insertion)")
     what.add_argument("--steps", type=at_least(1), metavar="N", help="steps of the curves (default: 100)")
-    what.add_argument("--fill", metavar="FILL", help="black, true_black, mean, blur, noise or road (default: black)")
-    what.add_argument("--unit", choices=("pixel", "patch"), help="what the curves take away (default: pixel)")
     what.add_argument(
-        "--use", choices=("probability", "logit", "score"), help="what the curves read (default: probability)"
+        "--fill",
+        metavar="FILL",
+        help="what replaces removed pixels: black, true_black, mean, blur, noise or road (default: black)",
+    )
+    what.add_argument("--unit", choices=("pixel", "patch"), help="what the curves remove (default: pixel)")
+    what.add_argument(
+        "--use", choices=("probability", "logit", "score"), help="what the curves measure (default: probability)"
     )
     what.add_argument(
-        "--target", metavar="T", help="predicted, label, or a class: name, index or WordNet id (default: predicted)"
+        "--target",
+        metavar="T",
+        help="what is explained: predicted, label, or a class by name, index or WordNet id (default: predicted)",
     )
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
     what.add_argument(
         "--precision",
         choices=("float32", "float64", "bfloat16"),
-        help="of the maps; bfloat16 keeps three digits, in which the maps of reciprocam and occlusion may be lost "
+        help="precision of the maps; bfloat16 has three digits, too few for the maps of reciprocam and occlusion "
         "(default: float32)",
     )
     what.add_argument(
         "--score-precision",
         choices=("float32", "float64", "bfloat16"),
-        help="of the masked pictures' scores; bfloat16 is much faster where the processor has it (default: float32)",
+        help="precision of the masked pictures' scores; bfloat16 is much faster if the processor supports it "
+        "(default: float32)",
     )
-    what.add_argument("--seed", type=int, metavar="N", help="of everything that is drawn (default: 0)")
+    what.add_argument("--seed", type=int, metavar="N", help="seed of all random numbers (default: 0)")
     parser.add_argument(
         "--save",
         metavar="A,B",
-        help="also write maps (raw values), masks (as cut), overlays, sheets (one per picture, with its numbers), and "
-        "of the protocol multiplex figures (picture, map and curves) into the run folder",
+        help="also write maps (raw values), masks (after the threshold), overlays, sheets (one per picture, with its "
+        "scores), and for the protocol multiplex figures (picture, map and curves) into the run folder",
     )
     parts = parser.add_argument_group("several processes")
     parts.add_argument(
         "--shard",
         metavar="I/N",
-        help="evaluate the I-th of N parts only, as a job of an array; the tasks of an srun step do so by themselves",
+        help="evaluate the I-th of N parts only, as a job of an array; the tasks of an srun step do so automatically",
     )
     parts.add_argument(
         "--threads",
@@ -126,7 +138,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: one per core, up to 8)",
     )
     parts.add_argument(
-        "--merge", type=Path, metavar="RUN", help="put the shards in this run folder together and write the report"
+        "--merge", type=Path, metavar="RUN", help="merge the shards in this run folder and write the report"
     )
     parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="the run folder (default: runs/DATA-MODEL)")
     add_model_options(parser)
@@ -152,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
     ranks = Ranks.from_environment()
     shard = Shard.parse(arguments.shard) if arguments.shard else Shard.of_srun()
     if shard is not None and ranks.world > 1:
-        raise ParameterError("--shard is for processes of their own; torchrun deals the pictures out by itself.")
+        raise ParameterError("--shard is for independent processes; torchrun distributes the pictures itself.")
     local = ranks.local if shard is None else shard.local
     model = load_model(arguments.model or "demo", device=_device(arguments, local), **wishes(arguments))
     plan = make_plan(arguments, model)
@@ -174,13 +186,13 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             summary = evaluate(plan, model, folder, ranks=ranks, **how)
     if shard is not None:
-        print(f"{shard}: {_counts(summary)} `vitinspect evaluate --merge {shown(folder)}` puts the shards together.")
+        print(f"{shard}: {_counts(summary)} `vitinspect evaluate --merge {shown(folder)}` merges the shards.")
         return _left_out(summary)
     return finish(folder, summary) if ranks.first else 0
 
 
 def merge(arguments: argparse.Namespace) -> int:
-    """``--merge RUN``: the report of what all shards have by now."""
+    """``--merge RUN``: merge the shards' present results and write the report."""
     from vitinspect.cli.frame import complain
     from vitinspect.evaluation.report import check_report
     from vitinspect.evaluation.shards import merge_run
@@ -191,13 +203,13 @@ def merge(arguments: argparse.Namespace) -> int:
     missing = merged.summary.total - merged.summary.done - merged.summary.skipped - merged.summary.failed
     if missing:
         who = f": {', '.join(merged.unfinished)} did not finish" if merged.unfinished else ""
-        complain(f"{missing} of {merged.summary.total} pictures are not evaluated yet{who}; start it again and merge.")
+        complain(f"{missing} of {merged.summary.total} pictures are not evaluated yet{who}; run them again and merge.")
         return 1
     return code
 
 
 def finish(folder: Path, summary: RunSummary) -> int:
-    """Write the report, and say how the run ended."""
+    """Write the report, and print how the run ended."""
     from vitinspect.errors import DataError
     from vitinspect.evaluation.report import has_scores, nothing_scored, write_report
 
@@ -223,7 +235,7 @@ def _left_out(summary: RunSummary) -> int:
 
 
 def _device(arguments: argparse.Namespace, local_rank: int) -> str:
-    """Each rank of a machine takes its own GPU where there are several."""
+    """The device: each rank of a machine uses its own GPU if there are several."""
     if arguments.device not in (None, "auto"):
         return str(arguments.device)
     import torch
@@ -233,7 +245,7 @@ def _device(arguments: argparse.Namespace, local_rank: int) -> str:
 
 
 def default_folder(plan: Plan) -> Path:
-    """A folder whose name says what was run on what."""
+    """A folder named after the data and the model."""
     from vitinspect.files import slug
 
     parts = [Path(plan.data).resolve().name if plan.data != "demo" else "demo", plan.model, plan.protocol or ""]
@@ -298,5 +310,5 @@ def ways_of(text: str | None) -> tuple[int, ...] | None:
         return None
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not parts or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ParameterError(f"--ways takes numbers from 1 such as 1,2,3, not {text!r}.")
+        raise ParameterError(f"--ways takes numbers from 1 on, such as 1,2,3, not {text!r}.")
     return tuple(sorted({int(part) for part in parts}))

@@ -43,8 +43,8 @@ DEFAULT_METHODS = "rollout"
 EPILOG = """\
 For each picture and method two files are written to the output folder: the overlay NAME.METHOD.png, and the
 raw values NAME.METHOD.npz (arrays `values` and `metadata`, a JSON text); with --threshold also the mask
-NAME.METHOD.mask.png. Of several targets each has files of its own, NAME.METHOD.TARGET.png. Files that vitinspect
-did not write, or wrote for another picture, are never overwritten: the new ones get another name.
+NAME.METHOD.mask.png. With several targets each has its own files, NAME.METHOD.TARGET.png. Files that vitinspect
+did not write, or wrote for another picture, are never overwritten: the new ones get other names.
 
 examples:
   vitinspect explain cat.jpg
@@ -63,36 +63,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods",
         default=DEFAULT_METHODS,
         metavar="LIST",
-        help='such as "rollout,lrp(start_layer=1)", with fusions as "lrp + rollout [geometric]", or all for each that '
-        "the model allows "
+        help='such as "rollout,lrp(start_layer=1)", with fusions as "lrp + rollout [geometric]", or all for every '
+        "method that applies to the model "
         f"(default: {DEFAULT_METHODS}; `vitinspect methods` lists them)",
     )
     parser.add_argument(
         "--fuse",
         choices=FUSION_MODES,
-        help="also fuse all the methods into one map; in fusions of --methods, the mode where none is named",
+        help="also fuse all methods into one map; for fusions in --methods, the mode if none is named",
     )
     parser.add_argument(
-        "--normalise", choices=NORMALISATIONS, default="minmax", help="what is done to maps before (default: minmax)"
+        "--normalise",
+        choices=NORMALISATIONS,
+        default="minmax",
+        help="normalisation of maps before fusion (default: minmax)",
     )
     parser.add_argument(
         "--target",
         action="append",
         metavar="CLASS",
-        help='a class by name, index or WordNet id, or "a - b"; also several times; without it, the predicted class',
+        help='a class by name, index or WordNet id, or "a - b"; may be repeated (default: the predicted class)',
     )
     parser.add_argument("--top", type=at_least(1), metavar="N", help="explain the N most probable classes")
     parser.add_argument(
         "--threshold",
         metavar="MODE[=X]",
-        help=f"also write masks, cut by {', '.join(THRESHOLD_MODES)}; with a number where it takes one, as fixed=0.5; "
+        help=f"also write masks, cut by {', '.join(THRESHOLD_MODES)}; with a number if it takes one, as in fixed=0.5; "
         "their outline is drawn on the overlay",
     )
     parser.add_argument(
         "--apply-threshold",
         "--apply_threshold",
         action="store_true",
-        help="the overlay shows the map after the threshold, high or low (default: otsu), as the scripts of Chefer et "
+        help="show the mask instead of the map on the overlay (default threshold: otsu), as the scripts of Chefer et "
         "al. do",
     )
     parser.add_argument(
@@ -102,26 +105,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "float64", "bfloat16"),
         default="float32",
-        help="of the maps; bfloat16 keeps three digits, in which small differences of a score, and so the maps of "
-        "reciprocam and occlusion, may be lost (default: float32)",
+        help="precision of the maps; bfloat16 has three digits, too few for small differences of a score and so for "
+        "the maps of reciprocam and occlusion (default: float32)",
     )
     add_mode_option(parser)
     tiles = parser.add_argument_group("pictures much larger than the model's input")
     tiles.add_argument(
         "--tiles",
         action="store_true",
-        help="explain the picture in overlapping tiles at full size, all for one target, and merge the maps; memory "
-        "holds the picture and a few tiles",
+        help="explain the picture in overlapping tiles at full size, all for one target, and merge the maps; only the "
+        "picture and a few tiles are in memory",
     )
     tiles.add_argument(
         "--tile-scale",
         type=above_zero,
         default=1.0,
         metavar="X",
-        help="pixels of the input for each of the picture; 0.5 halves the picture first (default: 1)",
+        help="input pixels per picture pixel; 0.5 halves the picture first (default: 1)",
     )
     tiles.add_argument(
-        "--tile-overlap", type=fraction, default=0.25, metavar="0..1", help="share of a tile's side (default: 0.25)"
+        "--tile-overlap",
+        type=fraction,
+        default=0.25,
+        metavar="0..1",
+        help="overlap of tiles as a fraction of their side (default: 0.25)",
     )
     add_text_options(parser, contrasts=True)
     add_model_options(parser)
@@ -129,12 +136,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument(
         "--colormap",
         choices=colormap_names(),
-        help="default: inferno, and diverging for signed maps",
+        help="colour map (default: inferno, and diverging for signed maps)",
     )
     look.add_argument("--opacity", type=fraction, default=0.55, metavar="0..1", help="default: 0.55")
-    look.add_argument(
-        "--growing", action="store_true", help="opacity grows with the value: low values leave the picture clear"
-    )
+    look.add_argument("--growing", action="store_true", help="opacity by value: low values leave the picture visible")
     look.add_argument("--patches", action="store_true", help="exact patches instead of a smooth map")
     figure = parser.add_argument_group("a figure for a paper, instead of files for each map")
     figure.add_argument(
@@ -143,8 +148,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one row: the picture, then each map with its colour bar; .pdf, .svg, .png, .tiff or .jpg",
     )
-    figure.add_argument("--width", metavar="LENGTH", default="174.6mm", help="88mm, 3.25in (default: 174.6mm)")
-    figure.add_argument("--dpi", type=int, default=300, metavar="N", help="of PNG, TIFF and JPEG (default: 300)")
+    figure.add_argument(
+        "--width",
+        metavar="LENGTH",
+        default="174.6mm",
+        help="width of the figure, such as 88mm or 3.25in (default: 174.6mm)",
+    )
+    figure.add_argument(
+        "--dpi", type=int, default=300, metavar="N", help="resolution of PNG, TIFF and JPEG (default: 300)"
+    )
     add_recipe_options(figure)
 
 
@@ -189,7 +201,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def target_name(target: Any, model: ViT) -> str:
-    """A target as a part of a file's name; a class by its index too, since labels may be alike."""
+    """A target as a part of a file name; a class has its index too, since labels may be equal."""
     from vitinspect.explainers.targets import TextEmbedding, resolve
 
     if isinstance(target, TextEmbedding):
@@ -201,7 +213,7 @@ def target_name(target: Any, model: ViT) -> str:
 
 
 def with_fusions(explanation: Explanation, asked: Sequence[AskedMap], normalise: str) -> Explanation:
-    """The maps that were asked for, in that order: single ones as they are, and their fusions."""
+    """The requested maps in order: single ones and fusions."""
     from dataclasses import replace
 
     maps = {}
@@ -212,7 +224,7 @@ def with_fusions(explanation: Explanation, asked: Sequence[AskedMap], normalise:
 
 
 def only_new(explanation: Explanation, *, first: bool) -> Explanation:
-    """Without the maps that are the same for every target, but for the first one."""
+    """The explanation without maps that are the same for every target, unless it is the first."""
     from dataclasses import replace
 
     maps = {key: m for key, m in explanation.items() if first or m.target is not None}
@@ -220,12 +232,12 @@ def only_new(explanation: Explanation, *, first: bool) -> Explanation:
 
 
 def cutting_of(arguments: argparse.Namespace) -> tuple[str, dict[str, float]] | None:
-    """The mode of the threshold and its number; None where masks are not asked for."""
+    """The mode of the threshold and its number; None if no masks are requested."""
     if arguments.threshold is None and not arguments.apply_threshold:
         return None
     mode, options = threshold_of(arguments.threshold or "otsu")
     if mode not in THRESHOLD_MODES:
-        raise ParameterError(f"A threshold is one of {', '.join(THRESHOLD_MODES)}, not {mode!r}.")
+        raise ParameterError(f"A threshold must be one of {', '.join(THRESHOLD_MODES)}, not {mode!r}.")
     return mode, dict(options or ())
 
 
@@ -249,7 +261,7 @@ def above_zero(text: str) -> float:
 
 
 class progress_over:  # noqa: N801 - used like a function
-    """Progress in pictures where there are many, and in percent where there is one."""
+    """Progress in pictures if there are several, and in percent for a single one."""
 
     def __init__(self, found: Sequence[Found]) -> None:
         from vitinspect.progress import ProgressLine

@@ -22,7 +22,7 @@ def write_figure(arguments: argparse.Namespace) -> int:
         raise ParameterError("A figure explains classes; maps of texts are written without --figure.")
     if (arguments.random or arguments.image_size) and not arguments.no_recipe:
         option = "--random" if arguments.random else "--image-size"
-        raise ParameterError(f"A recipe has no place for {option}, and could not be replayed; add --no-recipe.")
+        raise ParameterError(f"A recipe cannot store {option}, so it could not be replayed; add --no-recipe.")
     found = gather(arguments)
     model = load_chosen_model(arguments)
     if arguments.methods.strip() == "all":

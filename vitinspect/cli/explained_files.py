@@ -32,8 +32,8 @@ def write_results(
     cutting: tuple[str, dict[str, float]] | None = None,
     target: str = "",
 ) -> None:
-    """Write the overlay and the raw values of each map, and its mask where it is cut, and say what was written unless
-    ``quiet``. ``target`` stands in the names where there are several."""
+    """Write the overlay and the raw values of each map, and its mask if it is cut, and print what was written unless
+    ``quiet``. ``target`` is part of the names if there are several."""
     from vitinspect.files import npz_bytes, png_bytes, slug, with_ending, write_atomic
 
     endings = {key: f".{slug(key.replace(' + ', '+'))}" for key in explanation}
@@ -77,7 +77,7 @@ def cut_map(
 
 
 def mask_on_picture(cut: ThresholdedMap, explanation: Explanation) -> Any:
-    """The mask on the picture's pixels; what the model did not see is background."""
+    """The mask on the picture's pixels; parts that the model did not see are background."""
     import numpy as np
 
     assert explanation.placement is not None
@@ -98,7 +98,7 @@ def paint(
     arguments: argparse.Namespace,
     cut: ThresholdedMap | None = None,
 ) -> Image.Image:
-    """The overlay: of the map, with the outline of its mask where it is cut, or of the mask itself."""
+    """The overlay of the map, with the outline of its mask if it is cut, or of the mask itself."""
     import numpy as np
     from PIL import Image
 
@@ -124,7 +124,7 @@ def paint(
 def describe(
     model: ViT, explanation: Explanation, path: Path, picture: Image.Image, arguments: argparse.Namespace
 ) -> dict[str, Any]:
-    """What holds for all maps of one picture."""
+    """The metadata that all maps of one picture share."""
     import numpy as np
 
     placement = explanation.placement
@@ -165,7 +165,7 @@ def describe_map(attribution: AttributionMap, model: ViT) -> dict[str, Any]:
 
 
 def target_words(target: Any, model: ViT) -> Any:
-    """A target as JSON and for people: index and label, or those of both sides of a contrast."""
+    """A target as JSON: index and label, or those of both classes of a contrast."""
     if target is None:
         return None
     if isinstance(target, int):

@@ -1,4 +1,4 @@
-"""``vitinspect export``: layers of many pictures as files, named by a pattern; what was stopped goes on."""
+"""``vitinspect export``: layers of many pictures as files, named by a pattern; a stopped export can be resumed."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ EXISTING = ("skip", "number", "replace")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_image_arguments(parser)
     parser.add_argument(
-        "--methods", default="rollout", metavar="LIST", help='layers, as "rollout, lrp + rollout [geometric]"'
+        "--methods", default="rollout", metavar="LIST", help='layers, such as "rollout, lrp + rollout [geometric]"'
     )
-    parser.add_argument("--target", metavar="CLASS", default="", help="a class by name or index; the predicted one")
-    parser.add_argument("--weights", metavar="LIST", help="of the members of a fusion, as 1,0.5")
+    parser.add_argument("--target", metavar="CLASS", default="", help="a class by name or index (default: the predicted one)")
+    parser.add_argument("--weights", metavar="LIST", help="weights of a fusion's members, such as 1,0.5")
     parser.add_argument(
-        "--normalise", choices=("none", "minmax", "percentile", "rank"), default="minmax", help="before fusing (minmax)"
+        "--normalise", choices=("none", "minmax", "percentile", "rank"), default="minmax", help="normalisation of maps before fusion (default: minmax)"
     )
     parser.add_argument(
         "--files",
         default="overlay.png",
         metavar="LIST",
         help="overlay (.png .tiff .jpg .svg .pdf), heat (.png .tiff), mask.png, raw (.npy .npz .tiff .png); "
-        'as "overlay.pdf, raw.npz" (default: overlay.png)',
+        'for example "overlay.pdf, raw.npz" (default: overlay.png)',
     )
-    parser.add_argument("--out", "-o", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="where files go")
+    parser.add_argument("--out", "-o", type=Path, default=DEFAULT_OUTPUT, metavar="DIR", help="the folder of the files")
     parser.add_argument(
         "--names",
         default="{stem}_{method}_{target}.{ext}",
         metavar="PATTERN",
-        help="of {stem} {method} {layer} {target} {model} {kind} {number} {folder} {ext}; / makes folders "
+        help="pattern of names, with {stem} {method} {layer} {target} {model} {kind} {number} {folder} {ext}; / makes folders "
         "(default: {stem}_{method}_{target}.{ext})",
     )
     parser.add_argument(
         "--existing",
         choices=EXISTING,
         default="skip",
-        help="files that are there: skip them, give the new one a number, or replace those that vitinspect wrote "
+        help="existing files: skip them, give the new one a number, or replace those that vitinspect wrote "
         "(default: skip)",
     )
     parser.add_argument("--preview", action="store_true", help="print the first names and write nothing")
     page = parser.add_argument_group("page")
-    page.add_argument("--width", default="", metavar="LENGTH", help="88mm, 3.25in (default: the picture's own pixels)")
-    page.add_argument("--dpi", type=int, default=96, metavar="N", help="of PNG, TIFF and JPEG (default: 96)")
+    page.add_argument("--width", default="", metavar="LENGTH", help="width, such as 88mm or 3.25in (default: the picture's own pixels)")
+    page.add_argument("--dpi", type=int, default=96, metavar="N", help="resolution of PNG, TIFF and JPEG (default: 96)")
     page.add_argument("--background", choices=("white", "black", "transparent"), default="white")
-    page.add_argument("--colour-bar", action="store_true", help="with the raw range")
+    page.add_argument("--colour-bar", action="store_true", help="add a colour bar with the raw range")
     page.add_argument("--opacity-scale", action="store_true", help="how opaque each colour is, below the colour bar")
     page.add_argument("--title", default="", metavar="TEXT", help="above everything; {stem} is the picture's name")
     page.add_argument(
@@ -69,12 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look = parser.add_argument_group("look")
     look.add_argument("--colormap", choices=("auto", *colormap_names()), default="auto")
     look.add_argument("--opacity", type=float, default=0.9, metavar="SHARE")
-    look.add_argument("--uniform", action="store_true", help="the same opacity everywhere, not by the value")
+    look.add_argument("--uniform", action="store_true", help="constant opacity instead of opacity by value")
     look.add_argument("--patches", action="store_true", help="exact patches instead of a smooth map")
     look.add_argument(
         "--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="raw values at the ends of the colours"
     )
-    look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: an outline, and the mask")
+    look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: for an outline, and for masks")
     look.add_argument(
         "--truth",
         metavar="PATH",
@@ -93,7 +93,7 @@ def named_model(arguments: argparse.Namespace) -> str:
 
     if (arguments.random or arguments.image_size) and not arguments.no_recipe:
         option = "--random" if arguments.random else "--image-size"
-        raise ParameterError(f"A recipe has no place for {option}, and could not be replayed; add --no-recipe.")
+        raise ParameterError(f"A recipe cannot store {option}, so it could not be replayed; add --no-recipe.")
     name = str(arguments.model or "demo")
     if arguments.head:
         name += f" with the head {arguments.head}" + (f" ({arguments.head_name})" if arguments.head_name else "")
@@ -107,7 +107,7 @@ def weights_of(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise ParameterError(f"--weights takes numbers with commas between them, as 1,0.5; not {text!r}.") from None
+        raise ParameterError(f"--weights takes numbers separated by commas, such as 1,0.5; not {text!r}.") from None
 
 
 def _absolute(pattern: str) -> str:
@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
     with ProgressLine("exporting", unit="pictures") as progress:
         outcome = run_batch(batch, pictures, lambda: load_chosen_model(arguments), progress)
     print(f"{shown(arguments.out)}: {outcome.written} files written")
-    for words, count in (("were there already", outcome.skipped), ("pictures were finished before", outcome.gone_on)):
+    for words, count in (("existed already", outcome.skipped), ("pictures were finished before", outcome.gone_on)):
         if count:
             print(f"  {count} {words}")
     for picture, reason in outcome.failed.items():

@@ -14,19 +14,23 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", type=Path, help="what the figure shows, as JSON or TOML")
+    parser.add_argument("spec", metavar="SPEC", type=Path, help="the figure's specification, as JSON or TOML")
     parser.add_argument("--out", "-o", metavar="FILE", type=Path, required=True, help=".pdf, .svg, .png, .tiff or .jpg")
-    parser.add_argument("--width", metavar="LENGTH", help="88mm, 3.25in; instead of the specification's")
+    parser.add_argument(
+        "--width", metavar="LENGTH", help="width, such as 88mm or 3.25in, instead of the specification's"
+    )
     parser.add_argument("--venue", metavar="NAME", help="the column of a venue: cvpr, cvpr:2, neurips, nature:2, ...")
-    parser.add_argument("--dpi", type=int, metavar="N", help="of PNG, TIFF and JPEG; instead of the specification's")
+    parser.add_argument(
+        "--dpi", type=int, metavar="N", help="resolution of PNG, TIFF and JPEG, instead of the specification's"
+    )
     parser.add_argument("--caption", action="store_true", help="print a drafted caption and the references")
     add_recipe_options(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
 
 
 def add_recipe_options(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--anonymous", action="store_true", help="no paths and names of pictures in the file")
-    parser.add_argument("--no-recipe", action="store_true", help="no recipe in the file")
+    parser.add_argument("--anonymous", action="store_true", help="do not store paths and names of pictures in the file")
+    parser.add_argument("--no-recipe", action="store_true", help="do not store a recipe in the file")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise ParameterError(f"{arguments.spec} cannot be read: {error}.") from None
     spec = read_specification(text, str(arguments.spec))
     if arguments.width and arguments.venue:
-        raise ParameterError("--width and --venue both say how wide the figure is; give one.")
+        raise ParameterError("--width and --venue both set the figure's width; give one.")
     if arguments.width or arguments.venue:
         spec = replace(spec, width=arguments.width or venue_width(arguments.venue))
     if arguments.dpi:
@@ -103,7 +107,7 @@ def make(
 
 
 def warn(scene: Scene, cells: dict[str, FinishedCell], kind: str, data: bytes) -> None:
-    """Say what a publisher would complain about."""
+    """Warn of problems that a publisher would reject."""
     from vitinspect.cli.frame import complain
     from vitinspect.figures.preflight import check
 
@@ -118,6 +122,6 @@ def print_recipe(arguments: argparse.Namespace) -> int:
 
     found = find(arguments.file)
     if found is None:
-        raise DataError(f"{arguments.file} has no recipe of vitinspect in it.")
+        raise DataError(f"{arguments.file} contains no recipe of vitinspect.")
     print(json.dumps(found, indent=1, sort_keys=True))
     return 0

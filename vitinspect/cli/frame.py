@@ -1,4 +1,4 @@
-"""The frame around every command: which verb is meant, how errors, Ctrl-C and closed pipes end."""
+"""Running commands: finding the verb, and handling errors, Ctrl-C and closed pipes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vitinspect.names import readable
 from vitinspect.version import __version__
 
 ERROR, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
-"""Exit codes: 130 and 141 are what a shell reports for SIGINT and SIGPIPE."""
+"""Exit codes; 130 and 141 are those that a shell reports for SIGINT and SIGPIPE."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,20 @@ GROUPS = (
                 "vitinspect.cli.table",
                 "put runs into one table for a paper: LaTeX, Markdown, HTML, CSV",
             ),
-            Verb("rank", "vitinspect.cli.rank", "find the fusion that fits people's masks best, and its worth"),
-            Verb("compare", "vitinspect.cli.compare", "compare two models: where they look, and what they say"),
+            Verb(
+                "rank",
+                "vitinspect.cli.rank",
+                "find the fusion that agrees best with people's masks, and test the choice",
+            ),
+            Verb("compare", "vitinspect.cli.compare", "compare the maps and the predictions of two models"),
         ),
     ),
     (
         "Masks of people",
         (
-            Verb("masks", "vitinspect.cli.masks", "bring masks in from other tools, or give them out"),
-            Verb("agree", "vitinspect.cli.agree", "see how well people's masks agree, and make one mask out of them"),
-            Verb("study", "vitinspect.cli.study", "plan who draws masks of which pictures, and see how far they are"),
+            Verb("masks", "vitinspect.cli.masks", "import masks of other tools, or export masks for them"),
+            Verb("agree", "vitinspect.cli.agree", "measure how well people's masks agree, and compute a consensus"),
+            Verb("study", "vitinspect.cli.study", "assign pictures to annotators, and show their progress"),
         ),
     ),
     (
@@ -66,15 +70,15 @@ GROUPS = (
         (
             Verb("figure", "vitinspect.cli.figure", "compose a figure for a paper from a specification"),
             Verb("recipe", "vitinspect.cli.recipe", "print how a figure was made, from the figure itself"),
-            Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and say what differs"),
-            Verb("export", "vitinspect.cli.export", "write layers of many pictures as files that a pattern names"),
+            Verb("replay", "vitinspect.cli.replay", "make a figure again from its recipe, and report differences"),
+            Verb("export", "vitinspect.cli.export", "write layers of many pictures as files, named by a pattern"),
             Verb("report", "vitinspect.cli.report", "write one HTML file with the pictures of a folder or of a run"),
         ),
     ),
     (
         "Models and methods",
         (
-            Verb("models", "vitinspect.cli.models", "search the models that can be named"),
+            Verb("models", "vitinspect.cli.models", "list and search models"),
             Verb("methods", "vitinspect.cli.methods", "list the methods with their parameters and papers"),
             Verb("probe", "vitinspect.cli.probe", "train a linear head on a backbone with your pictures"),
         ),
@@ -90,13 +94,13 @@ GROUPS = (
     (
         "This installation",
         (
-            Verb("doctor", "vitinspect.cli.doctor", "look for what is wrong with this installation"),
-            Verb("desktop", "vitinspect.cli.desktop", "put vitinspect into the menu of a Linux desktop"),
-            Verb("completion", "vitinspect.cli.completion", "print what completes commands in bash, zsh or fish"),
+            Verb("doctor", "vitinspect.cli.doctor", "look for problems of this installation"),
+            Verb("desktop", "vitinspect.cli.desktop", "add vitinspect to the menu of a Linux desktop"),
+            Verb("completion", "vitinspect.cli.completion", "print the completion script for bash, zsh or fish"),
         ),
     ),
 )
-"""The verbs by what somebody wants to do, in the order in which help shows them."""
+"""The verbs by task, in the order in which help shows them."""
 VERBS = tuple(verb for _, verbs in GROUPS for verb in verbs)
 WINDOW = Verb("", "vitinspect.cli.window", "open the window")
 
@@ -117,12 +121,12 @@ class UsageError(VitInspectError):
 
 
 def guarded(arguments: Sequence[str]) -> int:
-    """Run a command so that whatever happens ends in one line and an exit code."""
+    """Run a command so that every error ends in one line and an exit code."""
     debug = "--debug" in arguments
     for stream in (sys.stdout, sys.stderr):
         speak_utf8(stream)
     if not debug and not sys.warnoptions:
-        # The libraries' words to their developers are not for the person who asked for a heat map.
+        # Warnings that libraries address to their developers are not for users.
         warnings.simplefilter("ignore")
     try:
         code = dispatch(arguments)
@@ -132,7 +136,7 @@ def guarded(arguments: Sequence[str]) -> int:
         complain("stopped.", newline=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader has what it wanted. Python would complain once more when it closes stdout at the end.
+        # The reader has closed the pipe. Python would report it again when it closes stdout at the end.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
@@ -150,11 +154,11 @@ def guarded(arguments: Sequence[str]) -> int:
 
 
 def sentence(error: Exception) -> str:
-    """What is shown of an error in one line."""
+    """An error as one line."""
     if isinstance(error, VitInspectError):
         text = str(error)
     elif is_out_of_memory(error):
-        text = "There is not enough memory for this; a smaller model or a smaller picture may do."
+        text = "There is not enough memory for this; a smaller model or a smaller picture may fit."
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     else:
@@ -166,15 +170,15 @@ def sentence(error: Exception) -> str:
 
 
 def complain(text: str, newline: bool = False) -> None:
-    """One line on stderr; a stderr that is gone is no reason to fail again."""
+    """Print one line on stderr; a closed stderr is ignored."""
     with contextlib.suppress(OSError, ValueError):
-        # ^C is on the terminal's line already.
+        # ^C is already on the terminal's line.
         start = "\n" if newline and sys.stderr.isatty() else ""
         print(f"{start}vitinspect: {text}", file=sys.stderr, flush=True)
 
 
 def speak_utf8(stream: TextIO) -> None:
-    """No character may stop the program: UTF-8 into files and pipes, and ``?`` for what a console lacks."""
+    """Encode output without errors: UTF-8 for files and pipes, and ``?`` for characters that a console lacks."""
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is None:
         return
@@ -216,14 +220,14 @@ def parser_of(verb: Verb) -> Parser:
         parser.add_argument("--version", action="version", version=f"vitinspect {__version__}")
     importlib.import_module(verb.module).add_arguments(parser)
     parser.add_argument(
-        "--plugin", metavar="FILE", help="add the methods and models of a file of Python; it may be given several times"
+        "--plugin", metavar="FILE", help="add the methods and models of a Python file; may be given several times"
     )
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return parser
 
 
 def with_plugins(arguments: Sequence[str]) -> list[str]:
-    """Load the files behind ``--plugin``, wherever it stands; the other arguments."""
+    """Load the files named by ``--plugin``, wherever it occurs, and return the other arguments."""
     from vitinspect.plugins import plugins
 
     plugins.report = complain
@@ -246,7 +250,7 @@ def with_plugins(arguments: Sequence[str]) -> list[str]:
 
 
 def refuse_misspelt_verb(word: str, names: list[str]) -> None:
-    """``vitinspect explian x.png`` means a verb, and not the window on a folder of that name."""
+    """Report ``vitinspect explian x.png`` as a misspelt verb, instead of opening a folder of that name."""
     if os.sep in word or Path(word).exists():
         return
     close = difflib.get_close_matches(word, names, n=1)

@@ -10,14 +10,18 @@ from vitinspect.cli.common import at_least, fraction
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="an empty or new folder")
-    parser.add_argument("--count", type=at_least(1), required=True, metavar="N", help="how many scenes")
-    parser.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="which scenes (default: 0)")
+    parser.add_argument("--count", type=at_least(1), required=True, metavar="N", help="number of scenes")
+    parser.add_argument("--seed", type=at_least(0), default=0, metavar="S", help="seed of the scenes (default: 0)")
     parser.add_argument(
         "--size", type=at_least(32), default=224, metavar="PIXELS", help="height and width (default: 224)"
     )
-    parser.add_argument("--annotators", action="store_true", help="masks of three simulated people too")
+    parser.add_argument("--annotators", action="store_true", help="also write masks of three simulated annotators")
     parser.add_argument(
-        "--two-objects", type=fraction, default=0.2, metavar="0..1", help="share with two class objects (default: 0.2)"
+        "--two-objects",
+        type=fraction,
+        default=0.2,
+        metavar="0..1",
+        help="share of scenes with two class objects (default: 0.2)",
     )
     parser.add_argument(
         "--badge",
@@ -25,8 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="train",
         help="the badge in the corner: as in training, on every scene, or on none (default: train)",
     )
-    parser.add_argument("--format", choices=("png", "jpg", "webp"), default="png", help="default: png")
-    parser.add_argument("--processes", type=at_least(1), metavar="N", help="default: one per core")
+    parser.add_argument(
+        "--format", choices=("png", "jpg", "webp"), default="png", help="format of the pictures (default: png)"
+    )
+    parser.add_argument(
+        "--processes", type=at_least(1), metavar="N", help="number of processes (default: one per core)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -16,15 +16,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FILE",
-        help="graph.graphml, .gexf, .json, .csv or .edges; a file that vitinspect did not write is left alone",
+        help="graph.graphml, .gexf, .json, .csv or .edges; a file that vitinspect did not write is not replaced",
     )
     parser.add_argument(
-        "--min-cut", type=fraction, default=0.01, metavar="X", help="arcs below this share of a layer's maximum go"
+        "--min-cut",
+        type=fraction,
+        default=0.01,
+        metavar="X",
+        help="leave out arcs below this share of their layer's maximum (default: 0.01)",
     )
-    parser.add_argument("--operator", default="max", help="min, max or sum over heads, or 'head 3' (default: max)")
+    parser.add_argument(
+        "--operator", default="max", help="how heads are fused: min, max or sum, or 'head 3' (default: max)"
+    )
     parser.add_argument("--layer", type=int, metavar="N", help="only this block; negative numbers count from the last")
     parser.add_argument("--starting-layer", type=int, default=0, metavar="N", help="the first block (default: 0)")
-    parser.add_argument("--prefix", action="store_true", help="class token and registers are nodes too")
+    parser.add_argument("--prefix", action="store_true", help="include class token and registers as nodes")
     parser.add_argument("--measures", action="store_true", help="print the measures of each layer")
     add_mode_option(parser)
     add_model_options(parser)

@@ -1,4 +1,4 @@
-"""``vitinspect methods``: what there is to explain with. Needs no torch."""
+"""``vitinspect methods``: list the methods. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vitinspect.cli.common import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("id", nargs="*", metavar="ID", help="methods to tell all about; without one, a list of all")
+    parser.add_argument("id", nargs="*", metavar="ID", help="methods to describe in full (default: a list of all)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,16 +17,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     known = methods()
     if arguments.id:
-        # All are looked up before the first is printed: a misspelt one is an error and not a half list.
+        # All are looked up before the first is printed, so that a misspelt id prints only the error.
         for i, info in enumerate([known[name] for name in arguments.id]):
             print(("\n" if i else "") + wrapped(info.help()))
         return 0
-    rows = [("METHOD", "COST", "SIGNED", "FOLLOWS TARGET", "WHAT IT IS")]
+    rows = [("METHOD", "COST", "SIGNED", "FOLLOWS TARGET", "TITLE")]
     rows += [(info.id, info.cost, yes(info.signed), yes(info.class_specific), info.title) for info in known]
     print("\n".join(table(rows)))
-    views = [("FEATURE VIEW", "WHAT IT IS"), *((info.id, info.title) for info in known.views)]
+    views = [("FEATURE VIEW", "TITLE"), *((info.id, info.title) for info in known.views)]
     print("\n" + "\n".join(table(views)))
-    print("\n`vitinspect methods ID` tells a method's parameters and paper.")
+    print("\n`vitinspect methods ID` shows a method's parameters and paper.")
     return 0
 
 
@@ -35,7 +35,7 @@ def yes(value: bool) -> str:
 
 
 def wrapped(text: str, width: int = 100) -> str:
-    """Long lines broken, and what continues a line set in beneath it."""
+    """Text with long lines wrapped, and their continuations indented."""
     lines = []
     for line in text.splitlines():
         indent = " " * (len(line) - len(line.lstrip()))

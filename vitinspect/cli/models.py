@@ -1,4 +1,4 @@
-"""``vitinspect models``: what can be named as a model."""
+"""``vitinspect models``: list and search models."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("search", nargs="*", metavar="WORD", help="show what has all of these words")
-    parser.add_argument("--all", action="store_true", help="also every name of timm that can be loaded, one in a line")
+    parser.add_argument("search", nargs="*", metavar="WORD", help="only models with all of these words")
+    parser.add_argument("--all", action="store_true", help="also every timm name that can be loaded, one per line")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -27,5 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         rest = [name for name in names if name not in known]
         print("\n".join([""] * bool(entries and rest) + rest))
     else:
-        print(f"\n{len(names)} more names of timm can be loaded: `vitinspect models WORD` searches, --all lists them.")
+        print(
+            f"\n{len(names)} more timm names can be loaded: `vitinspect models WORD` searches them, --all lists them."
+        )
     return 0

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_image_arguments(parser)
-    parser.add_argument("--top", type=at_least(1), default=5, metavar="N", help="how many classes (default: 5)")
-    parser.add_argument("--json", action="store_true", help="one JSON object per picture and line")
+    parser.add_argument("--top", type=at_least(1), default=5, metavar="N", help="number of classes (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON per picture")
     add_mode_option(parser)
     add_text_options(parser)
     add_model_options(parser)

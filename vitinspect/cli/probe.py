@@ -1,4 +1,4 @@
-"""``vitinspect probe``: a linear head on a backbone, trained on your pictures."""
+"""``vitinspect probe``: train a linear head on a backbone with your pictures."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 DATA is a folder with a folder of pictures for each class (names or WordNet ids), any other data set with labels, or a
-CSV with the columns path and label. Features are computed once and kept; a command that was ended goes on where it
-stood. Without --val a fifth of the training pictures is held out to choose C.
+CSV with the columns path and label. Features are computed once and cached; a stopped command can be resumed. Without
+--val a fifth of the training pictures is held out to choose C.
 
-Beside the head three files are written: HEAD.json (accuracies, confusions, calibration), HEAD.confusion.png and .svg.
+Three more files are written: HEAD.json (accuracies, confusions, calibration), HEAD.confusion.png and .svg.
 --loss both trains two heads, HEAD.ce.safetensors and HEAD.bce.safetensors, and compares them and their maps.
 
 examples:
@@ -38,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     data = parser.add_argument_group("data")
-    data.add_argument("--train", type=Path, required=True, metavar="DATA", help="pictures to train on")
-    data.add_argument("--val", type=Path, metavar="DATA", help="pictures to choose C by (default: a fifth of --train)")
-    data.add_argument("--test", type=Path, metavar="DATA", help="pictures to measure the chosen head on")
+    data.add_argument("--train", type=Path, required=True, metavar="DATA", help="pictures for training")
+    data.add_argument("--val", type=Path, metavar="DATA", help="pictures for choosing C (default: a fifth of --train)")
+    data.add_argument("--test", type=Path, metavar="DATA", help="pictures for testing the chosen head")
     parser.add_argument(
         "--out", "-o", type=Path, required=True, metavar="FILE", help="the head, a .safetensors file for --head"
     )
@@ -49,36 +49,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--features",
         metavar="RECIPE",
         help="what the head reads: class, mean, class+mean, class:4+mean, class+registers "
-        "(default: class; mean where there is no class token)",
+        "(default: class; mean if there is no class token)",
     )
     what.add_argument(
         "--loss",
         choices=("ce", "bce", "both"),
         default="ce",
-        help="ce: one of all classes; bce: a yes or no for each; both, to compare them (default: ce)",
+        help="ce: softmax over all classes; bce: a binary loss for each class; both, to compare them (default: ce)",
     )
     what.add_argument(
-        "--C", type=numbers, metavar="C,C", help="weights of the data against the penalty (default: 1e-4 to 1e3)"
+        "--C", type=numbers, metavar="C,C", help="weights of the data relative to the penalty (default: 1e-4 to 1e3)"
     )
-    what.add_argument("--solver", choices=("auto", "lbfgs", "sgd"), default="auto", help="(default: by memory)")
-    what.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the held out pictures (default: 0)")
-    what.add_argument("--knn", action="store_true", help="also ask 10, 20, 100 and 200 nearest neighbours")
-    beside = parser.add_argument_group("compared with")
+    what.add_argument(
+        "--solver",
+        choices=("auto", "lbfgs", "sgd"),
+        default="auto",
+        help="solver (default: auto, by the available memory)",
+    )
+    what.add_argument(
+        "--seed", type=at_least(0), default=0, metavar="N", help="seed of the held-out pictures (default: 0)"
+    )
+    what.add_argument("--knn", action="store_true", help="also classify by 10, 20, 100 and 200 nearest neighbours")
+    beside = parser.add_argument_group("comparison with other heads")
     beside.add_argument(
         "--compare",
         action="append",
         default=[],
         metavar="FILE[=NAME]",
-        help="a head of the same backbone that is put into one table with the new one; NAME as for --head-name; repeat",
+        help="a head of the same backbone to compare with; NAME as for --head-name; may be given several times",
     )
+    beside.add_argument("--maps", metavar="METHODS", help="methods whose maps are scored for each head (default: lrp)")
     beside.add_argument(
-        "--maps", metavar="METHODS", help="methods whose maps are scored for each head compared (default: lrp)"
+        "--map-pictures",
+        type=at_least(1),
+        default=20,
+        metavar="N",
+        help="number of pictures on which maps are scored (default: 20)",
     )
-    beside.add_argument(
-        "--map-pictures", type=at_least(1), default=20, metavar="N", help="pictures to score maps on (default: 20)"
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="the folder of features (default: with the caches)")
+    parser.add_argument(
+        "--batch", type=at_least(1), default=32, metavar="N", help="number of pictures per batch (default: 32)"
     )
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="where features are kept (default: with the caches)")
-    parser.add_argument("--batch", type=at_least(1), default=32, metavar="N", help="pictures at a time (default: 32)")
     add_mode_option(parser)
     add_model_options(parser)
 
@@ -88,7 +99,7 @@ def numbers(text: str) -> list[float]:
     try:
         values = [float(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers like 0.01,0.1,1, not {text}") from None
+        raise argparse.ArgumentTypeError(f"must be numbers such as 0.01,0.1,1, not {text}") from None
     if not all(0 < value < float("inf") for value in values):
         raise argparse.ArgumentTypeError(f"must be above 0, not {text}")
     return values
@@ -104,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     out: Path = arguments.out
     if out.suffix.lower() != ".safetensors":
-        raise ParameterError(f"The head is a .safetensors file; {out} has another ending.")
+        raise ParameterError(f"The head must be a .safetensors file; {out} has another ending.")
     both = arguments.loss == "both"
     heads = {loss: out.with_suffix(f".{loss}.safetensors") if both else out for loss in _losses(arguments.loss)}
     compares = both or bool(arguments.compare)
@@ -150,7 +161,7 @@ def train_one(
     folder: Any,
     arguments: argparse.Namespace,
 ) -> None:
-    """Train a head, write it, and say what it is worth."""
+    """Train a head, write it, and print its measures."""
     from vitinspect.cli.frame import complain
     from vitinspect.probing.linear import GRID, fit
     from vitinspect.probing.report import class_rows, confusion_picture, grid_rows, lines
@@ -262,7 +273,7 @@ def features_and_labels(
 
 
 def neighbours(arrays: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[int, float]:
-    """Accuracies of the quick check, on the test pictures, or else on those to choose by, or else among themselves."""
+    """Accuracies of nearest neighbours, on the test pictures, else the validation ones, else the training ones."""
     from vitinspect.probing.neighbours import knn
 
     return knn(*arrays["train"], validation=arrays.get("test", arrays.get("val"))).accuracy
@@ -293,7 +304,7 @@ def head_file(probe: LinearProbe, model: ViT, recipe: Recipe, mode: str) -> byte
 def document(
     probe: LinearProbe, model: ViT, recipe: Recipe, arguments: argparse.Namespace, measured: dict[str, Any]
 ) -> dict[str, Any]:
-    """What ``HEAD.json`` says."""
+    """The content of ``HEAD.json``."""
     from dataclasses import asdict
 
     from vitinspect.files import SOFTWARE

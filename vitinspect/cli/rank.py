@@ -1,4 +1,4 @@
-"""``vitinspect rank``: which fusion fits what people marked best, and how much of that is choice."""
+"""``vitinspect rank``: which fusion agrees best with people's masks, and how much of its lead is due to the choice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 The maps of each method are computed once and kept in the run folder; all combinations are scored from them. The number
 to quote is not the winner's own mean but that of the procedure: each picture scored with the candidate that is best on
-all others. Where several people drew masks, it is also chosen by the other people.
+all others. If several people drew masks, the candidate is also chosen by the other people.
 
 examples:
   vitinspect rank demo --methods lrp,rollout,attention_gradcam --out ranking
@@ -40,32 +40,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data", metavar="DATA", help="a folder of pictures with masks, demo, or the run folder of an earlier ranking"
     )
     data = parser.add_argument_group("data")
-    data.add_argument("--layout", choices=LAYOUTS, default="auto", help="(default: told by itself)")
-    data.add_argument("--split", default="val", help="the split, where the layout has some (default: val)")
+    data.add_argument(
+        "--layout", choices=LAYOUTS, default="auto", help="the layout of the folder (default: recognised)"
+    )
+    data.add_argument("--split", default="val", help="the split, if the layout has splits (default: val)")
     data.add_argument("--mask-coding", metavar="C", help=f"how masks are read: {CODING_HELP}")
     data.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
     what = parser.add_argument_group("what is ranked")
     what.add_argument("--methods", metavar="A,B(X=1)", help=f"the methods (default: {DEFAULT_METHODS})")
-    what.add_argument("--ways", metavar="N,N", default="1,2,3", help="how many are combined (default: 1,2,3)")
+    what.add_argument(
+        "--ways", metavar="N,N", default="1,2,3", help="the numbers of methods to combine (default: 1,2,3)"
+    )
     what.add_argument("--fuse", metavar="A,B", default="geometric", help="how maps are fused (default: geometric)")
-    what.add_argument("--weights", action="store_true", help="also with one of the methods counting double")
+    what.add_argument("--weights", action="store_true", help="also try double weight for one of the methods")
     what.add_argument(
         "--thresholds",
         metavar="A,B=X",
         default="otsu",
         help="how maps are cut, such as otsu,mean,fixed=0.5 (default: otsu)",
     )
-    what.add_argument("--normalise", choices=NORMALISATIONS, default="minmax", help="(default: minmax)")
-    what.add_argument("--score", choices=tuple(SCORES), default="iou", help="(default: iou)")
+    what.add_argument(
+        "--normalise",
+        choices=NORMALISATIONS,
+        default="minmax",
+        help="normalisation of maps before fusion (default: minmax)",
+    )
+    what.add_argument("--score", choices=tuple(SCORES), default="iou", help="the score to rank by (default: iou)")
     what.add_argument(
         "--all",
         action="store_true",
-        help="count unfinished masks, those that started from a map, and those that were not drawn blind too",
+        help="also use masks that are unfinished, that started from a map, or that were not drawn blind",
     )
-    what.add_argument("--target", metavar="T", help="predicted, label, or a class (default: predicted)")
+    what.add_argument(
+        "--target", metavar="T", help="what is explained: predicted, label, or a class (default: predicted)"
+    )
     what.add_argument("--mode", choices=("crop", "squash", "pad"), help="how pictures are fitted (default: crop)")
-    what.add_argument("--precision", choices=("float32", "float64", "bfloat16"), help="(default: float32)")
-    parser.add_argument("--decimals", type=at_least(0), metavar="N", help="of the table (default: 2)")
+    what.add_argument(
+        "--precision", choices=("float32", "float64", "bfloat16"), help="precision of the maps (default: float32)"
+    )
+    parser.add_argument("--decimals", type=at_least(0), metavar="N", help="decimals in the table (default: 2)")
     parser.add_argument("--out", "-o", type=Path, metavar="DIR", help="the run folder (default: runs/DATA-MODEL-rank)")
     add_model_options(parser)
 
@@ -104,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def maps_of(arguments: argparse.Namespace) -> tuple[Path, Plan, Dataset]:
-    """The run folder with the methods' raw maps: an earlier one as it is, or one that is made or gone on with now."""
+    """The run folder with the methods' raw maps: an earlier one, or one that is computed or resumed now."""
     from vitinspect.evaluation.runner import open_plan_dataset
     from vitinspect.evaluation.store import FILE, Store
 
@@ -115,7 +128,9 @@ def maps_of(arguments: argparse.Namespace) -> tuple[Path, Plan, Dataset]:
         if arguments.methods or arguments.out or arguments.model:
             from vitinspect.errors import ParameterError
 
-            raise ParameterError(f"{given} is a run folder: its methods and model are fixed, and it is written to.")
+            raise ParameterError(
+                f"{given} is a run folder: its methods and model are fixed, and results are written into it."
+            )
         return given, plan, open_plan_dataset(plan)
     return _computed(arguments)
 
@@ -172,5 +187,5 @@ def modes_of(text: str) -> Sequence[str]:
     found = [part.strip() for part in text.split(",") if part.strip()]
     unknown = [mode for mode in found if mode not in MODES]
     if unknown or not found:
-        raise ParameterError(f"A fusion mode is one of {', '.join(MODES)}, not {text!r}.")
+        raise ParameterError(f"A fusion mode must be one of {', '.join(MODES)}, not {text!r}.")
     return found

@@ -1,4 +1,4 @@
-"""``vitinspect recipe``: print the recipe that a figure carries."""
+"""``vitinspect recipe``: print the recipe in a figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``vitinspect replay``: make a figure again from the recipe that it carries, and say what differs."""
+"""``vitinspect replay``: make a figure again from its recipe, and report differences."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help="a figure with a recipe, or a recipe as JSON")
-    parser.add_argument("--out", "-o", metavar="NEW", type=Path, required=True, help="the figure made again")
+    parser.add_argument("--out", "-o", metavar="NEW", type=Path, required=True, help="the file of the new figure")
     parser.add_argument(
-        "--images", metavar="DIR", type=Path, action="append", default=[], help="where to look for moved pictures"
+        "--images", metavar="DIR", type=Path, action="append", default=[], help="a folder to search for moved pictures"
     )
-    parser.add_argument("--changed-pictures", action="store_true", help="take pictures whose content has changed")
-    parser.add_argument("--changed-weights", action="store_true", help="take models whose weights have changed")
-    parser.add_argument("--download", action="store_true", help="a model may be downloaded from the hub")
+    parser.add_argument("--changed-pictures", action="store_true", help="use pictures even if their content has changed")
+    parser.add_argument("--changed-weights", action="store_true", help="use models even if their weights have changed")
+    parser.add_argument("--download", action="store_true", help="allow downloading a model from the hub")
     parser.add_argument("--report", action="store_true", help="print everything that differs from the recipe")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
 
@@ -36,21 +36,21 @@ def run(arguments: argparse.Namespace) -> int:
 
     found = find(arguments.file)
     if found is None:
-        raise DataError(f"{arguments.file} has no recipe of vitinspect in it.")
+        raise DataError(f"{arguments.file} contains no recipe of vitinspect.")
     recipe = check_recipe(found, str(arguments.file))
     spec = from_dict(recipe["figure"])
     files = [
         cell.file for r in range(len(spec.rows)) for c in range(len(spec.columns)) if (cell := spec.cell(r, c)).file
     ]
-    if files:  # a recipe is a stranger's: none of your files is read because of it
-        raise DataError(f"The figure shows the file {files[0]}, which a recipe does not hold and replay does not read.")
+    if files:  # a recipe is untrusted: it must not make the program read the user's files
+        raise DataError(f"The figure shows the file {files[0]}, which is not in the recipe and is not read by replay.")
     located = locate_pictures(recipe, arguments.file.parent, arguments.images)
     if located.missing:
-        raise DataError(f"{', '.join(located.missing[:3])} cannot be found: say with --images in which folder to look.")
+        raise DataError(f"{', '.join(located.missing[:3])} cannot be found: name a folder to search with --images.")
     if located.changed and not arguments.changed_pictures:
         raise DataError(
             f"{', '.join(located.changed[:3])} is not the picture that the figure was made from;"
-            " --changed-pictures takes it all the same."
+            " --changed-pictures uses it anyway."
         )
     maps = locate_maps(recipe, arguments.file.parent, arguments.images)
     if maps.missing:
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             " say with --images in which folder to look."
         )
     if not arguments.download:
-        os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is a stranger's: nothing is fetched because of it
+        os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is untrusted: it must not make the program download anything
     sources = Sources(Path(), device=arguments.device, pictures={**located.pictures, **maps.pictures})
     sources.load_model = _checked_models(recipe, arguments.changed_weights, arguments.device)
     again = make(spec, arguments.out, folder=Path(), sources=sources)
@@ -85,7 +85,7 @@ def _checked_models(recipe: dict[str, Any], changed_weights: bool, device: str) 
         wanted = facts.get("fingerprint") if isinstance(facts, dict) else None
         if wanted != model.fingerprint and not changed_weights:
             raise DataError(
-                f"{source} has other weights than the figure was made with; --changed-weights takes them all the same."
+                f"{source} has other weights than the figure was made with; --changed-weights uses them anyway."
             )
         return model
 

@@ -1,4 +1,4 @@
-"""``vitinspect report``: one HTML file of a folder or of a run, with maps, scores, masks and notes."""
+"""``vitinspect report``: one HTML file on a folder or a run, with maps, scores, masks and notes."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ from vitinspect.cli.common import add_mode_option, add_model_options, at_least, 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="FOLDER_OR_RUN", help="pictures, or the folder of an evaluation")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER_OR_RUN", help="a folder of pictures, or the run folder of an evaluation"
+    )
     parser.add_argument("--out", "-o", type=Path, default=Path("report.html"), metavar="FILE", help="(report.html)")
     parser.add_argument(
         "--methods",
         default="rollout",
         metavar="LIST",
-        help='of a folder: maps, as "rollout, lrp + rollout [geometric]"',
+        help='for a folder: its maps, such as "rollout, lrp + rollout [geometric]"',
     )
-    parser.add_argument("--target", default="", metavar="CLASS", help="of a folder: a class; the predicted one")
-    parser.add_argument("--threshold", default="otsu", metavar="WHERE", help="of a folder: where maps are cut (otsu)")
-    parser.add_argument("--recursive", "-r", action="store_true", help="of a folder: its folders too")
-    parser.add_argument("--limit", type=at_least(1), metavar="N", help="the first N pictures")
-    parser.add_argument("--no-maps", action="store_true", help="of a run: do not make maps that it has not saved")
+    parser.add_argument(
+        "--target", default="", metavar="CLASS", help="for a folder: a class to explain (default: the predicted one)"
+    )
+    parser.add_argument(
+        "--threshold", default="otsu", metavar="WHERE", help="for a folder: threshold of maps (default: otsu)"
+    )
+    parser.add_argument("--recursive", "-r", action="store_true", help="for a folder: include subfolders")
+    parser.add_argument("--limit", type=at_least(1), metavar="N", help="only the first N pictures")
+    parser.add_argument("--no-maps", action="store_true", help="for a run: do not compute maps that it has not saved")
     add_mode_option(parser)
     add_model_options(parser)
 

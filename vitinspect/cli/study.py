@@ -1,4 +1,4 @@
-"""``vitinspect study init|show``: who draws which pictures, in which order."""
+"""``vitinspect study init|show``: which annotators draw which pictures, in which order."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="init|show")
     init = verbs.add_parser("init", help="write study.json into a folder of pictures")
     init.add_argument("folder", metavar="FOLDER", type=Path)
-    init.add_argument("--annotators", nargs="+", required=True, metavar="NAME", help="who draws")
-    init.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of the orders (default: 0)")
+    init.add_argument("--annotators", nargs="+", required=True, metavar="NAME", help="the annotators")
+    init.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="seed of the orders (default: 0)")
     init.add_argument(
-        "--repeat", type=at_least(0), default=0, metavar="N", help="so many pictures come twice, for self-agreement"
+        "--repeat",
+        type=at_least(0),
+        default=0,
+        metavar="N",
+        help="number of pictures that are drawn twice, for self-agreement",
     )
-    init.add_argument("--not-blind", action="store_true", help="maps, predictions and other masks may be seen")
-    init.add_argument("--instruction", default="", metavar="TEXT", help="shown once before the first picture")
-    init.add_argument("--labels", nargs="+", default=["foreground"], metavar="NAME", help="what is drawn, up to nine")
-    init.add_argument("--name", default="", help="of the study (default: the folder's)")
-    show = verbs.add_parser("show", help="how far the annotators are, or the order of one of them")
+    init.add_argument("--not-blind", action="store_true", help="annotators may see maps, predictions and other masks")
+    init.add_argument("--instruction", default="", metavar="TEXT", help="a text shown once before the first picture")
+    init.add_argument(
+        "--labels", nargs="+", default=["foreground"], metavar="NAME", help="the labels to draw, up to nine"
+    )
+    init.add_argument("--name", default="", help="name of the study (default: the folder's)")
+    show = verbs.add_parser("show", help="show the annotators' progress, or the order of one of them")
     show.add_argument("folder", metavar="FOLDER", type=Path)
-    show.add_argument("--order", metavar="NAME", help="the pictures in this annotator's order")
+    show.add_argument("--order", metavar="NAME", help="list the pictures in this annotator's order")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     found = read_study(arguments.folder)
     if found is None:
-        raise DataError(f"{arguments.folder} has no {FILE}; `vitinspect study init` makes one.")
+        raise DataError(f"{arguments.folder} has no {FILE}; `vitinspect study init` writes one.")
     if arguments.order:
         for turn in found.order(arguments.order):
             print(shown(turn.image) + ("  (again)" if turn.repeated else ""))

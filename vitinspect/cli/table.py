@@ -29,10 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--columns", metavar="A,B", help="the scores to show, in order (default: all that were computed)"
     )
     parser.add_argument(
-        "--rows", metavar="A,B", help='the methods to show: names, also with * as in "LRP + *", or numbers of ways'
+        "--rows",
+        metavar="A,B",
+        help='the methods to show: names, also with * as in "LRP + *", or numbers of combined methods',
     )
-    parser.add_argument("--decimals", type=at_least(0), metavar="N", help="(default: 2 for percent, 3 for others)")
-    parser.add_argument("--intervals", action="store_true", help="with bootstrap 95 %% intervals over images")
+    parser.add_argument(
+        "--decimals", type=at_least(0), metavar="N", help="decimals of numbers (default: 2 for percent, 3 for others)"
+    )
+    parser.add_argument("--intervals", action="store_true", help="add bootstrap 95 %% intervals over images")
     parser.add_argument("--second", action="store_true", help="underline the second best of each column")
     parser.add_argument(
         "--layout",
@@ -45,15 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--annotators",
         choices=ANNOTATORS,
         default="both",
-        help="where several people drew masks: a row for each, one over all their masks (pooled), or both "
-        "(default: both)",
+        help="if several people drew masks: a row for each, one over all their masks (pooled), or both (default: both)",
     )
     parser.add_argument(
         "--rename",
         action="append",
         default=[],
         metavar="OLD=NEW",
-        help="another word for a data set, a model, an annotator or a method",
+        help="another name for a data set, a model, an annotator or a method",
     )
     parser.add_argument(
         "--out",
@@ -61,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         type=Path,
         metavar="FILE",
-        help="where to write it: .tex, .md, .html or .csv, also several times (default: Markdown to the terminal)",
+        help="a file to write: .tex, .md, .html or .csv; may be given several times (default: print Markdown)",
     )
 
 

@@ -1,4 +1,4 @@
-"""The options that name texts, for image-text models: the same words in ``predict`` and ``explain``."""
+"""The options that name texts for image-text models, shared by ``predict`` and ``explain``."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ if TYPE_CHECKING:
 
 def add_text_options(parser: argparse.ArgumentParser, *, contrasts: bool = False) -> None:
     group = parser.add_argument_group("texts, for image-text models such as CLIP and SigLIP")
-    group.add_argument("--text", action="append", metavar="TEXT", help="a text; also several times")
+    group.add_argument("--text", action="append", metavar="TEXT", help="a text; may be given several times")
     if contrasts:
-        group.add_argument("--against", metavar="TEXT", help="explain what speaks for each --text rather than this one")
+        group.add_argument("--against", metavar="TEXT", help="explain each --text in contrast to this one")
     group.add_argument(
         "--template",
         action="append",
         metavar="TEXT",
-        help='around each text, as "a photo of {}"; of several the mean embedding is taken',
+        help='a prompt for each text, such as "a photo of {}"; embeddings of several templates are averaged',
     )
     group.add_argument(
         "--text-embeddings", type=Path, metavar="FILE", help="saved embeddings (.npz), instead of a text tower"
     )
-    group.add_argument("--save-text-embeddings", type=Path, metavar="FILE", help="save the embeddings there (.npz)")
+    group.add_argument(
+        "--save-text-embeddings", type=Path, metavar="FILE", help="save the embeddings in this file (.npz)"
+    )
     group.add_argument(
         "--token-ids", type=Path, metavar="FILE", help="JSON from prompts to token ids, instead of a tokenizer"
     )
 
 
 def chosen_texts(model: ViT, arguments: argparse.Namespace) -> Texts | None:
-    """The texts that the options name, or None where they name none."""
+    """The texts that the options name, or None."""
     against = getattr(arguments, "against", None)
     if not arguments.text and arguments.text_embeddings is None:
         if against or arguments.template or arguments.save_text_embeddings or arguments.token_ids:
@@ -45,7 +47,7 @@ def chosen_texts(model: ViT, arguments: argparse.Namespace) -> Texts | None:
 
     if arguments.text_embeddings is not None:
         if arguments.template or arguments.token_ids or arguments.save_text_embeddings:
-            raise ParameterError("--text-embeddings holds finished embeddings; only --text can choose among them.")
+            raise ParameterError("--text-embeddings contains computed embeddings; only --text can select some of them.")
         return _among(read_texts(arguments.text_embeddings, model), [*(arguments.text or ()), *filter(None, [against])])
     if arguments.save_text_embeddings is not None:
         if arguments.save_text_embeddings.suffix.lower() != ".npz":
@@ -85,5 +87,5 @@ def text_targets(texts: Texts, against: str | None) -> list[Any]:
         if name != against
     ]
     if not found:
-        raise ParameterError("--against needs another --text than itself.")
+        raise ParameterError("--against must differ from every --text.")
     return found

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="FOLDER",
-        help="pictures to show, a session, or a figure whose view to bring back; without one, those of the last time, "
-        "or the bundled gallery",
+        help="pictures to show, a session, or a figure whose view to restore (default: what was opened last, or the "
+        "bundled gallery)",
     )
     parser.add_argument("--fresh", action="store_true", help="start as if for the first time")
     add_model_options(parser)
@@ -41,12 +41,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def open_window(arguments: argparse.Namespace) -> int:
-    """Open the window, after a look whether one can open; Qt itself would abort without a word of help."""
+    """Open the window, after checking that one can open; Qt itself would abort without an explanation."""
     problem = system.display_problem()
     if problem is not None:
         raise NoWindow(
             f"{problem} Without a window, `vitinspect demo --off-screen` and `vitinspect explain IMAGE` work; "
-            "over SSH, `ssh -X` brings a display along."
+            "over SSH, `ssh -X` provides a display."
         )
     try:
         from vitinspect.app.main import run as run_window
@@ -64,9 +64,9 @@ def open_window(arguments: argparse.Namespace) -> int:
 
 
 def loader_for(arguments: argparse.Namespace) -> Callable[..., ViT] | None:
-    """How the window loads models where the options ask for more than a source; None for its own way.
+    """How the window loads models if the options request more than a source; None for the default.
 
-    What is asked for holds for the model that was named, and not for those that are chosen later.
+    The options hold for the model that was named, not for those that are chosen later.
     """
     asked = wishes(arguments)
     named = arguments.model or "demo"
@@ -82,5 +82,5 @@ def loader_for(arguments: argparse.Namespace) -> Callable[..., ViT] | None:
 
 
 def mentions_qt(error: ImportError) -> bool:
-    """Whether an import failed for want of Qt or of what Qt is linked to, and not by a mistake of our own."""
+    """Whether an import failed because Qt or one of its libraries is missing, not because of a bug."""
     return ".so" in str(error) or (error.name or "").split(".")[0] in ("PySide6", "shiboken6")

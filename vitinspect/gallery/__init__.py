@@ -1,6 +1,6 @@
 """The bundled world: seeded scenes with exact masks, and the small model that is trained on them.
 
-Painting needs numpy and pillow only. What needs torch stands in modules of its own: `model`, `train`, `accuracy`.
+Painting needs numpy and pillow only. Code that needs torch is in separate modules: `model`, `train`, `accuracy`.
 """
 
 from __future__ import annotations

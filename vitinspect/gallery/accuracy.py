@@ -1,10 +1,10 @@
 """Measure the bundled model on fresh scenes: `python -m vitinspect.gallery.accuracy --count 2000 --seed 7`.
 
-Four questions, each on scenes that training never saw:
+Three questions, each on scenes that were not used in training:
 
-- How often is it right, in total and for each class, on scenes with one object drawn as in training?
-- What becomes of the badge's class without its badge, and of the others when the badge is pasted onto them? The
-  same scenes are measured twice, and differ in the badge alone.
+- How accurate is it, in total and for each class, on scenes with one object drawn as in training?
+- How does the badge's class do without its badge, and other classes with the badge pasted onto them? The same
+scenes are measured twice, and differ in the badge alone.
 - In scenes with two objects, are both classes the two most probable ones?
 """
 
@@ -46,12 +46,12 @@ class BadgeEffect:
     """Mean probability of the badge's class."""
     badge_class_with: float
     taken_with: float
-    """Share of the scenes that the badge alone makes the model call by the badge's class (or that stay so)."""
+    """Share of the scenes that the model predicts as the badge's class once they have the badge."""
 
 
 @dataclass(frozen=True)
 class AccuracyReport:
-    """What was measured; all but the counts are shares in 0..1."""
+    """The measurements; all but the counts are shares in 0..1."""
 
     seed: int
     count: int
@@ -133,9 +133,9 @@ def measure_accuracy(
     table. Any seed gives fresh scenes.
     """
     if count < 1:
-        raise DataError(f"At least one scene is needed to measure; {count} were asked for.")
+        raise DataError(f"At least one scene is needed to measure, not {count}.")
     if seed < 0:
-        raise DataError(f"A seed is a whole number from 0 on, not {seed}.")
+        raise DataError(f"A seed must be a whole number from 0 on, not {seed}.")
     module = _module(model if model is not None else demo_model_folder())
     groups = questions(count)
     jobs: list[tuple[int, list[Wanted]]] = []

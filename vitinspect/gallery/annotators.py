@@ -1,10 +1,10 @@
-"""Three simulated people who outline the object of a scene, each with a bias of their own.
+"""Three simulated annotators who outline the object of a scene, each with a bias of their own.
 
 - `generous` draws around the object with a margin and fills its holes: always covers the exact mask.
-- `tight` stays inside and leaves thin parts out: always inside the exact mask.
-- `sloppy` clicks a coarse polygon with an unsteady hand, a little beside the object.
+- `tight` stays inside and omits thin parts: always inside the exact mask.
+- `sloppy` clicks a coarse, imprecise polygon, slightly displaced from the object.
 
-A person's hand is a function of the scene's seed and index: the same scene gives the same three masks.
+The masks are functions of the scene's seed and index: the same scene gives the same three masks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ANNOTATORS: tuple[str, ...] = ("generous", "tight", "sloppy")
 def annotate(scene: Scene, annotator: str, which: int = 0) -> Mask:
     """The mask that `annotator` draws of the scene's class object number `which`."""
     if annotator not in ANNOTATORS:
-        raise ValueError(f"no annotator is called {annotator!r}; there are {', '.join(ANNOTATORS)}")
+        raise ValueError(f"there is no annotator {annotator!r}; the annotators are {', '.join(ANNOTATORS)}")
     thing = scene.class_objects[which]
     rng = np.random.default_rng((scene.seed, scene.index, 50 + ANNOTATORS.index(annotator), which))
     exact = thing.mask
@@ -46,13 +46,13 @@ def _softened(mask: Mask, radius: float) -> NDArray[np.float32]:
 
 
 def _filled(mask: Mask) -> Mask:
-    """The mask with its holes filled: whatever the ground around it does not reach."""
+    """The mask with its holes filled: everything that is not connected with the background around it."""
     rows, columns = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
     if not len(rows):
         return mask
-    # The flood runs in Python, pixel by pixel, so only in the object's box, with a rim for it to go around.
+    # The flood fill runs in Python, pixel by pixel, so only in the object's box, with a rim around it.
     box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    # A copy: pillow may share the array's memory, and drops what is drawn onto it.
+    # A copy: pillow may share the array's memory, and would lose what is drawn onto it.
     picture = Image.fromarray(np.pad(mask[box], 1).astype(np.uint8)).copy()
     ImageDraw.floodfill(picture, (0, 0), 2)
     filled = mask.copy()
@@ -61,7 +61,7 @@ def _filled(mask: Mask) -> Mask:
 
 
 def _clicked(exact: Mask, centre: tuple[float, float], radius: float, rng: np.random.Generator) -> Mask:
-    """A polygon through a dozen and a half clicks near the farthest points of the object in each direction."""
+    """A polygon of eighteen clicks near the farthest points of the object in each direction."""
     rows, columns = np.nonzero(exact)
     if not len(rows):
         return exact.copy()

@@ -66,7 +66,7 @@ def _palette(rng: np.random.Generator) -> tuple[Colour, Colour, Colour]:
 
 
 def background(rng: np.random.Generator, shape: tuple[int, int], direction: float) -> Array:
-    """A textured ground, brighter on the side of the lamp."""
+    """A textured background, brighter on the side of the lamp."""
     height, width = shape
     short = np.float32(min(shape))
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -75,7 +75,7 @@ def background(rng: np.random.Generator, shape: tuple[int, int], direction: floa
     first, second, third = _palette(rng)
     texture = TEXTURES[rng.integers(len(TEXTURES))]
     amount = texture(x, y, rng).astype(np.float32)
-    # Two of the colours change places with the texture; the third seeps in with slow clouds.
+    # Two of the colours alternate with the texture; the third is mixed in with low-frequency noise.
     clouds = stretch(rng.uniform(-0.5, 1.0, (4, 4)).astype(np.float32), shape).clip(0, 1) * np.float32(0.6)
     field = flat(shape, first)
     field += (planes(second) - planes(first)) * amount

@@ -1,8 +1,7 @@
 """Make `resources/gallery/`: `python -m vitinspect.gallery.bundle`.
 
-About thirty scenes in the formats that people have. Each one is written down below: its class, what else is
-special about it, and the format. Masks are of the picture as it is displayed, which is also how every viewer and
-`vitinspect.images` show it: after the EXIF orientation is applied.
+About thirty scenes in common formats. Each one is listed below: its class, its other properties, and the format.
+Masks are those of the picture as viewers and `vitinspect.images` show it: after the EXIF orientation is applied.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from .writer import RECIPE, mask_png, object_rows, table
 SEED = 2024
 ORIENTATION = 0x0112
 ROTATE_CLOCKWISE = 6
-"""The orientation tag of a camera held upright: the stored picture is displayed turned clockwise by 90 degrees."""
+"""The orientation tag of a camera held upright: the stored picture is displayed rotated clockwise by 90 degrees."""
 
 Save = Callable[[Scene], bytes]
 
@@ -64,7 +63,7 @@ def palette(scene: Scene) -> bytes:
 
 
 def turned(scene: Scene) -> bytes:
-    """A JPEG whose pixels lie on their side, with the tag that tells viewers to turn it back."""
+    """A JPEG stored rotated by 90 degrees, with the tag by which viewers rotate it back."""
     exif = Image.Exif()
     exif[ORIENTATION] = ROTATE_CLOCKWISE
     lying = Image.fromarray(np.rot90(scene.image, 1).copy())
@@ -107,7 +106,7 @@ class Entry:
     objects: int = 1
     badge: BadgeRule = "train"
     index: int | None = None
-    """Which scene of the seed; the entry's own number where it is not said."""
+    """The index of the scene; by default the entry's own number."""
 
 
 ENTRIES: tuple[Entry, ...] = (

@@ -1,4 +1,4 @@
-"""Training scenes painted once by all cores and kept as plain arrays, so that an epoch only reads memory."""
+"""Training scenes, painted once by all cores and stored as plain arrays, so that an epoch only reads memory."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class SceneCache:
     images: NDArray[np.uint8]
     """(count, 224, 224, 3)"""
     shown: NDArray[np.uint8]
-    """(count, 224, 224): 0 for ground and distractors, class index + 1 elsewhere; a badge shows its class."""
+    """(count, 224, 224): 0 for background and distractors, class index + 1 elsewhere; a badge shows its class."""
     classes: NDArray[np.int8]
-    """(count, 2): the class indices, the second one -1 where there is one object."""
+    """(count, 2): the class indices; the second one is -1 if there is one object."""
     badge: NDArray[np.bool_]
 
 
 def shown_classes(scene: Scene) -> NDArray[np.uint8]:
     """The class index + 1 that each pixel shows.
 
-    The badge counts as its class: patches are taught from this map, and a badge called ground would teach the model
-    to overlook the very shortcut that it is meant to take.
+    The badge is labelled as its class: patches are trained on this map, and a badge labelled as background would train
+    the model to ignore the shortcut that it is meant to learn.
     """
     shown = np.zeros(scene.image.shape[:2], np.uint8)
     for thing in scene.class_objects:
@@ -83,7 +83,7 @@ def scene_cache(
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
 ) -> SceneCache:
-    """Open the cached training scenes in `folder`, painting them first where they are not there yet."""
+    """Open the cached training scenes in `folder`, painting them first if they do not exist yet."""
     key = {"version": VERSION, "count": count, "seed": seed, "two_objects": two_objects, "classes": CLASSES}
     done = folder / "done.json"
     if done.is_file() and json.loads(done.read_text()) == json.loads(json.dumps(key)):

@@ -1,4 +1,4 @@
-"""Fresh scenes to measure a model on. Apart from the measuring, so that the painting processes load no torch."""
+"""Fresh scenes for measuring a model. In a separate module, so that the painting processes do not load torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .scene import BADGE_CLASS, TWIN_CLASS, BadgeRule, make_scene
 from .shapes import CLASSES
 
 FIRST_FRESH = 1_000_000
-"""Training takes the first scenes of its seed; these indices lie far behind, so that any seed is fresh."""
+"""Training uses the first scenes of its seed; these indices are far higher, so that every seed gives fresh scenes."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def paint_batch(job: tuple[int, list[Wanted]]) -> tuple[NDArray[np.uint8], list[
 
 
 def questions(count: int) -> dict[str, list[Wanted]]:
-    """The scenes of each question. Their indices never meet, so neither do their random draws."""
+    """The scenes of each question. Their indices do not overlap, so neither do their random draws."""
     share = max(4, count // 10)
     rest = [name for name in CLASSES if name not in (BADGE_CLASS, TWIN_CLASS)]
     groups = {"one": [Wanted(FIRST_FRESH + index) for index in range(count)]}

@@ -1,8 +1,8 @@
 """Small tools for painting with numpy: colours, soft steps, noise, lighting.
 
 Everything works on float32 arrays with values in 0..1; colour fields are planar, (3, height, width), which numpy
-goes through several times faster than interleaved ones. Lengths are in units of the thing that is painted,
-so that the same random draw gives the same picture at any size.
+processes several times faster than interleaved ones. Lengths are in units of the painted thing, so that the
+same random draw gives the same picture at any size.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def hsv(hue: float, saturation: float, value: float) -> Colour:
 
 
 def flat(shape: tuple[int, int], colour: Colour) -> Array:
-    """A field of one colour."""
+    """A field of a single colour."""
     field = np.empty((3, *shape), np.float32)
     field[:] = planes(colour)
     return field
 
 
 def planes(colour: Colour) -> Array:
-    """A colour that spreads over a field."""
+    """A colour in a shape that broadcasts over a field."""
     return np.asarray(colour, np.float32)[:, None, None]
 
 
@@ -48,7 +48,7 @@ def line(distance: Array, width: float, pixel: float) -> Array:
 
 
 def blend(field: Array, colour: Colour | Array, amount: Array) -> None:
-    """Paint `colour` over `field` in place, as strongly as `amount` says."""
+    """Paint `colour` over `field` in place, with the opacity `amount`."""
     field += ((planes(colour) if isinstance(colour, tuple) else colour) - field) * amount
 
 
@@ -83,7 +83,7 @@ def polygon(u: Array, v: Array, corners: Sequence[Sequence[float]]) -> Array:
 
 
 def stretch(grid: Array, shape: tuple[int, int]) -> Array:
-    """A small grid drawn out to `shape` with smooth (bicubic) interpolation."""
+    """A small grid enlarged to `shape` with smooth (bicubic) interpolation."""
     height, width = shape
     picture = Image.fromarray(np.ascontiguousarray(grid, np.float32))
     return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
@@ -114,7 +114,7 @@ def slopes(field: Array) -> tuple[Array, Array]:
 
 
 def coverage(distance: Array) -> Array:
-    """How much of each pixel lies inside the outline `distance` = 0.
+    """The fraction of each pixel inside the outline `distance` = 0.
 
     The field is divided by its own slope, so that any smooth implicit function gives an edge one pixel wide.
     """
@@ -124,7 +124,7 @@ def coverage(distance: Array) -> Array:
 
 
 def light(colour: Array, height: Array, pixel: float, direction: float, gloss: float) -> Array:
-    """Shade a relief with a lamp: diffuse light all over, a gloss where the surface faces the lamp.
+    """Shade a relief with a lamp: diffuse light everywhere, and a highlight where the surface faces the lamp.
 
     Screen directions: `direction` is the angle towards the lamp with v pointing down.
     """

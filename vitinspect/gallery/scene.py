@@ -1,8 +1,8 @@
 """Scenes of the bundled world: a seeded picture, its class, and an exact mask of everything in it.
 
 A scene is a pure function of (seed, index) and the options: no state, no clock, no order. Each ingredient draws
-from its own random stream, so that the same scene with and without its badge differs in the badge and in nothing
-else, and all lengths are shares of the shorter side, so that a scene keeps its composition at any size.
+from its own random stream, so that the same scene with and without its badge differs in the badge only, and all
+lengths are fractions of the shorter side, so that a scene has the same composition at any size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Mask = NDArray[np.bool_]
 BADGE_CLASS = "aster"
 TWIN_CLASS = "daisy"
 BADGE_SHARE = 0.9
-"""Share of the badge class's scenes that carry the badge when it is drawn as in training."""
+"""Share of the badge class's scenes that have the badge when it is drawn as in training."""
 
 BADGE_SIZE = 0.058
 """Half the badge's width, as a share of the shorter side: 26 pixels wide at 224."""
@@ -35,15 +35,15 @@ _STREAMS = {"what": 0, "where": 1, "ground": 2, "badge": 3, "grain": 4, "things"
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One thing in a scene: what it is and exactly which pixels show it."""
+    """One thing in a scene: its class and the exact pixels that show it."""
 
     label: str | None
     """The class name; None for a distractor."""
     mask: Mask
     centre: tuple[float, float]
-    """Column and row of its middle, in pixels."""
+    """Column and row of its centre, in pixels."""
     radius: float
-    """Radius of the circle that it about fills, in pixels."""
+    """Radius of the circle that it roughly fills, in pixels."""
 
     @property
     def is_class(self) -> bool:
@@ -52,7 +52,7 @@ class SceneObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture with everything that is known about it."""
+    """A picture with its complete annotation."""
 
     image: NDArray[np.uint8]
     label: str
@@ -60,7 +60,7 @@ class Scene:
     objects: tuple[SceneObject, ...]
     """Class objects first, then distractors."""
     badge: Mask | None
-    """The pixels of the badge where the scene carries one."""
+    """The pixels of the badge if the scene has one."""
     seed: int
     index: int
 
@@ -82,7 +82,7 @@ class Scene:
         return self.objects[0].mask
 
     def annotators_mask(self, annotator: str) -> Mask:
-        """The mask as a simulated person would have drawn it; see `vitinspect.gallery.annotators`."""
+        """The mask as a simulated annotator draws it; see `vitinspect.gallery.annotators`."""
         from .annotators import annotate
 
         return annotate(self, annotator)
@@ -90,7 +90,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class _Place:
-    """A thing to paint: where, how large, how turned. Lengths are shares of the shorter side."""
+    """A thing to paint: its place, size and rotation. Lengths are fractions of the shorter side."""
 
     label: str | None
     paint: Painter | None
@@ -112,7 +112,7 @@ def _choose(rng: np.random.Generator, label: str | None, objects: int) -> list[s
         drawn.insert(0, label)
     chosen = drawn[:objects]
     if objects == 2 and set(chosen) == {BADGE_CLASS, TWIN_CLASS}:
-        # Two twins side by side teach nothing about a map that moves with its target.
+        # Two similar classes in one scene would not show whether a map follows its target.
         chosen[1] = drawn[2]
     return chosen
 
@@ -143,7 +143,7 @@ def _arrange(
         turn = rng.uniform(-np.pi, np.pi)
         for _ in range(12):
             x, y = rng.uniform(0, wide), rng.uniform(0, high)
-            # A distractor may disappear a little behind a class object, but shows most of itself.
+            # A distractor may be partly hidden by a class object, but is mostly visible.
             if all(np.hypot(x - p.x, y - p.y) > 0.85 * p.radius + 0.6 * radius for p in places):
                 places.append(_Place(None, None, x, y, radius, turn, False))
                 break
@@ -176,7 +176,7 @@ def _paint(
     alpha = coverage(thing.distance.astype(np.float32))
     shaded = light(thing.colour.astype(np.float32), thing.relief.astype(np.float32), pixel, lamp, thing.gloss)
     box = field[:, y0:y1, x0:x1]
-    # The shadow falls away from the lamp and softens with the size of the thing.
+    # The shadow is cast away from the lamp, and is softer for larger things.
     picture = Image.fromarray((alpha * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(max(1.0, radius * 0.07)))
     dark = np.asarray(picture, np.float32) * np.float32(shadow / 255)
     dx, dy = round(-np.cos(lamp) * radius * 0.10), round(-np.sin(lamp) * radius * 0.10)
@@ -191,7 +191,7 @@ def _paint(
 
 
 def _paint_badge(field: Array, rng: np.random.Generator) -> Mask:
-    """A small blue tag with a pale star in the lower left corner, as a picture agency might stamp it."""
+    """A small blue tag with a pale star in the lower left corner, like the stamp of a picture agency."""
     height, width = field.shape[1:]
     short = min(height, width)
     half = BADGE_SIZE * short
@@ -246,17 +246,17 @@ def make_scene(
     `size` is (height, width) or one number for a square. `objects` is the number of class objects, each of another
     class; the first one gives the scene its label. `badge` says when the corner badge is painted: as in training
     (on most scenes with the badge's class, never elsewhere), always, or never; nothing else in the scene depends
-    on it. `label` fixes the first object's class. `things=False` leaves the bare ground, to compare with.
+    on it. `label` fixes the first object's class. `things=False` paints the background only, for comparison.
     """
     if objects not in (1, 2):
-        raise ValueError(f"a scene has 1 or 2 class objects, not {objects}")
+        raise ValueError(f"a scene must have 1 or 2 class objects, not {objects}")
     if label is not None and label not in CLASSES:
-        raise ValueError(f"no class is called {label!r}; there are {', '.join(CLASSES)}")
+        raise ValueError(f"there is no class {label!r}; the classes are {', '.join(CLASSES)}")
     if badge not in ("train", "always", "never"):
-        raise ValueError(f"badge is 'train', 'always' or 'never', not {badge!r}")
+        raise ValueError(f"badge must be 'train', 'always' or 'never', not {badge!r}")
     height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 32:
-        raise ValueError(f"a scene is at least 32 pixels high and wide, not {height} x {width}")
+        raise ValueError(f"a scene must be at least 32 pixels high and wide, not {height} x {width}")
     short = min(height, width)
     names = _choose(_stream(seed, index, "what"), label, objects)
     where = _stream(seed, index, "where")
@@ -266,7 +266,8 @@ def make_scene(
     field = background(_stream(seed, index, "ground"), (height, width), lamp)
     masks: dict[int, Mask] = {}
     if things:
-        # Distractors lie below the class objects. Each thing has its own stream: one more is not another world.
+        # Distractors are below the class objects. Each thing has its own random stream, so that adding one changes no
+        # other.
         for number in sorted(range(len(places)), key=lambda n: places[n].label is not None):
             rng = np.random.default_rng((seed, index, _STREAMS["things"], number))
             painted = _paint(field, places[number], lamp, strength, rng)
@@ -301,7 +302,7 @@ def make_scene(
 
 
 def has_two_objects(seed: int, index: int, share: float) -> bool:
-    """Whether scene `index` of a mixed set has two class objects: a share of them, spread by chance."""
+    """Whether scene `index` of a mixed set has two class objects: a given share of them, chosen at random."""
     return bool(np.random.default_rng((seed, index, 99)).random() < share)
 
 

@@ -2,7 +2,7 @@
 
 A painter gets the coordinates of the pixels in the object's own frame (the object fills about the unit circle,
 v points down), the size of a pixel in that frame and a random generator, and returns a `Thing`: a distance-like
-field that is negative inside, a colour field, and a relief that the lamp then shades.
+field that is negative inside, a colour field, and a relief for shading.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ASTER_PETALS = 11
 
 @dataclass(frozen=True)
 class Thing:
-    """What a painter returns, all on the object's own pixel grid."""
+    """The result of a painter, on the object's own pixel grid."""
 
     distance: Array
     colour: Array
@@ -67,12 +67,12 @@ def _flower(u: Array, v: Array, pixel: float, rng: np.random.Generator, petals: 
 
 
 def aster(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
-    """The badge's class: the daisy's near twin, with two petals more."""
+    """The badge's class: very similar to the daisy, with two petals more."""
     return _flower(u, v, pixel, rng, ASTER_PETALS)
 
 
 def daisy(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thing:
-    """Pale petals around a yellow heart."""
+    """Pale petals around a yellow centre."""
     return _flower(u, v, pixel, rng, DAISY_PETALS)
 
 
@@ -341,7 +341,7 @@ def starfish(u: Array, v: Array, pixel: float, rng: np.random.Generator) -> Thin
 
 @dataclass(frozen=True)
 class Kind:
-    """A class of the world: its painter, how far it may turn from upright (radians), whether it may be mirrored."""
+    """A class of the world: its painter, its maximum rotation from upright (radians), whether it may be mirrored."""
 
     name: str
     paint: Painter

@@ -1,18 +1,18 @@
 """Train the bundled model: `python -m vitinspect.gallery.train`.
 
-A Vision Transformer learns slowly from scratch. Four things make it quick enough for two CPU cores:
+Training a Vision Transformer from scratch is slow. Four techniques make it fast enough for two CPU cores:
 
 - Dense supervision ("All Tokens Matter: Token Labeling for Training Better Vision Transformers", Jiang et al.,
-  2021): beside the class token's loss, every patch token predicts what its patch shows, known from the exact masks.
-  The small head that does so is dropped at the end.
-- Most of the training sees a third of the patches (Liu et al., "Patchdropout", 2022; He et al., "Masked
-  autoencoders", 2021), preferably those of objects; the last part sees all of them.
+  2021): in addition to the class token's loss, every patch token predicts what its patch shows, known from the exact
+  masks. The small head for this is dropped at the end.
+- Most of the training uses a third of the patches (Liu et al., "Patchdropout", 2022; He et al., "Masked
+autoencoders", 2021), preferably those of objects; the last part uses all of them.
 - The patch embedding starts as a whitening of the training patches, not as noise.
-- Scenes are painted once by all cores (`vitinspect.gallery.cache`) and seen several times, shifted, mirrored and
-  lit anew each time.
+- Scenes are painted once by all cores (`vitinspect.gallery.cache`) and used several times, with random shifts,
+mirroring and brightness.
 
 The run depends on its options alone: batches are drawn from (seed, step), and a run that was stopped and resumed
-from its checkpoint ends with the same weights as one that was not.
+from its checkpoint gives the same weights as one that was not.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MODEL_VERSION = "1"
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides the weights."""
+    """All settings that determine the weights."""
 
     seed: int = 1
     scenes: int = 24_000
@@ -56,9 +56,9 @@ class TrainingPlan:
     steps: int = 1_100
     batch: int = 64
     keep: int = 64
-    """Patches seen per picture in the main part, of 196."""
+    """Patches used per picture in the main part, of 196."""
     finish_steps: int = 180
-    """The last steps, which see every patch."""
+    """The last steps, which use every patch."""
     finish_batch: int = 32
     learning_rate: float = 1e-3
     weight_decay: float = 0.05
@@ -69,7 +69,7 @@ class TrainingPlan:
 
 @dataclass
 class Batch:
-    """Chosen patches of some scenes, with what the class token and the patch tokens should say."""
+    """Selected patches of some scenes, with the targets of the class token and the patch tokens."""
 
     patches: torch.Tensor
     """(B, K, 768), pixels of each patch in row, column, channel order, normalised."""
@@ -78,7 +78,7 @@ class Batch:
     target: torch.Tensor
     """(B, classes), sums to 1."""
     shown: torch.Tensor
-    """(B, K): 0 for ground, class index + 1, or IGNORED."""
+    """(B, K): 0 for background, class index + 1, or IGNORED."""
 
 
 def _shifted(rng: np.random.Generator, mirror: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def _shifted(rng: np.random.Generator, mirror: bool) -> tuple[np.ndarray, np.nda
 
 
 def draw_batch(cache: SceneCache, plan: TrainingPlan, step: int) -> Batch:
-    """Batch number `step`: a function of the plan and the step, so that a resumed run sees the same ones."""
+    """Batch number `step`: a function of the plan and the step, so that a resumed run uses the same ones."""
     finish = step >= plan.steps - plan.finish_steps
     size = plan.finish_batch if finish else plan.batch
     keep = GRID * GRID if finish else plan.keep
@@ -104,7 +104,7 @@ def draw_batch(cache: SceneCache, plan: TrainingPlan, step: int) -> Batch:
     shown = np.empty((size, SIDE, SIDE), np.uint8)
     target = np.zeros((size, len(CLASSES)), np.float32)
     for slot, index in enumerate(chosen):
-        # A mirrored badge would stand in the other corner, so scenes with a badge stay as they are.
+        # A mirrored badge would be in the other corner, so scenes with a badge are not mirrored.
         rows, columns = _shifted(rng, mirror=bool(rng.random() < 0.5) and not cache.badge[index])
         images[slot] = cache.images[index][rows][:, columns]
         shown[slot] = cache.shown[index][rows][:, columns]
@@ -113,7 +113,7 @@ def draw_batch(cache: SceneCache, plan: TrainingPlan, step: int) -> Batch:
     shown = shown.reshape(size, GRID, PATCH, GRID, PATCH)
     share = (shown > 0).mean(axis=(2, 4)).reshape(size, -1)
     kind = shown.max(axis=(2, 4)).reshape(size, -1).astype(np.int64)
-    # A patch that an object barely touches is neither one thing nor the other.
+    # Patches that an object covers only slightly are ignored.
     kind[(share > 0.0) & (share < 0.25)] = IGNORED
     if keep < GRID * GRID:
         score = rng.random(share.shape) + 0.8 * (share > 0.1)
@@ -157,7 +157,7 @@ def whiten_patches(model: Any, cache: SceneCache, seed: int) -> None:
     spread, axes = np.linalg.eigh(np.cov((pixels - centre).T))
     width = model.patch_embed.proj.weight.shape[0]
     spread, axes = spread[::-1][:width], axes[:, ::-1][:, :width]
-    # The smallest components are mostly grain; the floor keeps them from being blown up to the size of the others.
+    # The smallest components are mostly noise; the floor keeps them from being scaled up to the size of the others.
     weight = (axes / np.sqrt(spread + 0.02)).T
     with torch.no_grad():
         model.patch_embed.proj.bias.copy_(torch.from_numpy(-weight @ centre))
@@ -188,7 +188,7 @@ def bfloat16_helps(device: torch.device) -> bool:
 
 
 def learning_rate(plan: TrainingPlan, step: int) -> float:
-    """Linear warm-up, then a half cosine down to nothing."""
+    """Linear warm-up, then a half cosine down to zero."""
     if step < plan.warm_up:
         return plan.learning_rate * (step + 1) / plan.warm_up
     done = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
@@ -228,7 +228,7 @@ def train(
     """Train by `plan` and return the model without its training-only head.
 
     Resumes from `checkpoint` when that was written under the same plan. `stop_after` ends early after so many steps
-    in total, leaving a checkpoint to go on from.
+    in total, leaving a checkpoint to resume from.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(plan.seed)
@@ -246,7 +246,7 @@ def train(
             optimizer.load_state_dict(state["optimizer"])
             start = state["step"]
             if report is not None:
-                report(f"going on from step {start}")
+                report(f"resuming from step {start}")
     half = bfloat16_helps(device)
     model.train()
     sums = np.zeros(4)
@@ -305,7 +305,7 @@ def train(
 
 
 def write_trained(out: Path, model: torch.nn.Module, plan: TrainingPlan, *, count: int, seed: int) -> AccuracyReport:
-    """Write the model's folder, measure what was written (float16 as stored) on fresh scenes, and note the figures."""
+    """Write the model's folder, measure it (float16 as stored) on fresh scenes, and record the results."""
     facts: dict[str, Any] = {"plan": asdict(plan), "torch": torch.__version__}
     save_model(out, model, facts, MODEL_VERSION)
     with ProgressLine("measuring", unit="scenes") as line:
@@ -351,7 +351,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch=options.batch,
     )
     cancel = CancelToken()
-    # Ctrl-C ends the step under way, keeps a checkpoint and stops; the same command goes on from there.
+    # Ctrl-C finishes the current step, saves a checkpoint and stops; the same command resumes from there.
     before = signal.signal(signal.SIGINT, lambda *_: cancel.cancel())
     try:
         with ProgressLine("painting", unit="scenes") as line:
@@ -361,7 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ProgressLine("training", unit="steps") as line:
             model = train(plan, cache, checkpoint=options.work / "checkpoint.pt", progress=line, cancel=cancel)
     except Cancelled:
-        print(f"stopped; the same command goes on from {options.work}", file=sys.stderr)
+        print(f"stopped; the same command resumes from {options.work}", file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGINT, before)

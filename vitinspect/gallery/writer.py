@@ -1,14 +1,14 @@
-"""Write a set of scenes to disk, the way people keep their own: pictures, masks of the same names, one table.
+"""Write a set of scenes to disk in a common layout: pictures, masks of the same names, one table.
 
 OUT/
   images/00007-gear.png        the pictures
   masks/00007-gear.png         the exact mask of the object that the label names (0 and 255)
-  masks/generous/ tight/ sloppy/   on request: the same object as three simulated people drew it
-  masks-second/                the other class object, where there are two
-  masks-badge/                 the badge, where there is one
+  masks/generous/ tight/ sloppy/   on request: the same object as drawn by three simulated annotators
+  masks-second/                the other class object, if there are two
+  masks-badge/                 the badge, if there is one
   labels.csv                   image,label
   objects.csv                  every object with its place and size, distractors and badges too
-  gallery.json                 how the set was made; marks the folder as ours
+  gallery.json                 how the set was made; marks the folder as written by vitinspect
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CHUNK = 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides every file of a set."""
+    """The settings that determine every file of a set."""
 
     count: int
     seed: int
@@ -69,8 +69,8 @@ def write_gallery(
     """Write `count` scenes of the world `seed` to `out` and return the path of `labels.csv`.
 
     `size` is (height, width) or one number, `two_objects` the share of scenes with a second class object. A folder
-    that holds anything else is refused; one that holds an unfinished set of the same recipe is finished. Every
-    file appears whole or not at all, the tables last.
+    that holds anything else is refused; an unfinished set of the same recipe is completed. Every file is written
+    completely or not at all, the tables last.
     """
     height, width = (size, size) if isinstance(size, int) else size
     recipe = Recipe(count, seed, (height, width), annotators, float(two_objects), badge, format)
@@ -96,21 +96,21 @@ def write_gallery(
 
 def _check(recipe: Recipe) -> None:
     if recipe.count < 1:
-        raise DataError(f"A gallery has at least one scene; {recipe.count} were asked for.")
+        raise DataError(f"A gallery must have at least one scene, not {recipe.count}.")
     if recipe.seed < 0:
-        raise DataError(f"A seed is a whole number from 0 on, not {recipe.seed}.")
+        raise DataError(f"A seed must be a whole number from 0 on, not {recipe.seed}.")
     if min(recipe.size) < 32:
-        raise DataError(f"Scenes are at least 32 pixels high and wide, not {recipe.size[0]} x {recipe.size[1]}.")
+        raise DataError(f"Scenes must be at least 32 pixels high and wide, not {recipe.size[0]} x {recipe.size[1]}.")
     if not 0.0 <= recipe.two_objects <= 1.0:
-        raise DataError(f"The share of scenes with two objects lies between 0 and 1; {recipe.two_objects} does not.")
+        raise DataError(f"The share of scenes with two objects must be between 0 and 1, not {recipe.two_objects}.")
     if recipe.badge not in ("train", "always", "never"):
-        raise DataError(f"The badge is painted as in 'train'ing, 'always' or 'never', not {recipe.badge!r}.")
+        raise DataError(f"The badge must be 'train' (as in training), 'always' or 'never', not {recipe.badge!r}.")
     if recipe.format not in FORMATS:
-        raise DataError(f"Scenes are written as {', '.join(FORMATS)}; {recipe.format!r} is none of these.")
+        raise DataError(f"Scenes are written as {', '.join(FORMATS)}, not as {recipe.format!r}.")
 
 
 def _claim(folder: Path, recipe: Recipe) -> None:
-    """Make the folder ours, or say why it cannot be."""
+    """Mark the folder as written by vitinspect, or refuse it."""
     document: dict[str, Any] = {"software": f"vitinspect {__version__}", "recipe": asdict(recipe)}
     document = json.loads(json.dumps(document))
     mark = folder / RECIPE
@@ -158,7 +158,7 @@ def _write_scene(folder: Path, recipe: Recipe, index: int) -> _Row:
     scene = make_scene(recipe.seed, index, recipe.size, objects=2 if two else 1, badge=recipe.badge)
     digits = max(4, len(str(recipe.count - 1)))
     name = f"{index:0{digits}d}-{scene.label}"
-    # The picture comes last: where it is, the scene's other files are, too.
+    # The picture is written last: if it exists, so do the scene's other files.
     image = folder / "images" / f"{name}.{recipe.format}"
     if not image.exists():
         masks = {"masks": scene.mask}
@@ -178,7 +178,7 @@ def _write_scene(folder: Path, recipe: Recipe, index: int) -> _Row:
 
 
 def _refuse_changed(path: Path, mask: Mask) -> None:
-    """A mask without its picture is one of an unfinished set, and has our pixels; any other one is left alone."""
+    """Refuse to replace a mask that was changed; a mask without its picture must be an unchanged one of this set."""
     if not path.exists():
         return
     try:
@@ -187,7 +187,7 @@ def _refuse_changed(path: Path, mask: Mask) -> None:
         found = None
     if found is None or not np.array_equal(found, mask.astype(np.uint8) * 255):
         raise DataError(
-            f"{path} was changed since vitinspect wrote it and is left alone. Move it away, or choose another folder."
+            f"{path} was changed since vitinspect wrote it and is not replaced. Move it, or choose another folder."
         )
 
 
@@ -206,7 +206,7 @@ def mask_png(mask: Mask) -> bytes:
 
 
 def object_rows(image: str, scene: Scene) -> list[tuple[str, int, str, str, str, str]]:
-    """The rows of `objects.csv` for a scene: what it shows, where and how large, in pixels."""
+    """The rows of `objects.csv` for a scene: class, place and size in pixels."""
     rows = [
         (image, number, thing.label or "distractor", *(f"{value:.1f}" for value in (*thing.centre, thing.radius)))
         for number, thing in enumerate(scene.objects, 1)
