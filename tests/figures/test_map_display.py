@@ -160,12 +160,12 @@ def test_a_map_that_was_made_by_hand_has_no_picture_and_says_so() -> None:
     own = AttributionMap(np.zeros((2, 2)), "mine")
     assert own._repr_html_() is None
     assert own._repr_png_() is None
-    with pytest.raises(vi.DataError, match="does not know its picture"):
+    with pytest.raises(vi.DataError, match="has no picture, since it was not made by explain"):
         own.overlay()
 
 
 def test_one_of_several_maps_is_named(result: Any) -> None:
-    with pytest.raises(vi.ParameterError, match="say which one with method="):
+    with pytest.raises(vi.ParameterError, match="choose one with method="):
         result.overlay()
     assert np.array_equal(result.mask("otsu", method="rollout"), result["rollout"].mask())
 

@@ -15,7 +15,7 @@ import pytest
 from vitinspect.cli import main
 from vitinspect.errors import DataError
 from vitinspect.figures import metadata
-from vitinspect.figures.recipes import SCHEMA, STEPS, bring_up, check_recipe, locate_pictures
+from vitinspect.figures.recipes import SCHEMA, STEPS, check_recipe, locate_pictures, migrate
 from vitinspect.resources import gallery_folder
 
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("schema-*.json"))
@@ -53,7 +53,7 @@ def test_an_older_recipe_goes_through_every_step_to_the_newest() -> None:
         assert found["schema"] == 2
         return {**found, "renamed": True}
 
-    made = bring_up(recorded, "recorded", {1: second, 2: third}, newest=3)
+    made = migrate(recorded, "recorded", {1: second, 2: third}, newest=3)
     assert made["schema"] == 3
     assert made["renamed"]
     assert made["figure"]["defaults"]["model"] == "other"

@@ -58,8 +58,8 @@ def consensus(
     ``majority``      marked by more than half of those who did not ignore the pixel; a tie becomes ``ties``;
     ``union``, ``intersection``  marked by any, by all;
     ``staple``        the probable foreground (at least 0.5), estimated with each person's sensitivity and specificity
-                      until no parameter changes by more than 1e-8. ``region``: the whole ``frame``, or the ``box`` around
-                      everything that anybody marked.
+                      until no parameter changes by more than 1e-8. ``region``: the whole ``frame``, or the ``box``
+                      around everything that anybody marked.
 
     Masks are booleans, or 0, 1 and 255 for "ignore". A pixel that everybody ignores is 255 in the result.
     """

@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, metavar="DIR", help="the folder of the masks' pictures")
     parser.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="the folder of the report")
     parser.add_argument(
-        "--tolerance", default="2", metavar="N", help="tolerance of the outlines: in pixels, or as 0.75%% of the diagonal (default: 2)"
+        "--tolerance",
+        default="2",
+        metavar="N",
+        help="tolerance of the outlines: in pixels, or as 0.75%% of the diagonal (default: 2)",
     )
     parser.add_argument("--mask-coding", default="auto", metavar="C", help="how masks are read (default: auto)")
     parser.add_argument(

@@ -274,7 +274,9 @@ def _imagenet_s_pairs(folder: Path, split: str) -> tuple[Path, Path] | None:
 def _imagenet_s(folder: Path, split: str) -> Dataset:
     pair = _imagenet_s_pairs(folder, split)
     if pair is None:
-        raise DataError(f"{folder} is not an ImageNet-S data set: validation/ and validation-segmentation/ are missing.")
+        raise DataError(
+            f"{folder} is not an ImageNet-S data set: validation/ and validation-segmentation/ are missing."
+        )
     pictures, masks = pair
     drawn = {p.relative_to(masks).with_suffix("").as_posix(): p for p in list_images(masks, recursive=True)}
     items = []

@@ -1,8 +1,8 @@
 """How the values of a mask file are read: which of them are foreground, and which are ignored.
 
 Masks are saved in many ways, and the same file can mean several things: in a palette picture with the values 0, 15 and
-255, the 255 can be the border that Pascal VOC ignores, or the only object. A file with one possible reading is read that
-way; if there are several, the user is asked for ``--mask-coding`` and nothing is guessed.
+255, the 255 can be the border that Pascal VOC ignores, or the only object. A file with one possible reading is read
+that way; if there are several, the user is asked for ``--mask-coding`` and nothing is guessed.
 """
 
 from __future__ import annotations

@@ -160,8 +160,8 @@ def rank(
     cancel: CancelToken | None = None,
 ) -> Ranking:
     """Score the candidates on the annotated pictures of a run from its saved maps; with ``processes`` None on all cores
-    (spawned: a script then needs ``if __name__ == "__main__"``). Masks that are not finished, that started from a map or
-    were not drawn blind are left out unless ``everything`` is set."""
+    (spawned: a script then needs ``if __name__ == "__main__"``). Masks that are not finished, that started from a map
+    or were not drawn blind are left out unless ``everything`` is set."""
     if score not in SCORES:
         raise ParameterError(f"A ranking must be by one of {', '.join(SCORES)}, not {score!r}.")
     with Store(folder / FILE) as store:

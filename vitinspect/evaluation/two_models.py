@@ -252,7 +252,7 @@ def compare(
     sides: tuple[Side, Side],
     journal: Journal,
     *,
-    told: Callable[[Row], None] | None = None,
+    on_row: Callable[[Row], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     cancel: CancelToken | None = None,
 ) -> list[Row]:
@@ -268,8 +268,8 @@ def compare(
             if row is None:
                 row = compare_picture(path, models, sides)
                 journal.add(row)
-            if told is not None:
-                told(row)
+            if on_row is not None:
+                on_row(row)
             rows.append(row)
     finally:
         journal.close()

@@ -1,4 +1,4 @@
-"""Many pictures, some layers, one file for each: named by a pattern, stopped at any time, and gone on with later."""
+"""Exporting layers of many pictures, one file for each, named by a pattern; a stopped export can be resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 EXISTING = ("skip", "number", "replace")
-"""What becomes of a file that is there: it is left, the new one gets a number, or it is replaced if we wrote it."""
+"""What is done about an existing file: skip it, number the new one, or replace it if vitinspect wrote it."""
 ABOVE = ("method", "target", "model", "scores")
 """What can be written above a picture, in this order."""
 RECORD = ".vitinspect-batch.json"
@@ -36,7 +36,7 @@ _LARGEST_RECORD = 50_000_000
 
 @dataclass(frozen=True)
 class Batch:
-    """What is to be written of each picture."""
+    """What is written for each picture."""
 
     layers: tuple[Mapping[str, Any], ...]
     """Entries as a figure's specification has them: method, target, colours, threshold, ..."""
@@ -53,9 +53,9 @@ class Batch:
     def __post_init__(self) -> None:
         check_pattern(self.pattern)
         if self.existing not in EXISTING:
-            raise ParameterError(f"Files that are there: {', '.join(EXISTING)}, not {self.existing!r}.")
+            raise ParameterError(f"existing must be one of {', '.join(EXISTING)}, not {self.existing!r}.")
         if not self.layers or not self.files:
-            raise ParameterError("A batch writes at least one file of at least one layer.")
+            raise ParameterError("A batch needs at least one layer and at least one kind of file.")
         names = {kind.id for kind in KINDS}
         if any(file.kind not in names for file in self.files):
             raise ParameterError(f"Kinds of files are {', '.join(sorted(names))}.")
@@ -70,7 +70,7 @@ class Batch:
 
     @property
     def key(self) -> str:
-        """Equal for batches that write the same of a picture."""
+        """Equal for batches that write the same files for a picture."""
         plain = dataclasses.asdict(self)
         plain["files"] = [str(one) for one in self.files]
         del plain["folder"], plain["existing"]
@@ -79,20 +79,20 @@ class Batch:
 
 @dataclass
 class Outcome:
-    """What a batch did."""
+    """The result of a batch."""
 
     written: int = 0
     skipped: int = 0
-    """Files that were there."""
+    """Existing files that were skipped."""
     gone_on: int = 0
     """Pictures that an earlier run had finished."""
     failed: dict[str, str] = field(default_factory=dict)
-    """Picture -> why nothing was written of it."""
+    """Picture -> why nothing was written for it."""
 
     def __str__(self) -> str:
         parts = [f"{self.written} files written"]
         if self.skipped:
-            parts.append(f"{self.skipped} were there already")
+            parts.append(f"{self.skipped} existed already")
         if self.gone_on:
             parts.append(f"{self.gone_on} pictures were finished before")
         if self.failed:
@@ -130,7 +130,7 @@ def names_of(
 
 
 def preview(batch: Batch, pictures: Sequence[Path], target: str = "class", model: str = "", most: int = 6) -> list[str]:
-    """The first names, with the class as far as it is known."""
+    """The first names, with the class if it is known."""
     from vitinspect.explainers.registry import methods
 
     shown, names = [], Names()
@@ -145,7 +145,7 @@ def preview(batch: Batch, pictures: Sequence[Path], target: str = "class", model
 
 
 def finished_before(batch: Batch) -> set[str]:
-    """The pictures that an earlier run of the same batch finished, where it was stopped before its end."""
+    """The pictures that an earlier, unfinished run of the same batch has finished."""
     try:
         path = batch.folder / RECORD
         if path.stat().st_size > _LARGEST_RECORD:
@@ -164,11 +164,12 @@ def run_batch(
     model: Callable[[], ViT],
     progress: Progress | None = None,
     cancel: CancelToken | None = None,
-    told: Callable[[str], None] | None = None,
+    on_file: Callable[[str], None] | None = None,
 ) -> Outcome:
-    """Write the files of all pictures. A picture that fails is named and the others go on; ``told`` hears each name.
+    """Write the files of all pictures. A failing picture is recorded and does not stop the others. ``on_file`` is called
+    with each name.
 
-    What is finished is kept in a file in the folder until all is done, so that a run that was stopped goes on.
+    Finished pictures are recorded in a file in the folder until all are done, so that a stopped run can be resumed.
     """
     for parent in {picture.parent for picture in pictures}:
         refuse_inside(batch.folder, parent)
@@ -187,7 +188,7 @@ def run_batch(
             outcome.gone_on += 1
         else:
             try:
-                _one(batch, picture, number, the_model, output, names, outcome, cancel, told)
+                _one(batch, picture, number, the_model, output, names, outcome, cancel, on_file)
             except (Cancelled, StorageFull):
                 raise
             except (VitInspectError, OSError, ValueError, RuntimeError, MemoryError) as error:
@@ -216,7 +217,7 @@ def _one(
     names: Names,
     outcome: Outcome,
     cancel: CancelToken | None,
-    told: Callable[[str], None] | None,
+    on_file: Callable[[str], None] | None,
 ) -> None:
     columns = [{**entry, "image": str(picture)} for entry in batch.layers]
     spec = from_dict({"rows": [{}], "columns": columns})
@@ -232,8 +233,8 @@ def _one(
         for ending, data in _bytes(batch, columns[index], cells[index], kind).items():
             files[wanted if ending == kind.ending else wanted.removesuffix(kind.ending) + ending] = data
         outcome.written += 1
-        if told is not None:
-            told(wanted)
+        if on_file is not None:
+            on_file(wanted)
     if files:
         output.write_all(files)
 
@@ -265,7 +266,7 @@ def _words(what: str, entry: Mapping[str, Any], cell: FinishedCell) -> str:
 
 
 def _place(output: OutputFolder, name: str, existing: str) -> str | None:
-    """Where a file goes; None for one that is there and stays."""
+    """The path of a file; None for an existing one that is skipped."""
     path = output.path(name)
     if not os.path.lexists(path) or existing == "replace":
         return name

@@ -1,4 +1,4 @@
-"""A drafted caption and the references of a figure's methods, to copy into a paper."""
+"""A draft of a caption and the references of a figure's methods, to copy into a paper."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vitinspect.figures.specification import FigureSpec
 
 
 def caption(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> str:
-    """What a reader must know to read the figure: model, methods, classes, ranges, opacity."""
+    """What a reader needs to know about the figure: model, methods, classes, ranges, opacity."""
     mapped = [cell for cell in cells.values() if cell.values is not None]
     others = _plots(cells)
     if not mapped:
@@ -49,7 +49,7 @@ def caption(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> str:
 
 
 def _plots(cells: Mapping[str, FinishedCell]) -> list[str]:
-    """A sentence for each kind of cells that are no pictures."""
+    """A sentence for each kind of plot cells."""
     shown = [cell.cell for cell in cells.values() if cell.drawing is not None]
     sentences = {
         "curves": "{} curves: the probability of the class as pixels are {}, in 50 steps; those that are not shown"
@@ -98,7 +98,7 @@ def list_references(cells: Mapping[str, FinishedCell]) -> list[str]:
 
 
 def bibtex(cells: Mapping[str, FinishedCell]) -> str:
-    """The same as BibTeX entries, with what a citation line tells."""
+    """The same as BibTeX entries, with what the citation contains."""
     entries = []
     for reference in list_references(cells):
         year = re.search(r"\b(19|20)\d\d\b", reference)

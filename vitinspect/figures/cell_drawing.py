@@ -1,7 +1,7 @@
 """One cell of a figure: its picture with the map, outlines, the frame of the model's input, an inset, scores.
 
-What takes long, the painted pixels and the outlines, is kept in a ``Kept`` for the next time that the page is laid out:
-a label that is typed, or another spacing, paints nothing anew.
+Slow results, the painted pixels and the outlines, are kept in a ``Kept`` for the next layout of the page, so that
+typing a label or changing the spacing does not paint them again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vitinspect.thresholds import parse_threshold, threshold
 _MOST_PIXELS = 4_000_000
 _CONTOUR = 256
 _VEIL = 0.6
-"""How much of a picture is lost in white while its map is on its way."""
+"""How much a picture is faded to white while its map is computed."""
 _MISSING: Colour = (236, 238, 240)
 _PROBLEM: Colour = (179, 38, 30)
 FRAME: Colour = (255, 214, 10)
@@ -37,7 +37,7 @@ Line = NDArray[np.float64]
 
 
 class Kept:
-    """What was painted for a page, by what it was painted from. ``turn_over`` forgets what the page did not use."""
+    """Painted parts of a page, by their inputs. ``turn_over`` deletes those that the page did not use."""
 
     def __init__(self) -> None:
         self._old: dict[object, Any] = {}
@@ -122,8 +122,8 @@ def draw_cell(
 
 
 def _wait(scene: Scene, finished: FinishedCell, box: Box, kept: Kept) -> None:
-    """The picture through a veil, until its map is there; the box alone, until the picture is."""
-    if finished.pixels.strides[0] == 0:  # nothing but a size
+    """The faded picture until its map is computed; an empty box until the picture is read."""
+    if finished.pixels.strides[0] == 0:  # a placeholder of this size
         scene.add(rectangle(box, None, 0, _MISSING))
         return
 
@@ -134,7 +134,7 @@ def _wait(scene: Scene, finished: FinishedCell, box: Box, kept: Kept) -> None:
 
 
 def _say(scene: Scene, sentence: str, box: Box, size: float) -> None:
-    """Why there is nothing to show, in as many lines as it takes."""
+    """Write why there is nothing to show, on as many lines as needed."""
     scene.add(rectangle(box, _PROBLEM, 0.5, (252, 232, 230)))
     small = min(size, 7.0)
     for number, line in enumerate(broken(sentence, box[2] - 6, small)):
@@ -144,7 +144,7 @@ def _say(scene: Scene, sentence: str, box: Box, size: float) -> None:
         scene.add(Text(line, (box[0] + 3, y), small, colour=_PROBLEM))
 
 
-# --- outlines, in shares of the picture's width and height --------------------------------------------------------
+# --- outlines, in fractions of the picture's width and height -----------------------------------------------------
 
 
 def _truth_lines(finished: FinishedCell) -> list[Line]:
@@ -180,25 +180,25 @@ def _threshold_lines(finished: FinishedCell) -> list[Line]:
 
 
 def _shares(box: Box, size: tuple[int, int]) -> Box:
-    """Left, top, right, bottom in pixels of a picture of (height, width), as shares of it."""
+    """Left, top, right, bottom in pixels of a picture of (height, width), as fractions of it."""
     height, width = size
     return box[0] / width, box[1] / height, box[2] / width, box[3] / height
 
 
 def _scaled(lines: list[Line], grid: tuple[int, ...], box: Box) -> list[Line]:
-    """Lines on a grid, as shares of the picture; ``box``: left, top, right, bottom of the grid on it."""
+    """Lines on a grid, as fractions of the picture; ``box``: left, top, right, bottom of the grid on it."""
     left, top, right, bottom = box
     step = np.array([(right - left) / grid[1], (bottom - top) / grid[0]])
     return [np.asarray(line, float) * step + (left, top) for line in lines]
 
 
 def _within(box: Box, shares: Box) -> Box:
-    """A part of a box that is given in shares of it: left, top, width, height."""
+    """A part of a box, given as fractions of it: left, top, width, height."""
     return box[0] + shares[0] * box[2], box[1] + shares[1] * box[3], shares[2] * box[2], shares[3] * box[3]
 
 
 def _outline(scene: Scene, lines: list[Line], box: Box, dash: tuple[float, ...] = ()) -> None:
-    """White on a black edge, which shows on every picture."""
+    """Draw lines in white with a black edge, visible on every picture."""
     if lines:
         on_page = [[(x, y) for x, y in (line * (box[2], box[3]) + (box[0], box[1])).tolist()] for line in lines]
         scene.add(Path(on_page, BLACK, 1.4, dash=()), Path(on_page, WHITE, 0.7, dash=dash))
@@ -208,7 +208,7 @@ def _outline(scene: Scene, lines: list[Line], box: Box, dash: tuple[float, ...] 
 
 
 def _inset(scene: Scene, whole: Picture, shares: tuple[float, ...], dpi: float) -> None:
-    """A part of the picture at two fifths of its width, in the corner that is farthest from it."""
+    """Draw an enlarged part of the picture at two fifths of its width, in the corner farthest from that part."""
     box, (height, width) = whole.box, whole.pixels.shape[:2]
     left, top, wide, high = shares
     rows = slice(int(top * height), max(int((top + high) * height), int(top * height) + 1))

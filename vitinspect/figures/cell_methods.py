@@ -1,4 +1,4 @@
-"""What a cell means by its method: one method with its parameters, or several that are fused."""
+"""Parsing the method of a cell: one method with its parameters, or several that are fused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def members(method: str) -> tuple[list[Method], str]:
-    """The methods of a cell, and how they are fused; an empty mode for one alone."""
+    """The methods of a cell, and the fusion mode, which is empty for a single method."""
     asked = parse_maps(method)
     if len(asked) != 1:
         raise ParameterError(f"A cell shows one map, not {len(asked)}: {method!r}.")
@@ -20,7 +20,7 @@ def members(method: str) -> tuple[list[Method], str]:
 
 
 def title(methods: list[Method], mode: str) -> str:
-    """What stands above a column of a method, or of several that are fused."""
+    """The label of a column for a method, or for several that are fused."""
     from vitinspect.fusion import short_names
 
     names = short_names(methods)

@@ -1,7 +1,7 @@
-"""From a specification to finished cells: pictures opened, maps computed, each once.
+"""Computing the cells of a specification: each picture is opened and each map computed once.
 
 Cells that ask for the same picture, model, target and precision share one call of the engine, whatever the number of
-their methods. torch is needed only where a cell has a map.
+their methods. torch is needed only if a cell has a map.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FinishedCell:
-    """A cell with all that its picture needs."""
+    """A cell with everything that is needed to draw it."""
 
     cell: Cell
     pixels: NDArray[np.uint8]
@@ -47,7 +47,7 @@ class FinishedCell:
     signed: bool = False
     method_title: str = ""
     target_words: str = ""
-    """The class that the map explains; empty where the method follows none."""
+    """The class that the map explains; empty if the method does not depend on a target."""
     model_name: str = ""
     fingerprint: str = ""
     references: tuple[str, ...] = ()
@@ -56,31 +56,31 @@ class FinishedCell:
     """Of a map from a file, the digest of its bytes."""
     truth: NDArray[np.bool_] | None = None
     overlap: tuple[float, float] | None = None
-    """IoU and F1 with the truth, where they were computed on a larger picture than this one."""
+    """IoU and F1 with the truth, if they were computed on a larger picture than this one."""
     finer: float = 1.0
-    """How many pixels across the picture has for each one of ``pixels``."""
+    """The picture's width relative to that of ``pixels``."""
     drawing: Drawing | None = None
-    """What stands in it, where that is no picture."""
+    """Its drawing, if it is not a picture."""
     waiting: bool = False
-    """Its map is on its way: of a page on a screen."""
+    """Whether its map is still being computed, on screen."""
     problem: str = ""
-    """Why there is nothing to show: of a page on a screen."""
+    """Why there is nothing to show, on screen."""
 
 
 @dataclass
 class Sources:
-    """Where pictures and models come from: paths, or what is open already."""
+    """The pictures and models of a figure: by path, or already open."""
 
     folder: Path = field(default_factory=Path)
-    """Relative paths start here."""
+    """The folder of relative paths."""
     load_model: Callable[[str, str], ViT] | None = None
     """Source and architecture to a model; None for ``models.load_model`` on the best device."""
     device: str = "auto"
     pictures: Mapping[str, Path] = field(default_factory=dict)
-    """Files that stand for names of the specification, such as those found by a recipe's digests."""
+    """Files for names in the specification, such as those found by a recipe's digests."""
 
     plots: Mapping[str, PlotKind] = field(default_factory=dict)
-    """Kinds of cells that this layer does not know, by their names."""
+    """Further kinds of cells, from higher layers, by their names."""
 
     def __post_init__(self) -> None:
         self._models: dict[tuple[str, str], ViT] = {}
@@ -104,7 +104,7 @@ class Sources:
 def finish_cells(
     spec: FigureSpec, sources: Sources, progress: Progress | None = None, cancel: CancelToken | None = None
 ) -> dict[str, FinishedCell]:
-    """Every cell by its place."""
+    """All finished cells, by place."""
     cells = {
         place(row, column): spec.cell(row, column)
         for row in range(len(spec.rows))
@@ -173,7 +173,7 @@ def _plot(
 def plotted(
     cell: Cell, drawing: Drawing, pixels: NDArray[np.uint8], content: str, model_name: str, fingerprint: str
 ) -> FinishedCell:
-    """A cell that a model was needed for, with what a caption and a recipe say of it."""
+    """A plot cell computed with a model, with the facts for caption and recipe."""
     asked = [method for one in parse_maps(cell.method) for method in one.methods] if cell.method else []
     references = tuple(dict.fromkeys(method.info.citation for method in asked))
     return FinishedCell(
@@ -188,12 +188,12 @@ def plotted(
 
 
 def nothing(height: int = 1, width: int = 1) -> NDArray[np.uint8]:
-    """Stands for a picture of a size where there is none."""
+    """A placeholder for a picture of this size."""
     return np.broadcast_to(np.uint8(255), (height, width, 3))
 
 
 def digest(pixels: NDArray[np.uint8]) -> str:
-    """A picture's content: its size and its pixels, whatever the file that holds them."""
+    """The hash of a picture's size and pixels, independent of its file."""
     head = f"{pixels.shape[0]}x{pixels.shape[1]}\n".encode()
     return hashlib.sha256(head + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
@@ -275,7 +275,7 @@ def _words(target: Any, model: ViT) -> str:
 
 
 def truth_path(cell: Cell, picture: Path) -> str:
-    """The path of a cell's mask; ``{folder}`` and ``{stem}`` in it are those of its picture."""
+    """The path of a cell's mask; ``{folder}`` and ``{stem}`` in it are replaced by those of its picture."""
     return cell.truth.replace("{folder}", str(picture.parent)).replace("{stem}", picture.stem)
 
 

@@ -2,7 +2,7 @@
 
 viridis, inferno and magma are by Nathaniel Smith, Stéfan van der Walt and Eric Firing, who put them into
 the public domain (CC0); turbo is by Anton Mikhailov (2019). Each is kept as every fifth of its 256 colours;
-straight lines between these give the rest to within one step of 255.
+linear interpolation between these gives the rest to within one step of 255.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _ANCHORS = {
         "f9751d f46617 ef5811 e84b0c e14109 d83706 ce2d04 c32503 b71d02 a91601 9b0f01 8b0902 7a0403"
     ),
     # For signed maps: white is zero, and both ends are equally dark, so that neither sign looks stronger.
-    # Blue and red are told apart with every common kind of colour blindness.
+    # Blue and red can be distinguished with every common kind of colour blindness.
     "diverging": "08306b 1c5ba6 4f8fcb 9bc4e4 f7f7f7 f5b79b df7558 b82f33 67000d",
 }
 
@@ -61,7 +61,7 @@ def colormap(name: str) -> Table:
     elif name == "grey":
         table = np.repeat(np.arange(256.0)[:, None], 3, axis=1)
     elif name == "jet":
-        # Three trapezoids, one per primary: the definition that the name has had since the 1980s.
+        # Three trapezoids, one per primary: the definition of this colour map since the 1980s.
         level = np.linspace(0, 1, 256)[:, None]
         red, green, blue = (
             np.interp(level[:, 0], *points)
@@ -73,7 +73,7 @@ def colormap(name: str) -> Table:
         )
         table = np.stack([red, green, blue], axis=1) * 255
     else:
-        raise ParameterError(f"There is no colour map {name!r}; there are {', '.join(colormap_names())}.")
+        raise ParameterError(f"There is no colour map {name!r}; the colour maps are {', '.join(colormap_names())}.")
     result = table.round().astype(np.uint8)
     result.flags.writeable = False
     return result

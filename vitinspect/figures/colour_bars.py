@@ -14,20 +14,20 @@ from vitinspect.figures.scene import Colour, ColourBar, Scene, Text, rectangle
 _OPACITY = 1.6
 """The part of a bar's thickness that shows the opacity."""
 THICK = 5.0
-"""The height of a lying bar, the width of an upright one."""
+"""The height of a horizontal bar, the width of a vertical one."""
 GAP = 2.5
 """Between a picture and its bar."""
 SMALLEST = 5.0
-"""Points below which no text goes."""
+"""The minimum size of text, in points."""
 
 
 def lying_height(size: float) -> float:
-    """What a lying bar with its numbers takes below a picture, for a text size."""
+    """The height of a horizontal bar with its numbers below a picture, for a text size."""
     return GAP + THICK + size * 1.3
 
 
 def upright_width(size: float) -> float:
-    """What an upright bar with its numbers takes beside a row."""
+    """The width of a vertical bar with its numbers beside a row."""
     return GAP + THICK + 2.0 + text_width("−0.00e-00", size * 0.85)
 
 
@@ -41,9 +41,9 @@ def lying(
     ink: Colour,
     opacity: NDArray[np.uint8] | None = None,
 ) -> None:
-    """From the lowest value at the left to the highest at the right, and zero where that lies between them.
+    """Draw a horizontal bar from the lowest value at the left to the highest at the right, with zero if it is between.
 
-    ``opacity`` of each colour stands below the colours, where it is given: black is opaque, white is clear.
+    ``opacity`` of each colour is shown below the colours, if it is given: black is opaque, white is transparent.
     """
     if opacity is None:
         scene.add(ColourBar(colormap(shared.colours), (x, y, wide, THICK), upright=False))
@@ -68,7 +68,7 @@ def lying(
 
 
 def upright(scene: Scene, shared: Shared, x: float, y: float, high: float, size: float, ink: Colour) -> None:
-    """From the lowest value at the bottom to the highest at the top."""
+    """Draw a vertical bar from the lowest value at the bottom to the highest at the top."""
     scene.add(ColourBar(colormap(shared.colours), (x, y, THICK, high), upright=True))
     if shared.range is None:
         return
@@ -84,7 +84,7 @@ def upright(scene: Scene, shared: Shared, x: float, y: float, high: float, size:
 
 
 def _zero(value_range: ValueRange) -> float | None:
-    """How far along the bar zero lies; None where it lies at an end or beyond."""
+    """The position of zero along the bar; None if it is at an end or outside."""
     if not value_range.low < 0 < value_range.high:
         return None
     return -value_range.low / (value_range.high - value_range.low)

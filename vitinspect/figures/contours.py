@@ -1,4 +1,4 @@
-"""The line along which a map has a value: outlines of thresholds and masks, as pieces for screen and vector files."""
+"""Isolines of maps: outlines of thresholds and masks, as line pieces for screen and vector files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 
 def isoline(values: NDArray[np.floating[Any]], level: float) -> NDArray[np.float32]:
-    """Line pieces (n, 4) of x1, y1, x2, y2 along which the bilinear surface is ``level``; in cells, 0.5 = a middle.
+    """Line pieces (n, 4) of x1, y1, x2, y2 along which the bilinear surface is ``level``; in cells, 0.5 = a cell's
+    centre.
 
-    Marching squares over all cells at once. The surface is taken to be below the level outside of the array, so
-    that a region which touches the border is closed there.
+    Marching squares over all cells at once. Outside of the array the surface is below the level, so that a region
+    that touches the border is closed there.
     """
     grid = np.asarray(values, dtype=np.float64)
     low = min(float(grid.min()), level) - 1.0
@@ -72,7 +73,7 @@ _SECOND = np.array([(1, 2) if case == 5 else (2, 3) if case == 10 else _NONE for
 
 
 def patch_outline(values: NDArray[np.floating[Any]], level: float) -> NDArray[np.float32]:
-    """The same for patches as exact rectangles: pieces along the edges between those above and those not."""
+    """The same for patches as exact rectangles: pieces along the edges between patches above and not above."""
     above = np.pad(np.asarray(values) > level, 1)
     rows, columns = np.nonzero(above[1:, 1:-1] != above[:-1, 1:-1])
     across = np.stack([columns, rows, columns + 1, rows], -1)
@@ -84,7 +85,7 @@ def patch_outline(values: NDArray[np.floating[Any]], level: float) -> NDArray[np
 def chains(pieces: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     """The pieces of ``isoline`` or ``patch_outline`` joined end to end, each line an array of x and y."""
     ends: dict[tuple[float, float], list[int]] = defaultdict(list)
-    # Neighbouring pieces find their common end from different corners: a hundredth of a cell is the same point.
+    # Neighbouring pieces compute their common end from different corners: ends within a hundredth of a cell are equal.
     rounded = np.round(np.asarray(pieces, np.float64), 2)
     rounded = rounded[(rounded[:, :2] != rounded[:, 2:]).any(1)]
     for index, (x1, y1, x2, y2) in enumerate(rounded.tolist()):

@@ -1,4 +1,4 @@
-"""Where a mask hits, misses, and raises false alarms, painted so that the colour-blind tell them apart: hits are plain,
+"""Hits, misses and false alarms of a mask, painted so that the colour-blind can distinguish them: hits are plain,
 misses and false alarms are hatched in two directions."""
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from vitinspect.figures.colormaps import colormap
 
 HIT, MISS, FALSE_ALARM = 1, 2, 3
-"""0 where neither marks anything, or where it is not known."""
+"""0 where neither marks anything, or where the pixel is ignored."""
 COLOURS = {HIT: (0x4F, 0xA3, 0xE0), MISS: (0xF2, 0xD5, 0x44), FALSE_ALARM: (0xC8, 0x45, 0x2B)}
 _PERIOD, _STRIPE = 7, 2
 _OPACITY = 0.72
 DISAGREEMENT_TOP = 2 / 3
-"""The share of pairs that differ where three people, or four, are divided as evenly as they can be."""
+"""The share of pairs that differ if three people, or four, are divided as evenly as possible."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +29,13 @@ class Differences:
     """For each pixel the share of pairs of people that differ."""
 
     def painted(self, scale: int = 1) -> NDArray[np.uint8]:
-        """(H, W, 3), each pixel ``scale`` times as large; the stripes keep their width."""
+        """(H, W, 3), each pixel enlarged ``scale`` times; the stripes keep their width."""
         large = np.repeat(np.repeat(self.picture, scale, 0), scale, 1)
         kinds = np.repeat(np.repeat(self.kinds, scale, 0), scale, 1)
         return paint(large, kinds)
 
     def disagreement_painted(self, scale: int = 1) -> NDArray[np.uint8]:
-        """The picture under where people differ: not at all to as evenly as three can, and more."""
+        """The picture under the disagreement: from none to the most even split of three people, and more."""
         if self.disagreement is None:
             return self.picture
         share = np.clip(self.disagreement / DISAGREEMENT_TOP, 0, 1)[..., None]
@@ -46,7 +46,7 @@ class Differences:
 
 
 def differences(mask: NDArray[np.bool_], truth: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where a mask hits, misses, or raises a false alarm; nothing where the truth is not known (255)."""
+    """Hits, misses and false alarms of a mask; nothing where the truth is ignored (255)."""
     found = np.zeros(truth.shape, np.uint8)
     real = truth == 1
     found[mask & real] = HIT

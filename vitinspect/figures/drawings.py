@@ -1,6 +1,6 @@
-"""What stands in a cell that is no picture: words, curves, a matrix, a table, a network, a scene of its own.
+"""Drawings for cells that are not pictures: text, curves, a matrix, a table, a network, another scene.
 
-Each is drawn into the box that the page gives it, in the page's size of text.
+Each is drawn into its box on the page, with the page's text size.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from vitinspect.figures.scene import (
     rectangle,
 )
 
-# Okabe & Ito's palette, told apart by the colour-blind; lines from the fifth on are dashed too.
+# Okabe & Ito's palette, which the colour-blind can distinguish; lines from the fifth on are also dashed.
 LINES: tuple[Colour, ...] = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0))
 _GRID: Colour = (215, 218, 222)
 _PAD = 2.0
@@ -42,14 +42,14 @@ class Drawing(Protocol):
 
 
 def fitting(texts: Sequence[str], room: float, size: float, bold: bool = False) -> float:
-    """The size at which the widest of the texts fits into the room, at least 5 points."""
+    """The size at which the widest of the texts fits into the width, at least 5 points."""
     widest = max((text_width(text, size, bold) for text in texts), default=0.0)
     return size if widest <= room else max(size * room / widest, min(SMALLEST, size))
 
 
 @dataclass(frozen=True)
 class Words:
-    """Text in the middle of its cell; a line break stays one."""
+    """Text in the centre of its cell, with its line breaks."""
 
     text: str
 
@@ -71,7 +71,7 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Curves from 0 to 1 across, each with its name and its area."""
+    """Curves over 0 to 1, each with its name and its area."""
 
     curves: Sequence[Curve]
     across: str
@@ -146,7 +146,7 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of words and numbers; the first is the head."""
+    """Rows of texts and numbers; the first is the header."""
 
     rows: tuple[tuple[str, ...], ...]
 
@@ -184,7 +184,7 @@ class Network:
 
     pixels: NDArray[np.uint8]
     starts: NDArray[np.float64]
-    """(arcs, 2): x and y as shares of the picture."""
+    """(arcs, 2): x and y as fractions of the picture."""
     ends: NDArray[np.float64]
     weights: NDArray[np.float64]
     levels: int = 12
@@ -217,7 +217,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """A scene, as large as fits."""
+    """Another scene, scaled to fit."""
 
     inner: Scene
 

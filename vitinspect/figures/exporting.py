@@ -1,4 +1,4 @@
-"""A scene as a file of any kind: each format is declared once, for the command line and the window."""
+"""The file formats of scenes, each declared once for the command line and the window."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Recipe = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """A kind of file that a scene can be written as."""
+    """A format in which a scene can be written."""
 
     id: str
     title: str
@@ -57,9 +57,9 @@ FORMATS: tuple[ExportFormat, ...] = (
 
 
 def format_of(path: Path) -> ExportFormat:
-    """By the ending of a file's name."""
+    """The format of a file name's ending."""
     for one in FORMATS:
         if path.suffix.casefold() in one.endings:
             return one
     endings = ", ".join(ending for one in FORMATS for ending in one.endings)
-    raise ParameterError(f"{path.name}: a figure is written as one of {endings}.")
+    raise ParameterError(f"{path.name}: a figure can be written as {endings}.")

@@ -15,18 +15,18 @@ FIELDS: dict[str, str] = {
     "stem": "the picture's name without its ending",
     "method": "the method with its parameters",
     "layer": "the layer's own name, else the method's",
-    "target": "the class; left out where the method follows none",
+    "target": "the class; left out if the method does not depend on a target",
     "model": "the model",
     "kind": "overlay, heat, mask or raw",
     "number": "the picture's number",
     "folder": "the folder that the picture lies in",
     "ext": "the ending that belongs to the format",
 }
-"""What may stand in brackets, and what it means."""
+"""The fields that are allowed in brackets, and their meaning."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
-"""Names that Windows takes for devices, whatever their ending."""
+"""Names that Windows reads as devices, whatever their ending."""
 _LONGEST = 180
-"""Bytes of one part of a path; file systems take 255, and a number may be put behind it."""
+"""The maximum length of one part of a path in bytes; file systems allow 255, and a number may be appended."""
 
 
 def check_pattern(pattern: str) -> str:
@@ -38,12 +38,12 @@ def check_pattern(pattern: str) -> str:
     for _, name, form, conversion in parts:
         if name is not None and (name not in FIELDS or form or conversion):
             known = ", ".join(f"{{{field}}}" for field in FIELDS)
-            raise ParameterError(f"There is no {{{name}}} in names of files; there are {known}.")
+            raise ParameterError(f"There is no field {{{name}}} in file names; the fields are {known}.")
     if not pattern.endswith(".{ext}"):
-        raise ParameterError("The names end with .{ext}, so that each file has the ending of its format.")
+        raise ParameterError("The names must end with .{ext}, so that each file has the ending of its format.")
     literal = PurePosixPath("".join(text + "x" * (name is not None) for text, name, *_ in parts).replace("\\", "/"))
     if literal.is_absolute() or re.match(r"[A-Za-z]:", pattern) or ".." in literal.parts:
-        raise ParameterError(f"The names lie in the folder of the results, and {pattern!r} leads out of it.")
+        raise ParameterError(f"Files must be inside the folder of results, but {pattern!r} leads out of it.")
     return pattern
 
 
@@ -68,7 +68,7 @@ def _plain(text: str) -> str:
 
 
 def _tidy(part: str) -> str:
-    """Without what is left around a value that is empty, such as two underscores in a row."""
+    """Remove separators left by empty values, such as two underscores in a row."""
     stem, dot, ending = part.rpartition(".")
     if not dot:
         stem, ending = part, ""
@@ -86,7 +86,7 @@ def _tidy(part: str) -> str:
 
 
 class Names:
-    """Gives each name once: a second one gets a number, also where only upper and lower case differ."""
+    """Makes names unique: a second one gets a number, also if only upper and lower case differ."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()

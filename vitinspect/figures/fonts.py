@@ -1,6 +1,6 @@
-"""The typeface of figures: how wide a text is, and the part of the font file that a PDF embeds.
+"""The typeface of figures: widths of texts, and the subset of the font file that a PDF embeds.
 
-Only what TrueType fonts like the bundled DejaVu Sans have is read: ``cmap`` (formats 4 and 12), ``hmtx``, ``glyf``.
+Only tables of TrueType fonts such as the bundled DejaVu Sans are read: ``cmap`` (formats 4 and 12), ``hmtx``, ``glyf``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from vitinspect.resources import fonts_folder
 
 FAMILY = "DejaVu Sans"
 _KEPT = ("cvt ", "fpgm", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "prep")
-"""The tables that a PDF viewer needs; the shapes of glyphs that are not used are left out of them."""
+"""The tables that a PDF viewer needs; shapes of unused glyphs are left out."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Font:
 
     @cached_property
     def units(self) -> int:
-        """Font units to the em."""
+        """Font units per em."""
         return int(struct.unpack_from(">H", self.tables["head"], 18)[0])
 
     @cached_property
@@ -80,14 +80,14 @@ class Font:
         return int(struct.unpack_from(">H", self.tables["maxp"], 4)[0])
 
     def glyph(self, character: str) -> int:
-        """The glyph of a character; 0, the empty box, where the font has none."""
+        """The glyph of a character; 0, the empty box, if the font has none."""
         return self.characters.get(ord(character), 0)
 
     def width(self, text: str, size: float) -> float:
-        """How wide a text is at a size, without kerning, which no writer applies."""
+        """The width of a text at a size, without kerning, which no writer applies."""
         return sum(self.advances[self.glyph(c)] for c in text) * size / self.units
 
-    # --- the part that a file embeds ----------------------------------------------------------------------------
+    # --- the subset that a file embeds --------------------------------------------------------------------------
 
     @cached_property
     def _offsets(self) -> list[int]:
@@ -101,7 +101,7 @@ class Font:
         return self.tables["glyf"][self._offsets[glyph] : self._offsets[glyph + 1]]
 
     def _parts(self, glyph: int) -> list[int]:
-        """The glyphs of which a composed one (é) consists."""
+        """The glyphs of a composed one (é)."""
         shape = self._shape(glyph)
         if len(shape) < 10 or struct.unpack_from(">h", shape)[0] >= 0:
             return []
@@ -115,7 +115,7 @@ class Font:
         return parts
 
     def subset(self, glyphs: set[int]) -> bytes:
-        """A font file with the shapes of these glyphs only, under the numbers that they have."""
+        """A font file with the shapes of these glyphs only, under their original numbers."""
         wanted, todo = {0}, [0, *sorted(glyphs)]
         while todo:
             glyph = todo.pop()
@@ -146,7 +146,7 @@ def _character_map(table: bytes, offset: int) -> dict[int, int]:
             found.update((code, glyph + code - first) for code in range(first, last + 1))
         return found
     if kind != 4:
-        raise DataError(f"The font's table of characters is of the kind {kind}, which is not read.")
+        raise DataError(f"The font's table of characters is of format {kind}, which is not supported.")
     count = struct.unpack_from(">H", table, offset + 6)[0] // 2
     lasts = struct.unpack_from(f">{count}H", table, offset + 14)
     firsts = struct.unpack_from(f">{count}H", table, offset + 16 + 2 * count)

@@ -1,4 +1,4 @@
-"""One map of one picture as a file: laid over the picture, alone, cut into a mask, or its raw values."""
+"""One map of one picture as a file: overlay, heat map alone, mask, or raw values."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from vitinspect.thresholds import parse_threshold, threshold
 
 @dataclass(frozen=True)
 class Kind:
-    """What is written of a map."""
+    """A kind of file of a map."""
 
     id: str
     title: str
     endings: tuple[str, ...]
-    """Of the formats that it can have, the usual one first."""
+    """The endings of its formats, the default first."""
     needs_map: bool = True
 
 
@@ -43,7 +43,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("mask", "Mask above the threshold", (".png",)),
     Kind("raw", "Raw map", (".npy", ".npz", ".tiff", ".png")),
 )
-"""Raw maps: NumPy, NumPy with the recipe in it, 32-bit floats, and 16 bits between the lowest and the highest value."""
+"""Raw maps: NumPy, NumPy with the recipe, 32-bit floats, and 16 bits between the lowest and the highest value."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FileKind:
         name, dot, ending = text.strip().partition(".")
         kind = next((one for one in KINDS if one.id == name), None)
         if kind is None:
-            raise ParameterError(f"There is no kind of file {name!r}; there are {', '.join(k.id for k in KINDS)}.")
+            raise ParameterError(f"There is no kind of file {name!r}; the kinds are {', '.join(k.id for k in KINDS)}.")
         ending = {".jpeg": ".jpg", ".tif": ".tiff"}.get(f".{ending}", f".{ending}") if dot else kind.endings[0]
         if ending not in kind.endings:
             raise ParameterError(f"{name} is written as {', '.join(kind.endings)}, not as {ending}.")
@@ -70,19 +70,19 @@ class FileKind:
 
 @dataclass(frozen=True)
 class Page:
-    """How a picture with its map stands on a page."""
+    """The page of a picture with its map."""
 
     width: str = ""
-    """88mm, 3.25in; empty for the picture's own pixels."""
+    """The width, such as 88mm or 3.25in; empty for the picture's own pixels."""
     dpi: int = 96
     font_size: float = 8.0
     background: str = "white"
     colour_bar: bool = False
     opacity_scale: bool = False
-    """How opaque each colour is, below the colour bar."""
+    """Whether the opacity of each colour is shown below the colour bar."""
     title: str = ""
     label: str = ""
-    """What stands above the picture: method, target, model, scores."""
+    """Parts of the title above the picture: method, target, model, scores."""
 
 
 def single(entry: Mapping[str, Any], page: Page, size: tuple[int, int]) -> FigureSpec:
@@ -105,20 +105,20 @@ def single(entry: Mapping[str, Any], page: Page, size: tuple[int, int]) -> Figur
 
 @dataclass(frozen=True)
 class Carried:
-    """What a file says of how it was made."""
+    """What a file records about how it was made."""
 
     recipe: bool = True
     anonymous: bool = False
     folder: Path | None = None
-    """Where relative paths of pictures start."""
+    """The folder of relative paths of pictures."""
     view: Mapping[str, Any] | None = None
-    """The view of the window that it was made in."""
+    """The view of the window in which it was made."""
 
 
 def write_layer(
     spec: FigureSpec, finished: FinishedCell, kind: FileKind, carried: Carried | None = None
 ) -> dict[str, bytes]:
-    """The bytes of a file by its ending; ``.json`` beside it where the format has no room for a recipe."""
+    """The bytes of a file by its ending, with a ``.json`` file if the format cannot contain a recipe."""
     carried = carried or Carried()
     scene = compose(spec, {"a1": finished})
     recipe: dict[str, Any] | None = None
@@ -143,14 +143,14 @@ def write_layer(
 
 
 def _without_margin(scene: Any) -> Any:
-    """The page ends where its lowest picture ends."""
+    """The scene with the page cut at the bottom of its lowest picture."""
     lowest = max((one.box[1] + one.box[3] for one in scene.pictures), default=scene.height)
     scene.height = min(scene.height, lowest)
     return scene
 
 
 def heat_alone(spec: FigureSpec, finished: FinishedCell) -> NDArray[np.uint8]:
-    """The map's colours with their opacity, on the picture's pixels; clear where the model saw nothing."""
+    """The map's colours with their opacity, on the picture's pixels; transparent where the model saw nothing."""
     assert finished.values is not None
     assert finished.placement is not None
     cell = finished.cell
@@ -166,7 +166,7 @@ def heat_alone(spec: FigureSpec, finished: FinishedCell) -> NDArray[np.uint8]:
 
 
 def mask_of(finished: FinishedCell) -> NDArray[np.bool_]:
-    """What lies above the map's threshold (Otsu's, where it has none), on the picture's pixels."""
+    """The mask above the map's threshold (Otsu's by default), on the picture's pixels."""
     assert finished.values is not None
     assert finished.placement is not None
     mode, options = parse_threshold(finished.cell.threshold or "otsu")
@@ -184,7 +184,7 @@ def _encoded(picture: Image.Image, ending: str, recipe: dict[str, Any] | None, *
 
 
 def _raw(finished: FinishedCell, ending: str, recipe: dict[str, Any] | None) -> dict[str, bytes]:
-    """The values as the method gave them, on patches or on pixels of the model's input."""
+    """The method's raw values, on patches or on pixels of the model's input."""
     assert finished.values is not None
     values = np.asarray(finished.values, np.float32)
     low, high = float(values.min()), float(values.max())
@@ -202,5 +202,5 @@ def _raw(finished: FinishedCell, ending: str, recipe: dict[str, Any] | None) -> 
         return {".tiff": _encoded(Image.fromarray(values), ".tiff", recipe)}
     scaled = ValueRange(low, high).stretch(values)
     levels16 = np.rint(np.asarray(scaled, np.float64) * 65535).astype(np.uint16)
-    # Without its ends the sixteen bits mean nothing: they stand beside it in any case.
+    # Sixteen bits mean nothing without the values at both ends, so these are always written beside them.
     return {".png": _encoded(Image.fromarray(levels16), ".png", recipe), ".json": beside}

@@ -1,7 +1,7 @@
-"""From finished cells to a scene: where each picture, label, colour bar and outline stands on the page.
+"""Laying out finished cells as a scene: the positions of pictures, labels, colour bars and outlines on the page.
 
-Where things stand follows from the specification and the sizes of the pictures alone, so that nothing moves on a screen
-while maps are still on their way.
+Positions follow from the specification and the sizes of the pictures alone, so that nothing moves on screen while maps
+are still being computed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BETWEEN_BARS = 1.5
 
 @dataclass(frozen=True)
 class CellBox:
-    """Where a cell stands on the page, for the window: hit areas and the frame of the selected one."""
+    """The position of a cell on the page, for the window: hit areas and the frame of the selected one."""
 
     where: str
     box: Box
@@ -37,7 +37,7 @@ class CellBox:
 
 @dataclass(frozen=True)
 class LabelBox:
-    """Where the label of a row or a column stands, whether there is one or not."""
+    """The position of the label of a row or a column, whether it has text or not."""
 
     axis: str
     index: int
@@ -47,7 +47,7 @@ class LabelBox:
 
 @dataclass
 class Page:
-    """A scene, and what stands where on it."""
+    """A scene, and the positions of its cells and labels."""
 
     scene: Scene
     cells: list[CellBox] = field(default_factory=list)
@@ -70,7 +70,7 @@ def compose(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> Scene:
 
 
 def lay_out(spec: FigureSpec, cells: Mapping[str, FinishedCell], kept: Kept | None = None) -> Page:
-    """The whole page, with what stands where on it. ``kept`` holds what was painted for the page before."""
+    """The whole page, with the positions of cells and labels. ``kept`` holds painted parts of the previous layout."""
     page = _Layout(spec, cells, kept or Kept()).page()
     if kept is not None:
         kept.turn_over()
@@ -129,7 +129,7 @@ class _Layout:
         return self.result
 
     def _heads(self) -> float:
-        """The title and the labels of the columns; where the first row begins."""
+        """Draw the title and the labels of the columns; returns where the first row begins."""
         spec, size = self.spec, self.size
         y = 0.0
         if spec.title:
@@ -158,7 +158,7 @@ class _Layout:
             self.scene.add(Text(letter, (0.0, y + size * 0.9), size, "start", True, self.ink))
 
     def _bars_of_row(self, row: int, y: float, high: float) -> float:
-        """Bars below each cell, or one beside the row; where the next thing begins."""
+        """Draw bars below each cell, or one beside the row; returns where the next element begins."""
         how = self.spec.ranges
         if how == "row":
             beside = [one for one in self.groups if one.group == row]
@@ -181,7 +181,7 @@ class _Layout:
         return y + high + (colour_bars.lying_height(self.size) if found else 0.0)
 
     def _bars_below(self, y: float) -> float:
-        """Bars that columns or the whole figure share, below it."""
+        """Draw bars that columns or the whole figure share, below it."""
         if self.spec.ranges not in ("column", "figure") or not self.groups:
             return y
         lowest = y
@@ -197,7 +197,7 @@ class _Layout:
         return lowest
 
     def _lying(self, one: Shared, x: float, top: float, wide: float) -> None:
-        """A bar, with its scale of opacity where that is asked for and its maps lie over pictures."""
+        """Draw a bar, with its scale of opacity if that is requested and its maps lie over pictures."""
         cell, opacity = self.cells[one.places[0]].cell, None
         if self.spec.opacity_scale and cell.show == "overlay":
             grows: Opacity = "growing" if cell.by_value else "uniform"
@@ -219,14 +219,16 @@ def no_spacing(text: str) -> bool:
 
 
 def raise_too_narrow(width: float, count: int) -> None:
-    raise ParameterError(f"{count} columns do not fit into {width / 72 * 25.4:.0f} mm: each would be under 4 mm wide.")
+    raise ParameterError(
+        f"{count} columns do not fit into {width / 72 * 25.4:.0f} mm: each would be less than 4 mm wide."
+    )
 
 
 # --- sizes --------------------------------------------------------------------------------------------------------
 
 
 def _row_height(cells: list[FinishedCell], wide: float) -> float:
-    """That of the highest picture; a square where there is none."""
+    """The height of the highest picture; square if there is none."""
     return max((_height(one, wide, wide) for one in cells if one.cell.has_picture), default=wide)
 
 
@@ -241,12 +243,12 @@ def _height(finished: FinishedCell, wide: float, row: float) -> float:
 
 
 def _are_off(entries: tuple[Mapping[str, object], ...]) -> bool:
-    """Whether every label was taken away on purpose."""
+    """Whether every label was removed on purpose."""
     return all(entry.get("label") == "" for entry in entries)
 
 
 def has_row_labels(spec: FigureSpec) -> bool:
-    """Whether room is kept beside the rows: for labels that were given, or for the classes that maps explain."""
+    """Whether there is space beside the rows, for given labels or for the classes that maps explain."""
     if any(entry.get("label") for entry in spec.rows):
         return True
     if len(spec.rows) == 1 or _are_off(spec.rows):
@@ -295,7 +297,7 @@ def _fitted(
     turn: float = 0.0,
     bold: bool = False,
 ) -> None:
-    """A label as large as fits into its room, at least 5 points."""
+    """A label, as large as fits into its space, at least 5 points."""
     wide = text_width(text, size, bold)
     small = size if wide <= room else max(size * room / wide, min(5.0, size))
     scene.add(Text(text, at, small, "middle", bold, ink, turn))

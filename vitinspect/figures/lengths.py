@@ -1,4 +1,4 @@
-"""Lengths as people write them (88mm, 3.25in), and the widths that venues ask for."""
+"""Parsing lengths (88mm, 3.25in), and the column widths of venues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def points(text: str | float, what: str = "A width") -> float:
     except (ValueError, KeyError):
         value = math.nan
     if not 1 <= value <= _LARGEST:
-        raise ParameterError(f"{what} is like 88mm, 3.25in or 250pt, not {text!r}.")
+        raise ParameterError(f"{what} must be a length such as 88mm, 3.25in or 250pt, not {text!r}.")
     return value
 
 
@@ -35,12 +35,12 @@ def millimetres(value: float) -> float:
 
 @dataclass(frozen=True)
 class Venue:
-    """The widths of a venue's columns, as its guidelines give them."""
+    """The widths of a venue's columns, from its guidelines."""
 
     id: str
     title: str
     widths: tuple[str, ...]
-    """One column first."""
+    """The widths, that of a single column first."""
     source: str
     year: int
 
@@ -58,16 +58,16 @@ VENUES: tuple[Venue, ...] = (
 
 
 def venues_file() -> Path:
-    """Where a person's own venues are kept."""
+    """The file of the user's own venues."""
     return config_folder() / "venues.json"
 
 
 def venues() -> tuple[Venue, ...]:
-    """The table, in which the venues of ``venues_file`` take the place of those of the same id, or come behind them."""
+    """The table of venues, in which those of ``venues_file`` replace those of the same id, or are added at the end."""
     path = venues_file()
     given = read_json(path).get("venues", [])
     if not isinstance(given, list):
-        raise DataError(f"{path}: venues is a list of venues.")
+        raise DataError(f"{path}: venues must be a list of venues.")
     table = {venue.id: venue for venue in VENUES}
     for one in given:
         venue = _venue(one, path)
@@ -76,14 +76,16 @@ def venues() -> tuple[Venue, ...]:
 
 
 def _venue(given: Any, path: Path) -> Venue:
-    """One of a file, checked."""
+    """A venue from a file, checked."""
     if not isinstance(given, dict) or not re.fullmatch(r"[a-z0-9_-]{1,40}", str(given.get("id", ""))):
-        raise DataError(f"{path}: a venue has an id of small letters and digits, a title, widths, a source and a year.")
+        raise DataError(
+            f"{path}: a venue needs an id of lower-case letters and digits, a title, widths, a source and a year."
+        )
     name, widths, year = str(given["id"]), given.get("widths"), given.get("year", 0)
     if not isinstance(widths, list) or not 1 <= len(widths) <= 6 or not all(isinstance(w, str) for w in widths):
-        raise DataError(f'{path}: the widths of {name} are a list such as ["3.25in", "6.875in"], one column first.')
+        raise DataError(f'{path}: the widths of {name} must be a list such as ["3.25in", "6.875in"], one column first.')
     if isinstance(year, bool) or not isinstance(year, int):
-        raise DataError(f"{path}: the year of {name} is a whole number.")
+        raise DataError(f"{path}: the year of {name} must be a whole number.")
     for width in widths:
         try:
             points(width)
@@ -102,4 +104,4 @@ def venue_width(text: str) -> str:
             if 0 <= index < len(venue.widths):
                 return venue.widths[index]
     known = ", ".join(f"{v.id}:{i + 1}" for v in table for i in range(len(v.widths)))
-    raise ParameterError(f"There is no venue {text!r}; there are {known}.")
+    raise ParameterError(f"There is no venue {text!r}; the venues are {known}.")

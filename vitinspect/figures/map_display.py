@@ -1,6 +1,6 @@
-"""Maps as they show themselves in Python: overlay, figure, HTML for notebooks, axes of matplotlib, tables of pandas.
+"""Displaying maps in Python: overlay, figure, HTML for notebooks, axes of matplotlib, tables of pandas.
 
-``displayed.py`` has the methods that users call; each ends here.
+``displayed.py`` has the methods that users call, which are implemented here.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ if TYPE_CHECKING:
 LOOKS = ("colours", "opacity", "by_value", "patches", "range", "frame", "threshold", "show")
 SCREEN_DPI = 144
 _ROW = 4
-"""Maps in a row of a figure, after the picture."""
+"""The number of maps in a row of a figure, after the picture."""
 
 
-# --- what belongs to a map ------------------------------------------------------------------------------------------
+# --- picture, target and title of a map -----------------------------------------------------------------------------
 
 
 def origin_of(attribution: AttributionMap) -> Origin:
-    """What the map belongs to; a map that was made by hand does not know."""
+    """The picture and model of the map, which only maps made by ``explain`` have."""
     if attribution.origin is None:
         raise DataError(
-            f"This map ({attribution.key or attribution.method}) does not know its picture, since no call of explain "
-            "made it; its numbers are in values."
+            f"This map ({attribution.key or attribution.method}) has no picture, since it was not made by "
+            "explain; its numbers are in values."
         )
     return attribution.origin
 
@@ -74,7 +74,7 @@ def placement_of(origin: Origin, pixels: NDArray[np.uint8]) -> Placement:
         height, width = pixels.shape[:2]
         return Placement((height, width), (height, width), (0.0, 0.0, float(width), float(height)))
     if origin.placement.original_size != pixels.shape[:2]:
-        raise ImageError("The picture is not the one that was explained any more: it has another size now.")
+        raise ImageError("The picture has changed since it was explained: it has another size now.")
     return origin.placement
 
 
@@ -96,7 +96,7 @@ def target_words(target: Any, labels: Sequence[str]) -> str:
 
 
 def title_of(attribution: AttributionMap) -> str:
-    """The method as figures call it, with the parameters that differ from the defaults."""
+    """The method's title in figures, with the parameters that differ from the defaults."""
     from vitinspect.explainers.registry import make_method
 
     if attribution.method == "fused":
@@ -111,7 +111,7 @@ def title_of(attribution: AttributionMap) -> str:
 
 
 def facts(attribution: AttributionMap) -> list[tuple[str, str]]:
-    """What a map belongs to, in words."""
+    """The picture, model, method and target of a map, in words."""
     origin = origin_of(attribution)
     target = target_words(attribution.target, origin.labels)
     values = attribution.values
@@ -134,7 +134,7 @@ def one_of(explanation: Any, method: Any) -> AttributionMap:
         return explanation[method]
     maps = maps_in(explanation)
     if len(maps) != 1:
-        raise ParameterError(f"There are {len(maps)} maps: say which one with method=, of {', '.join(explanation)}.")
+        raise ParameterError(f"There are {len(maps)} maps: choose one with method=, of {', '.join(explanation)}.")
     return maps[0]
 
 
@@ -156,7 +156,7 @@ def _size(pixels: NDArray[np.uint8]) -> tuple[int, int]:
 
 
 def mask(attribution: AttributionMap, how: str) -> NDArray[np.bool_]:
-    """Cut at the model's input size, as the command line cuts; what the model did not see is background."""
+    """The map cut at the model's input size, as on the command line; what the model did not see is background."""
     origin = origin_of(attribution)
     placement = origin.placement or placement_of(origin, picture_of(origin))
     mode, options = parse_threshold(how)
@@ -176,10 +176,10 @@ def _cells(
     dpi: int = 300,
     labels: Sequence[str] = (),
 ) -> tuple[FigureSpec, dict[str, FinishedCell]]:
-    """A specification and its finished cells: the picture, and the maps beside it, four in a row at most."""
+    """A specification and its finished cells: the picture and its maps, at most four in a row."""
     unknown = [name for name in look if name not in LOOKS]
     if unknown:
-        raise ParameterError(f"A map has no {unknown[0]!r}; there are {', '.join(LOOKS)}.")
+        raise ParameterError(f"Maps have no option {unknown[0]!r}; the options are {', '.join(LOOKS)}.")
     if not maps:
         raise DataError("There is no map to show.")
     origin = origin_of(maps[0])
@@ -235,7 +235,7 @@ def _cells(
 
 
 def _target_spec(target: Any, labels: Sequence[str]) -> str:
-    """A class or a contrast as a specification has it: by label where that is one class's alone, else by index."""
+    """A class or a contrast for a specification: by label if that is unique, else by index."""
     if isinstance(target, tuple):
         return " - ".join(_target_spec(side, labels) for side in target)
     name = str(labels[target]) if 0 <= target < len(labels) else ""
@@ -267,12 +267,12 @@ def save(shown_thing: Any, path: Any, *, width: str, dpi: int, anonymous: bool, 
     kind = format_of(out)
     check_result(out)
     spec, cells, scene = figure(shown_thing, width=width, dpi=dpi, **look)
-    told = make_recipe(spec, cells, scene, anonymous=anonymous, folder=Path()) if recipe else None
-    return write_result(out, kind.write(scene, spec.dpi, told))
+    made_by = make_recipe(spec, cells, scene, anonymous=anonymous, folder=Path()) if recipe else None
+    return write_result(out, kind.write(scene, spec.dpi, made_by))
 
 
 def example_of_two_targets(maps: Sequence[AttributionMap]) -> bytes:
-    """A PNG for the documentation: the picture, and one method's maps of two classes, which stand above them."""
+    """A PNG for the documentation: the picture, and one method's maps of two classes, labelled above."""
     from vitinspect.figures.write_raster import encode, render
 
     words = [target_words(one.target, origin_of(one).labels) or "any class" for one in maps]
@@ -291,12 +291,12 @@ def png(shown_thing: Any, **look: Any) -> bytes:
 
 
 def png_or_nothing(shown_thing: Any) -> bytes | None:
-    """For notebooks: a map that belongs to no picture is shown by its ``repr``."""
+    """For notebooks: None for a map without a picture, which is shown by its ``repr``."""
     return png(shown_thing) if _can_be_shown(shown_thing) else None
 
 
 def html_or_nothing(shown_thing: Any) -> str | None:
-    """For notebooks: the picture and the map with its colour bar, and below what they belong to."""
+    """For notebooks: the picture and the map with its colour bar, and their description below."""
     if not _can_be_shown(shown_thing):
         return None
     maps = maps_in(shown_thing)
@@ -336,12 +336,12 @@ def show(shown_thing: Any, ax: Any = None, **look: Any) -> Any:
     import io
 
     if not _open_viewer(Image.open(io.BytesIO(data))):
-        raise VitInspectError("There is no program here that shows pictures; save('map.png') writes the figure.")
+        raise VitInspectError("No image viewer was found; save('map.png') writes the figure.")
     return None
 
 
 def _in_notebook() -> bool:
-    """Whether a kernel of Jupyter runs this, which is what shows pictures below a cell."""
+    """Whether this runs in a Jupyter kernel, which shows pictures below a cell."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
@@ -356,10 +356,10 @@ def _open_viewer(picture: Image.Image) -> bool:
 
 
 def _draw_on(maps: Sequence[AttributionMap], ax: Any, look: dict[str, Any]) -> Any:
-    """On axes of matplotlib: the overlay, its title, and a colour bar with the raw values."""
+    """Draw on axes of matplotlib: the overlay, its title, and a colour bar with the raw values."""
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) != len(maps):
-        raise ParameterError(f"There are {len(maps)} maps and {len(axes)} axes; each map has axes of its own.")
+        raise ParameterError(f"There are {len(maps)} maps and {len(axes)} axes; each map needs its own axes.")
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 

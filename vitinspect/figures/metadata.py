@@ -1,7 +1,7 @@
 """Recipes inside files: put into PNG, JPEG, TIFF, SVG and PDF as XMP, and found again.
 
-XMP is plain text in all five, so that one search finds the recipe in each of them; PNG also has it as a text of its
-own, and PDF as an attachment.
+XMP is plain text in all five, so that the same search finds the recipe in each; PNG also has it as a text chunk, and
+PDF as an attachment.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def packet(recipe: dict[str, Any], *, small: bool = False) -> bytes:
 
 
 def embed(data: bytes, kind: str, recipe: dict[str, Any] | None) -> bytes:
-    """The bytes of a PNG, JPEG, TIFF or SVG with the recipe in them; PDF writes its own."""
+    """The bytes of a PNG, JPEG, TIFF or SVG with the recipe; the PDF writer adds its own."""
     if kind == "svg":
         block = b""
         if recipe is not None:
@@ -88,7 +88,7 @@ def _into_jpeg(data: bytes, recipe: dict[str, Any]) -> bytes:
         body = _JPEG_XMP + packet(recipe, small=True)
     if len(body) > _LARGEST_SEGMENT:
         raise DataError("The recipe of this figure is too large for a JPEG; write PNG, TIFF, SVG or PDF.")
-    # Behind the JFIF header, which comes first.
+    # After the JFIF header, which must come first.
     place = 2
     if data[2:4] == b"\xff\xe0":
         place = 4 + struct.unpack_from(">H", data, 4)[0]
@@ -96,7 +96,7 @@ def _into_jpeg(data: bytes, recipe: dict[str, Any]) -> bytes:
 
 
 def _into_tiff(data: bytes, xmp: bytes) -> bytes:
-    """A new last entry in the first directory, which is written again at the end of the file."""
+    """Append an entry to the first directory, which is written again at the end of the file."""
     order = "<" if data[:2] == b"II" else ">"
     start = struct.unpack_from(order + "I", data, 4)[0]
     count = struct.unpack_from(order + "H", data, start)[0]
@@ -123,10 +123,10 @@ _LOOKED_AT = 1 << 18
 
 
 def is_figure(path: Path) -> bool:
-    """Whether a file is to be opened as a figure: a page always, a picture where a recipe begins in it.
+    """Whether a file is to be opened as a figure: PDF and SVG always, a picture if it contains a recipe.
 
-    Quick, so that a window can ask for each file that is dropped on it: PNG and JPEG have theirs at their beginning,
-    TIFF at its end.
+    This is fast, so that the window can check each dropped file: PNG and JPEG have the recipe at their beginning, TIFF
+    at its end.
     """
     ending = path.suffix.casefold()
     if ending in _PAGES:
@@ -147,12 +147,12 @@ def is_figure(path: Path) -> bool:
 
 
 def find(path: Path) -> dict[str, Any] | None:
-    """The recipe inside a file, or in the JSON file that it is; None where there is none."""
+    """The recipe inside a file, or the recipe as a JSON file; None if there is none."""
     try:
         if not path.is_file():
             raise DataError(f"{path} is not a file.")
         if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path} is too large to be searched for a recipe.")
+            raise DataError(f"{path} is too large to search for a recipe.")
         data = read_regular(path)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
@@ -166,7 +166,7 @@ def find(path: Path) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: its recipe is damaged ({error}).") from None
     if not isinstance(found, dict) or found.get("vitinspect") != "recipe":
-        raise DataError(f"{path}: what stands in place of a recipe is none.")
+        raise DataError(f"{path}: its recipe is not a JSON object.")
     return found
 
 

@@ -22,10 +22,10 @@ def colormap_names() -> tuple[str, ...]:
 
 
 def default_colormap(*, signed: bool) -> str:
-    """What a map is shown in unless its reader says otherwise."""
+    """The default colour map of a map."""
     return "diverging" if signed else "inferno"
 
 
 def nine_colours(name: str) -> tuple[str, ...]:
-    """Nine colours of a map at equal distances, as "#rrggbb": enough for a small picture of it."""
+    """Nine equally spaced colours of a colour map, as "#rrggbb", for a small picture of it."""
     return tuple(f"#{colour}" for colour in _NINE[name].split())

@@ -1,6 +1,6 @@
 """Painting a heat map over a picture: pure numpy and Pillow, the same for command line, window and files.
 
-A map goes through three small steps, each of which the window can keep and replay on its own:
+A map is painted in three small steps, each of which the window can cache and repeat separately:
 
 1. ``place``: raw values on the patches or pixels of the model's input move to the picture's pixels;
 2. ``levels``: raw values become 0..255 by a ``ValueRange``;
@@ -25,14 +25,14 @@ Colour = tuple[int, int, int]
 
 OPACITIES = ("uniform", "growing")
 GROWTH = 0.75
-"""Below 1, so that middling values are seen and the lowest still let the picture through."""
+"""Below 1, so that medium values are visible and the lowest still show the picture."""
 ACCENT: Colour = (255, 214, 10)
-"""Lines over heat maps: a yellow that is not in the default colour map's middle, drawn with a dark edge."""
+"""The colour of lines over heat maps: a yellow that the default colour map does not have, with a dark edge."""
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a 24-megapixel picture small
 
 
 class PlacementLike(Protocol):
-    """What is needed of ``vitinspect.models.preprocess.Placement`` here, so that torch need not be loaded."""
+    """The part of ``vitinspect.models.placement.Placement`` that is needed here."""
 
     @property
     def original_size(self) -> tuple[int, int]: ...
@@ -47,7 +47,7 @@ class PlacementLike(Protocol):
 
 @dataclass(frozen=True)
 class ValueRange:
-    """The raw values that stand at the two ends of the colour bar."""
+    """The raw values at the two ends of the colour bar."""
 
     low: float
     high: float
@@ -56,7 +56,7 @@ class ValueRange:
 
     @classmethod
     def of(cls, values: NDArray[np.floating], *, centred: bool = False) -> ValueRange:
-        """The range of ``values`` (NaN left out); ``centred`` puts zero into its middle."""
+        """The range of ``values`` (without NaN); with ``centred``, zero is its centre."""
         finite = values[np.isfinite(values)]
         if not finite.size:
             return cls(0.0, 0.0, centred)
@@ -78,7 +78,7 @@ class ValueRange:
 def place(values: NDArray[np.floating], placement: PlacementLike, *, smooth: bool = True) -> NDArray[np.float32]:
     """The map on the pixels of the original picture, NaN where the model saw nothing.
 
-    ``smooth`` interpolates between the middles of the patches; otherwise each patch is one exact rectangle.
+    ``smooth`` interpolates between the centres of the patches; otherwise each patch is one exact rectangle.
     """
     return placement.map_to_original(
         np.asarray(values, dtype=np.float32), "bilinear" if smooth else "nearest", float("nan")
@@ -86,7 +86,7 @@ def place(values: NDArray[np.floating], placement: PlacementLike, *, smooth: boo
 
 
 def levels(heat: NDArray[np.floating], value_range: ValueRange) -> NDArray[np.uint8]:
-    """Each value's place in a table of 256 colours; NaN gets 0, see ``blend`` for how it stays clear."""
+    """Each value's index in a table of 256 colours; NaN gets 0 (see ``blend`` for how it stays transparent)."""
     width = value_range.high - value_range.low
     if np.asarray(heat).dtype == np.float32 and 1e-30 < width < 1e30 and abs(value_range.low) < 1000 * width:
         # Where single precision has room for it: a tenth of the time, for what the window does at each movement.
@@ -99,13 +99,13 @@ def levels(heat: NDArray[np.floating], value_range: ValueRange) -> NDArray[np.ui
 
 
 def rgba_table(name: str, *, opacity: float = 0.5, grows: Opacity = "uniform") -> NDArray[np.uint8]:
-    """The colours of ``name`` with an opacity each: one for all, or growing with the value.
+    """The colours of ``name`` with their opacity: constant, or by value.
 
-    Growing means from clear at the lowest value to ``opacity`` at the highest, with the value to the power of
-    ``GROWTH``; in a diverging map from clear at zero, in the middle, to ``opacity`` at both ends.
+    By value means from transparent at the lowest value to ``opacity`` at the highest, with the value to the power of
+    ``GROWTH``; in a diverging map from transparent at zero, in the middle, to ``opacity`` at both ends.
     """
     if not 0.0 <= opacity <= 1.0:
-        raise ParameterError(f"The opacity must lie between 0 and 1, not {opacity!r}.")
+        raise ParameterError(f"The opacity must be between 0 and 1, not {opacity!r}.")
     table = np.empty((256, 4), dtype=np.uint8)
     table[:, :3] = colormap(name)
     if grows == "uniform":
@@ -116,7 +116,7 @@ def rgba_table(name: str, *, opacity: float = 0.5, grows: Opacity = "uniform") -
             share = np.abs(2.0 * share - 1.0)
         share = share**GROWTH
     else:
-        raise ParameterError(f"The opacity can be {' or '.join(OPACITIES)}, not {grows!r}.")
+        raise ParameterError(f"The kind of opacity must be {' or '.join(OPACITIES)}, not {grows!r}.")
     table[:, 3] = np.rint(share * opacity * 255)
     return table
 
@@ -127,7 +127,7 @@ def blend(
     table: NDArray[np.uint8],
     visible: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
-    """Lay the coloured ``level`` over ``picture``; where ``visible`` is false the picture stays as it is."""
+    """Blend the coloured ``level`` over ``picture``; where ``visible`` is false the picture is unchanged."""
     if picture.shape[:2] != level.shape or picture.ndim != 3 or picture.shape[2] != 3:
         raise DataError(f"A map of {level.shape} pixels cannot be laid over a picture of {picture.shape}.")
     out = np.empty_like(picture)
@@ -158,9 +158,9 @@ def overlay(
     value_range: ValueRange | None = None,
     frame: bool = True,
 ) -> Image.Image:
-    """The whole way from raw values to a painted picture of the original's size.
+    """All steps from raw values to a painted picture of the original's size.
 
-    Where the model saw only a part of the picture, ``frame`` draws a thin line around that part.
+    If the model saw only a part of the picture, ``frame`` draws a thin line around that part.
     """
     pixels = np.asarray(picture.convert("RGB"))
     heat = place(values, placement, smooth=smooth)
@@ -174,14 +174,14 @@ def overlay(
 
 
 def sees_all(placement: PlacementLike) -> bool:
-    """Whether no pixel of the picture is outside of what the model sees."""
+    """Whether the model sees the whole picture."""
     left, top, right, bottom = placement.visible_box
     height, width = placement.original_size
     return left < 0.5 and top < 0.5 and right > width - 0.5 and bottom > height - 0.5
 
 
 def line_width(size: tuple[int, int]) -> int:
-    """A width that shows in a picture of ``size`` pixels without hiding it: a 300th of the short side."""
+    """A line width that is visible in a picture of ``size`` pixels without hiding it: a 300th of the short side."""
     return max(1, round(min(size) / 300))
 
 
@@ -196,9 +196,9 @@ def draw_box(picture: Image.Image, box: tuple[float, float, float, float], colou
 
 
 def outline(mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.bool_]:
-    """The rim of ``mask``: its pixels that are at most ``width`` pixels (by king's moves) from the outside.
+    """The border pixels of ``mask``: those at most ``width`` pixels (in Chebyshev distance) from the outside.
 
-    The border of the picture is not a rim: an object that is cut off there goes on.
+    The edge of the picture is not a border: an object that is cut off there continues.
     """
     mask = np.asarray(mask, dtype=bool)
     eroded = mask
@@ -214,9 +214,9 @@ def outline(mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.bool_]:
 def draw_outline(
     picture: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour = ACCENT, width: int | None = None
 ) -> NDArray[np.uint8]:
-    """``picture`` with the rim of ``mask`` drawn in ``colour`` and a dark edge just inside of it."""
+    """``picture`` with the border of ``mask`` drawn in ``colour`` and a dark edge just inside of it."""
     if picture.shape[:2] != np.shape(mask):
-        raise DataError(f"A mask of {np.shape(mask)} pixels does not fit a picture of {picture.shape[:2]}.")
+        raise DataError(f"A mask of {np.shape(mask)} pixels does not match a picture of {picture.shape[:2]}.")
     if width is None:
         width = line_width((picture.shape[1], picture.shape[0]))
     rim = outline(mask, width)
@@ -241,7 +241,7 @@ def colour_bar(
     text: Colour = (32, 32, 32),
     paper: Colour = (255, 255, 255),
 ) -> Image.Image:
-    """An upright colour bar with the raw values at its ends, and at zero where that lies between them."""
+    """A vertical colour bar with the raw values at its ends, and at zero if it lies between them."""
     font = ImageFont.load_default(text_size)
     marks = [(1.0, value_range.high), (0.0, value_range.low)]
     if value_range.low < 0 < value_range.high:

@@ -1,6 +1,6 @@
-"""Cells that are no pictures: words, curves of deletion and insertion, agreement, the network of a block, tables.
+"""Plot cells: text, curves of deletion and insertion, agreement, the network of a block, tables.
 
-Each kind is declared once, with what it needs; ``cells`` makes them for the command line, the window in its worker.
+Each kind is declared once, with what it needs; ``cells`` computes them for the command line, the window in its worker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vitinspect.models.vit import ViT
 
 ARCS = 300
-"""How many of the strongest arcs of a block are drawn."""
+"""The number of strongest arcs of a block that are drawn."""
 STEPS = 50
 _MOST_ROWS, _MOST_COLUMNS = 40, 12
 _LARGEST_FILE = 4_000_000
@@ -32,7 +32,7 @@ _LARGEST_FILE = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class PlotInput:
-    """What a cell is made from; what its kind does not need is None."""
+    """The inputs of a cell; those that its kind does not need are None."""
 
     cell: Cell
     pixels: NDArray[np.uint8] | None = None
@@ -44,7 +44,7 @@ class PlotInput:
 
 @dataclass(frozen=True)
 class PlotKind:
-    """A kind of cells that are no pictures."""
+    """A kind of plot cells."""
 
     id: str
     title: str
@@ -117,7 +117,7 @@ def _agreement(given: PlotInput) -> Drawing:
 
     maps, explanation, _ = _explained(given)
     if len(maps) < 2:
-        raise ParameterError("Agreement needs two maps at least, as `lrp, rollout`.")
+        raise ParameterError("Agreement needs at least two maps, as in `lrp, rollout`.")
     mode, options = parse_threshold(given.cell.threshold or "otsu")
     size = explanation.placement.input_size
     masks = {name: threshold(np.asarray(m.values, np.float32), mode, size=size, **options).mask for name, m in maps}
@@ -137,7 +137,7 @@ def _network(given: PlotInput) -> Drawing:
     assert model is not None
     assert pixels is not None
     if not 1 <= cell.block <= model.depth:
-        raise ParameterError(f"{model.name} has blocks 1 to {model.depth}, no block {cell.block}.")
+        raise ParameterError(f"{model.name} has blocks 1 to {model.depth}, not {cell.block}.")
     layers = attention_layers(model, pixels, precision=cell.precision, mode=cell.fit, cancel=given.cancel)
     weights = np.array(layers.weights[cell.block - 1])
     np.fill_diagonal(weights, 0.0)
@@ -159,10 +159,10 @@ def _network(given: PlotInput) -> Drawing:
 
 def _table(given: PlotInput) -> Drawing:
     if given.file is None:
-        raise ParameterError('A table names its file: file = "scores.csv".')
+        raise ParameterError('A table needs a file: file = "scores.csv".')
     try:
         if given.file.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{given.file} is larger than a table in a figure can be.")
+            raise DataError(f"{given.file} is too large for a table in a figure.")
         text = given.file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{given.file} cannot be read: {error}.") from None
@@ -173,7 +173,7 @@ def _table(given: PlotInput) -> Drawing:
 
 
 def _shortened(text: str) -> str:
-    """A number with many digits in three."""
+    """A number with many digits, shortened to three."""
     try:
         value = float(text)
     except ValueError:
@@ -185,10 +185,10 @@ def _shortened(text: str) -> str:
 KINDS: Mapping[str, PlotKind] = {
     kind.id: kind
     for kind in (
-        PlotKind("text", "Text", _words, tip="Words in a cell"),
-        PlotKind("curves", "Deletion or insertion curves", _curves, needs_model=True, tip="Of the maps of the cell"),
+        PlotKind("text", "Text", _words, tip="Text in a cell"),
+        PlotKind("curves", "Deletion or insertion curves", _curves, needs_model=True, tip="Curves of the cell's maps"),
         PlotKind("agreement", "Agreement of maps", _agreement, needs_model=True, tip="Rank correlations of maps"),
         PlotKind("network", "Network of a block", _network, needs_model=True, tip="The strongest attention arcs"),
-        PlotKind("table", "Table from a CSV file", _table, needs_file=True, tip="Such as saved scores"),
+        PlotKind("table", "Table from a CSV file", _table, needs_file=True, tip="For example saved scores"),
     )
 }

@@ -1,4 +1,4 @@
-"""What a publisher would complain about, said before a figure is written."""
+"""Checks for a publisher's requirements, before a figure is written."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from vitinspect.figures.scene import Scene
 SMALLEST_TEXT = 5.0
 LOWEST_DPI = 200.0
 UNSAFE = ("jet", "turbo")
-"""Colour maps whose order the colour-blind cannot see."""
+"""Colour maps whose order is not visible to the colour-blind."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the check list: what, its value, and whether it is as it should be."""
+    """One line of the check list: what is checked, its value, and whether it is acceptable."""
 
     what: str
     value: str
@@ -33,7 +33,7 @@ def check(
     size: int | None = None,
     pdf: bytes | None = None,
 ) -> list[Finding]:
-    """The check list for a page; with the bytes of its PDF, what is read back from them."""
+    """The check list for a page; with the bytes of its PDF, also for what is read back from them."""
     findings = [
         Finding("Size", f"{millimetres(scene.width):.1f} × {millimetres(scene.height):.1f} mm", True),
     ]
@@ -63,7 +63,7 @@ def check(
 
 
 def check_fonts(pdf: bytes) -> Finding:
-    """Whether the fonts of a written PDF are in it."""
+    """Whether the fonts of a written PDF are embedded."""
     fonts = fonts_in(pdf)
     missing = [one.name for one in fonts if not one.embedded]
     return Finding("Fonts embedded", f"not {', '.join(missing)}" if missing else str(len(fonts)), not missing)

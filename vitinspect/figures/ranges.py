@@ -1,4 +1,4 @@
-"""Which raw values stand at the ends of a figure's colours: each map's own, or those that several maps share."""
+"""The raw values at the ends of a figure's colours: each map's own, or those that several maps share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from vitinspect.figures.specification import Cell, FigureSpec, place
 
 @dataclass(frozen=True)
 class Shared:
-    """Cells that one colour bar speaks for."""
+    """Cells that share a colour bar."""
 
     group: object
     """Their place, or their row or column; 0 for the whole figure."""
     places: tuple[str, ...]
     colours: str
     range: ValueRange | None
-    """None as long as none of their maps is there."""
+    """None if none of their maps is computed yet."""
 
 
 def colours_of(cell: Cell, signed: bool) -> str:
@@ -29,7 +29,7 @@ def colours_of(cell: Cell, signed: bool) -> str:
 
 
 def range_groups(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> list[Shared]:
-    """One for each colour bar. Maps in other colours, or with a range that was typed, do not share."""
+    """One group for each colour bar. Maps in other colours, or with a given range, do not share."""
     found: dict[tuple[object, str, tuple[float, ...]], list[str]] = {}
     groups: dict[tuple[object, str, tuple[float, ...]], object] = {}
     for row in range(len(spec.rows)):
@@ -62,7 +62,7 @@ def _joint(finished: list[FinishedCell], colours: str) -> ValueRange | None:
 
 
 def shared_ranges(spec: FigureSpec, cells: Mapping[str, FinishedCell]) -> dict[str, ValueRange]:
-    """The range of each cell whose map is there."""
+    """The range of each cell whose map is computed."""
     return {
         where: one.range
         for one in range_groups(spec, cells)

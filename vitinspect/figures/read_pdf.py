@@ -1,4 +1,4 @@
-"""What stands in a PDF that ``write_pdf`` gave, read back from its bytes: its fonts, and whether they are embedded."""
+"""Reading back a PDF of ``write_pdf``: its fonts, and whether they are embedded."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class PdfFont:
 
     name: str
     embedded: bool
-    """Whether the file of its shapes stands in the PDF, whole."""
+    """Whether its complete font file is in the PDF."""
 
 
 def fonts_in(data: bytes) -> list[PdfFont]:
-    """The fonts of a PDF with a plain table of objects, as ``write_pdf`` makes it; ``DataError`` for another one."""
+    """The fonts of a PDF with a plain cross-reference table, as ``write_pdf`` writes it; ``DataError`` for others."""
     objects = _objects(data)
     found = []
     for body in objects.values():
@@ -34,24 +34,24 @@ def fonts_in(data: bytes) -> list[PdfFont]:
 
 
 def _objects(data: bytes) -> dict[int, bytes]:
-    """Number -> what stands between ``obj`` and the next object, by the table at the end of the file."""
+    """Number -> the content of the object, by the table at the end of the file."""
     start = re.search(rb"startxref\s+(\d+)\s+%%EOF\s*$", data)
     table = re.match(rb"xref\n0 (\d+)\n", data[int(start[1]) :]) if start else None
     if start is None or table is None:
-        raise DataError("The PDF has no table of objects that can be read.")
+        raise DataError("The PDF has no readable cross-reference table.")
     first = int(start[1]) + table.end()
     places = {}
     for number in range(1, int(table[1])):
         line = data[first + 20 * number : first + 20 * number + 20]
         if not re.fullmatch(rb"\d{10} \d{5} [nf] ?\r?\n", line):
-            raise DataError("The PDF's table of objects is damaged.")
+            raise DataError("The PDF's cross-reference table is damaged.")
         places[number] = int(line[:10])
     ends = sorted([*places.values(), int(start[1])])
     return {number: data[place : ends[ends.index(place) + 1]] for number, place in places.items()}
 
 
 def _reference(body: bytes, key: bytes) -> int:
-    """The number of the object that an entry names; 0 where it names none."""
+    """The number of the object that an entry refers to; 0 if none."""
     found = re.search(rb"/" + key + rb" \[?(\d+) 0 R", body)
     return int(found[1]) if found else 0
 

@@ -1,7 +1,7 @@
-"""Recipes: how a figure was made, inside the figure, enough to make it again.
+"""Recipes: a record inside a figure of how it was made, sufficient to make it again.
 
-A recipe is data from a file that anybody may have written. It is bounded and checked like a specification, and nothing
-in it is run, written to, or downloaded without being asked for.
+A recipe is untrusted data. Its size is limited, it is checked like a specification, and nothing in it is executed,
+written to, or downloaded without the user's consent.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from vitinspect.regular_files import read_regular
 from vitinspect.version import __version__
 
 SCHEMA = 1
-"""Of the recipes that are written here. It grows when recipes of before would be read wrongly, not for new entries."""
+"""The schema of written recipes. It increases if older recipes would be misread, not for new entries."""
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 STEPS: dict[int, Step] = {}
-"""Schema -> what makes a recipe of it one of the next schema; older ones go through several."""
+"""Schema -> the function that converts a recipe of it to the next schema."""
 _MOST_IMAGES = 1000
 _PIXELS_DPI = 100
-"""At this resolution the pixels of a figure are compared."""
+"""The resolution at which the pixels of a figure are compared."""
 MOST_SEARCHED = 20_000
 _LARGEST_MAP = 1 << 30
 """Bytes."""
@@ -52,7 +52,7 @@ def make_recipe(
     anonymous: bool = False,
     folder: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that made a figure. ``anonymous`` leaves out paths and names of pictures and models."""
+    """The recipe of a figure. ``anonymous`` leaves out paths and names of pictures and models."""
     document = spec.to_dict()
     images: dict[str, dict[str, Any]] = {}
     models: dict[str, dict[str, Any]] = {}
@@ -98,7 +98,7 @@ def make_recipe(
 
 
 def versions() -> dict[str, str]:
-    """Of what moves the numbers; of packages that are loaded already, so that none is imported for it."""
+    """The versions of what affects the numbers; only of packages that are already loaded."""
     import sys
 
     found = {"python": platform.python_version(), "numpy": np.__version__, "processor": platform.machine()}
@@ -113,13 +113,13 @@ def versions() -> dict[str, str]:
 
 
 def pixels_digest(scene: Scene) -> str:
-    """Of the page as it is painted at 100 dpi, whatever the file's format."""
+    """The hash of the page painted at 100 dpi, independent of the file's format."""
     page = render(scene, _PIXELS_DPI)
     return hashlib.sha256(f"{page.mode}{page.size}".encode() + page.tobytes()).hexdigest()
 
 
 def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
-    """Pictures are numbered, and models that are no public names are called after their fingerprint."""
+    """The recipe with pictures numbered, and models without public names named after their fingerprint."""
     renamed = {name: f"picture-{number}" for number, name in enumerate(recipe["images"], 1)}
     recipe["images"] = {renamed[name]: value for name, value in recipe["images"].items()}
     sources = {}
@@ -154,15 +154,15 @@ def _anonymous(recipe: dict[str, Any]) -> dict[str, Any]:
     return recipe
 
 
-# --- opening one ------------------------------------------------------------------------------------------------
+# --- reading a recipe -------------------------------------------------------------------------------------------
 
 
-def bring_up(found: dict[str, Any], name: str, steps: Mapping[int, Step] | None = None, newest: int = SCHEMA) -> Any:
-    """A recipe of an older schema as one of the newest; one of a newer schema is refused by its number."""
+def migrate(found: dict[str, Any], name: str, steps: Mapping[int, Step] | None = None, newest: int = SCHEMA) -> Any:
+    """Convert a recipe of an older schema to the newest; one of a newer schema is refused by its number."""
     steps = STEPS if steps is None else steps
     schema = found.get("schema")
     if isinstance(schema, bool) or not isinstance(schema, int) or schema < 1:
-        raise DataError(f"{name} is a recipe of schema {schema!r}, which there never was.")
+        raise DataError(f"{name} is a recipe of schema {schema!r}, which does not exist.")
     if schema > newest:
         raise DataError(
             f"{name} is a recipe of schema {schema}, of a newer vitinspect ({str(found.get('software'))[:80]}); "
@@ -175,12 +175,12 @@ def bring_up(found: dict[str, Any], name: str, steps: Mapping[int, Step] | None 
 
 
 def check_recipe(found: Any, name: str) -> dict[str, Any]:
-    """A recipe as this version writes it, also from one of an older schema; ``DataError`` for anything else."""
+    """A checked recipe in the newest schema, also from an older one; ``DataError`` for anything else."""
     if not isinstance(found, dict) or found.get("vitinspect") != "recipe":
-        raise DataError(f"{name} is no recipe of vitinspect.")
-    found = bring_up(found, name)
+        raise DataError(f"{name} is not a recipe of vitinspect.")
+    found = migrate(found, name)
     if found.get("kind") != "figure":
-        raise DataError(f"{name} is a recipe for {found.get('kind')!r}, which this vitinspect does not make.")
+        raise DataError(f"{name} is a recipe for {found.get('kind')!r}, which this version of vitinspect cannot make.")
     for key in ("images", "models", "figure"):
         if not isinstance(found.get(key), dict):
             raise DataError(f"{name}: the recipe has no {key}.")
@@ -214,9 +214,9 @@ class Located:
 def locate_pictures(
     recipe: Mapping[str, Any], beside: Path, folders: list[Path], cancel: CancelToken | None = None
 ) -> Located:
-    """Find each picture: where the recipe says, beside the figure, or by its content in the folders that are given.
+    """Find each picture: at the recipe's path, beside the figure, or by its content in the given folders.
 
-    Only reads; a path in a recipe is where a picture was, and it counts only if the picture there has the content.
+    Files are only read; the path in a recipe is used only if the picture there has the recorded content.
     """
     result = Located()
     by_content: dict[str, Path] | None = None
@@ -296,12 +296,12 @@ def _search_maps(folders: list[Path], cancel: CancelToken | None) -> dict[str, P
 
 
 def has_content(path: Path, recipe: Mapping[str, Any], name: str) -> bool:
-    """Whether a picture is the one that a recipe calls by this name."""
+    """Whether a picture has the content that a recipe records for this name."""
     return _content(path) == recipe["images"][name]["content"]
 
 
 def _is_local(path: Path) -> bool:
-    """Not on another machine: Windows would greet whatever machine a stranger's recipe names."""
+    """Whether a path is local: Windows would connect to any machine that an untrusted recipe names."""
     return not str(path).startswith(("\\\\", "//"))
 
 
@@ -319,7 +319,7 @@ def _content(path: Path) -> str | None:
 
 
 def _search(folders: list[Path], sizes: set[tuple[Any, ...]], cancel: CancelToken | None) -> dict[str, Path]:
-    """The pictures in some folders by their content, of those whose size is asked for."""
+    """The pictures of certain sizes in some folders, by their content."""
     found: dict[str, Path] = {}
     for folder in folders:
         if folder.is_dir():
@@ -332,7 +332,7 @@ def _search(folders: list[Path], sizes: set[tuple[Any, ...]], cancel: CancelToke
 
 
 def _may_be(path: Path, sizes: set[tuple[Any, ...]]) -> bool:
-    """Whether a picture has one of the sizes, which costs less than its content."""
+    """Whether a picture has one of the sizes, which is faster to read than its content."""
     try:
         return not sizes or read_size(path) in sizes
     except (ImageError, OSError, ValueError):
@@ -341,7 +341,7 @@ def _may_be(path: Path, sizes: set[tuple[Any, ...]]) -> bool:
 
 @dataclass(frozen=True)
 class Difference:
-    """Something that is not as the recipe has it."""
+    """A difference from the recipe."""
 
     what: str
     recipe: str
@@ -352,7 +352,7 @@ class Difference:
 
 
 def compare(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> list[Difference]:
-    """What differs between a recipe and that of the figure made again."""
+    """The differences between a recipe and that of the figure made again."""
     found = []
     for name, facts in recipe["images"].items():
         here = again["images"].get(name, {}).get("content", "")
@@ -383,7 +383,7 @@ def _is_number(value: Any) -> bool:
 
 
 def largest_range_change(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> float:
-    """How far the ends of the maps' raw ranges are from those of the recipe, in shares of the range."""
+    """The largest difference of the maps' raw ranges from those of the recipe, as a fraction of the range."""
     worst = 0.0
     maps = recipe.get("maps")
     for where, facts in (maps if isinstance(maps, dict) else {}).items():

@@ -1,4 +1,4 @@
-"""What a figure shows, as a list of simple things on a page: pictures, texts, lines, colour bars. No Qt.
+"""The content of a figure as a list of simple elements on a page: pictures, texts, lines, colour bars. No Qt.
 
 Screen, PNG, SVG and PDF are all painted from a scene, so that they agree. Lengths are in points (1/72 inch), x to the
 right and y down; later elements lie over earlier ones.
@@ -20,30 +20,30 @@ Box = tuple[float, float, float, float]
 BLACK: Colour = (0, 0, 0)
 WHITE: Colour = (255, 255, 255)
 MM = 72 / 25.4
-"""Points to the millimetre."""
+"""Points per millimetre."""
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """An image in a box: height x width x 3, or x 4 with its opacity."""
+    """An image in a box: height x width x 3, or x 4 with opacity."""
 
     pixels: NDArray[np.uint8]
     box: Box
     sharp: bool = False
-    """Whether its pixels are to be seen as squares, in every viewer."""
+    """Whether its pixels must appear as squares in every viewer."""
     finer: float = 1.0
     """How many pixels across the picture has for each one here: more than one where a smaller one stands for it on a
     screen, less where it was enlarged."""
 
     @property
     def dpi(self) -> float:
-        """Pixels to the inch in the size that it has on the page."""
+        """Pixels per inch at its size on the page."""
         return min(self.pixels.shape[1] / self.box[2], self.pixels.shape[0] / self.box[3]) * 72 * self.finer
 
 
 @dataclass(frozen=True)
 class Text:
-    """One line of text; ``at`` is on its base line, and ``turn`` is counterclockwise about it, in degrees."""
+    """One line of text; ``at`` is on its base line, and ``turn`` rotates it counterclockwise about that, in degrees."""
 
     text: str
     at: Point
@@ -57,7 +57,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Path:
-    """Lines through points, one or several; closed ones can be filled."""
+    """One or several polylines; closed ones can be filled."""
 
     lines: Sequence[Sequence[Point]]
     stroke: Colour | None = BLACK
@@ -81,7 +81,7 @@ Element = Picture | Text | Path | ColourBar
 
 @dataclass
 class Scene:
-    """A page of a size, its elements, and its ground (None: transparent)."""
+    """A page of a size, its elements, and its background (None: transparent)."""
 
     width: float
     height: float

@@ -19,11 +19,11 @@ class Tile:
     title: str
     lines: tuple[str, ...] = ()
     colours: tuple[tuple[int, int, int], ...] = ()
-    """Of little squares before the lines, as a legend."""
+    """Colours of small squares before the lines, as a legend."""
 
 
 def contact_sheet(title: str, tiles: Sequence[Tile], *, columns: int = 4, width: int = 240) -> Image.Image:
-    """All tiles, ``columns`` to a row, each picture ``width`` pixels wide at most and as high as the highest."""
+    """All tiles, ``columns`` in a row, each picture at most ``width`` pixels wide, in rows of the highest picture."""
     font = ImageFont.load_default(_TEXT)
     pictures = [_within(tile.picture, width) for tile in tiles]
     columns = max(1, min(columns, len(tiles)))
@@ -61,7 +61,7 @@ def _within(picture: Image.Image, width: int) -> Image.Image:
 
 
 def _cut(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
-    """The text, or as much of it as there is room for."""
+    """The text, cut to the width."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(text + "…") > width:

@@ -1,9 +1,9 @@
-"""What a composed figure is to show, as plain data: rows, columns, and what each cell differs in.
+"""The specification of a composed figure, as plain data: rows, columns, and single cells.
 
-A cell is what the figure's ``defaults``, its row, its column and its own entry say, the later over the earlier. So rows
-can be pictures and columns methods, or targets, models, thresholds, masks of annotators: whatever an entry can say.
-A specification comes from a file that somebody else may have written, so it is checked piece by piece, bounded, and
-never more than data.
+A cell combines the figure's ``defaults``, its row, its column and its own entry, where later ones override earlier
+ones. So rows can be pictures and columns methods, or targets, models, thresholds, masks of annotators: anything that
+an entry can contain. A specification may come from an untrusted file, so every part is checked and limited, and it is
+only data.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ BACKGROUNDS: dict[str, tuple[int, int, int] | None] = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One picture of the figure."""
+    """One cell of the figure."""
 
     image: str = ""
-    """A path; relative ones are looked for beside the specification."""
+    """A path; relative ones start at the specification's folder."""
     model: str = "demo"
     arch: str = ""
     target: str = ""
@@ -49,7 +49,7 @@ class Cell:
     picture."""
     weights: tuple[float, ...] = ()
     normalisation: str = "minmax"
-    """Before fusing."""
+    """The normalisation of maps before fusion."""
     show: str = "overlay"
     colours: str = "auto"
     opacity: float = 0.9
@@ -65,19 +65,19 @@ class Cell:
     fit: str = "crop"
     precision: str = "float32"
     frame: bool = True
-    """A line around what the model saw, where that is a part of the picture."""
+    """Whether to draw a line around what the model saw, if that is a part of the picture."""
     inset: tuple[float, ...] = ()
     """Left, top, width, height of a part of the picture, from 0 to 1, shown larger in a corner."""
     text: str = ""
-    """Of a cell that shows text."""
+    """The text of a text cell."""
     curve: str = "insertion"
-    """Of a cell that shows curves: insertion or deletion."""
+    """The kind of curves: insertion or deletion."""
     block: int = 1
-    """Of a cell that shows the network of a block, counted from 1."""
+    """The block whose network is shown, counted from 1."""
     file: str = ""
-    """Of a table (CSV) or a human ceiling (``maps.json`` of ``vitinspect agree --maps``)."""
+    """The file of a table (CSV) or a human ceiling (``maps.json`` of ``vitinspect agree --maps``)."""
     label: str = ""
-    """What stands above the column, or beside the row."""
+    """The label above the column, or beside the row."""
 
     @property
     def has_map(self) -> bool:
@@ -85,7 +85,7 @@ class Cell:
 
     @property
     def has_picture(self) -> bool:
-        """Whether a picture stands in it, alone or with a map over it."""
+        """Whether it shows a picture, alone or with a map over it."""
         return self.show in ("overlay", "map", "picture")
 
     @property
@@ -96,12 +96,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A grid of cells and how the page looks."""
+    """A grid of cells and the appearance of the page."""
 
     rows: tuple[Mapping[str, Any], ...]
     columns: tuple[Mapping[str, Any], ...]
     cells: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """By place: ``a1`` is the first row's first column."""
+    """Single cells by place: ``a1`` is the first row's first column."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     width: str = "174.6mm"
     dpi: int = 300
@@ -112,12 +112,12 @@ class FigureSpec:
     colour_bars: bool = True
     ranges: str = "cell"
     scores: bool = False
-    """Overlap with the truth under each cell that has one."""
+    """Whether to write the overlap with the truth under each cell that has one."""
     opacity_scale: bool = False
-    """Below the colours of a bar, how opaque each is over the picture: black is opaque, white is clear."""
+    """Whether to show below a colour bar how opaque each colour is: black is opaque, white is transparent."""
     title: str = ""
     rows_from: str = ""
-    """What the window makes the rows from, such as pictures; nothing else reads it."""
+    """What the window uses as rows, such as pictures; only the window reads it."""
     columns_from: str = ""
 
     def cell(self, row: int, column: int) -> Cell:
@@ -127,7 +127,7 @@ class FigureSpec:
         return _cell(merged, place(row, column))
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in files; only what differs from the defaults."""
+        """The specification as stored in files; only what differs from the defaults."""
         result: dict[str, Any] = {"vitinspect": "figure", "version": VERSION}
         for one in dataclasses.fields(self):
             value = getattr(self, one.name)
@@ -144,7 +144,7 @@ def place(row: int, column: int) -> str:
 
 
 def read_specification(text: str, name: str = "The specification") -> FigureSpec:
-    """From JSON or TOML."""
+    """A specification from JSON or TOML text."""
     if len(text) > LARGEST_TEXT:
         raise ParameterError(f"{name} has {len(text):,} characters, more than a figure needs.")
     try:
@@ -155,20 +155,20 @@ def read_specification(text: str, name: str = "The specification") -> FigureSpec
 
             found = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ParameterError(f"{name} is neither JSON nor TOML that can be read ({error}).") from None
+        raise ParameterError(f"{name} is neither readable JSON nor readable TOML ({error}).") from None
     return from_dict(found, name)
 
 
 def from_dict(found: Any, name: str = "The specification") -> FigureSpec:
     if not isinstance(found, dict) or found.get("vitinspect", "figure") != "figure":
-        raise ParameterError(f"{name} is not that of a figure.")
+        raise ParameterError(f"{name} is not the specification of a figure.")
     version = found.get("version", VERSION)
     if version != VERSION:
         raise ParameterError(f"{name} is of version {version!r}; this vitinspect reads version {VERSION}.")
     known = {one.name for one in dataclasses.fields(FigureSpec)} | {"vitinspect", "version", "venue"}
     unknown = [key for key in found if key not in known]
     if unknown:
-        raise ParameterError(f"{name}: {unknown[0]!r} is not known; there are {', '.join(sorted(known))}.")
+        raise ParameterError(f"{name}: {unknown[0]!r} is not known; the entries are {', '.join(sorted(known))}.")
     try:
         spec = FigureSpec(
             rows=_entries(found.get("rows", [{}]), "rows"),
@@ -207,7 +207,7 @@ def _word(kind: type) -> str:
 
 def _entries(value: Any, what: str) -> tuple[dict[str, Any], ...]:
     if not isinstance(value, list) or not value:
-        raise ParameterError(f"The {what} of a figure are a list with at least one entry.")
+        raise ParameterError(f"The {what} of a figure must be a list with at least one entry.")
     return tuple(_entry(one, f"{what}[{index}]") for index, one in enumerate(value))
 
 
@@ -223,11 +223,11 @@ def _cell(given: Mapping[str, Any], what: str) -> Cell:
     good: dict[str, Any] = {}
     for key, value in given.items():
         if key not in fields:
-            raise ParameterError(f"{what}: a cell has no {key!r}; it has {', '.join(fields)}.")
+            raise ParameterError(f"{what}: a cell has no entry {key!r}; its entries are {', '.join(fields)}.")
         kind = type(fields[key].default)
         if kind is tuple:
             if not isinstance(value, list | tuple) or not all(_is_number(v) for v in value):
-                raise ParameterError(f"{what}: {key} is a list of numbers, not {value!r}.")
+                raise ParameterError(f"{what}: {key} must be a list of numbers, not {value!r}.")
             value = tuple(float(v) for v in value)
         elif kind is float and _is_number(value):
             value = float(value)
@@ -253,15 +253,15 @@ def _check_cell(cell: Cell, what: str) -> None:
     }
     for name, allowed in choices.items():
         if getattr(cell, name) not in allowed:
-            raise ParameterError(f"{what}: {name} is one of {', '.join(allowed)}, not {getattr(cell, name)!r}.")
+            raise ParameterError(f"{what}: {name} must be one of {', '.join(allowed)}, not {getattr(cell, name)!r}.")
     if not 0 <= cell.opacity <= 1:
-        raise ParameterError(f"{what}: opacity lies between 0 and 1, not {cell.opacity:g}.")
+        raise ParameterError(f"{what}: opacity must be between 0 and 1, not {cell.opacity:g}.")
     if cell.range and (len(cell.range) != 2 or not cell.range[0] < cell.range[1]):
-        raise ParameterError(f"{what}: range has a lower and a higher value, not {list(cell.range)}.")
+        raise ParameterError(f"{what}: range must be a lower and a higher value, not {list(cell.range)}.")
     if cell.inset:
         inside = len(cell.inset) == 4 and min(cell.inset) >= 0 and min(cell.inset[2:]) > 0
         if not inside or cell.inset[0] + cell.inset[2] > 1 or cell.inset[1] + cell.inset[3] > 1:
-            raise ParameterError(f"{what}: inset has left, top, width and height from 0 to 1.")
+            raise ParameterError(f"{what}: inset must be left, top, width and height from 0 to 1.")
 
 
 def _check(spec: FigureSpec, name: str) -> None:
@@ -269,13 +269,13 @@ def _check(spec: FigureSpec, name: str) -> None:
     if count > MOST_CELLS:
         raise ParameterError(f"{name} has {count} cells, more than {MOST_CELLS}.")
     if spec.ranges not in RANGES:
-        raise ParameterError(f"{name}: ranges is one of {', '.join(RANGES)}, not {spec.ranges!r}.")
+        raise ParameterError(f"{name}: ranges must be one of {', '.join(RANGES)}, not {spec.ranges!r}.")
     if spec.background not in BACKGROUNDS:
-        raise ParameterError(f"{name}: background is one of {', '.join(BACKGROUNDS)}, not {spec.background!r}.")
+        raise ParameterError(f"{name}: background must be one of {', '.join(BACKGROUNDS)}, not {spec.background!r}.")
     if not 36 <= spec.dpi <= 2400:
-        raise ParameterError(f"{name}: dpi lies between 36 and 2400, not {spec.dpi}.")
+        raise ParameterError(f"{name}: dpi must be between 36 and 2400, not {spec.dpi}.")
     if not 3 <= spec.font_size <= 72:
-        raise ParameterError(f"{name}: font_size lies between 3 and 72 points, not {spec.font_size:g}.")
+        raise ParameterError(f"{name}: font_size must be between 3 and 72 points, not {spec.font_size:g}.")
     points(spec.width)
     if spec.spacing not in ("0", "0mm", "0pt"):
         points(spec.spacing, "A spacing")

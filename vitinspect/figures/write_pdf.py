@@ -1,8 +1,8 @@
 """A scene as PDF: text as text in an embedded font, lines and colour bars as vectors, pictures without loss.
 
-Qt's writer stores pictures as JPEG unless told otherwise, rounds the page to whole points, and gives other bytes each
-time; what a figure needs of PDF fits into this file. The page box is exact, nothing depends on the time, and a recipe
-travels as XMP metadata and as an attachment.
+Qt's writer stores pictures as JPEG by default, rounds the page to whole points, and gives different bytes each time; the
+parts of PDF that a figure needs fit into this file. The page box is exact, nothing depends on the time, and a recipe is
+stored as XMP metadata and as an attachment.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Writer:
         self.scene, self.dpi = scene, dpi
         self.objects: list[bytes] = []
         self.fonts: dict[str, tuple[Font, int, dict[int, str]]] = {}
-        """Name in the page to font, the number of its object, and the glyphs that are used."""
+        """Font name in the page to the font, its object number, and the glyphs that are used."""
         self.named: dict[str, dict[str, int]] = {"XObject": {}, "Shading": {}}
 
     def reserve(self) -> int:
@@ -81,7 +81,7 @@ class _Writer:
         self.put(pages, f"<< /Type /Pages /Kids [{page} 0 R] /Count 1 >>".encode())
         root = f"/Type /Catalog /Pages {pages} 0 R"
         if xmp is not None:
-            # Not compressed, so that programs that know no PDF find it.
+            # Not compressed, so that programs that cannot read PDF find it.
             root += f" /Metadata {self.stream('/Type /Metadata /Subtype /XML', xmp, compress=False)} 0 R"
         if attachments:
             root += " " + self.attach(attachments)
@@ -121,7 +121,7 @@ class _Writer:
     # --- the page ------------------------------------------------------------------------------------------------
 
     def content(self) -> bytes:
-        # PDF counts upward; one matrix turns the page round, and texts and pictures are turned back.
+        # In PDF y points upwards; one matrix flips the page, and texts and pictures are flipped back.
         parts = [f"1 0 0 -1 0 {_number(self.scene.height)} cm"]
         if self.scene.background is not None:
             size = f"{_number(self.scene.width)} {_number(self.scene.height)}"
@@ -251,13 +251,13 @@ def _string(text: str) -> str:
 
 
 def _tag(face: Font, glyphs: Mapping[int, str]) -> str:
-    """Six letters that tell one part of a font from another, then its name."""
+    """Six letters that identify the subset of a font, then its name."""
     digest = hashlib.sha256(repr(sorted(glyphs)).encode()).digest()
     return "".join(chr(65 + byte % 26) for byte in digest[:6]) + "+" + face.name
 
 
 def _to_unicode(glyphs: Mapping[int, str]) -> bytes:
-    """Which characters the glyphs stand for, so that text can be searched and copied."""
+    """The characters of the glyphs, so that text can be searched and copied."""
     lines = [
         f"<{g:04X}> <{character.encode('utf-16-be', 'replace').hex().upper()}>"
         for g, character in sorted(glyphs.items())
@@ -277,7 +277,7 @@ def _to_unicode(glyphs: Mapping[int, str]) -> bytes:
 
 
 def _predicted(pixels: NDArray[np.uint8]) -> bytes:
-    """Rows with the PNG filter "up", which makes pictures smaller; the decoder undoes it exactly."""
+    """Rows with the PNG filter "up", which compresses better and is undone exactly by the decoder."""
     height, width = pixels.shape[:2]
     flat = np.ascontiguousarray(pixels).reshape(height, width * 3)
     rows = np.empty((height, width * 3 + 1), np.uint8)

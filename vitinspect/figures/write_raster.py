@@ -1,4 +1,4 @@
-"""A scene as pixels: PNG, TIFF, JPEG, and what the window shows."""
+"""A scene as pixels: for PNG, TIFF, JPEG, and the window."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from vitinspect.figures.resampling import resized
 from vitinspect.figures.scene import Colour, ColourBar, Path, Picture, Scene, Text
 
 _FINE = 4
-"""Lines are painted so many times larger and made smaller, which smooths them."""
+"""Lines are painted this many times larger and scaled down, which smooths them."""
 
 
 def render(scene: Scene, dpi: float) -> Image.Image:
-    """The page at a resolution: RGB, or RGBA where its ground is transparent."""
+    """The page at a resolution: RGB, or RGBA if its background is transparent."""
     size = pixel_size(scene, dpi)
     ground = (*scene.background, 255) if scene.background is not None else (0, 0, 0, 0)
     page = Image.new("RGBA", size, ground)
@@ -80,7 +80,7 @@ def _text(page: Image.Image, element: Text, scale: float) -> None:
         draw = ImageDraw.Draw(page)
         _letters(draw, element.text, x + start, y, face, size, element.bold, (*element.colour, 255))
         return
-    # Painted level on a sheet of its own, then turned about the point on its base line.
+    # Painted horizontally on a separate image, then rotated about the point on its base line.
     margin = math.ceil(width + 2 * size)
     sheet = Image.new("L", (2 * margin, 2 * margin), 0)
     _letters(ImageDraw.Draw(sheet), element.text, margin + start, margin, face, size, element.bold, 255)
@@ -101,7 +101,7 @@ def _letters(
     bold: bool,
     ink: int | tuple[int, ...],
 ) -> None:
-    """Letter by letter, at the widths that the other writers use too."""
+    """Paint letter by letter, at the same widths as the other writers."""
     widths = font(bold)
     for letter in text:
         draw.text((x, y), letter, fill=ink, font=face, anchor="ls")
@@ -146,7 +146,7 @@ def _corner(draw: ImageDraw.ImageDraw, at: NDArray[np.float64], width: int) -> N
 
 
 def _dashes(line: NDArray[np.float64], dash: list[float]) -> list[NDArray[np.float64]]:
-    """The pieces of a line that are drawn, by lengths on and off in turn."""
+    """The pieces of a dashed line that are drawn, by alternating lengths of dashes and gaps."""
     pieces, current, on, index, left = [], [line[0]], True, 0, dash[0]
     for start, stop in itertools.pairwise(line):
         length = float(np.hypot(*(stop - start)))
@@ -173,7 +173,7 @@ def _ink(page: Image.Image, sheet: Image.Image, colour: Colour, at: tuple[int, i
 
 
 def encode(page: Image.Image, kind: str, dpi: float) -> bytes:
-    """PNG, TIFF or JPEG with the resolution in the file; metadata are added by ``metadata``."""
+    """PNG, TIFF or JPEG with the resolution in the file; recipes are added by ``metadata``."""
     buffer = io.BytesIO()
     resolution = (dpi, dpi)
     if kind == "png":

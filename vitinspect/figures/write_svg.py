@@ -1,7 +1,7 @@
-"""A scene as SVG: text stays text, lines and colour bars stay vectors, pictures are PNGs within.
+"""A scene as SVG: text stays text, lines and colour bars stay vectors, pictures are embedded PNGs.
 
-Qt's own writer splits texts, drops clipping and marks pictures so that browsers blur them; this one is smaller than
-what would be needed to mend its output.
+Qt's own writer splits texts, drops clipping and marks pictures so that browsers blur them; this writer is smaller than
+code that would correct its output.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vitinspect.figures.resampling import as_stored, grows, on_page
 from vitinspect.figures.scene import Colour, ColourBar, Path, Picture, Scene, Text
 
 METADATA_MARK = "<!--metadata-->"
-"""Where ``metadata`` puts the recipe."""
+"""The place where ``metadata`` inserts the recipe."""
 
 _STOPS = 64
 _ASIDE = 0.0008
@@ -63,7 +63,7 @@ def _colour(colour: Colour) -> str:
 
 
 def _legal(text: str) -> str:
-    """Without the characters that XML has no place for."""
+    """The text without characters that XML does not allow."""
     return "".join(character if _is_legal(character) else "\ufffd" for character in text)
 
 
@@ -78,7 +78,7 @@ def _picture(element: Picture, dpi: float | None) -> str:
     data = base64.b64encode(buffer.getvalue()).decode()
     x, y, width, height = element.box
     x, y = x - _ASIDE, y - _ASIDE
-    # Both spellings: browsers know "pixelated", older renderers "optimizeSpeed".
+    # Both spellings: browsers support "pixelated", older renderers "optimizeSpeed".
     sharp = element.sharp and (dpi is None or grows(element, on_page(element, dpi)))
     how = ' style="image-rendering:optimizeSpeed;image-rendering:pixelated"' if sharp else ""
     return (

@@ -61,11 +61,11 @@ def read_head(path: Path, name: str | None, width: int, content: Mapping[Any, An
             many.setdefault(match[1], {})[match[2]] = value
     wanted, reading = _split(name)
     if many:
-        parts, told, layout = _choose(path, many, wanted)
+        parts, stated, layout = _choose(path, many, wanted)
     else:
         if wanted is not None:
             raise ModelError(f"{path} holds a single head; {plain_text(wanted)!r} is not one of the ways to read it.")
-        parts, told, layout = _single(path, tensors)
+        parts, stated, layout = _single(path, tensors)
     check_tensors(parts, path)
     weight, bias = parts.get("weight"), parts.get("bias")
     if weight is None or weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
@@ -74,7 +74,7 @@ def read_head(path: Path, name: str | None, width: int, content: Mapping[Any, An
         )
     if not torch.isfinite(weight).all() or (bias is not None and not torch.isfinite(bias).all()):
         raise ModelError(f"{path} is damaged: the weights of its head are not finite.")
-    return _as_read(path, weight.float(), None if bias is None else bias.float(), width, told, reading, layout)
+    return _as_read(path, weight.float(), None if bias is None else bias.float(), width, stated, reading, layout)
 
 
 def _flat(content: Mapping[Any, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -112,13 +112,13 @@ def _choose(path: Path, many: Mapping[str, dict[str, torch.Tensor]], wanted: str
         raise HeadChoiceNeeded(
             f"{path} holds {len(many)} heads{missing}; name one with --head-name: {listed}{more}.", tuple(many)
         )
-    told = None
+    stated = None
     if match := _NAMED.search(wanted):
         blocks, mean = int(match[1]), match[2].casefold() == "true"
         if not 1 <= blocks <= 64:
             raise ModelError(f"{path}: the head {plain_text(wanted, 80)!r} names {blocks} blocks.")
-        told = Recipe(blocks=blocks, mean=mean)
-    return many[wanted], told, f"evaluation file of DINOv2's or DINOv3's layout, head {plain_text(wanted, 80)}"
+        stated = Recipe(blocks=blocks, mean=mean)
+    return many[wanted], stated, f"evaluation file of DINOv2's or DINOv3's layout, head {plain_text(wanted, 80)}"
 
 
 def _single(path: Path, tensors: Mapping[str, torch.Tensor]) -> Found:
@@ -151,7 +151,7 @@ def _as_read(
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     width: int,
-    told: Recipe | None,
+    stated: Recipe | None,
     reading: str | None,
     layout: str,
 ) -> Head:
@@ -162,19 +162,19 @@ def _as_read(
             f"{path} reads {columns} numbers, which is not a multiple of the backbone's width {width}: it belongs to"
             " another backbone."
         )
-    if told is None:
-        told, reading = _by_width(path, times, width, reading, eval_linear="eval_linear" in layout)
-    elif reading is not None and READINGS[reading] != told:
-        raise ModelError(f"{path}: it states that it reads {told.words}, not {READINGS[reading].words}.")
-    if told.vectors != times:
+    if stated is None:
+        stated, reading = _by_width(path, times, width, reading, eval_linear="eval_linear" in layout)
+    elif reading is not None and READINGS[reading] != stated:
+        raise ModelError(f"{path}: it states that it reads {stated.words}, not {READINGS[reading].words}.")
+    if stated.vectors != times:
         raise ModelError(
-            f"{path} reads {columns} numbers, but as {layout} it should read {told.vectors} x {width} on this backbone:"
-            " it belongs to another one."
+            f"{path} reads {columns} numbers, but as {layout} it should read {stated.vectors} x {width} on this"
+            " backbone: it belongs to another one."
         )
     if reading == "interleaved":
         weight = weight.reshape(len(weight), width, 2).permute(0, 2, 1).reshape(len(weight), columns)
         layout += ", class token and mean interleaved"
-    return Head(weight.contiguous(), bias, told, f"{layout}; it reads {told.words}")
+    return Head(weight.contiguous(), bias, stated, f"{layout}; it reads {stated.words}")
 
 
 def _by_width(

@@ -409,7 +409,7 @@ def _averages(state: layouts.State) -> bool:
 
 
 def _trained_size(
-    state: layouts.State, probe: Any, told: tuple[int, int] | None, wished: tuple[int, int] | None
+    state: layouts.State, probe: Any, stated: tuple[int, int] | None, wished: tuple[int, int] | None
 ) -> tuple[int, int] | None:
     """The input size whose patch grid has as many positions as the weights; None for the architecture's own."""
     positions = state.get("pos_embed")
@@ -425,7 +425,7 @@ def _trained_size(
     own = getattr(probe.patch_embed, "img_size", None)
     side = math.isqrt(max(count, 0))
     square = (side * height, side * width) if side * side == count and side else None
-    for size in (told, tuple(own) if own else None, square, wished):
+    for size in (stated, tuple(own) if own else None, square, wished):
         if size is not None and (size[0] // height) * (size[1] // width) == count:
             return int(size[0]), int(size[1])
     return None

@@ -86,7 +86,7 @@ class FolderWork:
             models,
             address.sides,
             Journal(address.journal, address.settings),
-            told=row_ready,
+            on_row=row_ready,
             progress=lambda done, _: progress(before + done, total),
             cancel=cancel,
         )
