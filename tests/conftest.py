@@ -1,4 +1,4 @@
-"""What every test stands on: no screen, no network, few threads, and a home of its own.
+"""The environment of all tests: no screen, no network, few threads, and a separate home folder.
 
 The environment is set here at import, which is before any test module imports Qt or torch.
 """
@@ -36,7 +36,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home of vitinspect for this test alone."""
+    """An empty home folder of vitinspect for this test alone."""
     folder = tmp_path / "home"
     monkeypatch.setenv("VITINSPECT_HOME", str(folder))
     return folder
@@ -44,7 +44,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def plugins_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """No plug-in of a named file before the test or after it; what was told of broken ones."""
+    """No plug-in of a named file before the test or after it; returns the reports of broken ones."""
     from vitinspect.explainers import registry
     from vitinspect.plugins import plugins
 
@@ -65,7 +65,7 @@ def checkout() -> Path:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """What a test wrote may hold names that are no text; reports travel between processes as UTF-8."""
+    """The output of a test may contain names that are not text; reports are sent between processes as UTF-8."""
     outcome = yield
     report = outcome.get_result()
     report.sections = [

@@ -1,4 +1,4 @@
-"""The golden numbers: small seeded models, their inputs, and what the methods' authors' own code gave on them.
+"""The golden numbers: small seeded models, their inputs, and the results of the methods' authors' own code.
 
 ``tests/golden/README.md`` says where they come from, ``docs/methods/`` what each array is.
 """

@@ -1,7 +1,7 @@
 """Pictures of the main states of the window, light and dark, small and large: ``python -m tests.screenshots [FOLDER]``.
 
-They are for looking at. Without a folder they are written to ``vitinspect-output/screenshots``; ``--help`` names the
-states and says how to take some of them.
+They are to be inspected by eye. Without a folder they are written to ``vitinspect-output/screenshots``; ``--help``
+lists the states and says how to take some of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SIZES = ((1280, 800), (1440, 900), (2560, 1440))
 THEMES = ("light", "dark")
 TWO_OBJECTS = "24-gem-leaf.png"
 COPY = "a copy of the gallery"
-"""Stands for the folder of pictures where masks are drawn: the bundled ones stay as they are."""
+"""A placeholder for the folder of pictures in which masks are drawn, so that the bundled ones are not changed."""
 FOUR = ("rollout", "attention_gradcam", "lrp", "input_x_gradient")
 
 
@@ -352,7 +352,7 @@ def _popup(window: Any, menu: Any, part: Any, x: int, y: int) -> None:
 
 
 def _draw(window: Any) -> None:
-    """A mask in the hand of somebody, with the strokes of the brush."""
+    """A mask that is being drawn, with the strokes of the brush."""
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
 

@@ -1,4 +1,4 @@
-"""Whatever the package imports, it declares; nothing is there only because another package happens to bring it."""
+"""Everything that the package imports is declared, not only installed as a dependency of another package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The menu entry of a Linux desktop: written for one user, and taken away again."""
+"""The menu entry of a Linux desktop: written for one user, and deleted again."""
 
 from __future__ import annotations
 

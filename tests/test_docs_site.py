@@ -1,4 +1,4 @@
-"""The documentation site builds without a warning, asks no other host, and its commands work."""
+"""The documentation site builds without a warning, loads nothing from other hosts, and its commands work."""
 
 from __future__ import annotations
 

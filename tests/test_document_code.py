@@ -1,6 +1,7 @@
 """The Python in the documents runs, page by page, one block after the other as a reader types it.
 
-A block below ``<!-- not run -->`` needs what a test has not (a download, a window, somebody's data); it is parsed.
+A block below ``<!-- not run -->`` needs what a test does not have (a download, a window, user's data); it is only
+parsed.
 """
 
 from __future__ import annotations

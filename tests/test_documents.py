@@ -1,4 +1,4 @@
-"""What the documents name is there: files, commands, verbs, decisions. None of them can drift from the code unseen."""
+"""What the documents name exists: files, commands, verbs, decisions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text(name: str) -> str:
 
 
 def code(name: str) -> list[str]:
-    """What stands in backquotes, and the lines of blocks."""
+    """The texts in backquotes, and the lines of blocks."""
     blocks = re.findall(r"```sh\n(.*?)```", text(name), re.DOTALL)
     outside = re.sub(r"```.*?```", "", text(name), flags=re.DOTALL)
     return re.findall(r"`([^`\n]+)`", outside) + [line for block in blocks for line in block.splitlines()]
@@ -61,23 +61,23 @@ def test_commands_that_are_named_exist(name: str) -> None:
             assert words[1] in verbs, f"{name}: {line}"
 
 
-def test_every_room_of_the_package_stands_in_the_overview() -> None:
+def test_every_package_is_in_the_overview() -> None:
     overview = text("docs/architecture.md")
     package = ROOT / "vitinspect"
     rooms = [path.parent.relative_to(package).as_posix() for path in package.glob("*/__init__.py")]
     rooms += [path.parent.relative_to(package).as_posix() for path in (package / "app").glob("*/__init__.py")]
     rooms += [path.parent.relative_to(package).as_posix() for path in (package / "explainers").glob("*/__init__.py")]
     missing = [room for room in rooms if f"`{room}/`" not in overview]
-    assert not missing, f"docs/architecture.md says nothing of {', '.join(missing)}"
+    assert not missing, f"docs/architecture.md does not mention {', '.join(missing)}"
 
 
-def test_every_verb_stands_in_the_readme_or_a_document() -> None:
+def test_every_verb_is_in_the_readme_or_a_document() -> None:
     documents = [text("README.md"), *(path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md"))]
     missing = [verb.name for verb in VERBS if not any(f"vitinspect {verb.name}" in page for page in documents)]
     assert not missing
 
 
-def test_decisions_have_numbers_of_their_own_and_stand_in_the_index() -> None:
+def test_decisions_have_unique_numbers_and_are_in_the_index() -> None:
     numbers = [path.name[:4] for path in DECISIONS]
     twice = {number for number in numbers if numbers.count(number) > 1}
     assert not twice, f"Two decisions have the number {', '.join(sorted(twice))}."
@@ -88,7 +88,7 @@ def test_decisions_have_numbers_of_their_own_and_stand_in_the_index() -> None:
         assert f"| {number} | [{title}]({path.name}) |" in index, f"{path.name} is not in the index"
 
 
-def test_the_fast_tests_are_there_and_are_what_the_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_tests_exist_and_are_what_the_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     import set_up
 

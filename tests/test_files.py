@@ -1,4 +1,4 @@
-"""Files are sacred: written whole or not at all, and never over what is not ours."""
+"""Files are written completely or not at all, and never over files of others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def write_results(names: OutputNames, image: Path, subfolder: Path = Path()) -> 
     return stem
 
 
-def test_writing_makes_the_folders_on_the_way(tmp_path: Path) -> None:
+def test_writing_creates_missing_folders(tmp_path: Path) -> None:
     write_atomic(tmp_path / "a" / "b" / "c.txt", b"there")
     assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == b"there"
 
@@ -84,7 +84,7 @@ def test_an_npz_keeps_arrays_and_metadata_without_pickles(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", ["a.png", "a.npz", "a.txt"])
 @pytest.mark.parametrize("content", [b"", b"something else", b"\x89PNG\r\n\x1a\n half", b"PK\x03\x04 half"])
-def test_a_file_of_somebody_else_is_not_ours_however_broken(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_foreign_file_is_not_ours_however_broken(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     assert made_from(tmp_path / name) is None
 
@@ -112,7 +112,7 @@ def test_images_of_one_name_in_two_folders_do_not_collide(tmp_path: Path) -> Non
     assert len(list((tmp_path / "out").iterdir())) == 6
 
 
-def test_nor_do_they_in_two_runs_one_after_the_other(tmp_path: Path) -> None:
+def test_images_of_one_name_do_not_collide_in_two_runs_one_after_the_other(tmp_path: Path) -> None:
     first = write_results(OutputNames(tmp_path / "out"), tmp_path / "a" / "cat.jpg")
     second = write_results(OutputNames(tmp_path / "out"), tmp_path / "b" / "cat.jpg")
     third = write_results(OutputNames(tmp_path / "out"), tmp_path / "b" / "cat.jpg")
@@ -127,7 +127,7 @@ def test_names_that_differ_only_in_case_or_ending_do_not_collide(tmp_path: Path)
     assert len({str(stem).casefold() for stem in stems}) == 3
 
 
-def test_a_file_of_somebody_else_in_the_way_is_left_alone(tmp_path: Path) -> None:
+def test_a_foreign_file_of_the_same_name_is_not_replaced(tmp_path: Path) -> None:
     PICTURE.save(tmp_path / "cat.rollout.png")
     before = (tmp_path / "cat.rollout.png").read_bytes()
     stem = write_results(OutputNames(tmp_path), tmp_path / "pictures" / "cat.jpg")
@@ -135,7 +135,7 @@ def test_a_file_of_somebody_else_in_the_way_is_left_alone(tmp_path: Path) -> Non
     assert (tmp_path / "cat.rollout.png").read_bytes() == before
 
 
-def test_a_link_to_nowhere_is_in_the_way_too(tmp_path: Path) -> None:
+def test_a_broken_link_of_the_same_name_is_not_replaced_either(tmp_path: Path) -> None:
     (tmp_path / "cat.rollout.npz").symlink_to(tmp_path / "gone")
     assert OutputNames(tmp_path).stem(tmp_path / "cat.jpg", ENDINGS) != tmp_path / "cat"
 
@@ -168,7 +168,7 @@ def test_long_texts_that_differ_at_their_end_get_different_slugs() -> None:
     assert slug("x" * 300 + "1") != slug("x" * 300 + "2")
 
 
-def test_a_sealed_file_gives_its_content_back_and_any_other_bit_is_noticed() -> None:
+def test_a_sealed_file_gives_its_content_back_and_any_changed_bit_is_detected() -> None:
     data = bytes(range(256))
     whole = files.sealed(data)
     assert files.unsealed(whole) == data
@@ -179,7 +179,7 @@ def test_a_sealed_file_gives_its_content_back_and_any_other_bit_is_noticed() -> 
     assert files.unsealed(whole + b"\0") is None
 
 
-def test_what_a_killed_process_left_is_removed_later_and_nothing_else(tmp_path: Path) -> None:
+def test_temporary_files_of_a_killed_process_are_removed_later_and_nothing_else(tmp_path: Path) -> None:
     ours, fresh, other = (tmp_path / name for name in (".a.x1.vitinspect-part", ".b.x2.vitinspect-part", ".c.part"))
     for path in (ours, fresh, other):
         path.write_bytes(b"")

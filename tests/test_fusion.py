@@ -1,4 +1,4 @@
-"""Fusion: each mode is what its name says, and ViTmiX's numbers come out."""
+"""Fusion: each mode is what its name says, and ViTmiX's numbers are reproduced."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_maps_are_brought_to_the_finer_resolution():
     assert vi.fuse([coarse, fine], "arithmetic").shape == (16, 16)
 
 
-def test_signed_maps_enter_with_their_positive_part_unless_told_otherwise():
+def test_signed_maps_enter_with_their_positive_part_by_default():
     signed = vi.AttributionMap(np.array([[-2.0, 1.0]]), "input_x_gradient", signed=True)
     plain = vi.AttributionMap(np.array([[1.0, 1.0]]), "rollout")
     np.testing.assert_allclose(vi.fuse([signed, plain], "arithmetic").values, [[0.5, 1.0]])
@@ -99,7 +99,7 @@ def test_a_fused_map_says_what_it_was_made_of():
     assert fused.params["weights"] == (2.0, 1.0)
 
 
-def test_an_array_among_the_maps_stands_in_the_name_of_the_fused_map():
+def test_an_array_among_the_maps_is_in_the_name_of_the_fused_map():
     known = vi.AttributionMap(np.ones((2, 2)), "lrp")
     assert vi.fuse([known, np.ones((2, 2))]).key == "lrp + array [geometric]"
 
@@ -107,7 +107,7 @@ def test_an_array_among_the_maps_stands_in_the_name_of_the_fused_map():
 @pytest.mark.parametrize(
     ("weights", "message"), [([1], "1 weights.*2 maps"), ([0, 0], "All weights are zero"), ([1, -1], "at least zero")]
 )
-def test_unusable_weights_get_a_sentence(weights, message):
+def test_unusable_weights_are_refused(weights, message):
     with pytest.raises(vi.ParameterError, match=message):
         vi.fuse(some_maps(2), weights=weights)
 
@@ -119,12 +119,12 @@ def test_four_methods_have_fourteen_combinations_named_as_in_the_paper():
     assert found[4].name == "Rollout + GradCAM"
 
 
-def test_a_method_that_stands_twice_is_told_apart_by_its_parameters():
+def test_a_method_that_occurs_twice_is_distinguished_by_its_parameters():
     (both,) = vi.combinations(["rollout", "rollout(start_layer=3)"], ways=(2,))
     assert both.name == "Rollout (start layer 0) + Rollout (start layer 3)"
 
 
-def test_versions_of_a_method_are_each_named_by_what_sets_them_apart():
+def test_versions_of_a_method_are_named_by_their_differences():
     names = [c.name for c in vi.combinations(["gmar", "gmar(norm=l1)", "rollout"], ways=(1,))]
     assert names == ["GMAR (L2)", "GMAR (L1)", "Rollout"]
     assert [c.name for c in vi.combinations(["gmar(norm=l1)"], ways=(1,))] == ["GMAR (L1)"]

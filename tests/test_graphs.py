@@ -1,4 +1,4 @@
-"""The attention network as networkx graphs: what is in them, what is measured, and that files give it back."""
+"""The attention network as networkx graphs: their content, their measures, and that files preserve them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_higher_cut_keeps_fewer_arcs_and_the_counts_for_the_slider_agree():
     assert (counts[:, -1] >= 1).all()
 
 
-def test_the_share_of_weight_that_is_drawn_is_said():
+def test_the_share_of_weight_that_is_drawn_is_reported():
     arcs = graphs.surviving_arcs(some_layers().weights[0], 0.0)
     assert arcs.share_of_weight == pytest.approx(1)
     few = arcs.strongest(5)
@@ -142,7 +142,7 @@ def test_networkx_alone_opens_the_files(tmp_path):
         assert read(path).number_of_edges() == graph.number_of_edges()
 
 
-def test_unknown_endings_get_a_sentence(tmp_path):
+def test_unknown_endings_are_refused(tmp_path):
     with pytest.raises(vi.ParameterError, match="graphml"):
         graphs.write_graph(graphs.layer_graph(some_layers(), 0, 0.0), tmp_path / "g.pdf")
 

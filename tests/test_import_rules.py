@@ -1,4 +1,4 @@
-"""What may import what: layers, no circles, no Qt below the window, and no waiting for torch where it is not needed."""
+"""The import rules: layers, no circles, no Qt below the window, and no torch where it is not needed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGE = ROOT / "vitinspect"
 QT = {"PySide6", "shiboken6", "pyqtgraph", "PyQt5", "PyQt6"}
 HEAVY = {"torch", "torchvision", "timm"}
 
-# These are wanted before torch is there: by the window's first paint, by --help, by tools without a model.
+# These are needed before torch is loaded: by the window's first paint, by --help, by tools without a model.
 LIGHT = [
     "vitinspect",
     "vitinspect.cli",
@@ -161,7 +161,7 @@ def graph() -> nx.DiGraph:
 
 
 def layers(package: str) -> dict[str, int]:
-    """Each room of a package with its height, as docs/architecture.md lists them; the lowest is 0."""
+    """Each part of a package with its height, as docs/architecture.md lists them; the lowest is 0."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     block = text.split(f"```layers {package}\n")[1].split("```")[0]
     lines = block.strip().splitlines()

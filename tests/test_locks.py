@@ -1,4 +1,4 @@
-"""A lock keeps others out for as long as its process lives, and not a moment longer."""
+"""A lock excludes others exactly as long as its process lives."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.stdout.close()
 
 
-def test_another_process_is_told_who_holds_it(tmp_path: Path) -> None:
+def test_another_process_learns_who_holds_it(tmp_path: Path) -> None:
     process = holder(tmp_path / "lock")
     try:
         with (
@@ -59,7 +59,7 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     end(process)
 
 
-def test_within_one_process_the_second_is_told_too(tmp_path: Path) -> None:
+def test_within_one_process_the_second_is_refused_too(tmp_path: Path) -> None:
     with held(tmp_path / "lock", "busy"), pytest.raises(DataError, match="busy"), held(tmp_path / "lock", "busy"):
         pass
     with held(tmp_path / "lock", "busy"):
@@ -67,7 +67,7 @@ def test_within_one_process_the_second_is_told_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows knows no shared locks")
-def test_those_who_share_it_keep_out_only_who_wants_it_alone(tmp_path: Path) -> None:
+def test_shared_locks_exclude_only_an_exclusive_one(tmp_path: Path) -> None:
     process = holder(tmp_path / "lock", "shared")
     try:
         with held(tmp_path / "lock", "busy", shared=True):
@@ -78,7 +78,7 @@ def test_those_who_share_it_keep_out_only_who_wants_it_alone(tmp_path: Path) -> 
         end(process)
 
 
-def test_a_file_left_by_a_process_that_is_gone_locks_nothing(tmp_path: Path) -> None:
+def test_a_file_left_by_a_process_that_ended_locks_nothing(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("process 1 on somewhere")
     with held(tmp_path / "lock", "busy"):
         pass

@@ -1,4 +1,4 @@
-"""Maps that other tools wrote: what is read, what a size means, and which pictures a folder has maps for."""
+"""Maps that other tools wrote: reading, the meaning of sizes, and the maps of a folder of pictures."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def an_object(path: Path) -> None:
         ("a.npy", lambda path: path.mkdir(), "cannot be read"),
     ],
 )
-def test_what_is_no_map_is_refused_in_one_sentence(tmp_path: Path, name: str, write, why: str) -> None:
+def test_what_is_not_a_map_is_refused_in_one_sentence(tmp_path: Path, name: str, write, why: str) -> None:
     write(tmp_path / name)
     with pytest.raises(DataError, match=why) as caught:
         read_map_file(tmp_path / name)
@@ -219,11 +219,11 @@ def test_the_other_pictures_maps_are_found_by_the_same_pattern(tmp_path: Path) -
         ("/maps/cat.jpg", False),
     ],
 )
-def test_what_is_dropped_is_a_map_where_it_cannot_be_meant_as_a_picture(path: str, meant: bool) -> None:
+def test_a_dropped_file_is_a_map_unless_it_may_be_a_picture(path: str, meant: bool) -> None:
     assert is_map_name(path, "/images/cat.jpg") == meant
 
 
-def test_a_map_of_tiles_knows_where_it_lies(tmp_path):
+def test_a_tiled_map_has_its_place_on_the_picture(tmp_path):
     from vitinspect.files import npz_bytes
     from vitinspect.models.placement import Placement
 

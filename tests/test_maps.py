@@ -1,4 +1,4 @@
-"""Maps are normalised and resized as the papers' code does it."""
+"""Maps are normalised and resized as in the papers' code."""
 
 from __future__ import annotations
 

@@ -12,12 +12,12 @@ from vitinspect.names import csv_cell, csv_value, markdown, readable, restored, 
 NO_UTF8 = b"b\xe9.png".decode("utf-8", "surrogateescape")
 
 
-def test_bytes_that_are_no_text_are_shown_with_a_replacement_character() -> None:
+def test_bytes_that_are_not_text_are_shown_with_a_replacement_character() -> None:
     assert shown(NO_UTF8) == "b�.png"
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "a\x1b[31mb.png", "a\u202egnp.b", "a\rb", "a\u2028b", "a\x9bb"])
-def test_a_name_shows_in_one_line_and_steers_no_terminal(name: str) -> None:
+def test_a_name_is_shown_in_one_line_and_does_not_control_a_terminal(name: str) -> None:
     assert len(shown(name).splitlines()) == 1
     assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c == "\u202e" for c in shown(name))
 
@@ -43,18 +43,18 @@ def test_different_names_are_stored_differently() -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "-x.png", "+1", "@SUM(A1)", "\tx", "\r=x", "'=x", "''-x", "'quoted'", "cat"])
-def test_a_cell_is_no_formula_and_gives_its_text_back(text: str) -> None:
+def test_a_cell_is_not_a_formula_and_gives_its_text_back(text: str) -> None:
     assert csv_cell(text)[0] not in "=+-@\t\r"
     assert csv_value(csv_cell(text)) == text
 
 
-def test_text_in_a_report_is_no_markup() -> None:
+def test_text_in_a_report_is_not_markup() -> None:
     assert markdown("<img src=x>|a`b`*c*[d](e)") == r"\<img src=x\>\|a\`b\`\*c\*\[d\](e)"
     assert markdown("attention_gradcam") == "attention_gradcam"
     assert markdown("_all_") == r"\_all\_"
     assert "\n" not in markdown("a\n# b")
 
 
-def test_messages_of_errors_can_always_be_written_down() -> None:
+def test_messages_of_errors_can_always_be_written() -> None:
     assert str(DataError(f"{NO_UTF8} is damaged.")) == "b�.png is damaged."
     assert readable("two\nlines\tand \x1b[31m") == "two\nlines\tand �[31m"

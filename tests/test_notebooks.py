@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom, in IPython's own shell and without a kernel, and show what they speak of."""
+"""The notebooks run from top to bottom, in IPython's own shell and without a kernel, and show their maps."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def test_what_was_written_here_is_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "report.md").read_bytes() == b"two"
 
 
-def test_what_somebody_else_wrote_is_left_alone_and_nothing_else_is_written(tmp_path: Path) -> None:
+def test_foreign_files_are_not_replaced_and_nothing_else_is_written(tmp_path: Path) -> None:
     (tmp_path / "results.csv").write_bytes(b"mine")
     folder = OutputFolder(tmp_path)
     with pytest.raises(DataError, match=r"results\.csv was not written by vitinspect"):
@@ -33,7 +33,7 @@ def test_what_somebody_else_wrote_is_left_alone_and_nothing_else_is_written(tmp_
     assert os.listdir(tmp_path) == ["results.csv"]
 
 
-def test_what_a_person_changed_since_is_left_alone(tmp_path: Path) -> None:
+def test_files_that_a_user_changed_since_are_not_replaced(tmp_path: Path) -> None:
     write_result(tmp_path / "report.md", b"ours")
     (tmp_path / "report.md").write_bytes(b"ours, with notes")
     with pytest.raises(DataError, match="was changed since"):
@@ -93,7 +93,7 @@ def test_results_do_not_go_among_the_data(tmp_path: Path) -> None:
     refuse_inside(tmp_path / "data2", data)
 
 
-def test_a_name_that_is_no_text_is_recorded(tmp_path: Path) -> None:
+def test_a_name_that_is_not_text_is_recorded(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"g\xe9.csv")
     write_result(path, b"1")
     check_result(path)
@@ -103,7 +103,7 @@ def test_a_name_that_is_no_text_is_recorded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"files": 3}', b'{"files": {"a": 1}}', b"\xff", b"[" * 100_000]
 )
-def test_a_damaged_record_is_told_and_nothing_is_replaced(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_record_is_reported_and_nothing_is_replaced(tmp_path: Path, content: bytes) -> None:
     write_result(tmp_path / "a", b"1")
     (tmp_path / RECORD).write_bytes(content)
     with pytest.raises(DataError, match="is damaged"):
@@ -112,7 +112,7 @@ def test_a_damaged_record_is_told_and_nothing_is_replaced(tmp_path: Path, conten
 
 
 @pytest.mark.skipif(output.fcntl is None, reason="this system has no such locks")
-def test_commands_that_write_into_one_folder_at_the_same_time_forget_no_file(tmp_path: Path) -> None:
+def test_commands_that_write_into_one_folder_at_the_same_time_record_all_files(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom pathlib import Path\nfrom vitinspect.output import write_result\n"
         "for i in range(10): write_result(Path(sys.argv[1]) / f'{sys.argv[2]}-{i}', b'x')"

@@ -1,4 +1,4 @@
-"""The wheel: what is in it, and that it works away from the checkout."""
+"""The wheel: its content, and that it works outside of the checkout."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
     assert {"packaging/conda/recipe.yaml", "packaging/conda/environment.yml"} <= names
 
 
-def test_the_installed_program_tells_its_version(run: Run) -> None:
+def test_the_installed_program_prints_its_version(run: Run) -> None:
     done = run("vitinspect", "--version")
     assert (done.returncode, done.stdout.strip()) == (0, f"vitinspect {vitinspect.__version__}"), done.stderr
 

@@ -1,4 +1,4 @@
-"""Where the program keeps what it remembers."""
+"""The folders of the program's own files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_relative_xdg_folder_is_ignored_as_the_specification_asks() -> None:
     assert folder("config", XDG_CONFIG_HOME="somewhere") == HOME / ".config/vitinspect"
 
 
-def test_macos_and_windows_have_their_own_habits() -> None:
+def test_macos_and_windows_have_their_own_conventions() -> None:
     assert folder("config", "darwin") == HOME / "Library/Application Support/vitinspect"
     assert folder("log", "darwin") == HOME / "Library/Logs/vitinspect"
     windows = folder("cache", "win32", LOCALAPPDATA="/Users/ada/AppData/Local")
@@ -55,7 +55,7 @@ def test_asking_for_a_folder_creates_nothing(home: Path) -> None:
     assert ensure(cache_folder()).is_dir()
 
 
-def test_a_folder_that_cannot_be_made_is_named_with_the_way_out(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named_with_a_solution(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"file.*VITINSPECT_HOME"):
         ensure(tmp_path / "file" / "cache")

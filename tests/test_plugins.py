@@ -1,4 +1,4 @@
-"""Methods and models of other people: from a named file, from an installed package, and broken ones."""
+"""Plug-ins: from a named file, from an installed package, and broken ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INFO = (
 
 @pytest.fixture
 def told(plugins_of_this_test: list[str]) -> list[str]:
-    """What was told of broken plug-ins."""
+    """The reports of broken plug-ins."""
     return plugins_of_this_test
 
 
@@ -129,7 +129,7 @@ RUNS_BADLY = {
 
 
 @pytest.mark.parametrize("case", RUNS_BADLY)
-def test_what_goes_wrong_in_it_is_said_of_it_and_the_model_leaves_as_it_came(
+def test_an_error_of_a_plug_in_names_it_and_the_model_is_restored(
     case: str, told: list[str], plugin: Callable[..., Path], model: Any
 ) -> None:
     body, said = RUNS_BADLY[case]
@@ -293,7 +293,7 @@ def test_a_broken_package_is_named_and_the_rest_works(installed: Path, tmp_path:
     assert "rollout" in done.stdout
 
 
-def test_no_file_is_found_by_itself(plugin: Callable[..., Path], tmp_path: Path) -> None:
+def test_no_file_is_loaded_unless_it_is_named(plugin: Callable[..., Path], tmp_path: Path) -> None:
     plugin(GOOD)
     done = run("import vitinspect as vi; print('mine' in vi.methods())", cwd=tmp_path)
     assert done.stdout.strip() == "False", done.stderr

@@ -1,4 +1,4 @@
-"""Presets: what they stand for, and a person's own in a file."""
+"""Presets: their maps, and the user's own in a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_one_per_family_has_each_family_once() -> None:
     assert sorted(families) == sorted({info.group for info in methods()} - {"baseline"})
 
 
-def test_cheap_ones_are_all_of_one_pass_each_way_at_most() -> None:
+def test_cheap_methods_need_at_most_one_forward_and_one_backward_pass() -> None:
     cheap = {layer[0] for layer in next(p for p in built_in() if p.id == "cheap").layers}
     assert "rollout" in cheap
     assert not cheap & {"rise", "multiplex", "random"}
@@ -47,7 +47,7 @@ def test_own_presets_survive_the_file(tmp_path) -> None:
     assert read_own(tmp_path / "none.json") == ((), [])
 
 
-def test_a_preset_of_another_version_costs_itself_only(tmp_path) -> None:
+def test_only_a_preset_of_another_version_is_left_out(tmp_path) -> None:
     path = tmp_path / "presets.json"
     path.write_text(json.dumps({"old": [["no_such_method"]], "good": [["lrp"]], "empty": []}), "utf-8")
     found, problems = read_own(path)
@@ -57,7 +57,7 @@ def test_a_preset_of_another_version_costs_itself_only(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[1, 2]"])
-def test_a_damaged_file_is_said_in_a_sentence(tmp_path, text) -> None:
+def test_a_damaged_file_is_reported_in_a_sentence(tmp_path, text) -> None:
     path = tmp_path / "presets.json"
     path.write_text(text, "utf-8")
     found, problems = read_own(path)

@@ -51,7 +51,7 @@ def test_true_is_a_bar_in_per_cent(capsys: pytest.CaptureFixture[str]) -> None:
     assert "explaining  100 %  took" in capsys.readouterr().err
 
 
-def test_a_callable_stays_what_it_is_and_false_is_none() -> None:
+def test_a_callable_is_used_as_it_is_and_false_is_none() -> None:
     def own(done: int, total: int) -> None:
         pass
 

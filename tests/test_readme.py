@@ -1,4 +1,4 @@
-"""The README tells nothing that does not work: its commands are run, its files are there."""
+"""The commands of the README work, and its files exist."""
 
 from __future__ import annotations
 

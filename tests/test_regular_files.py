@@ -1,4 +1,4 @@
-"""What is no file is refused at once, and never waited for."""
+"""Paths that are not regular files are refused at once, without waiting."""
 
 from __future__ import annotations
 

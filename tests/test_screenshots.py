@@ -1,4 +1,4 @@
-"""The command that takes pictures of the window says what it takes, and refuses what it does not know."""
+"""The command for screenshots lists its states, and refuses unknown ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found out about display, libraries and fonts, and how it is said."""
+"""Checks of display, libraries and fonts, and their messages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_an_x_server_that_is_not_there_does_not_answer() -> None:
 
 
 @linux_only
-def test_a_wayland_socket_is_tried_and_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wayland_socket_is_tried_by_connecting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "missing_libraries", lambda _: {})
     environment = {"WAYLAND_DISPLAY": "wayland-7", "XDG_RUNTIME_DIR": str(tmp_path)}
     problem = system.display_problem(environment)
@@ -80,7 +80,7 @@ def test_a_failed_import_of_qt_names_the_package_of_the_library(monkeypatch: pyt
     assert "libegl1" in system.explain_qt_failure(failure)
 
 
-def test_a_missing_pyside_is_told_from_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_pyside_is_distinguished_from_a_missing_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "missing_libraries", lambda _: {})
     assert "pip install PySide6-Essentials" in system.explain_qt_failure("No module named 'PySide6'")
     assert "liblost.so" in system.explain_qt_failure("liblost.so: cannot open shared object file")
@@ -98,7 +98,7 @@ def test_fonts_are_looked_for_in_every_folder_below(tmp_path: Path) -> None:
 
 @linux_only
 def test_the_list_of_libraries_covers_what_qt_is_linked_to() -> None:
-    """A library that Qt needs and the list forgets would end in Qt's own words instead of a package's name."""
+    """A library that is missing from the list would give Qt's own message instead of a package's name."""
     pyside = pytest.importorskip("PySide6", reason="Qt is not installed")
     qt = Path(pyside.__file__).parent / "Qt"
     known = {**system.QT_LIBRARIES, **system.X11_LIBRARIES, **system.WAYLAND_LIBRARIES}

@@ -1,4 +1,4 @@
-"""Thresholds equal OpenCV's and the scripts', and always say their level."""
+"""Thresholds equal OpenCV's and the scripts', and always record their level."""
 
 from __future__ import annotations
 

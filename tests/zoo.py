@@ -1,7 +1,7 @@
 """Tiny random models of every family that vitinspect supports, for properties that need no authors' numbers.
 
 All weights are random, also those that timm starts at zero or one (biases, norms, LayerScale, position embeddings):
-a rule that forgets one of them shows.
+a rule that ignores one of them is detected.
 """
 
 from __future__ import annotations

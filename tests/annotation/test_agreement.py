@@ -1,4 +1,4 @@
-"""Agreement equals scikit-learn, SciPy and the definitions written out, and is defined where those give up."""
+"""Agreement equals scikit-learn, SciPy and the definitions, and is defined where those are not."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_the_matrix_is_of_rows_against_columns():
     assert found.matrix("dice")[0, 1] == found.matrix("dice")[1, 0]
 
 
-def test_the_report_is_a_folder_to_look_at(tmp_path):
+def test_the_report_is_a_folder_of_text_numbers_and_pictures(tmp_path):
     files = {p.relative_to(tmp_path).as_posix() for p in vi.agreement(people()).report(tmp_path)}
     assert {"agreement.md", "agreement.json", "pairs.csv", "matrix.png"} <= files
     assert sum(name.startswith("disagreement/") for name in files) == 3
@@ -282,7 +282,7 @@ def test_the_report_is_a_folder_to_look_at(tmp_path):
     assert len(lines) == 1 + 6 * (3 + 2) * 2
 
 
-def test_masks_that_do_not_fit_get_a_sentence():
+def test_masks_that_do_not_match_are_refused_with_a_reason():
     with pytest.raises(vi.DataError, match=r"p differ in size: 16x12 by a and 9x8 by b"):
         vi.agreement({"a": {"p": LEFT}, "b": {"p": np.zeros((8, 9), bool)}})
     with pytest.raises(vi.DataError, match="other values"):

@@ -1,4 +1,4 @@
-"""A map among the people: the means against loops, the intervals against a plain bootstrap, and what is said."""
+"""A map compared with people: the means against loops, the intervals against a plain bootstrap, and the sentences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WHO = ("ann", "ben", "cem", "dee")
 
 
 def drawn(pictures: int = 12, people: float = 0.8, maps: float = 0.6, *, gaps: bool = False, seed: int = 1) -> Ceiling:
-    """Dice around two means; with gaps some people drew nothing of some pictures."""
+    """Dice around two means; with gaps some people have no mask of some pictures."""
     rng = np.random.default_rng(seed)
     there = {(p, who): not gaps or rng.random() > 0.3 for p in range(pictures) for who in WHO}
     pairs: dict[str, dict[tuple[str, str], float]] = {}
@@ -112,7 +112,7 @@ def test_a_wide_interval_around_zero_shows_nothing():
     assert "is not shown" in wide.sentence("LRP")
 
 
-def test_few_pictures_and_few_people_allow_less_to_be_said():
+def test_few_pictures_and_few_people_allow_fewer_conclusions():
     assert "too few" in drawn(pictures=3).sentence("LRP")
     pair = ceiling_of(
         {f"p{i}": {("ann", "ben"): 0.8} for i in range(6)},
@@ -129,7 +129,7 @@ def test_few_pictures_and_few_people_allow_less_to_be_said():
         alone.sentence("Rollout")
 
 
-def test_pictures_of_one_person_count_for_nobody():
+def test_pictures_of_one_person_are_not_compared():
     both = {"p0": {("ann", "ben"): 0.8}, "p1": {}}
     found = ceiling_of(both, {"LRP": {"p0": {"ann": 0.5, "ben": 0.5}, "p1": {"ann": 0.0}}}, ("ann", "ben"))
     assert found.count == 1
@@ -142,7 +142,7 @@ def test_scores_of_another_shape_are_refused():
         Ceiling(("ann",), (), ("p0",), np.zeros((1, 2, 2)), np.zeros((0, 1, 1)))
 
 
-def test_the_figure_names_everybody_with_their_value_and_says_the_sentence():
+def test_the_figure_names_every_person_with_their_value_and_has_the_sentence():
     found = drawn()
     points = points_of(found, "LRP")
     scene = ceiling_figure(points, found.sentence("LRP"), "bars: 95 % interval")

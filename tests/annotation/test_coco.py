@@ -139,7 +139,7 @@ def test_categories_are_found_by_id_and_pictures_by_name(tmp_path: Path) -> None
         ({"size": [30, 40], "counts": "oooo"}, "cut short"),
     ],
 )
-def test_damaged_regions_are_a_sentence(tmp_path: Path, segmentation: Any, words: str) -> None:
+def test_damaged_regions_are_refused_with_a_reason(tmp_path: Path, segmentation: Any, words: str) -> None:
     with pytest.raises(vi.DataError, match=words):
         vi.masks.load(written(tmp_path / "c.json", [{"segmentation": segmentation}]))
 

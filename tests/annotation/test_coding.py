@@ -1,4 +1,4 @@
-"""What the pixels of mask files mean, and where that is asked instead of guessed."""
+"""The meaning of the pixels of mask files, and when the user must state it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_the_void_of_pascal_voc_is_ignored_and_classes_can_be_chosen(tmp_path: P
     assert list(vi.masks.load_all(path)["voc.png"]) == ["cat", "dog"]
 
 
-def test_a_grey_mask_with_more_values_is_asked_about(tmp_path: Path) -> None:
+def test_a_grey_mask_with_more_values_needs_a_coding(tmp_path: Path) -> None:
     ramp = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
     path = written(tmp_path / "ramp.png", ramp)
     with pytest.raises(vi.DataError, match="threshold=127"):
@@ -88,7 +88,7 @@ def test_a_jpeg_mask_is_cut_at_half_with_a_warning(tmp_path: Path) -> None:
     assert np.array_equal(found, big)
 
 
-def test_colours_have_a_black_background_or_are_asked_about(tmp_path: Path) -> None:
+def test_colours_have_a_black_background_or_need_a_coding(tmp_path: Path) -> None:
     colours = np.zeros((3, 4, 3), np.uint8)
     colours[0], colours[1] = (255, 0, 0), (0, 255, 0)
     path = written(tmp_path / "colours.png", colours)
@@ -121,7 +121,7 @@ def test_a_black_and_white_palette_is_a_mask_whatever_its_indices(tmp_path: Path
     assert np.array_equal(vi.masks.load(path), SQUARE)
 
 
-def test_opaque_parts_on_nothing_are_foreground(tmp_path: Path) -> None:
+def test_opaque_parts_on_transparency_are_foreground(tmp_path: Path) -> None:
     rgba = np.zeros((6, 8, 4), np.uint8)
     rgba[SQUARE == 1] = (40, 200, 90, 255)
     assert np.array_equal(vi.masks.load(written(tmp_path / "m.png", rgba)), SQUARE)

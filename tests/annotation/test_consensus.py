@@ -1,4 +1,4 @@
-"""One mask out of several: by counting, and by STAPLE beside an estimate written out pixel by pixel."""
+"""Combining several masks: by counting, and by STAPLE compared with an estimate pixel by pixel."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_ignored_pixels_count_only_for_those_who_know_them():
     assert np.isfinite(vi.consensus(masks, how="staple").probabilities).all()
 
 
-def test_unknown_ways_get_a_sentence():
+def test_unknown_kinds_of_consensus_are_refused():
     with pytest.raises(vi.ParameterError, match="majority, union, intersection, staple"):
         vi.consensus(MASKS, how="vote")
     with pytest.raises(vi.ParameterError, match="region"):

@@ -1,4 +1,4 @@
-"""CVAT for images 1.1, with pixels that are known."""
+"""CVAT for images 1.1, with known pixels."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_several_shapes_labels_and_pictures(tmp_path: Path) -> None:
         ('<box label="cat" xtl="nan" ytl="0" xbr="2" ybr="2"/>', "xtl"),
     ],
 )
-def test_what_has_no_area_or_is_damaged_is_a_sentence(tmp_path: Path, shape: str, words: str) -> None:
+def test_what_has_no_area_or_is_damaged_is_refused_with_a_reason(tmp_path: Path, shape: str, words: str) -> None:
     with pytest.raises(vi.DataError, match=words):
         loaded(written(tmp_path / "a.xml", shape))
 

@@ -1,4 +1,4 @@
-"""The mask document: strokes, labels, undo and redo, what is known of its origin."""
+"""The mask document: strokes, labels, undo and redo, origin."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_oldest_steps_go_when_memory_is_full_but_a_hundred_stay() -> None:
     assert history.steps == 100
 
 
-def test_a_stroke_that_changes_nothing_is_no_step() -> None:
+def test_a_stroke_that_changes_nothing_is_not_a_step() -> None:
     document = MaskDocument((50, 50))
     document.begin((20, 20), 10, 0)
     document.end()
@@ -81,7 +81,7 @@ def test_a_stroke_that_changes_nothing_is_no_step() -> None:
     assert document.status == "none"
 
 
-def test_a_stroke_in_hand_can_be_taken_back() -> None:
+def test_an_unfinished_stroke_can_be_undone() -> None:
     document = MaskDocument((50, 50))
     document.begin((20, 20), 10, 1)
     document.move_to((30, 30))
@@ -128,7 +128,7 @@ def test_labels_are_apart_and_growing_takes_only_background() -> None:
     assert document.area(2) == 20
 
 
-def test_what_is_ignored_counts_for_nothing_in_every_label() -> None:
+def test_ignored_pixels_are_ignored_in_every_label() -> None:
     document = MaskDocument((4, 4), labels_from_names(["a", "b"]))
     document.values[0], document.values[1], document.values[2] = 1, 2, IGNORE
     assert document.mask(1)[:, 0].tolist() == [1, 0, 255, 0]

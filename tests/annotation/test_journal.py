@@ -1,4 +1,4 @@
-"""The journal: every finished step is there after the process died, whatever became of its last bytes."""
+"""The journal: every finished step is recovered after the process died, even if the last bytes are damaged."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def drawn(folder: Path, steps: int, seed: int = 0) -> tuple[MaskDocument, list[n
     return document, states, book
 
 
-def test_what_was_drawn_comes_back_with_its_labels_and_state(tmp_path: Path) -> None:
+def test_what_was_drawn_is_recovered_with_its_labels_and_status(tmp_path: Path) -> None:
     document, _, book = drawn(tmp_path, 7)
     document.undo()
     document.set_status("done")
@@ -46,7 +46,7 @@ def test_what_was_drawn_comes_back_with_its_labels_and_state(tmp_path: Path) -> 
     assert found.steps == 9
 
 
-def test_whatever_is_lost_at_the_end_the_steps_before_it_are_there(tmp_path: Path) -> None:
+def test_the_steps_before_a_damaged_end_are_recovered(tmp_path: Path) -> None:
     _, states, book = drawn(tmp_path, 5)
     book.close()
     path = book.path
@@ -91,7 +91,7 @@ while True:
 
 
 @pytest.mark.parametrize("after", [1, 9, 40])
-def test_after_a_kill_at_most_the_stroke_in_hand_is_gone(tmp_path: Path, after: int) -> None:
+def test_after_a_kill_at_most_the_unfinished_stroke_is_lost(tmp_path: Path, after: int) -> None:
     command = [sys.executable, "-c", _DRAW_FOR_EVER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -106,7 +106,7 @@ def test_after_a_kill_at_most_the_stroke_in_hand_is_gone(tmp_path: Path, after: 
         assert int(found.document.values.astype(int).sum()) == said[-1]
 
 
-def test_a_journal_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     document = MaskDocument((50, 50))
     journal.Journal(KEY, tmp_path / "file").attach(document)

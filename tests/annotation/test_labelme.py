@@ -91,7 +91,7 @@ def test_a_mask_that_does_not_fill_its_box_is_refused_with_both_sizes(tmp_path: 
 @pytest.mark.parametrize(
     ("kind", "points"), [("line", [[1, 1], [9, 9]]), ("linestrip", [[1, 1], [9, 9], [3, 4]]), ("point", [[1, 1]])]
 )
-def test_what_has_no_area_is_refused_in_a_sentence(tmp_path: Path, kind: str, points: list) -> None:
+def test_what_has_no_area_is_refused_with_a_reason(tmp_path: Path, kind: str, points: list) -> None:
     shapes = [shape("tail", kind, points), shape("cat", "rectangle", [[1, 1], [3, 3]])]
     path = written(tmp_path / "a.json", shapes)
     with pytest.raises(vi.DataError, match=r"shape 1 \(tail\) is a .* no area"):
@@ -99,7 +99,7 @@ def test_what_has_no_area_is_refused_in_a_sentence(tmp_path: Path, kind: str, po
     assert vi.masks.load(path, label="cat").sum() == 9
 
 
-def test_labels_are_joined_or_chosen_and_ignore_counts_for_nothing(tmp_path: Path) -> None:
+def test_labels_are_joined_or_chosen_and_ignore_is_not_a_label(tmp_path: Path) -> None:
     shapes = [
         shape("cat", "rectangle", [[0, 0], [4, 4]]),
         shape("dog", "rectangle", [[10, 0], [14, 4]]),
@@ -131,12 +131,12 @@ def test_points_belong_to_the_upright_picture(tmp_path: Path) -> None:
         "x",
     ],
 )
-def test_damaged_points_are_a_sentence(tmp_path: Path, points: Any) -> None:
+def test_damaged_points_are_refused_with_a_reason(tmp_path: Path, points: Any) -> None:
     with pytest.raises(vi.DataError, match="shape 1"):
         vi.masks.load(written(tmp_path / "a.json", [shape("cat", "polygon", points)]))
 
 
-def test_damaged_files_are_a_sentence(tmp_path: Path) -> None:
+def test_damaged_files_are_refused_with_a_reason(tmp_path: Path) -> None:
     broken_mask = shape("a", "mask", [[0, 0], [1, 1]], mask="x")
     whole = json.dumps({"shapes": [broken_mask], "imageHeight": 4, "imageWidth": 4})
     for text in ("{", "[" * 100_000, '{"shapes": [3]}', whole):
@@ -195,7 +195,7 @@ def test_what_the_file_held_beside_the_mask_is_kept(tmp_path: Path) -> None:
     assert vi.masks.load(path, label="dog").sum() == 9
 
 
-def test_a_foreign_json_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_json_file_of_another_program_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"mine": 1}')
     with pytest.raises(vi.DataError, match="is not changed"):
         vi.masks.save(np.ones(SIZE, bool), tmp_path / "a.json")

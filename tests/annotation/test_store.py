@@ -1,4 +1,4 @@
-"""Masks of an annotator on disk: written beside, never over others', with what is known of them."""
+"""Masks of an annotator on disk: written safely, never over files of others, with their sidecars."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_one_label_is_an_ordinary_mask_of_black_and_white(data: Path) -> None:
     assert np.array_equal(folder.open(image, (30, 40)).values, document.values)
 
 
-def test_states_are_told_from_one_another(data: Path) -> None:
+def test_statuses_are_distinguished(data: Path) -> None:
     folder = store.AnnotatorFolder(data, "ben")
     image, other = data / "images" / "a.jpg", data / "images" / "b_c.png"
     assert folder.sidecar(image).words == "not yet"
@@ -66,7 +66,7 @@ def test_states_are_told_from_one_another(data: Path) -> None:
     assert folder.sidecar(other).words == "done"  # drawn elsewhere
 
 
-def test_a_mask_that_somebody_else_changed_is_noticed_before_it_is_overwritten(data: Path) -> None:
+def test_a_mask_that_another_program_changed_is_detected_before_it_is_overwritten(data: Path) -> None:
     folder, image = store.AnnotatorFolder(data, "ben"), data / "images" / "a.jpg"
     known = folder.write(image, drawn(), "")
     theirs = Image.fromarray(np.full((30, 40), 255, np.uint8))
@@ -94,7 +94,7 @@ def test_a_name_that_cannot_be_a_folder_is_refused(data: Path, name: str) -> Non
         store.AnnotatorFolder(data, name)
 
 
-def test_a_damaged_sidecar_costs_what_it_said_and_no_more(data: Path) -> None:
+def test_of_a_damaged_sidecar_only_its_information_is_lost(data: Path) -> None:
     folder, image = store.AnnotatorFolder(data, "ben"), data / "images" / "a.jpg"
     folder.write(image, drawn(), "")
     for text in ("{", "[]", '{"vitinspect": "mask", "labels": 3, "origin": {"seconds": 1e999}}'):
@@ -102,7 +102,7 @@ def test_a_damaged_sidecar_costs_what_it_said_and_no_more(data: Path) -> None:
         assert np.array_equal(folder.open(image, (30, 40)).values, drawn().values)
 
 
-def test_a_second_window_of_the_same_annotator_is_told(data: Path) -> None:
+def test_a_second_window_of_the_same_annotator_is_detected(data: Path) -> None:
     folder = store.AnnotatorFolder(data, "ben")
     with folder.alone() as first:
         assert first

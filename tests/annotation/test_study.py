@@ -1,4 +1,4 @@
-"""Studies: everybody has an own order, some pictures come twice, and both are the same on every machine."""
+"""Studies: every annotator has an own order, some pictures come twice, and both are the same on every machine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_everybody_has_an_own_order_of_all_pictures(folder: Path) -> None:
+def test_every_annotator_has_an_own_order_of_all_pictures(folder: Path) -> None:
     made = study.init_study(folder, ["ben", "anna"], seed=7, repeat=3, instruction="Mark the flower.")
     ben, anna = made.order("ben"), made.order("anna")
     assert ben != anna
@@ -38,7 +38,7 @@ def test_everybody_has_an_own_order_of_all_pictures(folder: Path) -> None:
 def test_another_seed_is_another_order(folder: Path) -> None:
     made = study.init_study(folder, ["ben"], seed=1)
     assert made.order("ben") != study.Study(made.name, made.images, ("ben",), 2, 0, True).order("ben")
-    # Held for ever: a study goes on with a newer version.
+    # Must never change: a study may be continued with a newer version.
     assert [t.image for t in made.order("ben")][:4] == FIRST_OF_SEED_1
 
 
@@ -52,7 +52,7 @@ def test_a_study_that_has_begun_is_not_replaced(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("annotators", "repeat"), [([], 0), (["a", "a"], 0), (["a/b"], 0), (["a"], 13), (["a"], -1)])
-def test_what_makes_no_study_is_refused(folder: Path, annotators: list[str], repeat: int) -> None:
+def test_settings_without_a_study_are_refused(folder: Path, annotators: list[str], repeat: int) -> None:
     with pytest.raises(DataError):
         study.init_study(folder, annotators, repeat=repeat)
     assert not (folder / "study.json").exists()
@@ -71,7 +71,7 @@ def test_progress_counts_first_and_second_drawings(folder: Path) -> None:
     assert (state.done, state.total, state.seconds, state.seconds_left) == (2, 14, 60.0, 360.0)
 
 
-def test_a_damaged_study_is_a_sentence(folder: Path) -> None:
+def test_a_damaged_study_is_refused_with_a_reason(folder: Path) -> None:
     assert study.read_study(folder) is None
     (folder / "study.json").write_text('{"vitinspect": "study"}')
     with pytest.raises(DataError, match="study"):

@@ -1,4 +1,4 @@
-"""The GPU command runs every step anywhere in its small form, and one bad step never ends the run."""
+"""The GPU command runs every step on any machine in its small form, and one failing step never ends the run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_command_runs_all_of_its_steps_on_a_cpu(checkout, tmp_path):
     assert "PySide6" not in ended.stderr
 
 
-def test_it_imports_no_qt():
+def test_it_does_not_import_qt():
     code = "import sys, benchmarks.gpu; sys.exit(any(m.startswith(('PySide6', 'pyqtgraph')) for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -16,7 +16,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """``run("explain", path)`` runs the program in an empty folder and gives back what it said."""
+    """``run("explain", path)`` runs the program in an empty folder and returns its output."""
 
     def program(*arguments: str | Path, **environment: str | None) -> subprocess.CompletedProcess[str]:
         variables = dict(os.environ)

@@ -1,4 +1,4 @@
-"""``vitinspect agree``: people's masks out of folders, and what is left out."""
+"""``vitinspect agree``: people's masks from folders, and which are left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sidecar(path: Path, **origin) -> None:
     path.with_name(path.stem + ".mask.json").write_text(json.dumps(facts))
 
 
-def test_the_report_tells_of_all_pairs(tmp_path: Path, capsys: Say) -> None:
+def test_the_report_contains_all_pairs(tmp_path: Path, capsys: Say) -> None:
     root = study(tmp_path / "study")
     assert main(["agree", str(root), "--out", str(tmp_path / "out")]) == 0
     assert "3 annotators, 2 pictures" in capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_names_behind_an_underscore_and_single_folders_are_annotators_too(tmp_pa
     assert {who: list(own) for who, own in found.masks.items()} == {"ann": ["p_0"], "student_3": ["p_0"]}
 
 
-def test_masks_that_say_what_was_shown_are_left_out_unless_asked_for(tmp_path: Path, capsys: Say) -> None:
+def test_masks_influenced_by_what_was_shown_are_left_out_by_default(tmp_path: Path, capsys: Say) -> None:
     root = study(tmp_path / "study")
     sidecar(root / "masks" / "ann" / "p0.png")
     sidecar(root / "masks" / "ben" / "p0.png", started_from="map lrp")
@@ -159,7 +159,7 @@ def test_255_without_a_1_is_ignored_where_the_annotators_other_masks_have_both(t
     assert set(gather([root], coding="palette").notes) == set()
 
 
-def test_a_folder_without_masks_and_files_without_a_picture_get_a_sentence(tmp_path: Path, capsys: Say) -> None:
+def test_a_folder_without_masks_and_files_without_a_picture_are_reported(tmp_path: Path, capsys: Say) -> None:
     (tmp_path / "empty").mkdir()
     assert main(["agree", str(tmp_path / "empty"), "--out", str(tmp_path / "out")]) == 2
     assert "no masks to compare" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``vitinspect compare``: a table of the folder, and a run that goes on where it was."""
+"""``vitinspect compare``: a table of the folder, and resuming a run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_the_table_has_both_models_answers_and_how_far_they_agree(folder, tmp_pa
     assert "The same answer in 2 of 2 pictures" in capsys.readouterr().out
 
 
-def test_a_second_run_asks_about_nothing_again(folder, tmp_path, monkeypatch):
+def test_a_second_run_computes_nothing_again(folder, tmp_path, monkeypatch):
     from vitinspect.evaluation import two_models
 
     assert compare(folder, tmp_path / "out") == 0
@@ -57,7 +57,7 @@ def test_results_do_not_go_among_the_pictures(folder, capsys):
     assert "pictures" in capsys.readouterr().err
 
 
-def test_a_method_that_there_is_not_is_an_error(folder, tmp_path, capsys):
+def test_a_method_that_does_not_exist_is_an_error(folder, tmp_path, capsys):
     assert compare(folder, tmp_path / "out", "--method", "no-such") == 2
     assert not (tmp_path / "out").exists()
 

@@ -1,4 +1,4 @@
-"""Completion: what a shell offers behind the tabulator key, asked in the shell itself."""
+"""Completion: what a shell offers after the Tab key, tested in the shell itself."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_fish_offers_what_can_follow(script: Path, line: str, expected: set[str]
 
 
 @pytest.mark.parametrize("script", ["bash"], indirect=True)
-def test_bash_knows_all_commands_and_values_behind_a_sign_of_equality(script: Path) -> None:
+def test_bash_completes_all_commands_and_values_after_an_equals_sign(script: Path) -> None:
     assert set(offered_by_bash(script, "vitinspect ")) == {verb.name for verb in VERBS}
     # That is how bash cuts `--mode=s`.
     assert offered_by_bash(script, "", ["vitinspect", "explain", "--mode", "=", "s"]) == ["squash"]
@@ -117,7 +117,7 @@ PS1='prompt'; PS1+='> '
 
 @pytest.mark.parametrize("script", ["zsh"], indirect=True)
 def test_zsh_completes_what_is_typed(script: Path) -> None:
-    """The tabulator key and the return key are pressed in an interactive zsh, behind a terminal of its own."""
+    """The Tab key and the return key are pressed in an interactive zsh with a terminal of its own."""
     typed = {
         "vitinspect expl": "explain",
         "vitinspect explain --mode s": "explain|--mode|squash",
@@ -139,7 +139,7 @@ def test_the_shell_reads_the_script(script: Path) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_verb_stands_in_it(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_contains_every_verb(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     text = capsys.readouterr().out
     assert [verb.name for verb in VERBS if verb.name not in text] == []

@@ -1,4 +1,4 @@
-"""``vitinspect demo``: the main job where there is no display."""
+"""``vitinspect demo`` without a display."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROW = demo.Row("a.png", "fish", "fish", 0.9, "rollout", 0.5, 1.0)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there always is a display")
-def test_without_a_display_it_writes_overlays_and_scores_and_ends_well(run: Run, tmp_path: Path) -> None:
+def test_without_a_display_it_writes_overlays_and_scores_and_succeeds(run: Run, tmp_path: Path) -> None:
     done = run("demo", "--count", "1", DISPLAY=None, WAYLAND_DISPLAY=None, QT_QPA_PLATFORM=None)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
@@ -57,7 +57,7 @@ def test_a_table_that_was_changed_since_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "my,own,table\n"
 
 
-def test_the_share_inside_and_the_peak_are_told_of_positive_values_that_the_model_saw() -> None:
+def test_the_share_inside_and_the_peak_are_those_of_positive_values_that_the_model_saw() -> None:
     mask = np.array([[True, False], [False, False]])
     assert demo.overlap(np.array([[3.0, 1.0], [0.0, -5.0]]), mask) == (0.75, 1.0)
     assert demo.overlap(np.array([[1.0, 3.0], [np.nan, np.nan]]), mask) == (0.25, 0.0)
@@ -70,7 +70,7 @@ def test_the_pictures_are_spread_over_the_gallery() -> None:
     assert demo.spread(paths, 50) == paths
 
 
-def test_a_screenshot_that_cannot_be_taken_is_no_reason_to_fail(
+def test_a_screenshot_that_cannot_be_taken_does_not_fail_the_demo(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:

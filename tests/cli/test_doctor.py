@@ -1,4 +1,4 @@
-"""``vitinspect doctor``: each thing that is wrong has its sentence, and nothing else has one."""
+"""``vitinspect doctor``: each problem has its sentence, and nothing else has one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 GOOD = dict.fromkeys(doctor.PACKAGES, "99.0")
 
 
-def test_the_real_program_tells_what_is_here(run: Run, tmp_path: Path) -> None:
+def test_the_real_program_reports_what_is_installed(run: Run, tmp_path: Path) -> None:
     done = run("doctor", VITINSPECT_HOME=str(tmp_path / "home"))
     assert done.returncode in (0, 1)
     assert done.stderr == ""
@@ -30,7 +30,7 @@ def test_a_folder_that_cannot_be_written_to_is_found(run: Run, tmp_path: Path) -
     assert "! Nothing can be written to" in done.stdout
 
 
-def test_good_packages_give_no_sentence() -> None:
+def test_good_packages_are_not_reported() -> None:
     assert doctor.package_problems(GOOD, {"torch": "2.6"}, (3, 11)) == []
 
 

@@ -28,7 +28,7 @@ def test_a_run_without_scores_ends_with_an_error_that_says_why(tmp_path: Path, c
     assert "| Method |" not in (tmp_path / "other" / "report.md").read_text()
 
 
-def test_masks_without_a_picture_are_named_on_the_way_and_in_the_report(tmp_path: Path, capsys: Say) -> None:
+def test_masks_without_a_picture_are_named_while_running_and_in_the_report(tmp_path: Path, capsys: Say) -> None:
     root = masked_set(tmp_path / "set", 1)
     mask(root / "masks" / "q_student_3.png", 1)
     assert evaluate(root) == 0
@@ -36,7 +36,7 @@ def test_masks_without_a_picture_are_named_on_the_way_and_in_the_report(tmp_path
     assert "q_student_3.png" in (tmp_path / "run" / "report.md").read_text()
 
 
-def test_ambiguous_masks_are_refused_until_their_coding_is_said(tmp_path: Path, capsys: Say) -> None:
+def test_ambiguous_masks_are_refused_until_their_coding_is_given(tmp_path: Path, capsys: Say) -> None:
     from PIL import Image
 
     root = masked_set(tmp_path / "set", 1)
@@ -52,7 +52,7 @@ def test_ambiguous_masks_are_refused_until_their_coding_is_said(tmp_path: Path, 
     assert "index 8; 255 is left out" in report
 
 
-def test_counts_are_of_what_was_scored(tmp_path: Path) -> None:
+def test_counts_are_those_of_scored_images(tmp_path: Path) -> None:
     root = masked_set(tmp_path / "set", 3)
     shutil.rmtree(root / "masks")
     for name in ("p0_ann", "p1_ann", "p2_ann", "p1_ben"):

@@ -157,7 +157,7 @@ def test_a_broken_picture_is_named_and_the_others_are_explained(here: Path, scen
         (["EMPTY"], "no pictures"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(
+def test_an_error_is_reported_in_one_line_and_nothing_is_written(
     arguments: list[str], words: str, here: Path, scenes: list[Path], capsys: Say
 ) -> None:
     (here / "empty").mkdir()
@@ -273,7 +273,7 @@ def test_all_methods_are_fused_into_one_more_map(here: Path, scenes: list[Path])
         (["--top", "2", "--target", "1"], "one of them"),
     ],
 )
-def test_what_cannot_be_fused_cut_or_explained_is_said(
+def test_what_cannot_be_fused_cut_or_explained_is_reported(
     scenes: list[Path], capsys: Say, arguments: list[str], words: str
 ) -> None:
     assert main(["explain", str(scenes[0]), *arguments]) == 2
@@ -301,7 +301,7 @@ def test_masks_are_cut_as_evaluate_cuts_them_and_lie_on_the_picture(here: Path, 
 
 
 @pytest.mark.parametrize("spelling", ["--apply-threshold", "--apply_threshold"])
-def test_the_seeds_option_shows_the_map_after_otsus_threshold(here: Path, scenes: list[Path], spelling: str) -> None:
+def test_apply_threshold_shows_the_map_after_otsus_threshold(here: Path, scenes: list[Path], spelling: str) -> None:
     assert main(["explain", str(scenes[0]), spelling, "--mode", "squash", "--out", "o", "--opacity", "1"]) == 0
     with Image.open(here / "o" / f"{scenes[0].stem}.rollout.png") as painted:
         colours = np.unique(np.asarray(painted).reshape(-1, 3), axis=0)

@@ -1,4 +1,4 @@
-"""The frame around every command: verbs, help, one-line errors, exit codes, pipes, Ctrl-C."""
+"""What every command shares: verbs, help, one-line errors, exit codes, pipes, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_stop_is_exit_code_130(
     assert capsys.readouterr().err == "vitinspect: stopped.\n"
 
 
-def test_a_command_line_that_is_not_understood_is_one_line_with_the_way_to_help(
+def test_a_wrong_command_line_is_one_line_that_names_the_help(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["predict", "--top", "none", "x.png"]) == 2
@@ -144,7 +144,7 @@ def test_a_folder_with_the_name_of_a_misspelt_command_is_a_folder(
     frame.refuse_misspelt_verb("galery", ["gallery"])
 
 
-def test_a_folder_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_folder_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nowhere-at-all"]) == 2
     assert "'nowhere-at-all'" in capsys.readouterr().err
 
@@ -177,7 +177,7 @@ def test_the_window_gets_what_the_command_line_says(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_what_is_asked_of_a_model_holds_for_that_model_in_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_a_model_hold_for_that_model_in_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     from vitinspect.cli.window import loader_for
     from vitinspect.models import sources
 
@@ -211,7 +211,7 @@ def test_a_missing_library_of_qt_is_one_sentence_with_its_package(
     assert "sudo apt-get install libegl1" in err
 
 
-def test_a_closed_pipe_is_no_error_to_complain_about(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_reported_as_an_error(tmp_path: Path) -> None:
     """``vitinspect methods | head -n 1`` as a shell does it, with more to print than a pipe holds."""
     code = textwrap.dedent("""
         import sys, types

@@ -1,4 +1,4 @@
-"""``--head`` and ``--head-name`` stand wherever ``--model`` stands."""
+"""Every command with ``--model`` also has ``--head`` and ``--head-name``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def backbone_and_head(tmp_path):
     return tmp_path
 
 
-def test_a_backbone_and_a_head_predict_and_what_was_recognised_is_said(backbone_and_head, run):
+def test_a_backbone_and_a_head_predict_and_what_was_recognised_is_printed(backbone_and_head, run):
     folder = backbone_and_head
     asked = [
         "predict",

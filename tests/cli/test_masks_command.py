@@ -1,4 +1,4 @@
-"""``vitinspect masks`` and ``vitinspect study`` as they are typed."""
+"""``vitinspect masks`` and ``vitinspect study`` from the command line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_coco_file_becomes_the_masks_of_an_annotator(
     assert "is not changed" in capsys.readouterr().err
 
 
-def test_a_folder_of_students_masks_is_taken_by_its_names(
+def test_a_folder_of_students_masks_is_imported_by_its_names(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     source = tmp_path / "drawn"
@@ -55,7 +55,7 @@ def test_a_folder_of_students_masks_is_taken_by_its_names(
 
 
 @pytest.mark.parametrize("kind", ["png", "npy", "labelme", "coco", "cvat"])
-def test_masks_go_out_and_come_back_the_same(data: Path, tmp_path: Path, kind: str) -> None:
+def test_exported_masks_are_the_same_when_imported_again(data: Path, tmp_path: Path, kind: str) -> None:
     for name, seed in {"cat_1": 1, "dog": 2}.items():
         vi.masks.save(mask(seed), data / "masks" / "ben" / f"{name}.png")
     out = tmp_path / "out"

@@ -17,7 +17,7 @@ def test_the_list_has_every_method(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", methods().ids)
-def test_the_details_tell_parameters_defaults_and_paper(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_details_have_parameters_defaults_and_paper(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", name]) == 0
     out = capsys.readouterr().out
     squeezed = " ".join(out.split())

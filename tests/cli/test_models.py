@@ -1,4 +1,4 @@
-"""``vitinspect models``: the catalogue, and every name of timm."""
+"""``vitinspect models``: the catalogue, and all timm names."""
 
 from __future__ import annotations
 

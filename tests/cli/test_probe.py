@@ -67,7 +67,7 @@ def test_report_and_confusion_picture_lie_beside_the_head(trained):
     assert (trained / "head.confusion.svg").read_text().count(CLASSES[0]) == 1
 
 
-def test_a_second_probe_shares_the_features_and_a_foreign_file_is_left_alone(trained, capsys):
+def test_a_second_probe_shares_the_features_and_does_not_replace_a_foreign_file(trained, capsys):
     again = ["probe", "--train", trained / "train", "--out", trained / "bce.safetensors", "--loss", "bce", "--C", "0.1"]
     assert main([str(word) for word in (*again, "--cache", trained / "cache", "--device", "cpu")]) == 0
     assert len(list((trained / "cache").glob("*.f16"))) == 2
@@ -78,7 +78,7 @@ def test_a_second_probe_shares_the_features_and_a_foreign_file_is_left_alone(tra
     assert (trained / "mine.safetensors").read_text() == "mine"
 
 
-def test_both_losses_and_a_head_of_others_stand_in_one_table(trained, capsys):
+def test_both_losses_and_a_published_head_are_in_one_table(trained, capsys):
     """Two heads, their accuracy and the scores of their maps; a published file is a row like any other."""
     import torch
     from safetensors.torch import load_file

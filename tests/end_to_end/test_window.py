@@ -38,7 +38,7 @@ def display(tmp_path):
 
 
 class Person:
-    """Uses the mouse and the keys."""
+    """A user with mouse and keys."""
 
     def __init__(self, display: str) -> None:
         self.environment = {**os.environ, "DISPLAY": display}
@@ -78,7 +78,7 @@ def wait_for(condition, timeout, what):
     raise AssertionError(f"{what} did not happen within {timeout} s")
 
 
-def test_a_person_opens_the_gallery_explains_and_closes(display, tmp_path, checkout):
+def test_a_user_opens_the_gallery_explains_and_closes(display, tmp_path, checkout):
     home = tmp_path / "home"
     here = tmp_path / "work"
     here.mkdir()

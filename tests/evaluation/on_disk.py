@@ -1,4 +1,4 @@
-"""Folders as the protocols' authors have them, and a tiny model, for tests that start at the file on disk."""
+"""Folders in the layouts of the protocols' authors, and a tiny model, for tests that start from files on disk."""
 
 from __future__ import annotations
 

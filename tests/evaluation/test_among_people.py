@@ -1,4 +1,4 @@
-"""Saved maps of a run against people's masks: the numbers are those of an evaluation, and the report holds them."""
+"""Saved maps of a run against people's masks: the numbers are those of an evaluation, and the report contains them."""
 
 from __future__ import annotations
 

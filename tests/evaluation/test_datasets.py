@@ -1,4 +1,4 @@
-"""Every layout is recognised by what lies in the folder, and read as its owners mean it."""
+"""Every layout is recognised by the folder's content, and read as its authors define it."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def test_indices_choose_by_number_or_name_and_say_what_is_missing(tmp_path):
 
 
 @pytest.mark.parametrize(("top", "suffix"), [(1, "png"), (255, "png"), (255, "jpg")])
-def test_masks_saved_in_the_ways_of_people(tmp_path, top, suffix):
+def test_masks_saved_in_common_ways(tmp_path, top, suffix):
     found = MaskCoding().read(mask(tmp_path / f"m.{suffix}", 5, top=top))
     assert found.dtype == np.uint8
     assert abs(int(found.sum()) - 500) <= 60
     assert set(np.unique(found)) == {0, 1}
 
 
-def test_folders_that_are_no_data_set_get_a_sentence(tmp_path):
+def test_folders_that_are_not_a_data_set_are_refused_with_a_reason(tmp_path):
     with pytest.raises(vi.DataError, match="does not exist"):
         open_dataset(tmp_path / "nothing")
     (tmp_path / "empty").mkdir()
@@ -203,7 +203,7 @@ def test_an_index_list_may_count_from_one(tmp_path):
         open_dataset(root, indices=path, index_base=1)
 
 
-def test_one_broken_mask_of_voc_classes_marks_that_item_and_the_others_are_listed(tmp_path):
+def test_one_broken_mask_of_voc_classes_fails_that_item_and_the_others_are_listed(tmp_path):
     root = voc(tmp_path)
     (root / "SegmentationClass" / "2007_000000.png").write_bytes(b"broken")
     found = open_dataset(root, "voc-classes")

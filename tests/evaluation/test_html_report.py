@@ -1,4 +1,4 @@
-"""The report as one HTML file: what it holds, how large it is, and that names are never markup."""
+"""The report as one HTML file: its content, its size, and that names are never markup."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def hostile_page() -> bytes:
     return write_page(HOSTILE, [HOSTILE], [entry, Entry("plain")], 2, 1, lambda: summary)
 
 
-def test_whatever_something_is_called_is_text() -> None:
+def test_every_name_is_shown_as_text() -> None:
     page = Page(hostile_page())
     assert len(page.all("script")) == 1
     assert len(page.all("img")) == 1
@@ -79,7 +79,7 @@ def test_whatever_something_is_called_is_text() -> None:
     assert any("onerror" in text for text in page.texts)
 
 
-def test_nothing_comes_from_elsewhere_and_the_policy_says_so() -> None:
+def test_nothing_is_loaded_from_elsewhere_and_the_policy_forbids_it() -> None:
     data = hostile_page().decode()
     policy = next(a["content"] for a in Page(data.encode()).all("meta") if a.get("http-equiv"))
     assert policy is not None

@@ -1,4 +1,4 @@
-"""The classes of pictures, as data sets come with them."""
+"""The classes of pictures, from the files of data sets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_wordnet_ids_are_the_classes_of_imagenet(imagenet):
         resolve("n99999999", imagenet)
 
 
-def test_a_model_of_its_own_classes_knows_an_id_by_its_names():
+def test_a_model_with_its_own_classes_finds_an_id_by_its_names():
     model = small_model()
     assert model.find_label("n02206856") == model.labels.index("bee")
     assert model.find_label("n02123045") is None

@@ -1,4 +1,4 @@
-"""Scores of single pictures, read out of a run folder."""
+"""Scores of single pictures, read from a run folder."""
 
 from __future__ import annotations
 

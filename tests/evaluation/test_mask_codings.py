@@ -1,4 +1,4 @@
-"""A mask file that has one reading is read; one that has several is asked about, never guessed."""
+"""Unambiguous mask files are read; for ambiguous ones the user must name the coding, and nothing is guessed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(path, coding="auto"):
 
 
 @pytest.mark.parametrize("mode", ["L", "P"])
-def test_label_images_are_asked_about_and_read_as_told(tmp_path, mode):
+def test_label_images_need_a_coding_and_are_read_by_it(tmp_path, mode):
     path = saved(tmp_path / "m.png", LABELS, mode)
     with pytest.raises(vi.DataError, match=r"0, 8, 15, 255.*--mask-coding"):
         read(path)
@@ -49,7 +49,7 @@ def test_a_folder_of_palette_masks_is_refused_before_anything_is_computed(tmp_pa
     assert set(np.unique(found.read_mask(found.items[0], ""))) == {0, 1, 255}
 
 
-def test_the_void_border_alone_is_no_plain_mask(tmp_path):
+def test_the_void_border_alone_is_ambiguous(tmp_path):
     with pytest.raises(vi.DataError, match="0, 255"):
         read(saved(tmp_path / "m.png", np.where(LABELS == 255, 255, 0).astype(np.uint8), "P"))
 
@@ -69,7 +69,7 @@ def test_black_and_white_saved_with_a_palette_is_black_and_white(tmp_path):
         read(saved(tmp_path / "n.png", (1 + (LABELS == 15)).astype(np.uint8), "P", [9, 9, 9, *upside_down]))
 
 
-def test_soft_edges_are_cut_in_the_middle_unless_a_level_is_said(tmp_path):
+def test_soft_edges_are_cut_in_the_middle_unless_a_level_is_given(tmp_path):
     values = np.zeros((60, 60), np.uint8)
     values[:, 20:] = 255
     values[:, 10:20] = np.linspace(2, 250, 600).reshape(60, 10)
@@ -89,7 +89,7 @@ def test_a_threshold_is_about_the_greys_of_a_jpeg_too(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["voc", "threshold", "threshold=a", "threshold=1,2", "index=", "binary=1", ""])
-def test_codings_that_are_none_are_refused(text):
+def test_unknown_codings_are_refused(text):
     with pytest.raises(vi.ParameterError, match="threshold=N"):
         parse_coding(text)
 

@@ -1,4 +1,4 @@
-"""A protocol fixes what moves its number: options are refused by name, or replace its choice and are named."""
+"""A protocol fixes what affects its numbers: options are refused by name, or replace its choice and are reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ HONOURED = [
 
 
 @pytest.mark.parametrize(("protocol", "given", "option"), HONOURED)
-def test_what_it_can_honour_replaces_its_choice_and_is_named(protocol, given, option):
+def test_a_supported_option_replaces_its_choice_and_is_named(protocol, given, option):
     plan = preset(protocol, data="somewhere", **given)
     for key, value in given.items():
         assert getattr(plan, key) == value
@@ -67,7 +67,7 @@ def test_what_it_can_honour_replaces_its_choice_and_is_named(protocol, given, op
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_saying_what_it_does_anyway_changes_nothing(protocol):
+def test_options_that_equal_its_choice_change_nothing(protocol):
     plain = preset(protocol, data="somewhere")
     same = {"mode": plain.mode, "target": plain.target, "scores": plain.scores, "unit": "pixel", "precision": "float32"}
     if plain.threshold_options or "overlap" in plain.scores:
@@ -76,7 +76,7 @@ def test_saying_what_it_does_anyway_changes_nothing(protocol):
     assert plain.changed == ()
 
 
-def test_methods_and_pictures_are_free():
+def test_methods_and_pictures_can_be_chosen():
     given = {"methods": ("rollout",), "ways": (1,), "limit": 3, "seed": 4, "split": "train"}
     for protocol in PROTOCOLS:
         assert preset(protocol, data="somewhere", **given).changed == ()
@@ -92,14 +92,14 @@ def test_the_report_prints_every_setting(protocol):
         assert "no longer that of the protocol" not in text
 
 
-def test_an_unknown_variant_gets_a_sentence():
+def test_an_unknown_variant_is_refused():
     with pytest.raises(vi.ParameterError, match="gmar-plus, comparison.*--variant third"):
         preset("gmar", "third", data="x")
     with pytest.raises(vi.ParameterError, match="no variants"):
         preset("multiplex", "voc", data="x")
 
 
-def test_a_fill_that_there_is_not_is_refused_before_the_run():
+def test_an_unknown_fill_is_refused_before_the_run():
     assert preset("multiplex", data="x", fill="blur+noise").fill == "blur+noise"
     for protocol, fill in (("multiplex", "blur+white"), ("vitmix", "road"), ("vitmix", "black+mean")):
         with pytest.raises(vi.ParameterError, match="must be one of"):
@@ -130,7 +130,7 @@ def test_a_changed_run_says_so_in_its_report_and_its_tex(tmp_path):
 
 
 @pytest.mark.parametrize(("protocol", "size"), [("vitmix", (48, 48)), ("gmar", (3, 3)), ("segmentation", (48, 48))])
-def test_padding_counts_for_nothing_where_another_fit_was_asked_for(tmp_path, protocol, size):
+def test_padding_is_ignored_with_another_fit(tmp_path, protocol, size):
     from vitinspect.evaluation.datasets import open_dataset
     from vitinspect.evaluation.reading import read_picture
 
@@ -174,7 +174,7 @@ def test_percent_has_two_decimals_however_it_is_stored():
     assert PROTOCOL_COLUMNS["multiplex"][0].shown(12.3456) == "12.346"
 
 
-def test_the_pigeonhole_numbers_stand_in_the_report(tmp_path):
+def test_the_report_contains_the_pigeonhole_numbers(tmp_path):
     root = masked_set(tmp_path / "set", 3)
     plan = Plan(str(root), model="small", methods=("rollout", "attention_gradcam"), threshold="top_fraction",
                 threshold_options=(("fraction", 0.7),))  # fmt: skip

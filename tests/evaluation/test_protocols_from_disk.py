@@ -1,4 +1,4 @@
-"""The other protocols beside their authors' steps, from the files on disk to the numbers, with their libraries."""
+"""The other protocols against their authors' steps, from the files on disk to the numbers, with their libraries."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_positive_and_negative_perturbation_over_0_to_90_percent(tmp_path):
     assert (tmp_path / "run" / "curve-positive_perturbation.png").exists()
 
 
-def test_a_file_that_is_no_segmentation_set_gets_a_sentence(tmp_path):
+def test_a_file_that_is_not_a_segmentation_set_is_refused_with_a_reason(tmp_path):
     from vitinspect.evaluation.datasets import open_dataset
 
     (tmp_path / "x.mat").write_bytes(b"MATLAB 5.0 MAT-file")

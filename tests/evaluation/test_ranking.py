@@ -1,4 +1,4 @@
-"""Fusions are ranked from saved maps, and the report says what the choice is worth."""
+"""Fusions are ranked from saved maps, and the report scores the choice on other pictures."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_grid_has_modes_weights_and_thresholds(evaluated):
     assert found.scores[number, 0, 0] == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_what_is_said_names_the_winner_and_the_number_to_quote(evaluated):
+def test_the_sentences_name_the_winner_and_the_number_to_quote(evaluated):
     found = ranked(evaluated)
     text = " ".join(sentences(found))
     winner = found.candidates[found.winner].name
@@ -121,7 +121,7 @@ def test_a_lead_that_the_choice_did_not_make_larger_is_not_called_choice(evaluat
     assert "None of the lead is choice; the interval lies above zero." in sentences(found)[-1]
 
 
-def test_maps_that_are_not_there_are_asked_for(evaluated, tmp_path):
+def test_missing_maps_are_reported(evaluated, tmp_path):
     folder, root = evaluated
     with pytest.raises(vi.DataError, match="no maps of saliency"):
         rank(folder, open_dataset(root), candidates([make_method("saliency"), make_method("rollout")]))

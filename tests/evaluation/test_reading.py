@@ -1,4 +1,4 @@
-"""A picture and its masks as an evaluation reads them: what the model did not see counts for nothing."""
+"""A picture and its masks as an evaluation reads them: what the model did not see is ignored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def one_wide_picture(root: Path) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["crop", "squash", "pad"])
-def test_padding_counts_for_nothing_and_all_else_is_the_mask(tmp_path: Path, mode: str) -> None:
+def test_padding_is_ignored_and_everything_else_is_the_mask(tmp_path: Path, mode: str) -> None:
     root = one_wide_picture(tmp_path / "set")
     dataset, model = open_dataset(root), small_model()
     plan = Plan(data=str(root), mode=mode, scores=("overlap",))

@@ -1,4 +1,4 @@
-"""A run can end at any moment and goes on; its numbers do not depend on how it was run."""
+"""A run can be stopped at any moment and resumed; its numbers do not depend on how it was run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_model_without_a_classifier_predicts_nothing_that_could_be_measured(tm
 
 
 def test_scores_are_those_of_the_pieces(tmp_path):
-    """The runner adds nothing of its own: explain, fuse, threshold and overlap by hand give the same."""
+    """The runner's scores equal those of explain, fuse, threshold and overlap called one by one."""
     root = masked_set(tmp_path / "set", 2)
     plan = plan_for(root, scores=("overlap",), normalisation="minmax", fuse="geometric")
     run(plan, small_model(), tmp_path / "run")
@@ -86,7 +86,7 @@ def cancel_after_one(plan: Plan, folder: Path) -> None:
         run(plan, small_model(), folder, progress=lambda *_: cancel.cancel(), cancel=cancel)
 
 
-def test_a_cancelled_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
+def test_a_cancelled_run_is_resumed_and_ends_like_an_uninterrupted_one(tmp_path):
     plan = plan_for(masked_set(tmp_path / "set"))
     run(plan, small_model(), tmp_path / "whole")
     for _ in range(3):
@@ -103,7 +103,7 @@ def test_a_finished_run_repeats_nothing(tmp_path):
     assert run(plan, small_model(), tmp_path / "run").fresh == 0
 
 
-def test_a_longer_limit_goes_on_and_another_plan_is_refused_by_name(tmp_path):
+def test_a_longer_limit_resumes_the_run_and_another_plan_is_refused_by_name(tmp_path):
     root = masked_set(tmp_path / "set")
     run(plan_for(root, limit=2), small_model(), tmp_path / "run")
     assert run(plan_for(root, limit=4), small_model(), tmp_path / "run").fresh == 2
@@ -113,7 +113,7 @@ def test_a_longer_limit_goes_on_and_another_plan_is_refused_by_name(tmp_path):
         run(plan_for(root, methods=("rollout",)), small_model(), tmp_path / "run")
 
 
-def test_broken_pictures_are_recorded_with_the_reason_and_the_rest_goes_on(tmp_path):
+def test_broken_pictures_are_recorded_with_the_reason_and_the_others_are_scored(tmp_path):
     root = masked_set(tmp_path / "set", 3)
     (root / "images" / "p1.png").write_bytes(b"no picture")
     picture(root / "images" / "p2.png", 2, size=(30, 30))
@@ -179,7 +179,7 @@ def test_the_vitmix_report_has_the_papers_layout(tmp_path):
     assert "<svg" in (tmp_path / "run" / "bars.svg").read_text()
 
 
-def test_an_image_is_there_with_all_its_scores_or_not_at_all(tmp_path):
+def test_an_image_is_stored_with_all_its_scores_or_not_at_all(tmp_path):
     with Store(tmp_path / FILE) as store:
         broken = ImageResult("a", 0, scores=[Score("m", "iou", 0.5), Score("m", "f1", None)])  # type: ignore[arg-type]
         with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""A run writes its maps, masks, overlays and sheets on request, and goes on with those that are missing."""
+"""A run writes its maps, masks, overlays and sheets on request, and a resumed one those that are missing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_files_hold_what_was_scored(tmp_path):
         assert sheet.width > 4 * 240
 
 
-def test_a_run_goes_on_with_the_files_that_are_missing(tmp_path):
+def test_a_resumed_run_writes_missing_files(tmp_path):
     root = masked_set(tmp_path / "set", 3)
     assert run(plan_of(root), small_model(), tmp_path / "run").fresh == 3
     before = rows(tmp_path / "run")
@@ -82,7 +82,7 @@ def test_shards_write_their_files_too(tmp_path):
     assert len(written(tmp_path / "run")) == 9
 
 
-def test_a_file_of_somebody_elses_stays_and_its_image_says_so(tmp_path):
+def test_a_file_of_another_program_is_kept_and_its_image_fails_with_the_reason(tmp_path):
     root = masked_set(tmp_path / "set", 2)
     foreign = tmp_path / "run" / "sheets" / "p0.png"
     foreign.parent.mkdir(parents=True)

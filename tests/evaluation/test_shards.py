@@ -1,4 +1,4 @@
-"""Shards know nothing of each other, one may die, and what is put together equals a run in one piece."""
+"""Shards are independent, one may die, and the merged result equals that of a single run."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_three_shards_of_which_one_was_killed_give_the_run_of_one_process(tmp_pa
     assert_equal_runs(tmp_path / "one", folder)
 
 
-def test_shards_may_be_counted_from_one_or_from_nought() -> None:
+def test_shards_may_be_counted_from_one_or_from_zero() -> None:
     for first in (0, 1):
         dealt = [i for k in range(4) for i in range(10)[Shard.parse(f"{k + first}/4").index :: 4]]
         assert sorted(dealt) == list(range(10))
@@ -120,15 +120,13 @@ def test_shards_of_another_evaluation_are_refused(tmp_path: Path) -> None:
         merge_run(tmp_path / "run")
 
 
-def test_a_run_without_shards_goes_on_with_what_shards_have_done(tmp_path: Path) -> None:
+def test_a_run_without_shards_continues_the_results_of_shards(tmp_path: Path) -> None:
     root = masked_set(tmp_path / "set", 4)
     run_shard(plan_for(root), small_model(), tmp_path / "run", Shard.parse("1/2"))
     assert run(plan_for(root), small_model(), tmp_path / "run").fresh == 2
 
 
-def test_the_command_line_runs_shards_and_puts_them_together(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_runs_shards_and_merges_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root, folder = masked_set(tmp_path / "set", 3), str(tmp_path / "run")
     command = ["evaluate", str(root), "--methods", "rollout", "--scores", "overlap", "--out", folder]
     assert main([*command, "--shard", "1/2"]) == 0

@@ -1,4 +1,4 @@
-"""A resumed run knows when its data has become another one, names the difference, and scores again if asked to."""
+"""A resumed run detects changes of its data, names them, and scores changed pictures again on request."""
 
 from __future__ import annotations
 
@@ -43,14 +43,16 @@ def done(tmp_path: Path) -> tuple[Path, Path]:
     return root, folder
 
 
-def test_unchanged_data_goes_on_also_where_it_was_copied_or_the_clock_went_back(done: tuple[Path, Path]) -> None:
+def test_unchanged_data_is_recognised_also_if_it_was_copied_or_the_clock_went_back(
+    done: tuple[Path, Path],
+) -> None:
     root, folder = done
     for path in root.rglob("*.png"):
         os.utime(path, (1_000, 1_000))
     assert go(root, folder).fresh == 0
 
 
-def test_a_replaced_picture_a_deleted_one_and_a_mask_that_is_gone_are_named(done: tuple[Path, Path]) -> None:
+def test_a_replaced_picture_a_deleted_one_and_a_missing_mask_are_named(done: tuple[Path, Path]) -> None:
     root, folder = done
     picture(root / "images" / "p0.png", 77)
     (root / "images" / "p1.png").unlink()
@@ -82,7 +84,7 @@ def test_rescoring_gives_what_a_fresh_run_on_the_new_data_gives(done: tuple[Path
     assert go(root, folder).fresh == 0
 
 
-def test_kept_scores_stay(done: tuple[Path, Path]) -> None:
+def test_scores_can_be_kept(done: tuple[Path, Path]) -> None:
     root, folder = done
     before = rows(folder)
     picture(root / "images" / "p0.png", 77)
@@ -90,7 +92,7 @@ def test_kept_scores_stay(done: tuple[Path, Path]) -> None:
     assert rows(folder) == before
 
 
-def test_a_picture_that_was_mended_since_it_failed_is_scored(tmp_path: Path) -> None:
+def test_a_picture_that_was_repaired_since_it_failed_is_scored(tmp_path: Path) -> None:
     root = masked_set(tmp_path / "set", 2)
     (root / "images" / "p0.png").write_bytes(b"damaged")
     assert go(root, tmp_path / "run").failed == 1
@@ -111,7 +113,7 @@ def test_masks_that_are_not_scored_do_not_matter_and_labels_that_are_targets_do(
     assert not same(before, item, labelled)
 
 
-def test_pictures_beyond_a_smaller_limit_are_not_called_gone(done: tuple[Path, Path]) -> None:
+def test_pictures_beyond_a_smaller_limit_are_not_reported_as_missing(done: tuple[Path, Path]) -> None:
     root, folder = done
     said: list[str] = []
     assert go(root, folder, said, limit=2).fresh == 0
@@ -119,7 +121,7 @@ def test_pictures_beyond_a_smaller_limit_are_not_called_gone(done: tuple[Path, P
     assert said == []
 
 
-def test_only_some_names_are_said() -> None:
+def test_only_some_names_are_listed() -> None:
     assert Changes(gone=tuple("abcdefgh")).words() == "8 are gone (a, b, c, d, e and 3 more)"
 
 
@@ -128,7 +130,7 @@ def test_a_choice_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         go(tmp_path, tmp_path, on_change="guess")
 
 
-def test_altered_numbers_are_scored_again_and_told(done: tuple[Path, Path]) -> None:
+def test_altered_numbers_are_scored_again_and_reported(done: tuple[Path, Path]) -> None:
     root, folder = done
     before = rows(folder)
     with Store(folder / FILE) as store:
@@ -140,14 +142,14 @@ def test_altered_numbers_are_scored_again_and_told(done: tuple[Path, Path]) -> N
     assert rows(folder) == before
 
 
-def test_a_second_process_on_the_same_run_is_told(done: tuple[Path, Path]) -> None:
+def test_a_second_process_on_the_same_run_is_refused(done: tuple[Path, Path]) -> None:
     root, folder = done
     with held(folder / LOCK, "busy"), pytest.raises(DataError, match="Another process is working on"):
         go(root, folder)
     assert go(root, folder).fresh == 0
 
 
-def test_the_lock_of_a_killed_run_is_gone(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_run_is_released(tmp_path: Path) -> None:
     root = masked_set(tmp_path / "set", 3)
     script = (
         "import sys, time\nfrom pathlib import Path\nfrom tests.evaluation.test_sources import go\n"
@@ -169,7 +171,7 @@ def test_the_lock_of_a_killed_run_is_gone(tmp_path: Path) -> None:
     assert time.monotonic() - started < 60
 
 
-def test_what_failed_is_tried_again_if_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_pictures_are_tried_again_on_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vitinspect.evaluation import reading
 
     root = masked_set(tmp_path / "set", 2)

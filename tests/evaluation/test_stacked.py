@@ -84,7 +84,7 @@ def test_numbers_that_are_printed_alike_are_marked_alike(tmp_path):
     assert len(best) == 2
 
 
-def test_models_are_groups_of_columns_and_weights_tell_equal_names_apart(tmp_path):
+def test_models_are_groups_of_columns_and_weights_distinguish_equal_names(tmp_path):
     one = stored(tmp_path / "a", vitmix("x", fingerprint="1" * 16), lambda m, a, i: 0.1)
     two = stored(tmp_path / "b", vitmix("x", fingerprint="2" * 16), lambda m, a, i: 0.2)
     table = stack(read_runs([one, two]), columns=["iou", "f1"])
@@ -101,7 +101,7 @@ def test_the_caption_says_where_the_numbers_come_from(two):
     assert "VOC2012: 4 images" in caption
 
 
-def test_what_two_runs_do_differently_is_said_in_their_rows_and_in_the_caption(tmp_path):
+def test_differences_of_two_runs_are_in_their_rows_and_in_the_caption(tmp_path):
     def run(name, **changes):
         plan = preset("vitmix", data="/data/x", model="m", **changes)
         return stored(tmp_path / name, plan, lambda m, a, i: 0.1)
@@ -186,7 +186,7 @@ def test_an_empty_table_is_an_error(tmp_path, capsys):
     assert not (tmp_path / "t.tex").exists()
 
 
-def test_files_of_others_are_not_overwritten_and_endings_are_told(two, tmp_path, capsys):
+def test_foreign_files_are_not_overwritten_and_unknown_endings_are_refused(two, tmp_path, capsys):
     (tmp_path / "t.tex").write_text("my thesis")
     assert main(["table", str(two[0]), "--out", str(tmp_path / "t.tex")]) == 2
     assert (tmp_path / "t.tex").read_text() == "my thesis"

@@ -1,4 +1,4 @@
-"""A run's database is told from others, its troubles are said as what they are, and altered numbers are found."""
+"""A run's database is distinguished from others, its errors are readable, and changed numbers are detected."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_all(path: Path) -> None:
         list(store.scores())
 
 
-def test_the_database_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
     change(tmp_path / FILE, "CREATE TABLE photos (name TEXT)")
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(DataError, match="was not written by vitinspect"):
@@ -78,7 +78,7 @@ def test_two_processes_that_begin_at_once_make_one_database(tmp_path: Path) -> N
     assert [one.wait(60) for one in running] == [0, 0, 0]
 
 
-def test_a_full_disk_is_called_full_and_costs_nothing_that_was_done(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_no_results(tmp_path: Path) -> None:
     with Store(filled(tmp_path / FILE)) as store:
         pages = store._db.execute("PRAGMA page_count").fetchone()[0]
         store._db.execute(f"PRAGMA max_page_count = {pages}")
@@ -91,7 +91,7 @@ def test_a_full_disk_is_called_full_and_costs_nothing_that_was_done(tmp_path: Pa
 
 
 @pytest.mark.parametrize("cut", ["middle", "header", "end"])
-def test_a_damaged_file_is_called_damaged(tmp_path: Path, cut: str) -> None:
+def test_a_damaged_file_is_reported_as_damaged(tmp_path: Path, cut: str) -> None:
     path = filled(tmp_path / FILE, 400)
     data = bytearray(path.read_bytes())
     if cut == "middle":
@@ -132,7 +132,7 @@ def test_a_missing_column_is_a_file_of_another_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plan", ["{", "[]", "3", '{"methods": 3}', '{"fuse": "no such"}', "[" * 100_000])
-def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, plan: str) -> None:
+def test_a_plan_that_cannot_be_read_is_reported(tmp_path: Path, plan: str) -> None:
     path = filled(tmp_path / FILE)
     change(path, f"UPDATE facts SET value = '{plan}' WHERE name = 'plan'")
     with Store(path) as store:
@@ -143,7 +143,7 @@ def test_a_plan_that_cannot_be_read_is_told(tmp_path: Path, plan: str) -> None:
         open_run(tmp_path)
 
 
-def test_scores_without_their_plan_are_adopted_by_none(tmp_path: Path) -> None:
+def test_scores_without_their_plan_are_refused(tmp_path: Path) -> None:
     path = filled(tmp_path / FILE)
     change(path, "DELETE FROM facts WHERE name = 'plan'")
     with Store(path) as store, pytest.raises(DataError, match="but not their plan"):
@@ -153,14 +153,14 @@ def test_scores_without_their_plan_are_adopted_by_none(tmp_path: Path) -> None:
         Store(path)
 
 
-def test_a_run_of_another_version_is_told_by_its_format(tmp_path: Path) -> None:
+def test_a_run_of_another_version_is_recognised_by_its_format(tmp_path: Path) -> None:
     path = filled(tmp_path / FILE)
     change(path, "UPDATE facts SET value = '1' WHERE name = 'format'")
     with pytest.raises(DataError, match="another version of vitinspect .format 1"):
         Store(path)
 
 
-def test_a_file_that_may_not_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_opened_is_reported(tmp_path: Path) -> None:
     (tmp_path / FILE).mkdir()
     with pytest.raises(DataError, match="cannot be opened"):
         Store(tmp_path / FILE)

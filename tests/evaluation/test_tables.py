@@ -1,4 +1,4 @@
-"""What a table says is best: the highest or the lowest, among the rows that are compared with each other."""
+"""The best value of a column: the highest or the lowest, among the rows that are compared with each other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_where_lower_is_better_the_lowest_is_best() -> None:
     assert [r.method for r in rows if table.is_best(r, FALLING)] == ["a"]
 
 
-def test_rows_that_are_fused_in_another_way_compete_among_themselves() -> None:
+def test_rows_of_another_fusion_mode_are_compared_with_each_other_only() -> None:
     rows = (row("a", 0.5, 0.2), row("a (product)", 0.9, 0.1, " (product)"), row("b (product)", 0.8, 0.3, " (product)"))
     table = Table("", (RISING, FALLING), rows, 3)
     assert table.best(RISING) == 0.5

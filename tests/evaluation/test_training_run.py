@@ -1,4 +1,4 @@
-"""The checkpoints of a folder in their order, and when something began."""
+"""The checkpoints of a folder in order, and the onset of a score."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def test_checkpoints_come_by_their_number_and_not_by_their_name(tmp_path):
     assert axis_of(found[:3]) == [9, 10, 100]
 
 
-def test_a_folder_without_checkpoints_says_what_is_looked_for(tmp_path):
+def test_a_folder_without_checkpoints_is_refused_with_what_is_expected(tmp_path):
     with pytest.raises(DataError, match="no checkpoints"):
         checkpoints_in(tmp_path)
     with pytest.raises(DataError, match="is not a folder"):
         checkpoints_in(tmp_path / "nowhere")
 
 
-def test_it_began_where_half_of_the_best_is_reached():
+def test_the_onset_is_where_half_of_the_best_is_reached():
     assert onset([0, 10, 20, 30], [0.0, 0.2, 0.5, 0.8]) == 20
     assert onset([0, 10], [math.nan, 0.4]) == 10
     assert onset([0, 10], [0.0, 0.0]) is None

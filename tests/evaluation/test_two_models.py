@@ -1,4 +1,4 @@
-"""Two models over a folder: rows, their order, their journal."""
+"""Two models on a folder: rows, their order, their journal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from vitinspect.progress import CancelToken
 
 @pytest.fixture(scope="module")
 def models():
-    """Two untrained models; the second has other patches and knows two of the first one's classes."""
+    """Two untrained models; the second has other patches and two of the first one's classes."""
     import timm
     import torch
 
@@ -101,7 +101,7 @@ def test_another_class_or_input_is_another_row(models, pictures):
     assert row.spearman < 1
 
 
-def test_what_is_wrong_with_a_picture_is_its_rows_problem(models, pictures):
+def test_an_error_of_a_picture_is_the_problem_of_its_row(models, pictures):
     rows = compare(pictures, models, SIDES, Journal(None, {}))
     assert [bool(row.problem) for row in rows] == [False, False, False, True]
     assert "broken.png" in rows[3].problem
@@ -116,7 +116,7 @@ def test_shared_probability_goes_by_the_classes_names():
     assert math.isnan(two_models.shared_probability(first, labels, second, ["x", "y", "z"]))
 
 
-def test_the_same_answer_from_another_place_comes_first():
+def test_the_same_prediction_with_another_map_comes_first():
     rows = [
         Row("near", "ant", "ant", spearman=0.9),
         Row("broken", problem="It is broken."),
@@ -142,7 +142,7 @@ def test_the_table_can_be_read_again():
 
 
 def asked(monkeypatch):
-    """The pictures that the models are asked about from now on."""
+    """The pictures on which the models are run from now on."""
     paths, ask = [], two_models.compare_picture
 
     def noted(path, models, sides):
@@ -167,7 +167,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(models, pictures, tmp_path,
     assert [row.picture for row in rows] == pictures
 
 
-def test_a_line_that_a_crash_cut_off_is_made_again(models, pictures, tmp_path, monkeypatch):
+def test_a_line_that_a_crash_cut_off_is_computed_again(models, pictures, tmp_path, monkeypatch):
     settings, place = settings_of(names(models), SIDES), tmp_path / "rows.jsonl"
     first = Journal(place, settings)
     compare(pictures, models, SIDES, first)
@@ -180,7 +180,7 @@ def test_a_line_that_a_crash_cut_off_is_made_again(models, pictures, tmp_path, m
     assert paths == pictures[3:]
 
 
-def test_a_picture_that_changed_is_asked_about_again(models, pictures, tmp_path, monkeypatch):
+def test_a_picture_that_changed_is_computed_again(models, pictures, tmp_path, monkeypatch):
     settings, place = settings_of(names(models), SIDES), tmp_path / "rows.jsonl"
     compare(pictures, models, SIDES, Journal(place, settings))
     Image.new("RGB", (40, 40), "red").save(pictures[1])
@@ -189,7 +189,7 @@ def test_a_picture_that_changed_is_asked_about_again(models, pictures, tmp_path,
     assert paths == [pictures[1]]
 
 
-def test_other_settings_have_another_journal_and_a_foreign_file_stays(models, tmp_path):
+def test_other_settings_have_another_journal_and_a_foreign_file_is_kept(models, tmp_path):
     settings = settings_of(names(models), SIDES)
     other = settings_of(names(models), (SIDES[0], Side((make_method("legrad"),), target=1)))
     assert two_models.journal_name(settings) != two_models.journal_name(other)

@@ -1,4 +1,4 @@
-"""The ViTmiX protocol beside its script's steps, from the files on disk to the numbers: torchvision, OpenCV, loops."""
+"""The ViTmiX protocol against its script's steps, from files on disk to numbers: torchvision, OpenCV, loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny seeded models of every family that the wrapper supports, for tests of what holds on all of them."""
+"""Tiny seeded models of every family that the wrapper supports, for tests of properties that all must have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be meant is refused by a sentence that names the parameter, and nothing is run."""
+"""Invalid arguments are refused with a sentence that names the parameter, and nothing is run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def named(value: Any) -> str:
      torch.empty((), device="meta"), Contrast(True, 2), Contrast(1, 2.5), Contrast(None, 2), -1, 10],
     ids=named,
 )  # fmt: skip
-def test_a_target_that_is_no_class(target: Any) -> None:
+def test_a_target_that_is_not_a_class(target: Any) -> None:
     with pytest.raises(vi.TargetError, match="target"):
         vi.explain(MODEL, X, "rollout", target)
 
@@ -50,13 +50,13 @@ def test_a_target_that_is_a_class_in_whatever_number_type(target: Any) -> None:
 
 
 @pytest.mark.parametrize("vector", ["a photo of a cat", None, [[1, "x"]], np.array([]), object(), np.full(10, np.nan)])
-def test_a_text_embedding_that_is_no_vector(vector: Any) -> None:
+def test_a_text_embedding_that_is_not_a_vector(vector: Any) -> None:
     with pytest.raises(vi.TargetError, match="text embedding"):
         vi.explain(MODEL, X, "saliency", vi.TextEmbedding(vector))
 
 
 @pytest.mark.parametrize("targets", [[1.5], np.array([0.5]), torch.tensor([True]), [[1]]])
-def test_targets_of_a_batch_that_are_no_classes(targets: Any) -> None:
+def test_targets_of_a_batch_that_are_not_classes(targets: Any) -> None:
     with pytest.raises(vi.TargetError, match="target"):
         vi.explain_batch(MODEL, [X[0]], "rollout", targets)
 
@@ -73,19 +73,19 @@ def test_targets_of_a_batch_that_are_too_many_or_too_few(targets: Any) -> None:
      np.zeros(2)],
     ids=named,
 )  # fmt: skip
-def test_methods_that_are_none(methods: Any) -> None:
+def test_values_that_are_not_methods(methods: Any) -> None:
     with pytest.raises(vi.ParameterError, match="method"):
         vi.explain(MODEL, X, methods)
 
 
 @pytest.mark.parametrize("value", ["1e999", "-1e999", "nan", math.inf, 10**400, 1.5, True, [1], np.array([1, 2]),
                                    torch.zeros(2), 1j], ids=named)  # fmt: skip
-def test_a_whole_number_that_is_none(value: Any) -> None:
+def test_a_value_that_is_not_a_whole_number(value: Any) -> None:
     with pytest.raises(vi.ParameterError, match="start_layer must be a whole number"):
         vi.explain(MODEL, X, [("rollout", {"start_layer": value})])
 
 
-def test_a_number_without_end_in_the_written_form() -> None:
+def test_an_infinite_number_in_the_written_form() -> None:
     with pytest.raises(vi.ParameterError, match="start_layer must be a whole number"):
         vi.explain(MODEL, X, "rollout(start_layer=1e999)")
     with pytest.raises(vi.ParameterError, match="noise must be a number"):
@@ -109,25 +109,25 @@ def test_no_parameter_of_any_method_takes_what_is_not_finite() -> None:
      np.array("picture"), b""],
     ids=lambda image: type(image).__name__ + str(getattr(image, "dtype", "")),
 )  # fmt: skip
-def test_an_image_that_is_none(image: Any) -> None:
+def test_a_value_that_is_not_an_image(image: Any) -> None:
     with pytest.raises(vi.ImageError, match="[Ii]mage|[Ii]nput|[Pp]icture|tensor"):
         vi.explain(MODEL, image, "rollout")
 
 
 @pytest.mark.parametrize("images", [None, 5, "folder/picture.png", torch.zeros(()), object()], ids=named)
-def test_images_that_are_no_sequence(images: Any) -> None:
+def test_images_that_are_not_a_sequence(images: Any) -> None:
     with pytest.raises(vi.ImageError, match="images"):
         vi.explain_batch(MODEL, images, "rollout")
 
 
 @pytest.mark.parametrize("precision", [None, "float16", 32, ["float32"], torch.float32, ""], ids=named)
-def test_a_precision_that_is_none(precision: Any) -> None:
+def test_an_unknown_precision(precision: Any) -> None:
     with pytest.raises(vi.ParameterError, match="precision"):
         vi.explain(MODEL, X, "rollout", precision=precision)
 
 
 @pytest.mark.parametrize("mode", [None, "stretch", 3, ["crop"]], ids=named)
-def test_a_mode_that_is_none(mode: Any) -> None:
+def test_an_unknown_mode(mode: Any) -> None:
     for image in (X, np.zeros((64, 64, 3), np.uint8)):
         with pytest.raises(vi.VitInspectError, match="mode|fit"):
             vi.explain(MODEL, image, "rollout", mode=mode)

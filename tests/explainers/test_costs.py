@@ -1,4 +1,4 @@
-"""What methods cost: passes from parameters and model, seconds from what was measured."""
+"""The costs of methods: passes from parameters and model, seconds from measurements."""
 
 from __future__ import annotations
 

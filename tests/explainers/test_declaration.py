@@ -1,4 +1,4 @@
-"""What methods say of themselves."""
+"""The declarations of methods."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def state_of(module: torch.nn.Module) -> dict:
 
 
 def unusual_module() -> VisionTransformer:
-    """A module in the midst of somebody's training, with unfused attention in one block."""
+    """A module in the middle of a training, with unfused attention in one block."""
     module = golden_module("q1")
     module.train()
     module.blocks[1].eval()
@@ -174,7 +174,7 @@ def test_a_bare_id_addresses_the_only_map_of_that_method():
         ("raw_attention(layer=-5)", "not a block"),
     ],
 )
-def test_wrong_methods_and_parameters_get_a_sentence(method, message):
+def test_wrong_methods_and_parameters_are_refused_with_a_reason(method, message):
     with pytest.raises(vi.ParameterError, match=message):
         vi.explain(golden_model("q1"), inputs_q("q1", 0), [method])
 
@@ -187,7 +187,7 @@ def test_a_nan_in_a_map_is_an_error_that_names_the_method():
         vi.explain(vi.wrap_model(module), inputs_q("q1", 0), ["rollout"])
 
 
-def test_inputs_that_do_not_fit_get_a_sentence():
+def test_inputs_that_do_not_fit_are_refused_with_a_reason():
     model = golden_model("q1")
     with pytest.raises(vi.ImageError, match="32x64.*64x64"):
         vi.explain(model, torch.zeros(3, 32, 64), ["rollout"])
@@ -261,7 +261,7 @@ def test_two_threads_on_two_models_keep_their_traces_apart():
     assert F.scaled_dot_product_attention is sdpa
 
 
-def test_maps_arrive_as_they_are_ready_and_progress_ends_at_its_total():
+def test_maps_are_delivered_when_they_are_computed_and_progress_ends_at_its_total():
     arrived, steps = [], []
     vi.explain(
         golden_model("q1"),
@@ -291,7 +291,7 @@ def test_dynamic_sizes_keep_their_grid():
         vi.explain(model, torch.randn(3, 30, 96), ["rollout"])
 
 
-def test_a_model_without_a_classifier_wants_a_target_for_class_specific_methods_only():
+def test_a_model_without_a_classifier_needs_a_target_for_class_specific_methods_only():
     module = VisionTransformer(img_size=64, patch_size=16, embed_dim=32, depth=2, num_heads=2, num_classes=0)
     model = vi.wrap_model(module)
     x = torch.randn(3, 64, 64)
@@ -313,7 +313,7 @@ def test_predictions_come_best_first():
     assert sum(p.probability for p in model.predict(inputs_q("q1", 0), top=10)) == pytest.approx(1)
 
 
-def test_a_model_that_computes_attention_by_itself_is_refused_by_name_or_gets_a_map():
+def test_a_model_with_its_own_attention_function_is_refused_by_name_or_gets_a_map():
     import timm
 
     torch.manual_seed(0)

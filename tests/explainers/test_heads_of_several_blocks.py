@@ -1,4 +1,4 @@
-"""A head that reads several blocks: every method starts from what it reads, and a head that reads one is as ever."""
+"""A head that reads several blocks: every method starts from what it reads; heads that read one are unchanged."""
 
 from __future__ import annotations
 

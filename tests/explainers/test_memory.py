@@ -1,4 +1,4 @@
-"""Memory that runs out is known by every allocator's words; one method that needs too much does not stop the others."""
+"""Lack of memory is recognised for every allocator, and one method that needs too much does not stop the others."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_allocators_words_are_known(error: Exception) -> None:
 @pytest.mark.parametrize(
     "error", [RuntimeError("shapes do not match"), ValueError("out of memory"), OSError("disk full")]
 )
-def test_other_errors_are_not_taken_for_memory(error: Exception) -> None:
+def test_other_errors_are_not_mistaken_for_lack_of_memory(error: Exception) -> None:
     assert not is_out_of_memory(error)
 
 
@@ -69,7 +69,7 @@ def greedy(*_: object, **__: object) -> None:
     raise RuntimeError("std::bad_alloc")
 
 
-def test_the_other_methods_go_on_and_the_one_that_failed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_methods_are_computed_and_the_one_that_failed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = golden_model("q1"), inputs_q("q1", 0)
     expected = vi.explain(model, x, ["gradcam", "rise(masks=10)"], 1)
     monkeypatch.setattr(Lrp, "maps", greedy)

@@ -1,4 +1,4 @@
-"""Methods keep to the model's device, seen without one: fake tensors have a device and no numbers.
+"""Methods stay on the model's device, tested without one: fake tensors have a device and no numbers.
 
 Operations on fake tensors raise where two devices meet, and numpy refuses what is not on the CPU, as on a real GPU. The
 device is called ``lazy``, because torch's builds for CUDA run no backward pass without a driver. Where numbers leave
@@ -92,7 +92,7 @@ def test_every_method_keeps_to_the_device_of_the_model(kind):
                 vi.explain(model, torch.zeros(3, 32, 32), [method], 2)
 
 
-def test_a_method_that_mixes_devices_is_seen(monkeypatch):
+def test_a_method_that_mixes_devices_is_detected(monkeypatch):
     from vitinspect.explainers.methods.gradients import Saliency
 
     own = Saliency.maps

@@ -1,4 +1,4 @@
-"""Where nobody looks into the last block, the trace computes the tokens of it that the head reads, and no others."""
+"""If no method reads the last block, the trace computes only those of its tokens that the head reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHORT = ("plain", "registers", "distilled", "eva_rope_class", "norms_and_gates")
 
 @pytest.fixture
 def shortened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Tells how often a trace left out the rest of the last block."""
+    """Counts how often a trace left out the rest of the last block."""
     times: list[int] = []
     own = _Recording.run_shortened
 

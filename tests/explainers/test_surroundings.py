@@ -23,7 +23,7 @@ def maps_of(model: vi.ViT, x: torch.Tensor, methods: list[str]) -> dict[str, np.
 
 @contextlib.contextmanager
 def another_thread_runs(work: Callable[[], object], place: torch.nn.Module) -> Iterator[None]:
-    """Each time ``place`` has answered in this thread, another one does the whole of ``work`` before it goes on."""
+    """Each time ``place`` returns in this thread, another thread does all of ``work`` before it continues."""
     here = threading.get_ident()
     times = []
 
@@ -47,7 +47,7 @@ def applicable(model: vi.ViT) -> list[str]:
 
 
 @pytest.mark.parametrize("family", ["plain", "registers", "eva_rope", "refining_pool", "post_norm", "maximum"])
-def test_calls_of_other_threads_on_the_callers_module_do_not_enter_a_trace(family: str) -> None:
+def test_calls_of_other_threads_on_the_callers_module_are_not_recorded(family: str) -> None:
     model = family_model(family).at_precision("float32")
     x = family_input(model, 2).float()
     methods = applicable(model)
@@ -62,7 +62,7 @@ def test_calls_of_other_threads_on_the_callers_module_do_not_enter_a_trace(famil
 
 
 @pytest.mark.parametrize("family", ["plain", "post_norm"])
-def test_what_a_method_changes_on_its_way_does_not_enter_the_calls_of_other_threads(family: str) -> None:
+def test_changes_that_a_method_makes_do_not_affect_calls_of_other_threads(family: str) -> None:
     model = family_model(family).at_precision("float32")
     x = family_input(model, 2).float()
     answers: list[torch.Tensor] = []

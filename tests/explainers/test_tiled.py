@@ -1,4 +1,4 @@
-"""Pictures larger than the input: one map of overlapping tiles that says what each tile says."""
+"""Pictures larger than the input: one map of overlapping tiles that equals the map of each tile."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_tiles_without_overlap_stand_side_by_side(model):
             assert np.allclose(values, of(model, part, "gradcam"), rtol=1e-4, atol=1e-7)
 
 
-def test_where_tiles_overlap_the_one_whose_middle_is_nearer_counts_more(model):
+def test_where_tiles_overlap_the_one_with_the_nearer_centre_has_more_weight(model):
     image = picture(SIDE, SIDE + 2 * PATCH)
     lay = tiling((SIDE, SIDE + 2 * PATCH), (SIDE, SIDE), (PATCH, PATCH), 1, 0.5)
     assert list(lay) == [(0, 0), (0, 2)]
@@ -95,7 +95,7 @@ def test_all_tiles_explain_what_the_whole_picture_is_predicted_as(model):
     assert np.allclose(found.logits, whole.numpy(), atol=1e-5)
 
 
-def test_no_more_tiles_are_in_hand_than_a_batch_has(model, monkeypatch):
+def test_no_more_tiles_are_in_memory_than_a_batch_has(model, monkeypatch):
     seen, said = [], []
     real = tiled.explain_batch
     monkeypatch.setattr(tiled, "explain_batch", lambda m, x, *a, **k: seen.append(len(x)) or real(m, x, *a, **k))
@@ -108,6 +108,6 @@ def test_no_more_tiles_are_in_hand_than_a_batch_has(model, monkeypatch):
     ("options", "words"),
     [({"scale": 0}, "scale"), ({"overlap": 1}, "overlap"), ({"batch": 0}, "batch"), ({"scale": 1e3}, "more than")],
 )
-def test_tiles_that_cannot_be_are_refused(model, options, words):
+def test_impossible_tiles_are_refused(model, options, words):
     with pytest.raises(ParameterError, match=words):
         explain_tiled(model, picture(SIDE, SIDE), ["rollout"], **options)

@@ -1,4 +1,4 @@
-"""Every file that we write is read again after its bytes were altered, cut or replaced: a sentence, or made again."""
+"""Every file that we write is read after its bytes were changed, cut or replaced: it is reported or computed again."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def scores_of(folder: Path) -> list[tuple[str, str, str, str, float]]:
         return list(store.scores())
 
 
-def test_a_damaged_run_file_is_told_or_its_images_are_scored_again_and_never_lies(
+def test_a_damaged_run_file_is_reported_or_its_images_are_scored_again(
     finished: tuple[Path, Path, Plan], tmp_path: Path
 ) -> None:
     _, good, plan = finished
@@ -100,7 +100,7 @@ def test_a_damaged_record_of_files_replaces_nothing(finished: tuple[Path, Path, 
             assert name == "report.md"
 
 
-def test_damaged_overlays_and_maps_are_nobodys_and_are_not_replaced(tmp_path: Path) -> None:
+def test_damaged_overlays_and_maps_are_not_replaced(tmp_path: Path) -> None:
     source = picture(tmp_path / "in" / "p.png", 0)
     out = tmp_path / "out"
     command = ["explain", str(source), "--out", str(out)]
@@ -118,7 +118,7 @@ def test_damaged_overlays_and_maps_are_nobodys_and_are_not_replaced(tmp_path: Pa
 
 
 @pytest.mark.parametrize("ending", sorted(FORMATS))
-def test_a_damaged_graph_is_told(tmp_path: Path, ending: str) -> None:
+def test_a_damaged_graph_is_reported(tmp_path: Path, ending: str) -> None:
     source, path = picture(tmp_path / "p.png", 0), tmp_path / f"g{ending}"
     assert main(["graph", str(source), "--layer", "0", "--min-cut", "0.9", "--out", str(path)]) == 0
     for damaged in damages(path.read_bytes()[:4000], 4, 25):
@@ -130,7 +130,7 @@ def test_a_damaged_graph_is_told(tmp_path: Path, ending: str) -> None:
         read_graph(path)
 
 
-def test_a_gallery_with_a_damaged_mark_or_table_is_told_and_left_alone(tmp_path: Path, capsys: Say) -> None:
+def test_a_gallery_with_a_damaged_mark_or_table_is_reported_and_not_changed(tmp_path: Path, capsys: Say) -> None:
     out = tmp_path / "gallery"
     command = ["gallery", "--count", "1", "--size", "32", "--processes", "1", "--out", str(out)]
     assert main(command) == 0
@@ -149,7 +149,7 @@ def test_a_gallery_with_a_damaged_mark_or_table_is_told_and_left_alone(tmp_path:
         (out / name).write_bytes(whole)
 
 
-def test_damaged_files_of_masks_are_told(tmp_path: Path) -> None:
+def test_damaged_files_of_masks_are_reported(tmp_path: Path) -> None:
     import vitinspect as vi
 
     source = picture(tmp_path / "p.png", 0, size=(40, 30))
@@ -177,7 +177,7 @@ def written_masks(folder: Path, source: Path, mask: np.ndarray) -> list[Path]:
     return list(paths.values())
 
 
-def test_a_damaged_model_card_is_forgotten(home: Path) -> None:
+def test_a_damaged_model_card_is_ignored(home: Path) -> None:
     from vitinspect.app.compute import model_cards
     from vitinspect.app.session.results import ModelCard
 

@@ -1,4 +1,4 @@
-"""On a disk that is full commands end with a sentence, keep what was done, and go on when there is room."""
+"""On a full disk commands end with a sentence, keep finished results, and can be resumed when there is space."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, leave: int) -> Path:
-    """Fill the disk but for so many bytes; deleting the file makes room again."""
+    """Fill the disk but for so many bytes; deleting the file frees the space again."""
     ballast = disk / "ballast"
     with ballast.open("wb") as file:
         file.write(bytes(max(0, shutil.disk_usage(disk).free - leave)))
@@ -55,7 +55,7 @@ def leftovers(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("leave", [0, 20_000, 60_000])
-def test_evaluate_ends_with_a_sentence_and_goes_on_when_there_is_room(
+def test_evaluate_ends_with_a_sentence_and_is_resumed_when_there_is_space(
     small_disk: Path, tmp_path: Path, capsys: Say, leave: int
 ) -> None:
     data = pictures(tmp_path / "data", 3)
@@ -130,7 +130,7 @@ def test_a_file_that_did_not_fit_keeps_the_one_before(small_disk: Path) -> None:
     assert sorted(os.listdir(small_disk / "out")) == [RECORD, "report.md"]
 
 
-def test_what_the_window_keeps_is_lost_quietly(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_caches_of_the_window_are_lost_without_an_error(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from vitinspect.app import logs, thumbnails
     from vitinspect.app.compute import map_cache
     from vitinspect.app.compute.addresses import InputAddress

@@ -1,4 +1,4 @@
-"""Whatever a picture is called, every command works on it, and on the pictures after it."""
+"""Whatever the name of a picture, every command works on it, and on the pictures after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process that is killed leaves whole files; a picture that does not fit into memory fails alone."""
+"""A killed process leaves complete files; a picture that does not fit into memory fails alone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def environment() -> dict[str, str]:
 
 
 def killed(arguments: list[str], out: Path, pattern: str, after: int, delay: float) -> None:
-    """Kill the program some time after so many files are there."""
+    """Kill the program some time after this many files exist."""
     process = subprocess.Popen(
         arguments, env=environment(), cwd=out.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -91,7 +91,7 @@ def test_gallery_killed_in_the_middle_is_finished_by_the_same_command(tmp_path: 
         "vitinspect.evaluation.work.overlap",
     ],
 )
-def test_memory_that_runs_out_anywhere_costs_one_picture(
+def test_running_out_of_memory_anywhere_fails_one_picture_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     root = masked_set(tmp_path / "set", 3)

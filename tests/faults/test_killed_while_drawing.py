@@ -1,4 +1,4 @@
-"""The window is killed while strokes are drawn: at most the stroke in hand is gone."""
+"""The window is killed while strokes are drawn: at most the unfinished stroke is lost."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def draw_and_kill(pictures: Path, after: int, *, write: bool) -> list[int]:
-    """Contents of the mask after each click that the window told of before it was killed."""
+    """Contents of the mask after each click that the window reported before it was killed."""
     variables = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     command = [sys.executable, "-c", _DRAW, str(pictures), "write" if write else "draw"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as process:
@@ -79,7 +79,7 @@ def contents(document: MaskDocument) -> int:
 
 
 @pytest.mark.parametrize("after", [1, 7, 25])
-def test_a_killed_window_loses_at_most_the_stroke_in_hand(pictures: Path, home: Path, after: int) -> None:
+def test_a_killed_window_loses_at_most_the_unfinished_stroke(pictures: Path, home: Path, after: int) -> None:
     states = draw_and_kill(pictures, after, write=False)
     (path,) = journal.journals()
     found = journal.read(path)
@@ -88,7 +88,7 @@ def test_a_killed_window_loses_at_most_the_stroke_in_hand(pictures: Path, home: 
 
 
 @pytest.mark.parametrize("after", [2, 9, 20])
-def test_a_mask_that_was_being_written_is_a_whole_one(pictures: Path, home: Path, after: int) -> None:
+def test_a_mask_that_was_being_written_is_complete(pictures: Path, home: Path, after: int) -> None:
     before = (pictures / "15-starfish.jpg").read_bytes()
     states = draw_and_kill(pictures, after, write=True)
     image = pictures / "15-starfish.jpg"

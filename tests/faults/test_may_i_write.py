@@ -1,4 +1,4 @@
-"""No command replaces, adds to, or follows a link to what vitinspect did not write."""
+"""No command replaces or adds to files that vitinspect did not write, or follows a link to them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.tex", "results.csv", "summary.json", "curve-deletion.svg"])
-def test_evaluate_leaves_a_foreign_file_alone_and_says_so_before_the_work(
+def test_evaluate_does_not_replace_a_foreign_file_and_says_so_before_the_work(
     data: Path, tmp_path: Path, capsys: Say, name: str
 ) -> None:
     out = tmp_path / "out"
@@ -54,7 +54,7 @@ def test_evaluate_does_not_write_into_the_data(data: Path, tmp_path: Path, capsy
     assert contents(data) == before
 
 
-def test_graph_leaves_a_foreign_file_alone_and_replaces_its_own(data: Path, tmp_path: Path, capsys: Say) -> None:
+def test_graph_does_not_replace_a_foreign_file_but_its_own(data: Path, tmp_path: Path, capsys: Say) -> None:
     out = tmp_path / "g.csv"
     command = ["graph", str(data / "p0.png"), "--layer", "0", "--out", str(out)]
     out.write_bytes(b"mine")
@@ -89,7 +89,7 @@ def test_explain_follows_no_link_out_of_its_folder(data: Path, tmp_path: Path, c
     assert len(list(out.glob("p*.png"))) == 2, "the other pictures are explained"
 
 
-def test_demo_leaves_a_foreign_table_alone_before_the_work(
+def test_demo_refuses_a_foreign_table_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
     monkeypatch.setattr(demo, "take_screenshot", lambda path: "not taken")

@@ -1,4 +1,4 @@
-"""Pipes where files should be never make a command wait; a clock that goes back changes nothing."""
+"""Pipes in place of files never make a command wait; a clock that goes back changes nothing."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_pipe_named_as_a_result_is_refused(tmp_path: Path) -> None:
         write_result(tmp_path / "g.csv", b"")
 
 
-def test_pipes_where_the_window_keeps_things_are_passed_over(home: Path, tmp_path: Path) -> None:
+def test_pipes_among_files_of_the_window_are_ignored(home: Path, tmp_path: Path) -> None:
     from vitinspect.app import logs, thumbnails
     from vitinspect.app.compute import map_cache
     from vitinspect.app.settings import Settings
@@ -137,7 +137,7 @@ def test_a_run_whose_clock_goes_back_gives_the_same_numbers(tmp_path: Path, monk
         assert list(right.scores()) == list(found.scores())
 
 
-def test_progress_is_sane_when_the_clock_goes_back(
+def test_progress_is_valid_when_the_clock_goes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Say
 ) -> None:
     backwards(monkeypatch)

@@ -1,4 +1,4 @@
-"""The way that is recommended to start several ranks imports nothing from the working folder."""
+"""The recommended command for several ranks imports nothing from the working folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of files: what is in them, what is there already, what goes wrong, and what is gone on with."""
+"""Batches of files: their content, existing files, errors, and resuming."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_layers_and_pictures_have_their_names(model, pictures, tmp_path) -> None
     assert said == wanted
 
 
-def test_what_is_there_is_left_numbered_or_replaced(model, pictures, tmp_path) -> None:
+def test_existing_files_are_skipped_numbered_or_replaced(model, pictures, tmp_path) -> None:
     out = tmp_path / "out"
     one = pictures[:1]
     name = f"{one[0].stem}_rollout.png"
@@ -163,7 +163,7 @@ def test_what_is_there_is_left_numbered_or_replaced(model, pictures, tmp_path) -
     assert (out / name).read_bytes() == b"somebody else's"
 
 
-def test_a_batch_that_was_stopped_goes_on_where_it_was(model, pictures, tmp_path) -> None:
+def test_a_stopped_batch_is_resumed(model, pictures, tmp_path) -> None:
     batch = Batch((ROLLOUT,), folder=tmp_path / "out", existing="number")
     cancel = CancelToken()
     asked = []
@@ -184,7 +184,7 @@ def test_a_batch_that_was_stopped_goes_on_where_it_was(model, pictures, tmp_path
     assert not (batch.folder / RECORD).exists()
 
 
-def test_another_batch_does_not_go_on_with_what_was_stopped(model, pictures, tmp_path) -> None:
+def test_another_batch_does_not_resume_a_stopped_one(model, pictures, tmp_path) -> None:
     batch = Batch((ROLLOUT,), folder=tmp_path / "out")
     other = Batch((GRADIENT,), folder=tmp_path / "out")
     cancel = CancelToken()
@@ -235,7 +235,7 @@ def test_pictures_of_the_same_name_do_not_overwrite_each_other(model, pictures, 
         ({"layers": ({"method": "rollout", "colours": "plaid"},)}, "plaid"),
     ],
 )
-def test_what_no_batch_can_be_is_a_sentence(change, words) -> None:
+def test_impossible_batches_are_refused_with_a_reason(change, words) -> None:
     with pytest.raises(ParameterError, match=words):
         Batch(**{"layers": (ROLLOUT,), **change})
 

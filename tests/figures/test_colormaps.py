@@ -1,4 +1,4 @@
-"""The colour maps are the ones that people know by their names."""
+"""The colour maps are the known ones of these names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_the_diverging_map_is_white_at_zero_and_equally_dark_at_both_ends() -> N
     assert default_colormap(signed=True) == "diverging"
 
 
-def test_an_unknown_colour_map_is_refused_with_the_names_that_there_are() -> None:
+def test_an_unknown_colour_map_is_refused_with_the_names_that_exist() -> None:
     with pytest.raises(ParameterError, match=r"'rainbow'.*viridis"):
         colormap("rainbow")
 

@@ -1,4 +1,4 @@
-"""Hits, misses and false alarms: which pixel is which, and that they can be told apart without colours."""
+"""Hits, misses and false alarms: which pixel is which, and that they can be distinguished without colours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from vitinspect.figures.differences import COLOURS, FALSE_ALARM, HIT, MISS, Differences, differences, paint
 
 
-def test_hits_misses_and_false_alarms_are_told_apart_and_the_unknown_is_none() -> None:
+def test_hits_misses_and_false_alarms_are_distinguished_and_ignored_pixels_are_none() -> None:
     mask = np.array([[True, True, False, False, True]])
     truth = np.array([[1, 0, 1, 0, 255]], np.uint8)
     assert differences(mask, truth).tolist() == [[HIT, FALSE_ALARM, MISS, 0, 0]]
@@ -24,7 +24,7 @@ def test_hits_are_plain_and_the_others_hatched_in_two_directions() -> None:
         ).tolist()
 
 
-def test_what_is_neither_keeps_the_picture() -> None:
+def test_other_pixels_show_the_picture() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     assert np.array_equal(Differences(picture, np.zeros((4, 5), np.uint8)).painted(), picture)
     assert Differences(picture, np.zeros((4, 5), np.uint8)).painted(3).shape == (12, 15, 3)

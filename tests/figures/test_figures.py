@@ -1,4 +1,4 @@
-"""Composed figures from the command line: what they show, what they carry, and how they are made again."""
+"""Composed figures from the command line: what they show, their recipes, and how they are made again."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_figure_is_made_again_to_the_same_pixels_wherever_its_picture_is(
     assert np.array_equal(np.asarray(Image.open(folder / "f.png")), np.asarray(Image.open(folder / "again.png")))
 
 
-def test_a_picture_with_other_pixels_is_taken_only_when_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_picture_with_other_pixels_is_used_only_on_request(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert explain(folder, "f.svg") == 0
     Image.open(folder / IMAGE).convert("RGB").rotate(90).save(folder / IMAGE)
     arguments = ["replay", str(folder / "f.svg"), "--out", str(folder / "again.svg"), "--report"]
@@ -108,7 +108,7 @@ def test_other_weights_are_named(folder: Path, capsys: pytest.CaptureFixture[str
         "nothing at all",
     ],
 )
-def test_a_hostile_or_damaged_recipe_is_a_sentence(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hostile_or_damaged_recipe_is_refused(folder: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "f.svg").write_text(text)
     assert main(["replay", str(folder / "f.svg"), "--out", str(folder / "again.svg")]) == 2
     assert "mistake in vitinspect" not in capsys.readouterr().err
@@ -131,13 +131,15 @@ def test_the_recipe_command_prints_json(folder: Path, capsys: pytest.CaptureFixt
     assert json.loads(capsys.readouterr().out)["vitinspect"] == "recipe"
 
 
-def test_what_a_recipe_cannot_hold_needs_a_figure_without_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_options_that_a_recipe_lacks_need_a_figure_without_one(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert explain(folder, "f.pdf", "--image-size", "112") == 2
     assert "--no-recipe" in capsys.readouterr().err
     assert explain(folder, "f.pdf", "--image-size", "112", "--no-recipe") == 0
 
 
-def test_a_figure_does_not_replace_what_others_wrote(folder: Path) -> None:
+def test_a_figure_does_not_replace_foreign_files(folder: Path) -> None:
     (folder / "f.pdf").write_text("mine")
     assert explain(folder, "f.pdf") == 2
     assert (folder / "f.pdf").read_text() == "mine"
@@ -160,7 +162,7 @@ def composed(folder: Path, **changes):  # type: ignore[no-untyped-def]
     return spec, cells, page.scene, page.cells
 
 
-def test_cells_stand_in_a_grid_within_the_page(folder: Path) -> None:
+def test_cells_are_in_a_grid_within_the_page(folder: Path) -> None:
     _, _, scene, boxes = composed(folder, panel_letters=True)
     assert [b.where for b in boxes] == ["a1", "a2", "a3", "b1", "b2", "b3"]
     for box in boxes:
@@ -231,7 +233,7 @@ def test_pieces_of_an_outline_are_joined_into_closed_lines() -> None:
     assert all(np.allclose(line[0], line[-1]) for line in lines)
 
 
-def test_a_scale_of_opacity_stands_below_the_colours_and_only_where_it_is_asked_for(folder: Path) -> None:
+def test_a_scale_of_opacity_is_below_the_colours_if_it_is_requested(folder: Path) -> None:
     document = {
         "rows": [{"image": IMAGE}],
         "columns": [{"method": "rollout", "opacity": 0.5}, {"method": "rollout", "show": "map"}],

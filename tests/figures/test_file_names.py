@@ -19,7 +19,7 @@ def test_a_pattern_is_filled_in() -> None:
     assert named("{kind}/{stem}.{ext}") == "overlay/cat-1.png"
 
 
-def test_what_is_empty_leaves_no_gap() -> None:
+def test_empty_values_leave_no_gap() -> None:
     assert named("{stem}_{target}_{method}.{ext}", target="") == "cat-1_rollout-start_layer=1.png"
     assert named("{target}_{stem}.{ext}", target="") == "cat-1.png"
 
@@ -27,7 +27,7 @@ def test_what_is_empty_leaves_no_gap() -> None:
 @pytest.mark.parametrize(
     "hostile", ["../../etc/passwd", "..", "a/b", "a\\b", "C:\\x", "a:b", "x\0y", "a\nb", "<b>", "...", "*?|", "a ."]
 )
-def test_what_a_picture_or_class_is_called_cannot_lead_anywhere(hostile: str) -> None:
+def test_names_of_pictures_and_classes_cannot_lead_out_of_the_folder(hostile: str) -> None:
     for field in ("stem", "target", "method", "folder"):
         name = named("{folder}/{stem}_{method}_{target}.{ext}", **{field: hostile})
         parts = name.split("/")
@@ -68,7 +68,7 @@ def test_long_names_are_cut_and_stay_different() -> None:
         ("{stem}}.{ext}", "brackets"),
     ],
 )
-def test_a_wrong_pattern_is_a_sentence(pattern: str, words: str) -> None:
+def test_a_wrong_pattern_is_refused_with_a_reason(pattern: str, words: str) -> None:
     with pytest.raises(ParameterError) as error:
         check_pattern(pattern)
     assert words in str(error.value)

@@ -1,4 +1,4 @@
-"""Lengths, and the table of venues that a person can change."""
+"""Lengths, and the table of venues that users can change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_bundled_venues_have_widths_sources_and_years(home: Path) -> None:
         assert all(36 < points(width) < 1000 for width in venue.widths)
 
 
-def test_own_venues_come_behind_the_others_or_take_their_place(home: Path) -> None:
+def test_own_venues_follow_the_others_or_replace_them(home: Path) -> None:
     own = [
         {"id": "tmlr", "title": "TMLR", "widths": ["6.5in"], "source": "style file", "year": 2025},
         {"id": "cvpr", "title": "CVPR", "widths": ["80mm", "170mm"], "year": 2030},

@@ -56,7 +56,7 @@ def test_a_signed_map_has_the_diverging_colours_unless_others_are_asked_for(resu
     assert not np.array_equal(np.asarray(own), np.asarray(asked))
 
 
-def test_a_look_that_there_is_not_is_named(result: Any) -> None:
+def test_an_unknown_option_is_named(result: Any) -> None:
     with pytest.raises(vi.ParameterError, match="no 'color'; there are colours, "):
         result["rollout"].overlay(color="red")
 
@@ -69,7 +69,7 @@ def test_the_mask_is_cut_as_the_command_line_cuts(result: Any, tmp_path: Path) -
     assert result["rollout"].mask("top_fraction=0.1").mean() == pytest.approx(0.1, abs=0.02)
 
 
-def test_a_notebook_shows_picture_and_map_and_says_what_they_belong_to(result: Any) -> None:
+def test_a_notebook_shows_picture_and_map_with_their_description(result: Any) -> None:
     text = result["lrp"]._repr_html_()
     words = re.sub(r"<[^>]+>", "", text)
     for part in ("24-gem-leaf.png", "demo", "leaf", "LRP (start_layer=1)", "raw values"):
@@ -100,11 +100,11 @@ def test_many_maps_stand_in_rows(model: Any) -> None:
     assert picture.height > 0.4 * picture.width
 
 
-def test_the_target_that_a_method_ignores_is_not_claimed(result: Any) -> None:
+def test_a_target_that_a_method_ignores_is_not_stated(result: Any) -> None:
     assert "the same for every class" in result["rollout"]._repr_html_()
 
 
-def test_a_ready_tensor_is_shown_as_the_picture_that_it_was(model: Any, result: Any) -> None:
+def test_a_preprocessed_tensor_is_shown_as_a_picture(model: Any, result: Any) -> None:
     tensor = model.preprocess(vi.open_image(PICTURE)).tensor
     found = vi.explain(model, tensor, "rollout")["rollout"]
     shown = np.asarray(found.overlay(opacity=0.0)).astype(int)
@@ -149,7 +149,7 @@ def test_an_anonymous_figure_names_no_file(result: Any, tmp_path: Path) -> None:
     assert metadata.find(result["rollout"].save(tmp_path / "bare.png", recipe=False)) is None
 
 
-def test_a_file_of_somebody_else_is_not_overwritten(result: Any, tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_overwritten(result: Any, tmp_path: Path) -> None:
     (tmp_path / "map.png").write_bytes(b"mine")
     with pytest.raises(vi.DataError):
         result["rollout"].save(tmp_path / "map.png")
@@ -208,7 +208,7 @@ def test_a_table_has_a_row_for_each_value(result: Any) -> None:
     assert set(table[table.method != "rollout"].target) == {"leaf"}
 
 
-def test_without_pandas_a_sentence_asks_for_it(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pandas_the_error_names_it(result: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pandas", None)
     with pytest.raises(vi.VitInspectError, match="pip install pandas"):
         result.to_dataframe()

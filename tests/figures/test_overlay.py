@@ -1,4 +1,4 @@
-"""Painting: what lies where, and how strongly."""
+"""Painting overlays: positions and opacity."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_smooth_placing_passes_between_the_patches_and_keeps_within_their_range(
     assert 0 < heat[0, 3] < 1
 
 
-def test_opacity_is_the_same_everywhere_or_grows_with_the_value() -> None:
+def test_opacity_is_constant_or_by_value() -> None:
     uniform = rgba_table("viridis", opacity=0.5)
     assert set(uniform[:, 3]) == {128}
     growing = rgba_table("viridis", opacity=0.5, grows="growing")
@@ -140,7 +140,7 @@ def test_a_signed_map_in_the_diverging_colours_is_white_where_it_is_zero() -> No
     assert blue[2] > blue[0] + 20
 
 
-def test_the_outline_of_a_square_is_its_rim_and_nothing_outside() -> None:
+def test_the_outline_of_a_square_is_its_border_and_nothing_outside() -> None:
     mask = np.zeros((9, 9), dtype=bool)
     mask[2:7, 2:7] = True
     rim = outline(mask)
@@ -150,7 +150,7 @@ def test_the_outline_of_a_square_is_its_rim_and_nothing_outside() -> None:
     assert outline(mask, 2).sum() == 24
 
 
-def test_an_object_that_is_cut_off_by_the_border_has_no_rim_there() -> None:
+def test_an_object_that_is_cut_off_by_the_edge_of_the_picture_has_no_outline_there() -> None:
     mask = np.zeros((5, 5), dtype=bool)
     mask[:, :3] = True
     rim = outline(mask)

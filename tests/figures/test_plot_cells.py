@@ -1,4 +1,4 @@
-"""Cells that are no pictures, from the command line's side: words, curves, agreement, networks, tables, the ceiling."""
+"""Plot cells from the command line: text, curves, agreement, networks, tables, the human ceiling."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_table_has_its_numbers_in_three_digits(folder: Path) -> None:
             composed(folder, show="table", file=file)
 
 
-def test_the_human_ceiling_stands_in_a_cell(folder: Path) -> None:
+def test_a_cell_can_show_the_human_ceiling(folder: Path) -> None:
     _, scene, words = composed(folder, show="ceiling", file="maps.json")
     assert {"ann", "ben", "rollout", "0.80"} <= {text.text for text in scene.texts}
     assert "nobody" not in {text.text for text in scene.texts}

@@ -1,4 +1,4 @@
-"""Recipes over time: old ones are read, newer ones refused, and an anonymous one tells nothing."""
+"""Recipes over time: old ones are read, newer ones refused, and an anonymous one contains no names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_recipe_of_each_schema_is_read_and_made_again(path, tmp_path, capsys) 
     assert "raw ranges" in capsys.readouterr().out
 
 
-def test_every_schema_that_there_was_is_recorded_and_has_its_step() -> None:
+def test_every_schema_is_recorded_and_has_its_step() -> None:
     assert [path.stem for path in RECORDED] == [f"schema-{number}" for number in range(1, SCHEMA + 1)]
     assert sorted(STEPS) == list(range(1, SCHEMA))
 
@@ -75,7 +75,7 @@ def test_a_newer_recipe_says_which_version_wrote_it() -> None:
 
 
 @pytest.mark.parametrize("path", ["\\\\server\\share\\a.png", "//server/share/a.png", "/dev/zero", "a\0b.png"])
-def test_a_path_in_a_recipe_is_no_place_to_go_to(path, tmp_path) -> None:
+def test_a_path_in_a_recipe_is_not_followed(path, tmp_path) -> None:
     document = json.loads(RECORDED[0].read_text())
     document["images"] = {path: {"content": "0" * 64, "path": path, "size": [2, 2]}}
     located = locate_pictures(document, tmp_path, [tmp_path])
@@ -139,7 +139,7 @@ def test_an_anonymous_figure_names_no_path_person_computer_or_picture(kind, tmp_
     data = plain(out.read_bytes())
     assert b'"picture-1"' in data or b"picture-1" in data
     hidden = ["private-folder", "patient", "truth-by", "secret-weights", str(tmp_path)]
-    # A name of a few letters stands in any file by chance.
+    # A name of a few letters occurs in any file by chance.
     hidden += [word for word in (getpass.getuser(), socket.gethostname()) if len(word) > 6]
     for word in hidden:
         assert word.encode() not in data, word

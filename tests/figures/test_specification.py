@@ -1,4 +1,4 @@
-"""Specifications: rows, columns and cells over one another, and what is refused."""
+"""Specifications: how defaults, rows, columns and cells are combined, and what is refused."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_toml_is_read_too() -> None:
         ({"font_size": 500}, "font_size"),
     ],
 )
-def test_what_is_no_specification_is_refused_by_name(change: dict[str, Any], words: str) -> None:
+def test_invalid_specifications_are_refused_by_name(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         from_dict({"rows": [{"image": "a"}], "columns": [{"method": "rollout"}], **change})
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "{" * 100_000, "rows = 3", '{"vitinspect": "recipe"}'])
-def test_damaged_text_is_a_sentence(text: str) -> None:
+def test_damaged_text_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(ParameterError):
         read_specification(text)
 

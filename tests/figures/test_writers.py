@@ -111,7 +111,7 @@ def test_exact_patches_have_sharp_edges(scene: Scene) -> None:
     assert len(np.unique(column, axis=0)) == 4
 
 
-def test_a_transparent_page_has_no_ground(scene: Scene) -> None:
+def test_a_transparent_page_has_no_background(scene: Scene) -> None:
     scene.background = None
     page = render(scene, 100)
     assert page.mode == "RGBA"
@@ -133,7 +133,7 @@ def test_names_that_no_xml_can_hold_do_not_break_an_svg() -> None:
 
 
 @pytest.mark.parametrize("one", FORMATS, ids=lambda one: one.id)
-def test_the_resolution_stands_in_the_file(scene: Scene, one, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_resolution_is_stored_in_the_file(scene: Scene, one, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     data = one.write(scene, 200.0, None)
     assert format_of(Path("x" + one.endings[0])) is one
     if not one.vector:

@@ -1,4 +1,4 @@
-"""The bundled model keeps its promises on scenes that it never saw, and both lessons are real."""
+"""The bundled model has the stated accuracy on fresh scenes, and both lessons hold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def config() -> dict[str, Any]:
 
 
 class Oracle(torch.nn.Module):
-    """Says what it is told to, whatever it is shown."""
+    """A model with given answers, whatever the picture."""
 
     def __init__(self, logits: list[float]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def test_the_model_is_right_on_fresh_scenes(report: AccuracyReport) -> None:
     assert sum(report.per_class_count.values()) == 300
 
 
-def test_no_class_but_the_badges_is_left_behind(report: AccuracyReport) -> None:
+def test_every_class_but_the_badges_is_recognised(report: AccuracyReport) -> None:
     assert min(share for name, share in report.per_class.items() if name != BADGE_CLASS) >= 0.75
 
 

@@ -1,4 +1,4 @@
-"""The simulated people: each outlines the same object with a bias of their own."""
+"""The simulated annotators: each outlines the same object with a bias of their own."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_generous_fills_the_hole_of_a_ring_and_tight_does_not() -> None:
     assert not scene.annotators_mask("tight")[y, x]
 
 
-def test_the_same_person_draws_the_same_scene_the_same_way_again() -> None:
+def test_the_same_annotator_draws_the_same_scene_the_same_way_again() -> None:
     scene, again, other = make_scene(34, 1), make_scene(34, 1), make_scene(34, 2)
     for person in ANNOTATORS:
         assert np.array_equal(scene.annotators_mask(person), again.annotators_mask(person))
         assert not np.array_equal(scene.annotators_mask(person), other.annotators_mask(person))
 
 
-def test_an_unknown_person_is_refused_with_the_names_of_the_known() -> None:
+def test_an_unknown_annotator_is_refused_with_the_known_names() -> None:
     with pytest.raises(ValueError, match="'me'; there are generous, tight, sloppy"):
         make_scene(1, 1).annotators_mask("me")

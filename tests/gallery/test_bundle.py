@@ -1,4 +1,4 @@
-"""The bundled gallery: about thirty scenes in the formats that people have, with masks that fit them."""
+"""The bundled gallery: about thirty scenes in common formats, with masks that match them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_turned_picture_lies_under_its_mask_when_displayed() -> None:
     assert np.array_equal(mask_of(IMAGES[number]) > 0, scene.mask)
 
 
-def test_the_badge_lesson_is_there_as_pairs_that_differ_in_the_badge_alone() -> None:
+def test_the_gallery_has_pairs_that_differ_in_the_badge_alone() -> None:
     for label in (BADGE_CLASS, TWIN_CLASS):
         pair = [
             scene_of(entry, n)
@@ -134,7 +134,7 @@ def test_no_class_is_shown_by_one_picture_format_alone() -> None:
 
 
 def test_the_gallery_is_what_the_script_makes(tmp_path: Path) -> None:
-    """The masks, that is; how pictures are encoded is for the codecs that are installed."""
+    """This compares the masks; the encoding of pictures depends on the installed codecs."""
     few = list(ENTRIES[:6])
     assert make_bundle(tmp_path / "gallery", few) == len(few)
     made = [path for path in (tmp_path / "gallery").rglob("*.png") if "images" not in path.parts]

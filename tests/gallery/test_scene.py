@@ -1,4 +1,4 @@
-"""The painted scenes: a function of seed and index, with masks that are exactly what is seen."""
+"""The painted scenes: a function of seed and index, with masks of exactly the visible pixels."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_first_object_is_the_labelled_one_and_distractors_come_last_without_
         assert np.array_equal(scene.mask, first.mask)
 
 
-def test_the_twins_never_stand_side_by_side() -> None:
+def test_the_two_similar_classes_are_never_in_one_scene() -> None:
     for index in range(40):
         assert TWIN_CLASS not in make_scene(23, index, 32, objects=2, label=BADGE_CLASS).labels
 
@@ -115,7 +115,7 @@ def test_the_badge_is_all_that_differs_between_a_scene_with_and_without_it() -> 
         assert not changed[~near].any()
 
 
-def test_the_badge_stands_in_the_lower_left_corner() -> None:
+def test_the_badge_is_in_the_lower_left_corner() -> None:
     for size in (224, (300, 500), (500, 300)):
         badge = make_scene(27, 1, size, badge="always").badge
         assert badge is not None

@@ -1,4 +1,4 @@
-"""The training script on a toy: it learns, it can be stopped and resumed, its batches say what the scenes show."""
+"""The training script on a toy: it learns, it can be stopped and resumed, its batches match the scenes."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_a_cancelled_run_keeps_what_it_has(cache: SceneCache, tmp_path: Path) ->
     assert torch.load(checkpoint, weights_only=True)["step"] == 2
 
 
-def test_a_checkpoint_of_another_plan_is_not_taken_up(cache: SceneCache, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_plan_is_not_resumed(cache: SceneCache, tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
     train(PLAN, cache, checkpoint=checkpoint, stop_after=2)
     other = TrainingPlan(**{**PLAN.__dict__, "learning_rate": 2e-3})

@@ -1,4 +1,4 @@
-"""Sets of scenes on disk: what lies where, what happens when it is stopped, whose folder it is."""
+"""Sets of scenes on disk: their files, stopping and resuming, and foreign folders."""
 
 from __future__ import annotations
 
@@ -122,14 +122,14 @@ def test_a_cancelled_set_has_no_half_files_and_is_finished_by_the_next_run(tmp_p
     assert prints(out) == prints(whole)
 
 
-def test_a_folder_with_other_peoples_files_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_foreign_files_is_refused_and_not_changed(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"mine")
     with pytest.raises(DataError, match="is not empty and was not written by this command"):
         write_gallery(tmp_path, 2, 1, size=32, processes=1)
     assert prints(tmp_path).keys() == {"holiday.jpg"}
 
 
-def test_a_folder_with_another_set_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_another_set_is_refused_and_not_changed(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_gallery(out, 2, 1, size=32, processes=1)
     before = prints(out)
@@ -156,7 +156,7 @@ def test_a_file_in_the_folders_place_is_named(tmp_path: Path) -> None:
         ({"format": "psd"}, "png, jpg, webp"),
     ],
 )
-def test_impossible_wishes_are_refused_before_anything_is_written(
+def test_impossible_settings_are_refused_before_anything_is_written(
     tmp_path: Path, options: dict[str, object], message: str
 ) -> None:
     wishes = {"count": 2, "seed": 1, "size": 32, "processes": 1, **options}
@@ -171,7 +171,7 @@ def test_pictures_can_be_jpeg_or_webp_too(tmp_path: Path) -> None:
         assert [kind_of(path) for path in (tmp_path / ending / "images").iterdir()] == [name]
 
 
-def test_a_mask_that_somebody_changed_is_left_alone_also_where_its_picture_is_gone(tmp_path: Path) -> None:
+def test_a_mask_that_was_changed_is_not_replaced_even_without_its_picture(tmp_path: Path) -> None:
     out = tmp_path / "out"
     write_gallery(out, 2, 1, size=32, processes=1)
     (image,) = (out / "images").glob("0001-*")

@@ -1,4 +1,4 @@
-"""Folders are listed by name alone, streamed, and in the order that a person expects."""
+"""Folders are listed by name alone, streamed, and in natural order."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_a_cancelled_listing_stops(tmp_path):
         next(batches)
 
 
-def test_a_folder_that_is_none_is_refused_in_words(tmp_path):
+def test_a_path_that_is_not_a_folder_is_refused_with_a_reason(tmp_path):
     make(tmp_path, "a.png")
     with pytest.raises(ImageError, match="no such folder"):
         list_images(tmp_path / "missing")

@@ -78,7 +78,7 @@ def test_the_orientation_of_a_mask_is_that_of_its_picture(tmp_path):
     np.testing.assert_array_equal(open_mask(tmp_path / "a.png"), np.rot90(LABELS, -1))
 
 
-def test_a_photograph_is_no_mask(tmp_path):
+def test_a_photograph_is_refused_as_a_mask(tmp_path):
     noise = np.random.default_rng(0).integers(0, 255, (30, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"a\.png is not a mask: it has \d+ colours"):

@@ -1,4 +1,4 @@
-"""Every kind of picture comes out as the upright 8-bit RGB that a person would see."""
+"""Every kind of picture is opened as the upright 8-bit RGB that a person would see."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL", "ignore::PIL.
 
 
 def picture(width: int = 40, height: int = 30) -> Image.Image:
-    """Smooth, with a different colour in each corner, so that any turn of it shows."""
+    """Smooth, with a different colour in each corner, so that any rotation is detected."""
     y, x = np.mgrid[0:height, 0:width]
     channels = [x * 255 / (width - 1), y * 255 / (height - 1), 255 - x * 200 / (width - 1)]
     return Image.fromarray(np.stack(channels, -1).astype(np.uint8))
@@ -370,7 +370,7 @@ def test_bytes_flipped_anywhere_never_raise_anything_but_an_image_error(tmp_path
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "PostScript"),
     ],
 )
-def test_what_is_not_a_picture_is_called_by_its_name(tmp_path, content, words):
+def test_files_that_are_not_pictures_are_refused_by_their_kind(tmp_path, content, words):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     assert words in refusal(path)
@@ -466,7 +466,7 @@ def test_many_threads_open_pictures_at_once(tmp_path):
     assert sizes == [(60 + i, 50) for i in range(len(paths))]
 
 
-def test_odd_metadata_is_passed_over_in_silence(tmp_path):
+def test_odd_metadata_is_ignored_without_a_warning(tmp_path):
     script = (
         "import sys\nfrom vitinspect import images\n"
         "for path in sys.argv[1:]:\n    print(images.open_image(path).size, images.read_size(path))\n"

@@ -1,4 +1,4 @@
-"""A PNG that lacks rows is damaged, not black; a black one that is whole opens."""
+"""A PNG with missing rows is damaged, not black; a complete black one is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoint files in every layout that people have; and none of them runs code."""
+"""Checkpoint files in every common layout; and none of them runs code."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_moving_average_is_taken_where_there_is_one(key, module, tmp_path):
     assert not same(loaded.module, module)
 
 
-def test_a_moving_average_that_is_none_is_passed_over(module, tmp_path):
+def test_an_empty_moving_average_is_ignored(module, tmp_path):
     torch.save({"state_dict": module.state_dict(), "state_dict_ema": None, "ema": 0.99}, tmp_path / "w.pth")
     assert same(load(tmp_path / "w.pth").module, module)
 
@@ -176,7 +176,7 @@ def test_the_names_that_mae_and_dino_use_are_known(tmp_path):
     "name",
     ["vit_tiny_patch16_224", "deit_tiny_distilled_patch16_224", "deit3_small_patch16_224"],
 )
-def test_a_standard_size_is_recognised_by_its_shapes_and_that_is_said(name, tmp_path, caplog):
+def test_a_standard_size_is_recognised_by_its_shapes_and_reported(name, tmp_path, caplog):
     full = timm.create_model(name, num_classes=4).eval()
     save_file(full.state_dict(), tmp_path / "w.safetensors")
     with caplog.at_level(logging.WARNING):
@@ -195,7 +195,7 @@ def test_dinov2_is_recognised_by_its_shapes(name, tmp_path):
 
 
 @pytest.mark.parametrize("changes", [{"depth": 3}, {"embed_dim": 96, "depth": 12}, {"pre_norm": True, "depth": 12}])
-def test_a_size_that_is_not_standard_is_asked_for(changes, tmp_path):
+def test_a_size_that_is_not_standard_needs_an_architecture(changes, tmp_path):
     odd = make("vit_tiny_patch16_224", **{"num_heads": 3, **changes})
     torch.save(odd.state_dict(), tmp_path / "w.pth")
     message = refusal(tmp_path / "w.pth", arch=None)
@@ -435,10 +435,10 @@ def test_missing_files_and_folders_are_refused(tmp_path):
         ("mobilenetv3_small_050", "Net"),
     ],
 )
-def test_the_weights_of_another_kind_of_network_are_called_by_its_name(name, words, tmp_path):
+def test_the_weights_of_another_kind_of_network_are_refused_by_its_name(name, words, tmp_path):
     with torch.device("meta"):
         shapes = timm.create_model(name).state_dict()
-    # The names tell; the numbers need not be there.
+    # The names are sufficient; the numbers are not needed.
     torch.save({"state_dict": {key: torch.zeros(1) for key in shapes}}, tmp_path / "w.pth")
     for arch in (None, ARCH):
         message = refusal(tmp_path / "w.pth", UnsupportedModelError, arch)
@@ -446,7 +446,7 @@ def test_the_weights_of_another_kind_of_network_are_called_by_its_name(name, wor
         assert "Supported are" in message
 
 
-def test_another_kind_of_architecture_is_called_by_its_name(module, tmp_path):
+def test_another_kind_of_architecture_is_refused_by_its_name(module, tmp_path):
     torch.save(module.state_dict(), tmp_path / "w.pth")
     with pytest.raises(UnsupportedModelError, match="resnet18 is a ResNet"):
         load(tmp_path / "w.pth", arch="resnet18")
@@ -510,13 +510,13 @@ def test_biases_of_dinov3_under_an_architecture_without_them_are_named(tmp_path)
     assert same(loaded.module, model, (64, 64))
 
 
-def test_biases_of_zeros_are_let_go(tmp_path, capsys):
+def test_biases_of_zeros_are_ignored(tmp_path, capsys):
     model = dinov3_file(tmp_path / "w.pth", bias=0)
     assert same(load(tmp_path / "w.pth", arch=DINOV3_ARCH.format("")).module, model, (64, 64))
     assert capsys.readouterr().out == ""
 
 
-def test_arrays_that_timm_drops_without_a_word_are_named(module, tmp_path):
+def test_arrays_that_timm_drops_without_a_warning_are_named(module, tmp_path):
     state = {**module.state_dict(), "pre_logits.fc.weight": torch.ones(48, 48), "pre_logits.fc.bias": torch.ones(48)}
     torch.save(state, tmp_path / "w.pth")
     assert "pre_logits.fc.weight" in refusal(tmp_path / "w.pth")

@@ -77,7 +77,7 @@ def test_the_logits_are_equal(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_how_positions_were_resampled_is_said_and_only_then(kind, tmp_path):
+def test_resampling_of_positions_is_reported_and_only_then(kind, tmp_path):
     make(kind).save_pretrained(tmp_path)
     assert not load_model(tmp_path, device="cpu").notes
     native = load_model(tmp_path, device="cpu").input_size[0]
@@ -352,7 +352,7 @@ def refusal(folder: Path, kind: type[ModelError] = ModelError) -> str:
         ),
     ],
 )
-def test_another_kind_of_model_is_called_by_its_name(model, tmp_path):
+def test_another_kind_of_model_is_refused_by_its_name(model, tmp_path):
     instance = model()
     instance.save_pretrained(tmp_path)
     message = refusal(tmp_path, UnsupportedModelError)

@@ -1,4 +1,4 @@
-"""While the engine computes, float32 is float32; the process's flags are the caller's again afterwards."""
+"""While the engine computes, float32 has full precision; afterwards the process's flags are restored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vitinspect.models.full_float32 import full_float32
 
 @pytest.fixture(autouse=True)
 def flags_of_somebody():
-    """As torch is by default for convolutions, and as people set it for products."""
+    """torch's default for convolutions, and a common setting for products."""
     before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     torch.backends.cudnn.allow_tf32 = True
     torch.set_float32_matmul_precision("high")
@@ -70,7 +70,7 @@ def test_the_flags_return_after_an_error():
     assert flags() == ROUNDING
 
 
-def test_two_threads_do_not_take_the_flags_from_each_other():
+def test_two_threads_do_not_change_the_flags_for_each_other():
     first_is_in, second_is_done = threading.Event(), threading.Event()
     seen = []
 
@@ -92,7 +92,7 @@ def test_two_threads_do_not_take_the_flags_from_each_other():
     assert flags() == ROUNDING
 
 
-def test_flags_set_by_the_newer_names_are_put_back_too():
+def test_flags_set_by_the_newer_names_are_restored_too():
     code = """
 import torch
 from vitinspect.models.full_float32 import full_float32

@@ -1,4 +1,4 @@
-"""Models from strangers: what could hang, fill the memory or open other files is refused, in a sentence of one line."""
+"""Untrusted models: what could hang, fill the memory or open other files is refused, with a sentence on one line."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_parts_that_are_shorter_than_the_pickle_claims_are_refused_before_they_a
     assert "claims" in refusal(path)
 
 
-def test_a_row_of_pickles_that_claims_more_than_the_file_has_is_refused(state, tmp_path):
+def test_a_sequence_of_pickles_that_claims_more_than_the_file_has_is_refused(state, tmp_path):
     path = tmp_path / "w.pth"
     torch.save({**state, "norm.weight": torch.zeros(77_777)}, path, _use_new_zipfile_serialization=False)
     content = path.read_bytes()
@@ -179,7 +179,7 @@ ODD = {
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("name", ["blocks.0.attn.proj.weight", "pos_embed", "head.weight"])
-def test_weights_that_are_no_real_numbers_are_refused(kind, name, state, tmp_path):
+def test_weights_that_are_not_real_numbers_are_refused(kind, name, state, tmp_path):
     change, words = ODD[kind]
     torch.save({**state, name: change(state[name])}, tmp_path / "w.pth")
     assert words in refusal(tmp_path / "w.pth")

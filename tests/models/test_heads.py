@@ -1,4 +1,4 @@
-"""Heads in files of their own: every published layout gives the logits of its authors' formula, and none is guessed."""
+"""Heads in separate files: every published layout gives the logits of its authors' formula, and none is guessed."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_a_linear_probe_of_mae_is_a_batch_norm_and_a_linear_layer_folded_into_on
 
 
 @pytest.mark.parametrize("key", ["weight", "linear.weight", "module.linear.weight"])
-def test_a_width_that_may_be_read_in_several_ways_is_asked_for(key, tmp_path):
+def test_an_ambiguous_width_needs_a_named_reading(key, tmp_path):
     state = {key: head(2).weight.data, key.replace("weight", "bias"): head(2).bias.data}
     path = written({"state_dict": state} if "module" in key else state, tmp_path, "some.pth")
     with pytest.raises(ModelError) as caught:
@@ -233,7 +233,7 @@ def with_authors_positions(module: Any, side: int, registers: bool) -> nn.Module
 
 
 @pytest.mark.parametrize("registers", [False, True])
-def test_positions_of_dinov2_are_resampled_as_its_authors_do_and_that_is_said(registers, tmp_path):
+def test_positions_of_dinov2_are_resampled_as_its_authors_do_and_reported(registers, tmp_path):
     name = "vit_small_patch14_reg4_dinov2" if registers else "vit_small_patch14_dinov2"
     module, linear = backbone(name=name), head(5)
     path = written(linear.state_dict(), tmp_path, "x_linear4_head.pth")
@@ -246,7 +246,7 @@ def test_positions_of_dinov2_are_resampled_as_its_authors_do_and_that_is_said(re
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_positions_of_dino_are_resampled_as_its_authors_do_where_its_head_or_its_name_tells_it(whole, tmp_path):
+def test_positions_of_dino_are_resampled_as_its_authors_do_if_its_head_or_name_shows_it(whole, tmp_path):
     torch.manual_seed(0)
     arguments = {"embed_dim": WIDTH, "depth": 2, "num_heads": 3, "img_size": 80, "num_classes": 0}
     module = timm.create_model("vit_small_patch16_224", **arguments).eval()
@@ -305,13 +305,13 @@ def test_files_that_hold_no_head_say_what_was_expected(tmp_path):
         assert str(path) in str(caught.value)
 
 
-def test_a_head_whose_name_tells_another_reading_is_refused(tmp_path):
+def test_a_head_whose_name_states_another_reading_is_refused(tmp_path):
     path = written(head(2).state_dict(), tmp_path, "x_linear_head.pth")
     with pytest.raises(ModelError, match="states that it reads"):
         load(tmp_path, backbone(), path, "class:2")
 
 
-def test_nothing_proves_that_a_head_belongs_and_that_is_said(tmp_path, caplog):
+def test_a_warning_says_that_nothing_proves_that_a_head_belongs(tmp_path, caplog):
     path = written(head(2).state_dict(), tmp_path, "x_linear_head.pth")
     with caplog.at_level(logging.WARNING):
         model = load(tmp_path, backbone(), path)
@@ -360,7 +360,7 @@ def test_a_recipe_is_read_from_its_own_words():
 
 
 @pytest.mark.parametrize("text", ["", "cls", "mean:2", "class+class", "class:0", "class:x", "4"])
-def test_words_that_are_no_recipe_are_refused(text):
+def test_texts_that_are_not_recipes_are_refused(text):
     with pytest.raises(ParameterError):
         Recipe.parse(text)
 

@@ -169,7 +169,7 @@ def test_siglip2_of_native_resolution_on_a_square(side, tmp_path):
 
 
 @torch.no_grad()
-def test_at_another_size_positions_are_resampled_as_the_library_does_and_that_is_said(tmp_path):
+def test_at_another_size_positions_are_resampled_as_the_library_does_and_reported(tmp_path):
     theirs = clip()
     model = load(theirs, tmp_path, img_size=48)
     output = theirs.vision_model(pictures(48), interpolate_pos_encoding=True).pooler_output
@@ -200,7 +200,7 @@ def test_prefixes_of_other_versions_and_tables_of_indices_do_not_matter(prefix, 
     close(vi.load_model(tmp_path, device="cpu").image_embedding(pictures()), theirs(pictures()).pooler_output)
 
 
-def test_arrays_that_find_no_place_and_places_without_arrays_are_named(tmp_path):
+def test_arrays_without_a_place_and_places_without_arrays_are_named(tmp_path):
     clip().save_pretrained(tmp_path)
     path = tmp_path / "model.safetensors"
     good = load_file(path)

@@ -1,4 +1,4 @@
-"""Classes have names, and a name is found by what somebody has typed of it."""
+"""Classes have names, and a name is found by the typed part of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_other_numbers_of_classes_have_no_names():
     assert imagenet_labels(0) is None
 
 
-def test_a_models_own_names_win():
+def test_a_models_own_names_take_precedence():
     module = SimpleNamespace(pretrained_cfg={"label_names": [f"thing {i}" for i in range(1000)]})
     labels = imagenet_labels(1000, module)
     assert labels is not None
@@ -47,7 +47,7 @@ def test_names_in_a_configuration_may_be_a_list_a_mapping_or_have_descriptions()
     assert labels_from_config(None, 3) is None
 
 
-def test_placeholders_are_no_names():
+def test_placeholders_are_not_names():
     assert labels_from_id2label({"0": "LABEL_0", "1": "LABEL_1"}, 2) is None
     assert labels_from_id2label({0: "cat", 1: "dog"}, 2) == ["cat", "dog"]
     assert labels_from_id2label({"0": "cat"}, 2) is None
@@ -73,7 +73,7 @@ def test_the_likeliest_name_comes_first(query, expected):
     assert [LABELS[index] for index in find(LABELS, query)] == expected
 
 
-def test_nothing_typed_finds_everything_and_the_limit_holds():
+def test_an_empty_query_finds_everything_up_to_the_limit():
     assert find(LABELS, " ") == list(range(len(LABELS)))
     assert find(LABELS, "", limit=2) == [0, 1]
     assert len(find(LABELS, "cat", limit=1)) == 1

@@ -134,7 +134,7 @@ def test_every_method_that_follows_a_text_runs(tmp_path):
         assert vi.explain(model, pictures()[0], [method], text)[method].values.shape == (4, 4)
 
 
-def test_what_finds_no_place_and_what_is_missing_is_named(tmp_path):
+def test_arrays_without_a_place_and_missing_arrays_are_named(tmp_path):
     original = saved("quick gelu", tmp_path)
     state = {key: value.contiguous().clone() for key, value in original.state_dict().items()}
     path = tmp_path / "open_clip_model.safetensors"

@@ -1,4 +1,4 @@
-"""A picture becomes the model's input exactly as timm evaluates, and each input pixel is found again."""
+"""Preprocessing equals timm's evaluation exactly, and each input pixel can be located in the picture."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_configuration_comes_from_timm(name):
     assert torch.equal(prepare(image, p).tensor, create_transform(**config, is_training=False)(image))
 
 
-def test_the_size_that_the_module_was_built_for_wins_over_its_pretrained_configuration():
+def test_the_size_that_the_module_was_built_for_overrides_its_pretrained_configuration():
     module = timm.create_model("vit_tiny_patch16_224", img_size=(96, 160), depth=1)
     assert Preprocessing.from_module(module).input_size == (96, 160)
     assert Preprocessing.from_module(module, mean=(0.1, 0.2, 0.3)).mean == (0.1, 0.2, 0.3)
@@ -217,7 +217,7 @@ def test_to_pixels_undoes_the_normalisation_exactly():
     np.testing.assert_array_equal(to_pixels(prepare(image, p).tensor, p), np.asarray(image))
 
 
-def test_a_strip_of_pixels_is_not_blown_up_to_fill_the_memory():
+def test_a_strip_of_pixels_is_not_enlarged_to_fill_the_memory():
     strip = _noise(40_000, 2)
     prepared = prepare(strip, Preprocessing((224, 224)))
     assert prepared.tensor.shape == (3, 224, 224)
@@ -225,7 +225,7 @@ def test_a_strip_of_pixels_is_not_blown_up_to_fill_the_memory():
     assert right - left == pytest.approx(2)
 
 
-def test_a_strip_looks_as_if_it_had_been_blown_up_and_cropped():
+def test_a_strip_looks_as_if_it_had_been_enlarged_and_cropped():
     strip = _noise(1200, 8)
     p = Preprocessing((32, 32), MEAN, STD, crop_pct=0.875)
     got, expected = to_pixels(prepare(strip, p).tensor, p), to_pixels(_timm(strip, p), p)

@@ -1,4 +1,4 @@
-"""One function loads a model from every kind of source; what cannot be loaded is refused in words, and soon."""
+"""One function loads models from every kind of source; what cannot be loaded is refused quickly with a reason."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_changed_architectures_have_no_trained_weights():
     [("resnet50", "ResNet"), ("swin_tiny_patch4_window7_224", "SwinTransformer"), ("convnext_tiny", "ConvNeXt")],
 )
 @pytest.mark.parametrize("random", [False, True])
-def test_a_model_that_is_no_vision_transformer_is_called_by_its_kind(name, kind, random):
+def test_a_model_that_is_not_a_vision_transformer_is_refused_by_its_kind(name, kind, random):
     message = refusal(name, UnsupportedModelError, random=random)
     assert message.startswith(f"{name} is a {kind}, not a Vision Transformer")
     assert "Supported are" in message
@@ -226,7 +226,7 @@ def test_the_older_flat_configuration_is_read(tmp_path):
     assert same(model.module, module)
 
 
-def test_unknown_entries_of_a_newer_configuration_do_no_harm(tmp_path):
+def test_unknown_entries_of_a_newer_configuration_are_ignored(tmp_path):
     module = make()
     saved(tmp_path, module)
     config = json.loads((tmp_path / "config.json").read_text())

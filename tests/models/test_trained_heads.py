@@ -1,4 +1,4 @@
-"""Heads that we write say what they are, give their logits through their recipe, and stay with their backbone."""
+"""Heads that vitinspect writes have a record, give the logits of their recipe, and fit their backbone only."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ def test_another_backbone_is_refused(tmp_path):
         load(saved(moved, tmp_path / "other"), head=path)
 
 
-def test_another_input_size_is_allowed_and_told(tmp_path):
+def test_another_input_size_is_allowed_and_reported(tmp_path):
     source = saved(backbone(), tmp_path)
     path, _, _ = written(tmp_path, load(source))
     model = load(source, head=path, img_size=42)
     assert any("70 x 70 pixels and is used on 42 x 42" in note for note in model.notes)
 
 
-def test_the_way_pictures_were_fitted_is_told_where_it_is_not_the_usual_one(tmp_path):
+def test_how_pictures_were_fitted_is_reported_unless_it_is_the_default(tmp_path):
     source = saved(backbone(), tmp_path)
     path, _, _ = written(tmp_path, load(source), mode="squash")
     assert any("fitted by squash" in note for note in load(source, head=path).notes)
@@ -121,7 +121,7 @@ def test_the_fingerprint_does_not_depend_on_the_head():
     assert backbone_fingerprint(with_head) == backbone_fingerprint(without)
 
 
-def test_a_head_takes_the_place_of_an_embedding(tmp_path):
+def test_a_head_replaces_an_embedding(tmp_path):
     """A tower that gives embeddings has classes with a head."""
     from vitinspect.models import heads
     from vitinspect.models.recipes import Recipe
@@ -132,7 +132,7 @@ def test_a_head_takes_the_place_of_an_embedding(tmp_path):
     assert vi.wrap_model(module).has_classifier
 
 
-def test_damage_and_later_versions_are_told(tmp_path):
+def test_damage_and_later_versions_are_reported(tmp_path):
     source = saved(backbone(), tmp_path)
     path, weight, bias = written(tmp_path, load(source))
     arrays = load_file(path)

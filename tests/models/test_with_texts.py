@@ -69,7 +69,7 @@ def test_a_target_is_the_embedding_of_its_text(both):
         vi.explain(model, x, ["legrad"], 2)
 
 
-def test_precision_and_fingerprint_know_the_texts(both):
+def test_precision_and_fingerprint_depend_on_the_texts(both):
     _, model, _ = both
     exact = model.at_precision("float64")
     assert exact.labels == ["a cat", "a dog"]

@@ -1,4 +1,4 @@
-"""Features are computed once, are found again by all that they depend on, and survive kill -9."""
+"""Features are computed once, are found by everything that they depend on, and survive kill -9."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ features_of(small_model(), sorted(folder.glob("*.png")), folder=folder / "c", ba
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9")
-def test_a_killed_run_goes_on_where_it_stood(pictures, tmp_path):
+def test_a_killed_run_is_resumed(pictures, tmp_path):
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=variables, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
@@ -108,7 +108,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_tried_again(pictures, tmp_pa
     assert len(again.problems) == 1
 
 
-def test_an_entry_of_the_wrong_size_is_made_anew(pictures, tmp_path):
+def test_an_entry_of_the_wrong_size_is_computed_again(pictures, tmp_path):
     found = features_of(small_model(), pictures, folder=tmp_path / "c")
     before = np.array(found.values)
     with open(found.path, "r+b") as file:
@@ -116,6 +116,6 @@ def test_an_entry_of_the_wrong_size_is_made_anew(pictures, tmp_path):
     assert np.array_equal(features_of(small_model(), pictures, folder=tmp_path / "c").values, before)
 
 
-def test_what_the_model_lacks_is_said(pictures, tmp_path):
+def test_features_that_the_model_lacks_are_named(pictures, tmp_path):
     with pytest.raises(ParameterError, match="no registers"):
         features_of(small_model(), pictures, "class+registers", folder=tmp_path / "c")

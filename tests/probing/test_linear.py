@@ -1,4 +1,4 @@
-"""Linear probes: scikit-learn's solutions, choice of C, both losses, and data that stays in its file."""
+"""Linear probes: scikit-learn's solutions, choice of C, both losses, and memory-mapped data."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_imbalance_is_stated():
     assert not any("imbalanced" in note for note in vi.probing.fit(x, y, C=[0.1]).notes)
 
 
-def test_a_grid_whose_edge_is_best_is_told():
+def test_a_grid_whose_edge_is_best_is_reported():
     x, y = mixture(300, apart=3)
     probe = vi.probing.fit(x, y, validation=0.3, C=[1e-12, 1e-11])
     assert any("largest of the grid" in note for note in probe.notes)
@@ -137,7 +137,7 @@ def test_a_grid_whose_edge_is_best_is_told():
         ({"validation": 1.5}, DataError, "between 0 and 1"),
     ],
 )
-def test_what_cannot_be_fitted_is_said(changes, error, said):
+def test_what_cannot_be_fitted_is_refused_with_a_reason(changes, error, said):
     x, y = mixture(300)
     with pytest.raises(error, match=said):
         vi.probing.fit(**{"features": x, "labels": y, **changes})

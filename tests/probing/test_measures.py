@@ -1,4 +1,4 @@
-"""Measures of answers, on small tables worked out by hand."""
+"""Measures of predictions, on small tables computed by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_calibration_is_the_gap_between_confidence_and_share_right():
     assert [(round(c, 6), r, n) for c, r, n in found.reliability] == [(0.6, 0.6, 10), (0.9, 0.5, 10)]
 
 
-def test_a_class_without_rows_has_no_share_and_imbalance_is_said():
+def test_a_class_without_rows_has_no_share_and_imbalance_is_reported():
     found = measure(np.eye(3)[[0, 0, 0, 0, 1]], np.array([0, 0, 0, 0, 1]), ["cat", "dog", "owl"])
     assert np.isnan(found.per_class["owl"])
     assert "cat has 4 pictures and dog 1" in found.imbalance

@@ -48,7 +48,7 @@ def test_the_four_usual_numbers_of_neighbours_are_the_default_and_too_many_take_
     assert np.allclose(found.probabilities[100], found.probabilities[200])
 
 
-def test_without_other_rows_each_is_asked_about_without_itself():
+def test_without_other_rows_each_is_predicted_from_the_rest():
     x, y = mixture(60)
     found = vi.probing.knn(x, y, k=1)
     nearest = unit(x) @ unit(x).T

@@ -46,13 +46,13 @@ def test_pictures_with_a_file_of_labels(tmp_path):
     ("text", "said"),
     [("a,b\n1,2\n", "columns path and label"), ("path,label\nx,\n", "Line 2"), ("path,label\n", "rows")],
 )
-def test_a_wrong_table_is_said(text, said, tmp_path):
+def test_a_wrong_table_is_refused_with_a_reason(text, said, tmp_path):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(DataError, match=said):
         labelled_pictures(tmp_path / "t.csv")
 
 
-def test_a_folder_without_labels_is_said(tmp_path):
+def test_a_folder_without_labels_is_refused_with_a_reason(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with pytest.raises(DataError, match="no labels"):
         labelled_pictures(tmp_path)

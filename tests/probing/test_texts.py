@@ -62,7 +62,7 @@ def test_several_templates_give_the_mean_direction(model):
     assert np.allclose(both, mean / np.linalg.norm(mean), atol=1e-5)
 
 
-def test_siglips_texts_are_yes_or_no_each(tmp_path):
+def test_siglips_texts_have_independent_probabilities(tmp_path):
     text = {**SIZES, "vocab_size": 50, "max_position_embeddings": 5}
     theirs = drawn(library.SiglipModel(library.SiglipConfig(vision_config=VISION, text_config=text)))
     theirs.save_pretrained(tmp_path)
@@ -96,7 +96,7 @@ def test_a_model_of_clips_vocabulary_is_read_by_its_tokenizer(model, monkeypatch
     assert tokens_of(model, ["a cat"])[0].tolist() == [49406, 320, 2368, 49407, 0, 0, 0, 0, 0]
 
 
-def test_what_is_missing_is_said(model):
+def test_missing_inputs_are_named(model):
     with pytest.raises(ParameterError, match="no text tower"):
         embed_texts(vi.load_model("demo", device="cpu"), ["a cat"])
     with pytest.raises(ParameterError, match="No token ids are given for 'a cow'"):

@@ -115,7 +115,7 @@ def test_tokens_of_a_model_are_those_that_its_head_reads():
     assert np.array_equal(vi.views.tokens(model, image, blocks=[-1, 0])[1], found[0])
 
 
-def test_what_does_not_fit_is_said():
+def test_what_does_not_fit_is_refused_with_a_reason():
     tokens = some_tokens()
     with pytest.raises(DataError, match="more tokens"):
         vi.views.pca(tokens[:1, :2])

@@ -1,4 +1,4 @@
-"""The best of many, scored where it was not chosen."""
+"""The best of many, scored on pictures that were not used for the choice."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_choices_are_those_of_the_definition(higher, nested):
     assert found.picks.sum() == pytest.approx(1)
 
 
-def test_among_candidates_that_differ_by_chance_alone_the_lead_is_choice():
+def test_among_candidates_that_differ_by_chance_alone_the_lead_is_due_to_choice():
     scores = np.random.default_rng(0).normal(0.5, 0.2, (40, 20, 1))
     best = max(mean.value for mean in own_means(scores))
     assert best > 0.56

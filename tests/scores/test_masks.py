@@ -1,4 +1,4 @@
-"""Overlap scores equal scikit-learn's and SciPy's, and are defined where those give up."""
+"""Overlap scores equal scikit-learn's and SciPy's, and are defined where those are not."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_degenerate_masks_have_defined_values(truth_kind, predicted_kind):
         assert scores["hausdorff95"] == pytest.approx(np.hypot(6, 6))
 
 
-def test_ignored_pixels_count_for_nothing():
+def test_ignored_pixels_are_not_scored():
     predicted, truth = random_pair((20, 20))
     values = RNG.uniform(size=(20, 20))
     labels = truth.astype(np.uint8)
@@ -109,7 +109,7 @@ def test_ignored_pixels_count_for_nothing():
     assert cut.as_dict() == pytest.approx(small.as_dict(), rel=1e-12)
 
 
-def test_the_rim_of_an_ignored_region_is_no_outline():
+def test_the_rim_of_an_ignored_region_is_not_an_outline():
     """With a padded picture, predicting everything must not find an outline where the padding begins."""
     labels = np.zeros((60, 60), np.uint8)
     labels[12:48, 12:48] = 1
@@ -181,7 +181,7 @@ def test_a_missing_prediction_scores_the_best_threshold():
     assert scores.iou == pytest.approx(scores.best_iou)
 
 
-def test_sizes_that_differ_get_a_sentence():
+def test_sizes_that_differ_are_refused():
     with pytest.raises(vi.DataError, match="3x3.*4x4|4x4.*3x3"):
         vi.scores.overlap(np.zeros((3, 3), bool), np.zeros((4, 4), bool))
 
@@ -193,7 +193,7 @@ def test_where_only_ignored_pixels_are_foreground_there_is_nothing_to_find():
     assert (scores.hausdorff95, scores.iou, scores.recall, scores.pixel_accuracy) == (0.0, 0.0, 0.0, 1.0)
 
 
-def test_a_peak_on_an_ignored_pixel_does_not_play_the_pointing_game():
+def test_a_peak_on_an_ignored_pixel_is_not_used_in_the_pointing_game():
     values = np.array([[9.0, 3.0], [2.0, 1.0]])
     truth = np.array([[255, 1], [0, 0]], np.uint8)
     scores = vi.scores.overlap(values > 1, truth, values, ignore=255)

@@ -1,4 +1,4 @@
-"""Agreement of maps, and the pigeonhole bound that ViTmiX argues with."""
+"""Agreement of maps, and the pigeonhole bound of ViTmiX."""
 
 from __future__ import annotations
 

@@ -86,8 +86,8 @@ def test_a_map_of_ones_drops_nothing_and_adcc_is_between_zero_and_one():
 
 
 @pytest.mark.parametrize("fill", ["black", "true_black", "blur", "mean", "noise"])
-def test_adcc_uses_the_fill_that_was_asked_for_throughout(fill):
-    """Written out: the map of the picture dimmed towards the fill, and the answer that this same picture gets."""
+def test_adcc_uses_the_requested_fill_throughout(fill):
+    """Written out: the map of the picture dimmed towards the fill, and the score of this same picture."""
     model, x = golden_model("q1"), inputs_q("q1", 0)
     target = int(model.logits(x).argmax())
     first = vi.explain(model, x, ["rollout"], target)["rollout"]
@@ -119,7 +119,7 @@ def counted_pictures(model, monkeypatch) -> list[int]:
     return seen
 
 
-def test_lerf_is_the_insertion_curve_read_backwards_and_is_computed_once(monkeypatch):
+def test_lerf_is_the_insertion_curve_in_reverse_and_is_computed_once(monkeypatch):
     model, x = golden_model("q1"), inputs_q("q1", 0)
     values = RNG.uniform(size=(8, 8))
     seen = counted_pictures(model, monkeypatch)
@@ -165,7 +165,7 @@ def test_where_the_steps_differ_lerf_has_its_own_curve():
     assert abs(found.lerf_auc - found.insertion_auc) > 1e-4
 
 
-def test_unknown_choices_get_a_sentence():
+def test_unknown_choices_are_refused():
     model, x = golden_model("q1"), inputs_q("q1", 0)
     for wrong in ({"metrics": ("auc",)}, {"fill": "white"}, {"unit": "cell"}, {"percentages": [50, 10]}):
         with pytest.raises(vi.ParameterError):

@@ -142,7 +142,7 @@ def test_gmar_insertion_and_deletion_equal_the_goldens(mode, steps, patchwise):
             insertion, deletion = protocols.gmar_insertion_deletion(
                 model, x, heat, target, steps=steps, patchwise=patchwise, order=None if order is None else order[index]
             )
-            # Column 1 is the degenerate case that hangs on signs.
+            # Column 1 is the degenerate case that depends on signs.
             bound = {"rel": 1e-3} if place == 0 else {"abs": 0.02}
             assert insertion.auc == pytest.approx(float(golden[f"insertion_auc_{mode}_f64"][index, place]), **bound)
             assert deletion.auc == pytest.approx(float(golden[f"deletion_auc_{mode}_f64"][index, place]), **bound)
@@ -152,7 +152,7 @@ def test_gmar_insertion_and_deletion_equal_the_goldens(mode, steps, patchwise):
 
 
 def test_perturbation_accuracy_moves_with_what_is_removed():
-    """A map that points at what the model reads loses the class sooner than its reverse."""
+    """With a map of what the model reads, the class is lost sooner than with its reverse."""
     import vitinspect as vi
 
     model, x = golden_model("q1"), inputs_q("q1", 0)

@@ -1,4 +1,4 @@
-"""Intervals cover, and the paired test neither cries wolf nor sleeps."""
+"""Intervals have their coverage, and the paired test has its error rate and finds clear differences."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_mean_of_missing_values_is_refused():
         mean_with_interval([0.1, np.nan, 0.3])
 
 
-def test_lists_of_two_lengths_are_refused():
+def test_lists_of_different_lengths_are_refused():
     with pytest.raises(vi.ParameterError, match="same length"):
         compare_paired([1.0, 2.0], [1.0])
 
@@ -86,7 +86,7 @@ def test_holms_correction_equals_its_definition():
         assert holm(p) == pytest.approx(expected)
 
 
-def test_values_of_one_picture_are_drawn_and_turned_together():
+def test_values_of_one_picture_are_resampled_and_flipped_together():
     """Twelve copies of each picture's value are no more evidence than one."""
     rng = np.random.default_rng(12)
     values = rng.normal(0.3, 1, 15)

@@ -1,4 +1,4 @@
-"""Two maps of one picture: on one grid, scaled, subtracted, and how far they agree."""
+"""Two maps of one picture: on one grid, scaled, subtracted, and their agreement."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_maps_of_one_grid_keep_their_values():
     assert common.box == WHOLE
 
 
-def test_a_finer_map_meets_a_coarser_one_on_the_finer_grid():
+def test_a_finer_and_a_coarser_map_are_compared_on_the_finer_grid():
     common = on_common_grid(placed(np.ones((4, 4))), placed(np.ones((8, 8))))
     assert common.first.shape == common.second.shape == (8, 8)
     assert np.allclose(common.first, 1)
@@ -35,7 +35,7 @@ def test_the_grid_is_bounded():
     assert common.first.shape == (FINEST, FINEST // 2)
 
 
-def test_a_crop_and_the_whole_picture_meet_on_the_crop():
+def test_a_crop_and_the_whole_picture_are_compared_on_the_crop():
     """A ramp over the whole picture is the same ramp where only its middle half is seen."""
     across = np.tile((np.arange(16) + 0.5) * 4, (16, 1))
     middle = np.tile(16 + (np.arange(8) + 0.5) * 4, (8, 1))
@@ -63,7 +63,7 @@ def test_scaling_goes_from_0_to_1_and_keeps_zero_for_a_signed_map():
     assert np.array_equal(scaled(np.full((2, 2), 7.0)), np.zeros((2, 2)))
 
 
-def test_the_difference_is_positive_where_the_second_looks_more():
+def test_the_difference_is_positive_where_the_second_is_higher():
     common = on_common_grid(placed([[0.0, 1.0]]), placed([[3.0, 1.0]]))
     assert np.allclose(difference(common), [[1, -1]])
 
@@ -74,7 +74,7 @@ def test_the_difference_does_not_depend_on_the_units_of_the_maps():
     assert np.allclose(once, difference(on_common_grid(placed(1000 * a + 3), placed(b / 7))))
 
 
-def test_agreement_is_what_scipy_says():
+def test_agreement_equals_scipy():
     a, b = np.random.default_rng(2).random((2, 6, 6)).round(1)
     found = agreement(on_common_grid(placed(a), placed(b)), (0.5, 0.4))
     assert found.spearman == pytest.approx(stats.spearmanr(a.ravel(), b.ravel()).statistic)

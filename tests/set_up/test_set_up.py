@@ -1,4 +1,4 @@
-"""The set-up decides by looking: what it installs, what it makes again, and when it has nothing to do."""
+"""The set-up: what it installs, what it makes again, and when it has nothing to do."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_checkout_that_was_moved_is_installed_again(set_up: ModuleType) -> Non
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"state": "installing", "extras": []}'])
-def test_a_broken_or_unfinished_stamp_counts_for_nothing(set_up: ModuleType, tmp_path: Path, content: str) -> None:
+def test_a_broken_or_unfinished_stamp_is_ignored(set_up: ModuleType, tmp_path: Path, content: str) -> None:
     (tmp_path / set_up.STAMP).write_text(content)
     assert not set_up.is_current(set_up.read_stamp(tmp_path), PROJECT, set(), tmp_path)
 
@@ -89,7 +89,7 @@ def test_a_broken_or_unfinished_stamp_counts_for_nothing(set_up: ModuleType, tmp
 # --- the virtual environment ---------------------------------------------------------------------------------
 
 
-def test_no_environment_half_an_environment_and_a_whole_one_are_told_apart(set_up: ModuleType, tmp_path: Path) -> None:
+def test_a_missing_a_partial_and_a_complete_environment_are_distinguished(set_up: ModuleType, tmp_path: Path) -> None:
     environment = tmp_path / ".venv"
     assert set_up.environment_state(environment) == "missing"
     # Interrupted before pip came in.
@@ -107,7 +107,7 @@ def fake_pip(environment: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the layout is that of other systems")
-def test_an_environment_whose_python_is_gone_is_broken(set_up: ModuleType, tmp_path: Path) -> None:
+def test_an_environment_whose_python_is_missing_is_broken(set_up: ModuleType, tmp_path: Path) -> None:
     environment = tmp_path / ".venv"
     (environment / "bin").mkdir(parents=True)
     (environment / "bin" / "python").symlink_to(tmp_path / "python-that-was-removed")
@@ -122,7 +122,7 @@ def test_an_environment_of_ours_that_pip_was_interrupted_in_is_made_again(set_up
     assert set_up.environment_state(environment) == "broken"
 
 
-def test_an_environment_of_somebody_else_is_never_thrown_away(set_up: ModuleType, tmp_path: Path) -> None:
+def test_an_environment_that_the_user_made_is_never_deleted(set_up: ModuleType, tmp_path: Path) -> None:
     environment = tmp_path / ".venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     fake_pip(environment)
@@ -189,7 +189,7 @@ def test_a_bare_container_needs_qt_a_font_and_venv_to_run(bare_machine: ModuleTy
     assert not {"xvfb", "libxcb-cursor0"} & set(needed)
 
 
-def test_the_tests_need_a_virtual_screen_besides(bare_machine: ModuleType) -> None:
+def test_the_tests_also_need_a_virtual_screen(bare_machine: ModuleType) -> None:
     needed = bare_machine.missing_system_packages(testing=True, windowed=False, new_environment=False)
     assert {"xvfb", "xdotool", "libxcb-cursor0"} <= set(needed)
     assert bare_machine.venv_package() not in needed
@@ -215,7 +215,7 @@ def test_the_tests_need_the_font_of_the_kept_pictures_whatever_other_fonts_there
     assert "fonts-dejavu-core" not in needed
 
 
-def test_an_ordinary_user_is_told_the_packages_in_one_line_and_nothing_is_installed(
+def test_for_an_ordinary_user_the_packages_are_named_in_one_line_and_nothing_is_installed(
     set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(set_up, "is_root", lambda: False)
@@ -262,7 +262,7 @@ def test_package_lists_are_fetched_only_when_installing_fails_without(
     assert calls == ["install", "update", "install"]
 
 
-def test_apts_last_words_are_passed_on_when_it_fails(set_up: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_lines_of_apt_are_printed_when_it_fails(set_up: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         set_up.subprocess,
         "run",
@@ -274,7 +274,7 @@ def test_apts_last_words_are_passed_on_when_it_fails(set_up: ModuleType, monkeyp
 # --- pip's words ---------------------------------------------------------------------------------------------
 
 
-def test_of_pips_words_the_big_downloads_are_shown_in_a_log(set_up: ModuleType) -> None:
+def test_of_the_output_of_pip_large_downloads_are_shown_in_a_log(set_up: ModuleType) -> None:
     show = set_up.worth_showing
     assert show("  Downloading torch-2.9.0-cp311-manylinux.whl (899.7 MB)") == "downloading torch-2.9.0 (899.7 MB)"
     assert show("Downloading https://host/a/nvidia_cublas-13.1-py3.whl (1.2 GB)") is not None
@@ -284,7 +284,7 @@ def test_of_pips_words_the_big_downloads_are_shown_in_a_log(set_up: ModuleType) 
     assert show("Collecting torch") is None
 
 
-def test_what_pip_said_is_shown_when_it_fails(set_up: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_pip_is_shown_when_it_fails(set_up: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
     code = "import sys; print('ERROR: No matching distribution'); sys.exit(1)"
     # The option for pip that is added at the end is an argument of the little program.
     assert set_up.run_and_condense([sys.executable, "-c", code], dict(os.environ)) == 1
@@ -358,7 +358,7 @@ def test_each_command_of_the_makefile_goes_through_the_set_up(checkout: Path, ta
 
 
 @pytest.mark.parametrize(("given", "wanted"), [("1", True), ("", False), ("0", False), ("yes", True)])
-def test_a_machine_without_a_gpu_is_spared_its_libraries_when_the_user_says_so(
+def test_without_a_gpu_its_libraries_are_not_downloaded_if_the_user_asks_for_it(
     set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, wanted: bool
 ) -> None:
     monkeypatch.setenv("CPU", given)
@@ -378,7 +378,7 @@ def test_a_machine_without_a_gpu_is_spared_its_libraries_when_the_user_says_so(
     assert any(word.endswith("[test]") for word in last)
 
 
-def test_a_network_without_torchs_own_builds_is_said_in_a_sentence(
+def test_a_network_without_torchs_own_builds_is_reported_in_a_sentence(
     set_up: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     failed = subprocess.CompletedProcess([], 1)
@@ -387,5 +387,5 @@ def test_a_network_without_torchs_own_builds_is_said_in_a_sentence(
         set_up.install_cpu_only(tmp_path, "here")
 
 
-def test_the_makefile_hands_the_wish_on(checkout: Path) -> None:
+def test_the_makefile_passes_the_choice_on(checkout: Path) -> None:
     assert "\nexport CPU\n" in (checkout / "Makefile").read_text("utf-8")

@@ -149,7 +149,7 @@ def test_one_output_projection_does_what_two_do_where_its_halves_agree():
     same_map(joint, apart.eval())
 
 
-def test_a_head_may_be_a_row_of_layers():
+def test_a_head_may_be_a_sequence_of_layers():
     plain = tiny_module("average pooling")
     row = tiny_module("average pooling", fc_norm=False)
     row.norm = nn.Identity()
@@ -220,7 +220,7 @@ def test_pixels_beside_the_grid_have_no_relevance():
 # --- what it cannot walk -------------------------------------------------------------------------------------
 
 
-def test_models_without_a_way_are_refused_by_name_and_reason():
+def test_models_without_rules_are_refused_by_name_and_reason():
     differential = vi.wrap_model(vt.VisionTransformer(**SMALL, attn_layer="diff"))
     with pytest.raises(MethodNotApplicable, match="subtracts one attention from another"):
         vi.explain(differential, tiny_inputs(), ["lrp"])

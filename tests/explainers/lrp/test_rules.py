@@ -1,4 +1,4 @@
-"""The rules of relevance propagation, each by itself."""
+"""The rules of relevance propagation, each tested separately."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_outputs_without_positive_contributions_receive_and_give_nothing(dtype):
     relevance = torch.ones(1, 1, 4, 3, dtype=dtype)
     found = linear(x, weight, relevance)
     assert found[0, 0, 2].abs().max() == 0
-    # Two of the three outputs conserve their relevance; rounding noise must not be blown up by the third.
+    # Two of the three outputs conserve their relevance; the third must not amplify rounding noise.
     rest = found[0, 0, [0, 1, 3]].sum(-1)
     assert torch.allclose(rest, torch.full_like(rest, 2), rtol=1e-4)
 

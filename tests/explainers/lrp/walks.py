@@ -1,4 +1,4 @@
-"""Walks of relevance whose every step is told, for the tests of layer-wise relevance propagation."""
+"""Relevance walks whose every step is recorded, for the tests of layer-wise relevance propagation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vitinspect.models.evaluation_state import in_evaluation_state
 
 
 class Told:
-    """Keeps what a walk tells: relevance at each place (P, B, R, D), with its rows, and that of attention."""
+    """Records what a walk reports: relevance at each place (P, B, R, D), with its rows, and that of attention."""
 
     def __init__(self) -> None:
         self.places: dict[str, tuple[torch.Tensor, slice]] = {}

@@ -1,4 +1,4 @@
-"""AttnLRP equals its authors' numbers, conserves where nothing is added, and shares the forward pass with anybody."""
+"""AttnLRP equals its authors' numbers, conserves relevance without biases, and shares the forward pass."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_first_gamma_setting_equals_the_golden_pixel_by_pixel():
 
 
 def textbook_gamma(gradient, x, weight, bias, gamma):
-    """Section 4.4 of the definition, word for word."""
+    """Section 4.4 of the definition, literally."""
     up, down = weight.clamp(min=0), weight.clamp(max=0)
     z = x @ weight.T + bias
     with_up, with_down = weight + gamma * up, weight + gamma * down
@@ -92,7 +92,7 @@ def textbook_gamma(gradient, x, weight, bias, gamma):
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 100.0])
-def test_three_products_say_what_eight_say(gamma):
+def test_three_products_equal_the_eight_of_the_definition(gamma):
     torch.manual_seed(0)
     x, weight, bias = torch.randn(2, 9, 7).double(), torch.randn(5, 7).double(), torch.randn(5).double()
     x[0, 0, :3] = 0
@@ -115,7 +115,7 @@ def test_the_gamma_rule_of_a_patch_convolution_is_that_of_its_linear_map():
 
 
 def without_biases(model: vi.ViT) -> vi.ViT:
-    """Everything that is added to the tokens and does not come from the picture, taken away."""
+    """The model without anything that is added to the tokens and does not come from the picture."""
     module = copy.deepcopy(model.module)
     added = ("bias", "pos_embed", "cls_token", "reg_token", "dist_token", "mlp_bias")
     with torch.no_grad():
@@ -173,7 +173,7 @@ def test_a_text_is_the_sum_of_its_directions_over_the_length_of_the_embedding():
     assert_close(relevance(model, x, vi.TextEmbedding(text)), expected / np.linalg.norm(text), 1e-9)
 
 
-def test_other_methods_in_the_same_pass_are_not_touched_and_touch_nothing():
+def test_other_methods_in_the_same_pass_neither_change_it_nor_are_changed():
     model, x = family("rotary"), images("rotary")[0]
     rules = ["attnlrp", "attnlrp(attention=cplrp)", "attnlrp(conv_gamma=0.25, linear_gamma=0.1)"]
     plain = ["saliency", "attention_gradient", "input_x_gradient"]
@@ -216,7 +216,7 @@ def test_nothing_stays_after_an_exception_in_the_middle():
     assert F.scaled_dot_product_attention is attention
 
 
-def test_a_cancel_is_heard_in_the_middle_of_the_backward_pass():
+def test_a_cancel_takes_effect_in_the_middle_of_the_backward_pass():
     module = golden_module("q1")
     token = vi.CancelToken()
     reached = []
@@ -268,7 +268,7 @@ def test_bfloat16_gives_a_map_like_that_of_float32():
     assert np.corrcoef(exact.ravel(), rough.ravel())[0, 1] > 0.9
 
 
-def test_a_block_that_computes_attention_by_itself_is_refused_by_name():
+def test_a_block_with_its_own_attention_function_is_refused_by_name():
     module = golden_module("q1")
     own = torch.nn.Identity()
     module.blocks[2] = own
@@ -283,7 +283,7 @@ def test_parameters_out_of_range_are_refused(params):
         vi.explain(golden_model("q1"), inputs_q("q1", 0), [("attnlrp", params)])
 
 
-def test_its_help_tells_of_patents_and_of_the_weak_plain_form():
+def test_its_help_mentions_patents_and_the_weak_plain_form():
     text = vi.methods()["attnlrp"].help()
     assert "patents" in text
     assert "weak" in text

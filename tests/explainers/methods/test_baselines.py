@@ -1,4 +1,4 @@
-"""The maps that know nothing of the model are what they say, and do not depend on it."""
+"""The baselines are as defined, and do not depend on the model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_edges_undo_the_normalisation_and_average_over_patches():
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_baselines_work_everywhere_and_follow_no_target(name):
+def test_baselines_work_everywhere_and_do_not_depend_on_a_target(name):
     model, both = family(name), images(name)
     together = vi.explain_batch(model, both, ALL, [1, 2])
     for image, maps in zip(both, together, strict=True):

@@ -1,4 +1,4 @@
-"""Class activation maps equal the grad-cam package, in its goldens and side by side."""
+"""Class activation maps equal the grad-cam package, in golden numbers and run directly."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_all_but_eigencam_follow_the_target():
 
 
 @pytest.mark.parametrize("shape", [(20, 8), (8, 20)])
-def test_the_first_component_is_that_of_the_svd_with_what_stands_out_positive(shape):
+def test_the_first_component_is_that_of_the_svd_with_the_largest_deviation_positive(shape):
     generator = torch.Generator().manual_seed(3)
     features = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     features[:, 4] += 5

@@ -1,4 +1,4 @@
-"""Rollout, GMAR and LeGrad as the comparison of the three computes them: whole matrices, written out in torch."""
+"""Rollout, GMAR and LeGrad as the comparison of the three computes them, against whole matrices in torch."""
 
 from __future__ import annotations
 

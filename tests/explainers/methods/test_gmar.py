@@ -1,4 +1,4 @@
-"""GMAR equals its authors' numbers, and on other families the matrices that its formula speaks of."""
+"""GMAR equals its authors' numbers, and on other families the matrices of its formula."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_maps_follow_the_target_and_head_weights_are_shares():
 def test_a_block_without_any_gradient_passes_the_row_on():
     module = golden_module("q1")
     with torch.no_grad():
-        # What the last attention computes is thrown away, so nothing flows back into it.
+        # The output of the last attention is discarded, so it has no gradient.
         module.blocks[3].attn.proj.weight.zero_()
     model, x = vi.wrap_model(module), inputs_q("q1", 0)
     result = vi.explain(model, x, ["gmar", "gmarv2"], 0, "float64", details=True)
@@ -118,5 +118,5 @@ def test_without_identity_the_second_version_still_gives_a_map():
     result = vi.explain(golden_model("q1"), inputs_q("q1", 0), ["gmarv2(alpha=0)"], 0, "float64")
     values = result["gmarv2"].values
     assert np.isfinite(values).all()
-    # All rows sum to one, so what starts at the class token is shared out without loss.
+    # All rows sum to one, so the weight of the class token is distributed without loss.
     assert 0 < values.sum() <= 1 + 1e-12

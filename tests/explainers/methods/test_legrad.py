@@ -1,4 +1,4 @@
-"""LeGrad equals its authors' numbers, and is what its definition says where nobody has numbers."""
+"""LeGrad equals its authors' numbers, and follows its definition where there are none."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_a_contrast_is_neither_of_its_classes():
             assert not np.allclose(first, second)
 
 
-def test_it_shares_the_forward_pass_and_disturbs_nobody():
+def test_it_shares_the_forward_pass_and_changes_no_other_method():
     module = golden_module("q1")
     forwards = []
     module.patch_embed.register_forward_hook(lambda *_: forwards.append(1))

@@ -1,4 +1,4 @@
-"""Libra FullGrad+ loses nothing of the score on any family, and is what its paper writes."""
+"""Libra FullGrad+ is complete on every family, and follows its paper."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_it_is_the_network_of_the_paper_written_out(name):
     assert_close(found.details["bias"].reshape(-1), biases[prefix:], 1e-10)
 
 
-def test_a_layer_that_it_does_not_know_is_told_and_not_papered_over():
+def test_an_unsupported_layer_is_reported_and_not_ignored():
     module = golden_module("q1")
     module.blocks[2].mlp.norm = nn.Softmax(-1)
     with pytest.raises(vi.MethodFailed, match="does not support"):

@@ -307,7 +307,7 @@ def test_a_model_of_unknown_structure_is_refused_by_name():
 # --- the steps as functions of arrays ------------------------------------------------------------------------
 
 
-def test_the_cut_spares_an_arc_that_is_exactly_at_the_limit():
+def test_the_cut_keeps_an_arc_that_is_exactly_at_the_limit():
     layer = np.array([[1.0, 0.1], [0.099, 0.5]])
     assert np.array_equal(attention_network.cut(layer, 0.1), [[1.0, 0.1], [0.0, 0.5]])
     assert np.array_equal(attention_network.cut(layer, 0.0), layer)

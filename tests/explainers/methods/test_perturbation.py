@@ -1,4 +1,4 @@
-"""Occlusion and RISE: against captum, against their definitions, and free of what they must not depend on."""
+"""Occlusion and RISE: against captum, against their definitions, and independent of chunks and batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_occlusion_is_captums_with_windows_of_whole_patches(name, size, stride):
     assert_close(next(found.values()).values, wanted, 1e-6)
 
 
-def test_windows_reach_every_patch_and_are_cut_by_the_border():
+def test_windows_cover_every_patch_and_are_cut_by_the_border():
     windows = hiding_windows(5, 4, 3, 2)
     assert len(windows) == 2 * 2
     assert windows.any(0).all()
@@ -114,7 +114,7 @@ def test_a_batch_gives_what_single_images_give_on_every_family(name):
         assert maps["occlusion"].values.shape == model.grid_for(*image.shape[-2:])
 
 
-def test_both_follow_the_target_and_the_score_that_is_watched():
+def test_both_follow_the_target_and_the_chosen_score():
     model, x = family("registers"), images("registers")[0]
     for method in ("occlusion", "rise(masks=6)"):
         a, b = (vi.explain(model, x, [method], target, "float64")[method].values for target in (0, 1))
@@ -126,7 +126,7 @@ def test_both_follow_the_target_and_the_score_that_is_watched():
 
 
 @pytest.mark.parametrize("method", ["occlusion", "rise(masks=300)"])
-def test_a_cancel_is_heard_between_chunks(method):
+def test_a_cancel_takes_effect_between_chunks(method):
     token, seen = vi.CancelToken(), []
 
     def progress(done, total):

@@ -1,4 +1,4 @@
-"""ViT-ReciproCAM equals its authors' numbers, and the masked batch run in the plain way, for every kind of model."""
+"""ViT-ReciproCAM equals its authors' numbers, and a plain masked batch for every kind of model."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_defaults_are_the_authors():
 
 
 @pytest.mark.parametrize("cls_token", [True, False])
-def test_registers_stay_or_go_with_the_class_token(cls_token):
+def test_registers_are_kept_or_masked_with_the_class_token(cls_token):
     dense = Masks.around_each_patch((7, 7), 5, True, cls_token, torch.device("cpu")).dense(slice(None))
     assert (dense[:, :5] == float(cls_token)).all()
 

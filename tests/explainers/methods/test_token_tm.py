@@ -1,4 +1,4 @@
-"""TokenTM is what its docstring says. There are no authors' numbers for it: the definition is checked term by term."""
+"""TokenTM follows its docstring. There are no authors' numbers: the definition is checked term by term."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_token_is_transformed_into_what_attention_gives_one_that_attends_to_it
     block, tokens = module.blocks[1], trace.tokens[1]
     (branch,) = layout_of(block).branches
     found = attention_weights(branch, trace.calls[1][0], tokens)[0, 0]
-    # With the values in the place of what attention mixes, each token attends to itself alone.
+    # With the values instead of the output of attention, each token attends to itself alone.
     middle = {}
     block.norm2.register_forward_pre_hook(lambda _, args: middle.update(x=args[0]))
     with torch.no_grad():
@@ -105,7 +105,7 @@ def test_the_measure_is_one_for_tokens_that_stay_as_they_are():
     assert (relation(lengths, torch.zeros_like(lengths), torch.zeros_like(lengths)) == 0).all()
 
 
-def test_a_token_that_keeps_its_direction_counts_more_than_one_that_is_turned_round():
+def test_a_token_that_keeps_its_direction_weighs_more_than_one_that_is_reversed():
     ones = torch.ones(1, 2, dtype=torch.float64)
     kept, turned = relation(ones, ones, torch.tensor([[1.0, -1.0]], dtype=torch.float64))[0]
     assert torch.isclose(kept / turned, torch.tensor(np.exp(2.0)))

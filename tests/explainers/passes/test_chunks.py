@@ -1,4 +1,4 @@
-"""Work in chunks covers everything once, halves when memory runs out, and stops when asked."""
+"""Chunks cover everything once, are halved when memory runs out, and stop when cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEMORY_ERRORS = [
 
 
 class Worker:
-    """Work that fits memory up to a limit."""
+    """Work that fits into memory up to a limit."""
 
     def __init__(self, limit: int, error: BaseException) -> None:
         self.limit, self.error = limit, error
@@ -40,7 +40,7 @@ class Worker:
 
 
 @pytest.mark.parametrize(("total", "size"), [(10, 4), (10, 100), (1, 1), (7, 1), (0, 4)])
-def test_every_item_is_worked_on_once_and_in_order(total, size):
+def test_every_item_is_processed_once_and_in_order(total, size):
     worker = Worker(1000, MemoryError())
     run_chunks(total, size, worker)
     assert worker.done == list(range(total))
@@ -68,7 +68,7 @@ def test_a_last_piece_that_is_smaller_than_the_size_halves_from_its_own_length()
     assert calls == [8, 3, 1, 1, 1]
 
 
-def test_one_item_that_does_not_fit_is_said_in_words():
+def test_one_item_that_does_not_fit_is_an_error_with_a_sentence():
     with pytest.raises(VitInspectError, match="not enough memory for even one image"):
         run_chunks(4, 4, Worker(0, MemoryError()))
 
@@ -78,7 +78,7 @@ def test_other_errors_pass_through():
         run_chunks(4, 4, Worker(0, RuntimeError("The size of tensor a must match")))
 
 
-def test_what_the_failed_chunk_held_is_free_before_the_next_try():
+def test_the_memory_of_a_failed_chunk_is_released_before_the_next_try():
     held: list[weakref.ref] = []
     alive: list[int] = []
 
@@ -93,7 +93,7 @@ def test_what_the_failed_chunk_held_is_free_before_the_next_try():
     assert set(alive) == {0}
 
 
-def test_progress_is_told_after_each_chunk_and_cancel_stops_between_two():
+def test_progress_is_reported_after_each_chunk_and_cancel_stops_between_two():
     told = []
     run_chunks(10, 4, Worker(100, MemoryError()), report=lambda done, total: told.append((done, total)))
     assert told == [(4, 10), (8, 10), (10, 10)]
@@ -111,7 +111,7 @@ def test_chunks_are_smaller_for_longer_sequences():
     assert sizes[0] > sizes[-1] >= 1
 
 
-def test_passes_back_take_fewer_images_but_never_one_alone_on_a_cpu():
+def test_backward_passes_take_fewer_images_but_never_one_alone_on_a_cpu():
     model = family_model("plain")
     run = SimpleNamespace(grid=model.grid)
     assert chunks.gradient_batch_size(model, run) == chunks.forward_batch_size(model, run) // 3

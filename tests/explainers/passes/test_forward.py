@@ -1,4 +1,4 @@
-"""Cheaper passes give what the model gives, forward and back, on every family."""
+"""Cheaper passes equal the model, forward and backward, on every family."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_logits_and_input_gradients_are_the_models(name):
     assert torch.allclose(gradient, torch.autograd.grad(wanted[:, 2].sum(), plain)[0], atol=1e-11)
 
 
-def test_a_class_that_goes_its_own_way_is_called_as_a_whole():
+def test_a_class_with_its_own_forward_is_called_as_a_whole():
     module = golden_module("q1")
 
     class Doubled(type(module)):

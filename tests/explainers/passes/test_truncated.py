@@ -75,7 +75,7 @@ def test_the_rows_of_the_last_block_that_the_head_reads_are_those_of_the_whole_b
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_dropped_patches_are_really_gone_and_the_others_keep_their_positions(name):
+def test_dropped_patches_have_no_effect_and_the_others_keep_their_positions(name):
     model, x, trace = traced(name, count=1)
     prefix, patches = model.prefix_tokens, model.grid[0] * model.grid[1]
     generator = torch.Generator().manual_seed(0)
