@@ -38,7 +38,7 @@ def test_a_missing_and_an_old_package_are_named() -> None:
     versions = {**GOOD, "timm": None, "torch": "2.5.1+cpu"}
     missing, old = sorted(doctor.package_problems(versions, {"torch": "2.6"}, (3, 11)), key=lambda text: "2.6" in text)
     assert "timm is not installed" in missing
-    assert "torch is 2.5.1+cpu, and 2.6 or newer is needed" in old
+    assert "torch is 2.5.1+cpu, but 2.6 or newer is needed" in old
 
 
 def test_the_pyside_of_conda_which_has_another_name_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,7 @@ def test_an_nvidia_gpu_that_torch_cannot_use_is_explained(monkeypatch: pytest.Mo
     assert doctor.unused_gpu([], "2.9", None) is None
     without = doctor.unused_gpu(["NVIDIA H100"], "2.9+cpu", None)
     assert without is not None
-    assert "NVIDIA H100 is there" in without
+    assert "NVIDIA H100 was found" in without
     assert "without CUDA" in without
     old_driver = doctor.unused_gpu(["NVIDIA H100"], "2.9", "13.0")
     assert old_driver is not None

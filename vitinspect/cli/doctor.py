@@ -236,7 +236,7 @@ def unused_gpu(gpus: list[str], torch_version: str, built_for: str | None) -> st
         why = f"torch {torch_version} was built without CUDA: install PyTorch's CUDA build"
     else:
         why = f"torch {torch_version} was built for CUDA {built_for}: the driver may be too old for it, update it"
-    return f"{gpus[0]} exists, but torch cannot use it; {why}."
+    return f"{gpus[0]} was found, but torch cannot use it; {why}."
 
 
 def qt(examination: Examination) -> None:

@@ -1,8 +1,8 @@
 """A scene as PDF: text as text in an embedded font, lines and colour bars as vectors, pictures without loss.
 
-Qt's writer stores pictures as JPEG by default, rounds the page to whole points, and gives different bytes each time; the
-parts of PDF that a figure needs fit into this file. The page box is exact, nothing depends on the time, and a recipe is
-stored as XMP metadata and as an attachment.
+Qt's writer stores pictures as JPEG by default, rounds the page to whole points, and gives different bytes each time;
+the parts of PDF that a figure needs fit into this file. The page box is exact, nothing depends on the time, and a
+recipe is stored as XMP metadata and as an attachment.
 """
 
 from __future__ import annotations

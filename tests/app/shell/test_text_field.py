@@ -35,7 +35,7 @@ def use(window, tmp_path, *names):
     return field
 
 
-def test_the_field_is_there_for_image_text_models_alone(texted, backend, settle):
+def test_the_field_is_shown_for_image_text_models_only(texted, backend, settle):
     assert not texted.context.texts.isHidden()
     assert texted.context._texts_part.isVisible()
     assert "No texts yet" in texted.context.notice.text()
@@ -81,7 +81,7 @@ def test_embeddings_are_saved_and_used_without_token_ids(texted, backend, settle
     assert np.allclose(backend.results.probabilities, before)
 
 
-def test_what_is_wrong_is_said_and_the_texts_before_stay(texted, backend, settle, tmp_path):
+def test_errors_are_reported_and_the_earlier_texts_stay(texted, backend, settle, tmp_path):
     use(texted, tmp_path, "a cat", "grass")
     settle()
     line = backend.state.model
@@ -89,7 +89,7 @@ def test_what_is_wrong_is_said_and_the_texts_before_stay(texted, backend, settle
     field.button.showPopup()
     field.templates.setPlainText("no place")
     field.use.click()
-    assert "must contain {} once" in field.note.text()
+    assert "contains {} once" in field.note.text()
     assert field.popup.isVisible()
     field.popup.hide()
     use(texted, tmp_path, "a fish")
