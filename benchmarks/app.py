@@ -1,9 +1,9 @@
-"""How quickly the window answers: ``python -m benchmarks.app [start sliders switch ...] [--platform xcb]``.
+"""How quickly the window reacts: ``python -m benchmarks.app [start sliders switch ...] [--platform xcb]``.
 
-Each part runs in a process of its own, in a home of its own. ``--platform xcb`` starts an Xvfb for it. Figures are
-medians and 95th percentiles in milliseconds unless another unit stands with them. Where two are given, the second is
-the processor's time, of the window's thread or, for gaps, of the process: what it would be at most on a machine that
-does nothing else, and what runs of a busy machine are compared by.
+Each part runs in its own process, with its own home folder. ``--platform xcb`` starts an Xvfb for it. Numbers are
+medians and 95th percentiles in milliseconds unless another unit is given. Where there are two, the second is
+processor time, of the window's thread or, for gaps, of the process: the longest it would take on a machine that
+does nothing else, and the number to compare between runs on a busy machine.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ import vitinspect.app  # noqa: F401 - first, as in the program itself: it tells 
 
 PARTS = ("start", "sliders", "switch", "switch-slots", "next", "folder", "steps")
 BEAT = 2
-"""Milliseconds between two looks at the clock."""
+"""Milliseconds between two readings of the clock."""
 
 
 class Heart:
-    """Measures how long the event loop did not answer: the longest gaps between the beats of a timer."""
+    """Measures how long the event loop was blocked: the longest gaps between the ticks of a timer."""
 
     def __init__(self) -> None:
         from PySide6.QtCore import Qt, QTimer
@@ -55,7 +55,7 @@ class Heart:
         return max((gap for gap, _, p in self.gaps if p == phase), default=0.0)
 
     def worst_computed(self, phase: str) -> float:
-        """The same in the processor's time, whatever else the machine does."""
+        """The same in processor time, which does not depend on the machine's other work."""
         return max((computed for _, computed, p in self.gaps if p == phase), default=0.0)
 
 
@@ -67,7 +67,7 @@ def until(condition: Callable[[], bool], timeout: float = 300.0) -> None:
     end = time.monotonic() + timeout
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError("the window was not done in time")
+            raise TimeoutError("the window did not finish in time")
         QApplication.processEvents(
             QEventLoop.ProcessEventsFlag.AllEvents | QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 20
         )
@@ -119,7 +119,7 @@ def settled(backend: Any) -> bool:
 
 
 def part_start() -> None:
-    """One start of the real program; its figures on one line."""
+    """One start of the real program; its numbers on one line."""
     begun = float(os.environ["VITINSPECT_BEGUN"])
     from vitinspect.app import main
 
@@ -178,7 +178,7 @@ def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
         if done.returncode:
             raise SystemExit(done.stderr)
         rows.append([float(word) for word in done.stdout.split()])
-    # The first one compiled modules and filled the disk's cache.
+    # The first start compiled modules and filled the disk's cache.
     columns = list(zip(*rows[1:], strict=True))
     print(
         f"| process start to first painted window | {statistics.median(columns[0]):.2f} s "
@@ -191,7 +191,7 @@ def start(arguments: argparse.Namespace, environment: dict[str, str]) -> None:
 
 
 def _slider_moves(window: Any) -> dict[str, Callable[[int], object]]:
-    """What moves each slider of the fused layer to the place of a number."""
+    """The functions that move each slider of the fused layer, by a number."""
     backend, forms = window.backend, window.layers_panel.properties
     backend.state.set(selected="fused")
     fine = backend.results.all_maps["fused"].heat.fine
@@ -235,7 +235,7 @@ def part_sliders() -> None:
 
 
 def part_switch() -> None:
-    """A layer whose map is kept, and another workspace: from the click to the first painting that shows it."""
+    """A layer whose map is in memory, and another workspace: from the click to the first painting that shows it."""
     with opened(None, methods=("rollout", "lrp", "legrad"), layout="grid") as window:
         backend = window.backend
         until(lambda: settled(backend) and len(backend.results.maps) == 3)
@@ -356,7 +356,7 @@ def part_folder() -> None:
             path = Path(folder) / f"picture {i}.jpg"
             try:
                 os.link(template, path)
-            except OSError:  # a file system that has a bound on links
+            except OSError:  # a file system that limits the number of links
                 template = Path(folder) / f"template {i}.bin"
                 shutil.copyfile(path.with_name(f"picture {i - 1}.jpg"), template)
                 os.link(template, path)
@@ -389,7 +389,7 @@ def part_folder() -> None:
 
 
 def part_steps(images: int = 1000) -> None:
-    """Many pictures with four methods each: what is left behind."""
+    """Many pictures with four methods each: memory, files and threads that remain."""
     import threading
 
     import numpy as np
@@ -430,7 +430,7 @@ def part_steps(images: int = 1000) -> None:
 
 @contextlib.contextmanager
 def display(platform: str) -> Iterator[dict[str, str]]:
-    """The environment for a part: offscreen, or with an Xvfb of its own."""
+    """The environment for a part: offscreen, or with its own Xvfb."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "QT_QPA_PLATFORM": platform, "VITINSPECT_HOME": home}
         if platform != "xcb":
@@ -453,8 +453,8 @@ def display(platform: str) -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How quickly the window answers.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    parser = argparse.ArgumentParser(description="How quickly the window reacts.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--platform", choices=("offscreen", "xcb"), default="offscreen")
     parser.add_argument("--rounds", type=int, default=5, help="starts of the program")
     parser.add_argument("--images", type=int, default=1000, help="pictures that are stepped through")
@@ -465,7 +465,7 @@ def main() -> None:
         parser.error(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
     if arguments.child:
         globals()[f"part_{arguments.parts[0].replace('-', '_')}"]()
-        # Unloading torch beside Qt takes its time and measures nothing.
+        # Unloading torch and Qt takes time that is not part of the measurement.
         sys.stdout.flush()
         os._exit(0)
     print(f"| {arguments.platform} | ms |\n|---|---|", flush=True)

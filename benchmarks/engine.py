@@ -1,4 +1,4 @@
-"""How fast the engine is, beside the plain way and other people's packages.
+"""How fast the engine is, compared with plain code and with other packages.
 
 ``python -m benchmarks.engine`` runs everything on the bundled model and on an untrained ViT-B/16 at 224 pixels, side by
 side in one process, and prints a table of medians. ``--only`` chooses rows, ``--model`` a model, ``--device cuda`` a
@@ -34,7 +34,7 @@ SINGLE_TRACE = [
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row: the first competitor is what the others are measured against."""
+    """One row: the others are compared with the first competitor."""
 
     name: str
     goal: str
@@ -50,7 +50,7 @@ def frozen(model: vi.ViT) -> nn.Module:
 
 
 def plain_pass(module: nn.Module, x: torch.Tensor) -> Callable[[], object]:
-    """A fused forward and a backward to the input: the least that a gradient method costs."""
+    """A fused forward and a backward pass to the input: the least that a gradient method costs."""
 
     def run() -> None:
         inputs = x.clone().requires_grad_(True)
@@ -62,7 +62,7 @@ def plain_pass(module: nn.Module, x: torch.Tensor) -> Callable[[], object]:
 
 @torch.no_grad()
 def masked_forwards(module: nn.Module, x: torch.Tensor, masks: torch.Tensor) -> None:
-    """What the multiplex authors' code spends its time on, and nothing of the rest: the masks are given."""
+    """Only the part in which the multiplex authors' code spends its time: the masks are given."""
     tokens, rope = embed(module, x)
     for mask in masks:
         plain_masked_forward(module, tokens, rope, mask)
@@ -129,7 +129,7 @@ def package_rows(
     target: int,
     ours: Callable[[list[str]], Callable[[], vi.Explanation]],
 ) -> Iterator[Comparison]:
-    """The same method by packages that people use today."""
+    """The same method by other packages in common use."""
     if importlib.util.find_spec("captum"):
         from captum.attr import InputXGradient, IntegratedGradients
 
@@ -162,7 +162,7 @@ def package_rows(
 
             def theirs(cls: type = cls) -> object:
                 with cls(model=module, target_layers=[module.blocks[-1].norm1], reshape_transform=reshape) as cam:
-                    # Its layers' gradients need a graph, and the parameters here have none.
+                    # The gradients of its layers need a graph, and the parameters here require no gradient.
                     return cam(input_tensor=x.clone().requires_grad_(True), targets=[ClassifierOutputTarget(target)])
 
             yield Comparison(f"{name} against grad-cam", "at most 1", 5, {"grad-cam": theirs, "ours": ours([name])})
@@ -180,8 +180,8 @@ def package_rows(
 
 
 def with_lxt(module: nn.Module, x: torch.Tensor, target: int) -> Callable[[], torch.Tensor]:
-    """AttnLRP by lxt's own patches, put around timm's classes for the length of a call and taken off again."""
-    # lxt imports every model of transformers that it knows, and some are gone from transformers 5.
+    """AttnLRP by lxt's own patches, applied to timm's classes during a call and removed afterwards."""
+    # lxt imports every model of transformers that it knows, and transformers 5 lacks some of them.
     stand_in = types.ModuleType("lxt.efficient.models")
     stand_in.get_default_map = None  # type: ignore[attr-defined]
     sys.modules.setdefault("lxt.efficient.models", stand_in)
@@ -220,9 +220,11 @@ def models(names: list[str], device: str) -> Iterator[vi.ViT]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", action="append", help="demo or a timm name (default: both of the table)")
-    parser.add_argument("--only", help="rows whose name holds this text")
-    parser.add_argument("--without", default="\0", help="rows and competitors whose name holds this text are left out")
+    parser.add_argument("--model", action="append", help="demo or a timm name (default: the two models of the table)")
+    parser.add_argument("--only", help="only rows whose name contains this text")
+    parser.add_argument(
+        "--without", default="\0", help="rows and competitors whose name contains this text are left out"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--rounds", type=int, help="counted rounds of each row")
     arguments = parser.parse_args()

@@ -1,9 +1,9 @@
-"""How fast the evaluation is, beside the plain way, and how its time and memory grow with images.
+"""How fast the evaluation is, compared with plain code, and how its time and memory grow with the number of images.
 
 ``python -m benchmarks.evaluate`` scores one image by the ViTmiX protocol (4 methods, 14 combinations, Otsu, overlap,
-100 deletion steps each) with the bundled model, against doing the same the plain way: each combination explained anew,
-101 single forwards per curve, masks built pixel by pixel in numpy. ``--growth N`` evaluates up to N generated pictures
-with a tiny model and prints seconds and memory per picture.
+100 deletion steps each) with the bundled model, and compares this with plain code: each combination is explained
+anew, each curve takes 101 single forward passes, masks are built pixel by pixel in numpy. ``--growth N`` evaluates up
+to N generated pictures with a tiny model and prints seconds and memory per picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from vitinspect.scores.masks import overlap
 
 
 def plain_deletion(model: vi.ViT, x: torch.Tensor, ranked: np.ndarray, target: int, steps: int) -> list[float]:
-    """One forward per step, the pixels set one after the other."""
+    """One forward pass per step; the pixels are set one after the other."""
     picture = x[0].numpy().copy()
     order = np.argsort(-ranked.reshape(-1).astype(float), kind="stable")
     portion = order.size // 100
@@ -48,7 +48,7 @@ def plain_deletion(model: vi.ViT, x: torch.Tensor, ranked: np.ndarray, target: i
 
 
 def plain_combination(model: vi.ViT, x: torch.Tensor, combination: Combination, truth: np.ndarray, steps: int) -> None:
-    """What a script does for one row of its table: explain, fuse, threshold, score, delete."""
+    """A plain script's work for one row of its table: explain, fuse, threshold, score, delete."""
     maps = []
     for method in combination.methods:
         values = vi.explain(model, x[0], [method])[method.key].values.astype(float)
@@ -62,7 +62,7 @@ def plain_combination(model: vi.ViT, x: torch.Tensor, combination: Combination, 
 
 
 def one_image(rounds: int, plain_share: int) -> None:
-    """``plain_share``: the plain way is timed on that many of the 14 combinations and scaled up; it takes minutes."""
+    """``plain_share``: plain code is timed on this many of the 14 combinations and scaled up; it takes minutes."""
     model = vi.load_model("demo", device="cpu")
     dataset = open_dataset("demo")
     plan = preset("vitmix", "voc", data="demo", model="demo")
@@ -134,7 +134,9 @@ def growth(count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--plain-share", type=int, default=2, help="combinations that the plain way is timed on")
+    parser.add_argument(
+        "--plain-share", type=int, default=2, help="number of combinations on which plain code is timed"
+    )
     parser.add_argument("--growth", type=int, metavar="N", help="evaluate up to N generated pictures instead")
     arguments = parser.parse_args()
     print(f"On {machine()}.\n")

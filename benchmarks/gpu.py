@@ -1,7 +1,7 @@
-"""One command for a machine with a GPU: are the numbers right there, what happens when memory ends, how fast is it?
+"""One command for a machine with a GPU: are the numbers right, what happens when memory is exhausted, how fast is it?
 
-``benchmarks/gpu.sh --out gpu.md`` runs each step in a process of its own under its own time limit; a step that fails is
-recorded, and the next one runs. Each section is printed and written as it completes. ``--device cpu --quick`` runs
+``benchmarks/gpu.sh --out gpu.md`` runs each step in its own process with its own time limit; a failed step is
+recorded, and the next step runs. Each section is printed and written as it completes. ``--device cpu --quick`` runs
 small forms of the same steps anywhere.
 """
 
@@ -24,9 +24,9 @@ from benchmarks import gpu_behaviour, gpu_parity, gpu_speed
 from benchmarks.gpu_tools import Setting
 
 TOTAL = 460.0
-"""Seconds for all steps together; what does not fit any more is recorded as not run."""
+"""Seconds for all steps together; a step that no longer fits is recorded as not run."""
 LEAST = 15.0
-"""A step is not begun with less time than this."""
+"""A step is not started with less time than this."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Step:
 
     title: str
     seconds: float
-    """After this time it is ended."""
+    """After this many seconds the step is ended."""
     work: Callable[[Setting], bool]
-    """Prints its section; false where something that must hold does not."""
+    """Prints the step's section; returns false if a required property does not hold."""
 
 
 STEPS = {
@@ -45,7 +45,7 @@ STEPS = {
     "goldens": Step("Authors' numbers, float32", 75, gpu_parity.goldens),
     "methods": Step("All methods against float64 on the CPU", 90, gpu_parity.all_methods),
     "bfloat16": Step("bfloat16 against float32", 60, gpu_parity.bfloat16),
-    "memory-limit": Step("When memory is out", 60, gpu_behaviour.out_of_memory),
+    "memory-limit": Step("When memory is exhausted", 60, gpu_behaviour.out_of_memory),
     "cancel": Step("Cancel", 45, gpu_behaviour.cancel),
     "two-models": Step("Two models on one device", 45, gpu_behaviour.two_models),
     "engine": Step("Engine", 90, gpu_speed.engine),
@@ -92,7 +92,7 @@ class Report:
 
 
 def run_all(names: Sequence[str], setting: Setting, report: Report) -> int:
-    """Every step, each in a process of its own (all in one when quick). Returns 1 where one failed."""
+    """Run every step in its own process (all in one when quick). Returns 1 if a step failed."""
     start = time.monotonic()
     groups = [list(names)] if setting.quick else [[name] for name in names]
     failed = 0
@@ -101,7 +101,7 @@ def run_all(names: Sequence[str], setting: Setting, report: Report) -> int:
         left = TOTAL - (time.monotonic() - start)
         limit = min(sum(STEPS[name].seconds for name in group), left)
         if left < LEAST:
-            report.add(f"\n## {STEPS[group[0]].title}\n\n**Not run**: the time was up.")
+            report.add(f"\n## {STEPS[group[0]].title}\n\n**Not run**: no time was left.")
             failed += 1
         else:
             command = [sys.executable, "-m", "benchmarks.gpu", "--device", setting.device, "--child", ",".join(group)]
@@ -116,7 +116,7 @@ def run_all(names: Sequence[str], setting: Setting, report: Report) -> int:
 
 
 def run_process(command: Sequence[str], limit: float, report: Report) -> str:
-    """Run ``command`` and pass its output on, line by line. Returns why it failed, or nothing."""
+    """Run ``command`` and pass its output on, line by line. Returns why it failed, or an empty text."""
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
         subprocess.Popen(
@@ -152,7 +152,7 @@ def _end_of(errors: TextIO) -> str:
 
 
 def run_here(names: Sequence[str], setting: Setting) -> int:
-    """The steps of one process. Returns 1 where one failed, having printed why."""
+    """Run the steps of one process. Returns 1 if one failed, after printing why."""
     failed = False
     with tempfile.TemporaryDirectory(prefix="vitinspect-gpu-") as home:
         os.environ["VITINSPECT_HOME"] = home

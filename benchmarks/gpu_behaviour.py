@@ -1,4 +1,4 @@
-"""What happens on this device when memory is out, when somebody cancels, when two models are asked at once."""
+"""What happens on this device when memory is exhausted, on a cancel, and when two models run at once."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _input(model: Any, seed: int = 1) -> Any:
 
 @contextlib.contextmanager
 def _little_memory(setting: Setting, model: Any, spare: float) -> Iterator[None]:
-    """On a GPU the allocator's own limit, ``spare`` bytes above what is held; elsewhere no batch above two fits."""
+    """On a GPU the allocator's limit, ``spare`` bytes above what is allocated; elsewhere no batch above two fits."""
     import torch
 
     if setting.cuda:
@@ -110,25 +110,26 @@ def out_of_memory(setting: Setting) -> bool:
             shown = f"{off:.1e}" if holds else f"**{off:.1e}**"
             row(method, megabytes or "-", count, shown, f"{time.perf_counter() - start:.1f}")
     if not halved_ever:
-        print("\n**Nothing was halved**: the limit was not felt.")
+        print("\n**No batch was halved**: the limit was not reached.")
     again = vi.explain(model, x, [methods[0]], 1)[methods[0]].values
-    print(f"\nWithout the limit again: {'runs' if np.isfinite(again).all() else '**not finite**'}.")
+    print(f"\nAfter the limit was removed: {'runs' if np.isfinite(again).all() else '**not finite**'}.")
     return good and halved_ever > 0
 
 
 def cancel(setting: Setting) -> bool:
-    """A cancel from another thread: how soon it is heard, what it leaves behind."""
+    """A cancel from another thread: how soon it takes effect, how much memory it leaves behind."""
     import torch
 
     import vitinspect as vi
 
     model = _large(setting)
     x = _input(model)
-    # The first matrix products of a thread and of its passes back take a workspace of some megabytes for good.
+    # The first matrix products of a thread, and of its backward passes, allocate a workspace of some megabytes for
+    # good.
     vi.explain(model, x, ["rollout", "saliency", "rise(masks=8)", "integrated_gradients(steps=2)"], 1)
     gc.collect()
     before = torch.cuda.memory_allocated(setting.device) if setting.cuda else 0
-    head("method", "cancelled after, s", "heard after, ms", "MiB left behind", numbers=3)
+    head("method", "cancelled after, s", "stopped after, ms", "MiB left behind", numbers=3)
     good = True
     for method in ("rise(masks=100000)", "integrated_gradients(steps=1000)", "smoothgrad(samples=1000)"):
         token = vi.CancelToken()
@@ -159,14 +160,14 @@ def cancel(setting: Setting) -> bool:
 
 
 def two_models(setting: Setting) -> bool:
-    """Two models, then one model, asked from two threads at once: the numbers of one after the other."""
+    """Two models, then one model, used by two threads at once: the numbers of one after the other."""
     import vitinspect as vi
     from tests.goldens import error
 
     a = vi.load_model("demo", device=setting.device)
     b = _model("vit_small_patch16_224", setting, depth=2 if setting.quick else 12)
     methods = ["rollout", "lrp", "saliency", "gradcam", "reciprocam"][: 3 if setting.quick else 5]
-    head("asked at once", "rounds", "largest difference from one after the other", numbers=2)
+    head("used at once", "rounds", "largest difference from one after the other", numbers=2)
     good = True
     for title, pair in (("two models", (a, b)), ("one model", (b, b))):
         inputs = [_input(model, seed) for seed, model in enumerate(pair)]

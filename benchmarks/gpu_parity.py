@@ -1,4 +1,4 @@
-"""Are the numbers right on this device? Against the authors' own, against float64 on the CPU, in bfloat16."""
+"""Are the numbers right on this device? Compared with the authors' own, with float64 on the CPU, and in bfloat16."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Case = tuple[str, str, Any, Any, Any, np.ndarray, float]
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    """Every array of the authors that one call of a method gives, in float32."""
+    """Every array of the authors that one call of a method reproduces, in float32."""
     import vitinspect as vi
     from tests.goldens import arrays, facts, inputs_p, inputs_q, targets_p, targets_q
 
@@ -125,7 +125,7 @@ def _marked(value: float, good: bool) -> str:
 
 
 def multiplex_masks(models: dict[str, Any], setting: Setting) -> bool:
-    """MUTEX cuts at medians: those masks that no rounding moves must be the authors', with their confidences."""
+    """MUTEX cuts at medians: the masks that no rounding changes must be the authors', with their confidences."""
     import vitinspect as vi
     from tests.goldens import arrays, error, inputs_p, targets_p
 
@@ -157,11 +157,11 @@ FAMILIES = (
     "rotary, layer scale, registers (DINOv3)",
 )  # fmt: skip
 STEPPED = ("multiplex", "gradient_rollout")
-"""They cut at quantiles, so that a rounding may move a whole patch."""
+"""These methods cut at quantiles, so that a rounding may change a whole patch."""
 
 
 def all_methods(setting: Setting) -> bool:
-    """Each method of the list, with its defaults, on small models of ten kinds."""
+    """Each method of the registry, with its defaults, on small models of ten kinds."""
     import vitinspect as vi
     from tests.goldens import error
     from tests.zoo import tiny_inputs, tiny_module
@@ -234,7 +234,7 @@ def bfloat16(setting: Setting) -> bool:
 
 
 def _picture(model: Any) -> Any:
-    """A generated scene as the model sees it, so that no picture has to be there."""
+    """A generated scene as the model sees it, so that no picture file is needed."""
     from PIL import Image
 
     from vitinspect.gallery.scene import make_scene

@@ -1,4 +1,4 @@
-"""How fast this device is, how much of its arithmetic is used, how much memory is taken."""
+"""How fast this device is, how much of its arithmetic is used, how much memory is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRECISIONS = ("float32", "bfloat16")
 
 
 def machine(setting: Setting) -> bool:
-    """What the figures were taken on."""
+    """The machine on which the numbers were measured."""
     import timm
     import torch
 
@@ -54,7 +54,7 @@ def _driver() -> str:
 
 
 def arithmetic_limit(setting: Setting, precision: str) -> float:
-    """Operations per second of a large matrix product: what no method can beat."""
+    """Operations per second of a large matrix product, the upper limit for every method."""
     import torch
 
     size = 512 if setting.quick else 8192 if setting.cuda else 2048
@@ -68,7 +68,7 @@ def operations(work: Callable[[], object]) -> int:
     from torch.utils.flop_counter import flop_registry
 
     class Counter(TorchDispatchMode):
-        """torch's own counter hooks every module, which gradients of single tensors do not bear."""
+        """torch's own counter hooks every module, which fails with gradients of single tensors."""
 
         total = 0
 
@@ -104,7 +104,7 @@ def _model(name: str, setting: Setting, **changes: Any) -> Any:
 
 
 def engine(setting: Setting) -> bool:
-    """Methods beside a plain forward and backward pass."""
+    """Methods compared with a plain forward and backward pass."""
     import torch
 
     import vitinspect as vi
@@ -146,7 +146,7 @@ def engine(setting: Setting) -> bool:
                 row(name, precision, title, f"{1000 * taken:.1f}", f"{taken / base:.2f}", share)
             if not setting.quick:
                 _batch(setting, name, model, precision, limit, plain)
-    print("\nShare: the operations of all matrix products over the time, beside one large matrix product.")
+    print("\nShare: operations of all matrix products per second, divided by those of one large matrix product.")
     return True
 
 
@@ -193,7 +193,7 @@ def evaluation(setting: Setting) -> bool:
                 )
             else:
                 protocol = preset("vitmix", "voc", data="demo", model="demo", score_precision=precision)
-                # An untrained model is never as sure as the protocol asks for, and its pictures would be skipped.
+                # An untrained model never reaches the protocol's confidence, so its pictures would be skipped.
                 what, plan = "ViTmiX", replace(protocol, min_confidence=0.0)
             picture = read_picture(dataset, item, 0, model, plan)
             worker = Worker(model, plan, dataset)
@@ -214,7 +214,7 @@ def evaluation(setting: Setting) -> bool:
 
 
 def memory(setting: Setting) -> bool:
-    """Peaks above what is held once the model is there; on a GPU the allocator's, elsewhere none are counted."""
+    """Peaks above the memory in use once the model is loaded; counted by the GPU's allocator, and not on a CPU."""
     import torch
 
     import vitinspect as vi

@@ -1,4 +1,4 @@
-"""What the steps of the GPU table share: the device, its memory and its clock, tables."""
+"""Shared by the steps of the GPU table: the device, its memory and its clock, tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Setting:
-    """Where the steps run, and whether in their small forms."""
+    """The device of the steps, and whether their small forms run."""
 
     device: str
     quick: bool
@@ -28,7 +28,7 @@ def row(*cells: Any) -> None:
 
 
 def head(*cells: str, numbers: int = 0) -> None:
-    """The head of a table whose last ``numbers`` columns hold numbers."""
+    """The head of a table whose last ``numbers`` columns contain numbers."""
     row(*cells)
     row(*["---"] * (len(cells) - numbers), *["---:"] * numbers)
 
@@ -71,7 +71,7 @@ def mib(number: float) -> str:
 
 
 def correlation(a: Any, b: Any) -> float:
-    """Pearson's, of two arrays; 1 where both are constant."""
+    """Pearson's correlation of two arrays; 1 if both are constant."""
     import numpy as np
 
     x, y = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()

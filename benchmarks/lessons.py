@@ -1,13 +1,14 @@
-"""The two lessons of the bundled world, as tables: does a map follow its target, and does it show the shortcut?
+"""Two properties of the methods in the bundled world, as tables: does a map follow its target, and does it show the
+shortcut?
 
 ``python -m benchmarks.lessons`` explains fresh scenes with the bundled model by every method that applies.
 
 Two objects: in a scene with two classes each is explained in turn. The share of maps whose highest point lies in the
-mask of the class that was asked for, and in that of the other one. A method that ignores the target cannot do better
-than half of what it hits.
+mask of the explained class, and in that of the other one. A method that ignores the target can hit the explained
+class in at most half of the maps that hit an object.
 
 The badge: in scenes of the badge's class the share of a map's positive mass that lies on the badge, over the badge's
-share of the picture. 1 is what a map that knows nothing has.
+share of the picture. A map without information has 1.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ QUICK = {
     "smoothgrad": "smoothgrad(samples=10)",
     "rise": "rise(masks=500)",
 }
-"""Fewer passes than the defaults, said in the table by their parameters."""
+"""Fewer passes than the defaults; the table gives these parameters."""
 
 
 def chosen_methods(model: vi.ViT, skip: set[str]) -> list[str]:
@@ -74,7 +75,7 @@ def badge(model: vi.ViT, methods: list[str], count: int, seed: int) -> Iterator[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=60, help="scenes of each lesson")
+    parser.add_argument("--count", type=int, default=60, help="number of scenes for each table")
     parser.add_argument("--seed", type=int, default=4711)
     parser.add_argument("--skip", default="", help="methods to leave out, by comma")
     parser.add_argument("--write", type=Path, help="a Markdown file for the tables")
@@ -87,7 +88,7 @@ def main() -> None:
         return "yes" if infos[key.split("(")[0]].class_specific else "no"
 
     lines = [
-        "# What the methods say in the bundled world",
+        "# What the methods show in the bundled world",
         "",
         f"Made by `python -m benchmarks.lessons --count {arguments.count} --seed {arguments.seed}` with the bundled "
         "model on fresh scenes. `random`, `centre` and `edges` are the baselines that every method must beat.",
@@ -95,7 +96,7 @@ def main() -> None:
         "## Two objects: does the map follow the target?",
         "",
         f"{arguments.count} scenes with two classes, each class explained in turn: the share of maps whose highest "
-        "point lies on the class that was asked for, and on the other one.",
+        "point lies on the explained class, and on the other one.",
         "",
         "| method | class-specific | on the target | on the other |",
         "|---|---|---:|---:|",
@@ -106,8 +107,8 @@ def main() -> None:
         "",
         "## The badge: does the map show the shortcut?",
         "",
-        f"{arguments.count} scenes with the badge: how much more of a map's positive mass lies on the badge than on as "
-        "large a piece anywhere, and how often the highest point lies on it.",
+        f"{arguments.count} scenes with the badge: how much more of a map's positive mass lies on the badge than on an "
+        "equally large part of the picture on average, and how often the highest point lies on it.",
         "",
         "| method | mass on the badge, times chance | peak on the badge |",
         "|---|---:|---:|",

@@ -1,6 +1,6 @@
 """How quickly masks are drawn on a picture of 24 megapixels: ``python -m benchmarks.masks``.
 
-A real window off screen: from the mouse event to the painted frame, undo, opening a mask, what undo costs in memory.
+A real window off screen: from the mouse event to the painted frame, undo, opening a mask, the memory of undo.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How much memory the engine takes, beside a plain fused forward and backward.
+"""How much memory the engine takes, compared with a plain fused forward and backward pass.
 
-``python -m benchmarks.memory`` runs each contender in a process of its own and prints the peak above what the process
-held once the model was built. On a CPU that is the resident set, with ``--device cuda`` the allocator's peak.
+``python -m benchmarks.memory`` runs each contender in its own process and prints the peak above the memory that the
+process had once the model was built: on a CPU of the resident set, with ``--device cuda`` of the allocator.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--case", choices=list(CASES), action="append")
-    parser.add_argument("--only", help="contenders whose name holds this text; plain always runs")
+    parser.add_argument("--only", help="only contenders whose name contains this text; plain always runs")
     arguments = parser.parse_args()
     if arguments.child:
         name, size, methods = arguments.child

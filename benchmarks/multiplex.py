@@ -1,7 +1,7 @@
-"""How quickly the network panel answers: ``python -m benchmarks.multiplex``.
+"""How quickly the network panel reacts: ``python -m benchmarks.multiplex``.
 
 From a slider's move to the new drawing on the panel, in the real window, with 10,000 arcs drawn: 12 layers of 196
-nodes, and of 1,369. Milliseconds; the attention is made up (near patches and one dominating token attract it).
+nodes, and of 1,369. Milliseconds; the attention is synthetic (near patches and one dominating token receive most).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROUNDS = 60
 
 
 def made_up(side: int, seed: int = 0) -> Any:
-    """Layers of side x side patches whose attention prefers what is near, and one token."""
+    """Layers of side x side patches whose attention prefers near patches and one token."""
     import numpy as np
 
     from vitinspect.attention_network import AttentionLayers
@@ -49,7 +49,7 @@ def measure(window: Any, side: int) -> None:
     begun = time.perf_counter()
     network = prepare(layers, networks._asked["network"])
     prepared = time.perf_counter() - begun
-    # As a model with this grid would have it.
+    # As for a model with this grid.
     backend.results.card = replace(backend.results.card, grid=(side, side), depth=DEPTH)
     networks._update(network=network)
     view = panel.layer_view
@@ -102,6 +102,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home:
         os.environ["VITINSPECT_HOME"] = home
         main()
-    # Unloading torch beside Qt takes its time and measures nothing.
+    # Unloading torch and Qt takes time that is not part of the measurement.
     sys.stdout.flush()
     os._exit(0)

@@ -2,7 +2,7 @@
 
 Agreement of five annotators (all statistics, and STAPLE of each picture), ``vitinspect agree`` on the same masks as
 files, a ranking of the 14 combinations of four methods from saved maps, and sorting the table of the People workspace.
-``--pictures N`` takes fewer; times grow in proportion. Processor time is of all threads and processes.
+``--pictures N`` uses fewer pictures; times grow in proportion. Processor time is of all threads and processes.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ def main() -> int:
 
 @contextlib.contextmanager
 def timed(what: str) -> Iterator[None]:
-    """Prints a row: this process and those that it has waited for."""
+    """Prints a row: the times of this process and of the processes that it has waited for."""
     start, wall = sum(os.times()[:4]), time.perf_counter()
     yield
     print(f"| {what} | {sum(os.times()[:4]) - start:.1f} | {time.perf_counter() - wall:.1f} |", flush=True)
 
 
 def drawn(pictures: int) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Outlines that wobble, each annotator's a little differently; a tenth to a third of the frame."""
+    """Irregular outlines, a little different for each annotator; a tenth to a third of the frame."""
     rng = np.random.default_rng(0)
     found: dict[str, dict[str, NDArray[np.bool_]]] = {f"annotator {k}": {} for k in range(PEOPLE)}
     turn = np.linspace(0, 2 * np.pi, 720, endpoint=False)

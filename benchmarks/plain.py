@@ -1,8 +1,8 @@
-"""The plain way: methods as their definitions say, pass by pass, with nothing of the engine.
+"""Plain code: methods written as they are defined, pass by pass, without the engine.
 
-What the engine is compared with, for its numbers (tests) and for its time (benchmarks). Honest, not silly: tokens are
-dropped where the method drops them, autograd is off, the embedding is computed once; but each masked forward pass
-runs by itself, through the whole blocks, as the model's own code does it.
+The engine is compared with it, for its numbers (tests) and for its time (benchmarks). The comparison is fair: tokens
+are dropped where the method drops them, autograd is off, the embedding is computed once; but each masked forward pass
+runs separately, through whole blocks, by the model's own code.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def embed(module: Any, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | No
 def run_block(
     module: Any, index: int, tokens: torch.Tensor, rope: torch.Tensor | None, patches: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """One block, with the rotary positions of the patches that are there."""
+    """One block, with the rotary positions of the patches that are kept."""
     if rope is None:
         return module.blocks[index](tokens)
     own = rope[index] if getattr(module, "rope_mixed", False) else rope
@@ -89,7 +89,7 @@ def plain_statistics(centrality: torch.Tensor) -> torch.Tensor:
 def plain_masks(
     attentions: list[torch.Tensor], prefix: int, min_cut: float, token_ratio: float, starting_layer: int
 ) -> dict[str, torch.Tensor]:
-    """From the blocks' attention (1, H, T, T) to the 54 masks, with all that lies between."""
+    """From the blocks' attention (1, H, T, T) to the 54 masks, with all steps between."""
     adjacency, ins, outs, statistics, masks = [], [], [], [], []
     for operator in ("min", "max", "sum"):
         layers = []
@@ -188,8 +188,8 @@ def plain_reciprocam(
 ) -> torch.Tensor:
     """(rows, columns): the probability of each masked copy; ``batch`` of them at a time, 0 for all together.
 
-    As the authors' code has it: the first norm of the block answers with all masked copies below the unmasked tokens,
-    and everything after it runs on N+1 items.
+    As in the authors' code: the first norm of the block returns all masked copies after the unmasked tokens, and
+    everything after it runs on N+1 items.
     """
     index = block % len(module.blocks)
     tokens, rope = embed(module, x)

@@ -1,8 +1,8 @@
 """How long a linear probe takes: `python -m benchmarks.probe [--rows 100000] [--width 768] [--classes 300]`.
 
-The features are synthetic: classes with centres of their own, axes whose variances fall by a power law as those of
-backbones do, and a few axes of a hundred times the variance. Rows are kept in float16, as the cache of features has
-them.
+The features are synthetic: each class has its centre, the variances of the axes fall by a power law as those of
+backbones do, and a few axes have a hundred times the variance. Rows are kept in float16, as in the cache of
+features.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def features(rows: int, width: int, classes: int, seed: int = 0) -> tuple[np.nda
     generator = torch.Generator().manual_seed(seed)
     scales = torch.arange(1, width + 1).float().pow(-0.6)
     scales[:4] *= 10
-    # The centres and the rotation are the same for every seed, so that another seed gives rows to validate by.
+    # The centres and the rotation are the same for every seed, so that another seed gives rows for validation.
     fixed = torch.Generator().manual_seed(1234)
     centres = 1.1 * torch.randn(classes, width, generator=fixed)
     rotation, _ = torch.linalg.qr(torch.randn(width, width, generator=fixed))

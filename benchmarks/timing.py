@@ -1,4 +1,4 @@
-"""Timing on noisy machines: competitors alternate in one process, and medians of their ratios are quoted."""
+"""Timing on noisy machines: competitors alternate in one process, and medians of their ratios are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def synchronise() -> None:
 def alternate(
     competitors: Mapping[str, Callable[[], object]], *, rounds: int = 9, warm_up: int = 2
 ) -> dict[str, Timing]:
-    """Run all competitors in turn, round after round. The first is what the others are compared with."""
+    """Run all competitors in turn, round after round. The others are compared with the first."""
     names = list(competitors)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for round_number in range(-warm_up, rounds):
@@ -59,7 +59,7 @@ def alternate(
 
 
 def machine() -> str:
-    """What the figures were taken on, for the head of a table."""
+    """The machine on which the numbers were measured, for the head of a table."""
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:

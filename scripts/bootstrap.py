@@ -1,7 +1,7 @@
 """Start here: ``python3 scripts/bootstrap.py run`` (or ``test``, ``lint``), which is what the Makefile calls.
 
-This file only finds a Python that is new enough, so it is written such that any old one can read it. All else
-is in set_up.py beside it.
+This file only finds a Python that is new enough, so it is written such that any old Python can run it. Everything
+else is in set_up.py in the same folder.
 """
 
 import os
@@ -28,7 +28,7 @@ def main():
         return set_up.main(sys.argv[1:])
     for name in OTHERS:
         path = find_program(name)
-        # A wrapper of that name may stand there with no Python behind it (pyenv's do).
+        # There may be a wrapper of that name that starts no Python (pyenv's do).
         if path and os.system('"%s" -c "pass" >%s 2>&1' % (path, os.devnull)) == 0:  # noqa: UP031
             os.execv(path, [path, os.path.abspath(__file__)] + sys.argv[1:])  # noqa: RUF005
     sys.stderr.write(

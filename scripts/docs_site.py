@@ -2,7 +2,7 @@
 
 Pages are the Markdown of ``docs/`` and what is generated here: a page for each method from its declaration, from
 ``docs/method-notes.toml`` and from ``docs/lessons.md``; the command line from its parsers; the Python names from their
-docstrings. The site asks no other host for anything when it is read.
+docstrings. The site loads nothing from other hosts when it is read.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ TOPICS = (
     ("Probes and views of features", "probing.md"),
     ("Figures", "figures.md"),
     ("The bundled world", "gallery.md"),
-    ("What the methods say in it", "lessons.md"),
+    ("What the methods show in it", "lessons.md"),
     ("What works on which model", "support.md"),
     ("Glossary", "glossary.md"),
 )
@@ -66,9 +66,12 @@ COSTLY = ("many passes", "several passes")
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "vitinspect-output" / "site", help="where the site goes")
+    parser.add_argument("--out", type=Path, default=ROOT / "vitinspect-output" / "site", help="folder for the site")
     parser.add_argument(
-        "--pictures", choices=("all", "cheap", "none"), default="all", help="of which methods an example is computed"
+        "--pictures",
+        choices=("all", "cheap", "none"),
+        default="all",
+        help="the methods for which an example is computed",
     )
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +81,7 @@ def main(arguments: list[str]) -> int:
         settings = Path(folder) / "mkdocs.json"
         settings.write_text(json.dumps(configuration(pages, chosen.out.absolute(), navigation)), "utf-8")
         command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--clean", "-f", str(settings)]
-        # mkdocs' own words about other products are not for the reader of a build.
+        # mkdocs' remarks about other products are not for the reader of a build.
         variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
         done = subprocess.run(command, env=variables, capture_output=True, text=True)
     if done.returncode != 0:
@@ -86,7 +89,7 @@ def main(arguments: list[str]) -> int:
         return 1
     foreign = list(other_hosts(chosen.out))
     for line in foreign:
-        print(f"asks another host: {line}", file=sys.stderr)
+        print(f"loads from another host: {line}", file=sys.stderr)
     print(chosen.out)
     return 1 if foreign else 0
 
@@ -107,7 +110,7 @@ def configuration(pages: Path, out: Path, navigation: list[Any]) -> dict[str, An
 
 
 def write_pages(pages: Path, pictures: str) -> list[Any]:
-    """The generated pages, and links that lead out of ``docs/`` brought to where their pages are; the navigation."""
+    """Write the generated pages and correct the links that lead out of ``docs/``; returns the navigation."""
     methods = write_methods(pages, pictures)
     write(pages / "reference" / "command-line.md", command_line())
     write(pages / "reference" / "python.md", python_names())
@@ -150,7 +153,7 @@ def write(path: Path, text: str) -> None:
 
 
 def with_links(page: Path, pages: Path, project: list[str]) -> str:
-    """A link to a file that has no page becomes its name."""
+    """The page's text, in which a link to a file that has no page is replaced by the file's name."""
     origin = page.relative_to(pages)
     source = ROOT / origin.name if origin.parts[0] == "project" else ROOT / "docs" / origin
 
@@ -187,7 +190,7 @@ def write_methods(pages: Path, pictures: str) -> list[dict[str, str]]:
     known = list(vi.methods())
     lacking = [info.id for info in known if info.id not in notes]
     if lacking:
-        raise SystemExit(f"docs/method-notes.toml says nothing of {', '.join(lacking)}.")
+        raise SystemExit(f"docs/method-notes.toml has no note on {', '.join(lacking)}.")
     lessons = read_lessons()
     families = read_support()
     drawn = draw(pages / "method", [i for i in known if wanted(i, pictures)]) if pictures != "none" else set()
@@ -201,7 +204,7 @@ def write_methods(pages: Path, pictures: str) -> list[dict[str, str]]:
             f"| [{info.title}]({info.id}.md) | {info.group} | {info.cost} | {yes(info.class_specific)} | "
             f"{yes(info.signed)} |"
         )
-    head = "# Methods\n\nEach is declared once, beside its code; this table and its pages are made from that.\n\n"
+    head = "# Methods\n\nMade from the declarations of the methods.\n\n"
     write(pages / "method" / "index.md", head + "\n".join(rows) + "\n")
     return [{info.title: f"method/{info.id}.md"} for info in known]
 
@@ -264,7 +267,7 @@ def method_page(info: Any, note: dict[str, str], lessons: list[str], families: s
 
 
 def read_lessons() -> dict[str, list[str]]:
-    """What was measured of each method, from the tables of docs/lessons.md."""
+    """What was measured for each method, from the tables of docs/lessons.md."""
     found: dict[str, list[str]] = {}
     for line in (ROOT / "docs" / "lessons.md").read_text("utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
@@ -367,7 +370,7 @@ def members(kind: type) -> Iterator[tuple[str, Any]]:
 
 
 def other_hosts(site: Path) -> Iterator[str]:
-    """What a browser would fetch from elsewhere: scripts, styles, pictures, fonts. Links are not."""
+    """What a browser would fetch from other hosts: scripts, styles, pictures, fonts. Links are not fetched."""
     fetched = re.compile(
         r"<(?:script|img|iframe|source)[^>]*\ssrc=[\"']?((?:https?:)?//[^\"'\s>]+)"
         r"|<link[^>]*rel=[\"']?(?:stylesheet|preload|preconnect|icon|shortcut icon)"

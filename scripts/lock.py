@@ -24,7 +24,7 @@ def wanted() -> list[Requirement]:
 
 
 def closure(first: list[Requirement]) -> tuple[dict[str, str], list[str]]:
-    """Name to version of everything that is needed and there; and what is needed and missing."""
+    """Name to version of everything that is needed and installed; and what is needed and missing."""
     found: dict[str, str] = {}
     missing: list[str] = []
     waiting = list(first)

@@ -1,12 +1,12 @@
-"""Makes the virtual environment of a checkout, once, and then starts what was asked for in it.
+"""Makes the virtual environment of a checkout, once, and then starts a program in it.
 
-Standard library only; Python 3.11 or newer (bootstrap.py sees to that). The steps, each of which is left out
-when a look shows that it is not needed:
+Standard library only; Python 3.11 or newer (bootstrap.py ensures that). The steps, each of which is skipped when
+it is not needed:
 
-1. system packages that are missing: installed with apt-get where this runs as root, named otherwise;
-2. ``.venv`` in the checkout; one that was there before is used as it is, a broken one is made again;
-3. the dependencies, with pip. A stamp in ``.venv`` says for which ones this was done, so that the next start
-   asks pip nothing and needs no network.
+1. system packages that are missing: installed with apt-get if this runs as root, named otherwise;
+2. ``.venv`` in the checkout; an existing one is used as it is, a broken one is made again;
+3. the dependencies, with pip. A stamp in ``.venv`` records for which dependencies this was done, so that the next
+start does not run pip and needs no network.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TEST_PROGRAMS = {"Xvfb": "xvfb", "xdotool": "xdotool"}
 
 
 class SetUpError(Exception):
-    """The set-up cannot go on; the message is the sentence to show."""
+    """The set-up cannot continue; the message is the sentence to show."""
 
 
 def say(text: str) -> None:
@@ -50,7 +50,7 @@ def say(text: str) -> None:
 
 
 def requirements_key(project: dict[str, Any], extras: Iterable[str], checkout: Path) -> str:
-    """Changes when, and only when, pip has something to do."""
+    """A text that changes when, and only when, pip has something to do."""
     table = project.get("project", {})
     optional = table.get("optional-dependencies", {})
     wanted = {
@@ -78,7 +78,7 @@ def write_stamp(environment: Path, stamp: dict[str, Any]) -> None:
 
 
 def is_current(stamp: dict[str, Any], project: dict[str, Any], extras: set[str], checkout: Path) -> bool:
-    """Whether the stamp was made for at least ``extras`` of just this project."""
+    """Whether the stamp was made for at least ``extras`` and for exactly these requirements of the project."""
     had = set(stamp.get("extras", []))
     return (
         stamp.get("state") == "done" and extras <= had and stamp.get("key") == requirements_key(project, had, checkout)
@@ -93,7 +93,7 @@ def python_of(environment: Path, windows: bool = os.name == "nt") -> Path:
 
 
 def environment_state(environment: Path) -> str:
-    """``missing``, ``broken`` (half made, or its Python is gone or another one now), or ``good``."""
+    """``missing``, ``broken`` (incomplete, or its Python was removed or replaced), or ``good``."""
     if not environment.exists() and not environment.is_symlink():
         return "missing"
     stamp = read_stamp(environment)
@@ -111,7 +111,7 @@ def environment_state(environment: Path) -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without what would lead pip or Python out of the virtual one."""
+    """Our environment variables without those that would lead pip or Python out of the virtual environment."""
     lead_out = {"PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
     kept = {name: value for name, value in os.environ.items() if name not in lead_out}
     kept["PIP_USER"] = "0"
@@ -120,7 +120,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def can_make_environments() -> bool:
-    """Whether this Python has both venv and ensurepip, which Debian keeps in a package of their own."""
+    """Whether this Python has both venv and ensurepip, which Debian has in a separate package."""
     return succeeds([sys.executable, "-c", "import venv, ensurepip"])
 
 
@@ -144,7 +144,7 @@ def make_environment(environment: Path) -> None:
         return
     if state == "broken":
         if environment.is_symlink() or not environment.is_dir():
-            raise SetUpError(f"{environment} is in the way: it is not a virtual environment. Move it elsewhere.")
+            raise SetUpError(f"{environment} exists and is not a virtual environment. Move it elsewhere.")
         say(f"{environment.name} is incomplete (an earlier set-up was interrupted?); it is made again.")
         shutil.rmtree(environment)
     making = f"Making the virtual environment {environment.name} with Python {sys.version.split()[0]}."
@@ -205,9 +205,9 @@ def is_root() -> bool:
 
 
 def provide_system_packages(packages: list[str], *, testing: bool) -> None:
-    """Install ``packages`` where we may, and otherwise say what to type.
+    """Install ``packages`` if we may, and otherwise say what to type.
 
-    Only without venv nothing goes on; what else is missing says so itself when it is needed.
+    Only a missing venv stops the set-up; anything else that is missing is reported when it is needed.
     """
     if not packages:
         return
@@ -228,11 +228,11 @@ def provide_system_packages(packages: list[str], *, testing: bool) -> None:
 
 
 def apt_install(packages: list[str]) -> str | None:
-    """Install with apt-get; the last line of its complaint, or None when it worked."""
+    """Install with apt-get; returns the last line of its error message, or None if it succeeded."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     install = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages]
     complaint = ""
-    # A fresh container has no package lists, and an old one has stale ones: then they are fetched first.
+    # A fresh container has no package lists, and an old one has outdated ones: then they are fetched first.
     for commands in ([install], [["apt-get", "update", "-q"], install]):
         for command in commands:
             done = subprocess.run(command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL)
@@ -265,13 +265,13 @@ def install_cpu_only(environment: Path, target: str) -> None:
         done = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             raise SetUpError(
-                "The set-up without NVIDIA's libraries did not work (the words above say why). It needs a network that "
-                "reaches PyTorch's own builds; without CPU=1 the standard ones are taken."
+                "The set-up without NVIDIA's libraries failed (the messages above say why). It needs a network that "
+                "reaches PyTorch's own builds; without CPU=1 the standard builds are installed."
             )
 
 
 def install(environment: Path, extras: set[str]) -> None:
-    """``pip install -e`` with what pip says about it made readable."""
+    """``pip install -e``, with pip's messages made readable."""
     target = str(ROOT) + (f"[{','.join(sorted(extras))}]" if extras else "")
     if wants_cpu_only() and not succeeds([str(python_of(environment)), "-c", "import torch"]):
         install_cpu_only(environment, target)
@@ -284,7 +284,7 @@ def install(environment: Path, extras: set[str]) -> None:
         variables["TMPDIR"] = str(scratch)
     try:
         if sys.stdout.isatty():
-            # A person sees pip's own progress bars.
+            # On a terminal, pip shows its own progress bars.
             code = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL).returncode
         else:
             code = run_and_condense(command, variables)
@@ -293,8 +293,8 @@ def install(environment: Path, extras: set[str]) -> None:
             shutil.rmtree(scratch, ignore_errors=True)
     if code != 0:
         raise SetUpError(
-            "pip could not install the dependencies (its own words are above). This step needs the network; "
-            "start again, and it goes on with what was downloaded already."
+            "pip could not install the dependencies (its messages are above). This step needs the network; "
+            "start again: what was downloaded is kept."
         )
 
 
@@ -307,7 +307,7 @@ def announce(environment: Path) -> None:
             "Installing the dependencies with pip, this once: about 3 GB to download and 7 GB on disk, since "
             "PyTorch's standard build for Linux brings NVIDIA's libraries along (it works without a GPU too)."
         )
-        say("Unpacking them at the end takes a few minutes in which pip says nothing.")
+        say("Unpacking them at the end takes a few minutes in which pip prints nothing.")
     else:
         say("Installing the dependencies with pip, this once: several hundred megabytes.")
     free = shutil.disk_usage(environment).free
@@ -316,7 +316,7 @@ def announce(environment: Path) -> None:
 
 
 def roomy_scratch(environment: Path) -> Path | None:
-    """A folder on the checkout's disk to unpack in, where the usual one (often a RAM disk) is too small."""
+    """A folder on the checkout's disk to unpack in, if the usual one (often a RAM disk) is too small."""
     with contextlib.suppress(OSError):
         if shutil.disk_usage(tempfile.gettempdir()).free >= TEMPORARY_NEEDED:
             return None
@@ -325,13 +325,13 @@ def roomy_scratch(environment: Path) -> Path | None:
 
 
 def run_and_condense(command: list[str], variables: dict[str, str]) -> int:
-    """Run pip in a pipe: name the big downloads, give a sign of life, and repeat its words if it fails."""
+    """Run pip in a pipe: report large downloads and the time so far, and repeat pip's messages if it fails."""
     started = time.monotonic()
     ended = threading.Event()
 
     def sign_of_life() -> None:
         while not ended.wait(60):
-            say(f"  still at work ({time.monotonic() - started:.0f} s)")
+            say(f"  still running ({time.monotonic() - started:.0f} s)")
 
     threading.Thread(target=sign_of_life, daemon=True).start()
     lines: list[str] = []
@@ -365,7 +365,7 @@ def run_and_condense(command: list[str], variables: dict[str, str]) -> int:
 
 
 def worth_showing(line: str) -> str | None:
-    """What of a line of pip's is shown in a log: downloads of 20 MB and more, and the last step."""
+    """The part of a line of pip's that is shown in a log: downloads of 20 MB and more, and the last step."""
     words = line.split()
     if len(words) >= 4 and words[0] == "Downloading" and words[-1] in ("MB)", "GB)"):
         size = float(words[-2].lstrip("("))
@@ -382,7 +382,7 @@ def worth_showing(line: str) -> str | None:
 
 
 def provide(extras: set[str], *, testing: bool) -> Path:
-    """Everything that is needed is there afterwards; the virtual environment's Python."""
+    """Install everything that is needed; returns the virtual environment's Python."""
     environment = ROOT / ".venv"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     good = environment_state(environment) == "good"
@@ -393,7 +393,7 @@ def provide(extras: set[str], *, testing: bool) -> Path:
         make_environment(environment)
     stamp = read_stamp(environment)
     if not is_current(stamp, project, extras, ROOT):
-        # Somebody's own environment is never made again, whatever happens to it here.
+        # An environment that was not made here is never made again, whatever its state.
         ours = not good or bool(stamp.get("ours"))
         extras = extras | set(stamp.get("extras", []))
         write_stamp(environment, {"state": "installing", "ours": ours, "extras": sorted(extras)})
@@ -404,7 +404,7 @@ def provide(extras: set[str], *, testing: bool) -> Path:
 
 
 def start(command: Sequence[str]) -> NoReturn:
-    """Become ``command``, so that Ctrl-C and the exit code are its own."""
+    """Replace this process by ``command``, so that Ctrl-C and the exit code are those of the command."""
     variables = clean_environment()
     os.chdir(ROOT)
     sys.stdout.flush()
@@ -414,7 +414,7 @@ def start(command: Sequence[str]) -> NoReturn:
 
 
 def parallel(arguments: Sequence[str]) -> list[str]:
-    """pytest's options for using the cores: whole files are dealt out, since their fixtures are not free.
+    """pytest's options for using the cores: whole files are distributed, since their fixtures take time.
 
     More than eight processes would cost more memory than they save time. A debugger needs a single one.
     """
@@ -434,7 +434,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "command", choices=["run", "test", "test-fast", "lint", "install", "mutants", "docs", "coverage"]
     )
-    parser.add_argument("rest", nargs=argparse.REMAINDER, help="handed on to what is started")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, help="passed on to the program that is started")
     chosen = parser.parse_args(arguments)
     developing = chosen.command in ("test", "test-fast", "lint", "mutants", "docs", "coverage")
     testing = chosen.command in ("test", "mutants", "coverage")
@@ -444,7 +444,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"vitinspect: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; start again, and the set-up goes on where it was.", file=sys.stderr)
+        print("\nStopped; start again to continue the set-up.", file=sys.stderr)
         return 130
     if chosen.command == "run":
         start([python, "-m", "vitinspect", "demo", *chosen.rest])
@@ -457,7 +457,7 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.command == "docs":
         start([python, "scripts/docs_site.py", *chosen.rest])
     if chosen.command == "coverage":
-        # Slower than the tests alone, since each line is counted: a number to look at, and no bar to jump over.
+        # Slower than the tests alone, since each line is counted: for information, without a required minimum.
         counted = [python, "-m", "coverage", "run", "--source=vitinspect", "-m", "pytest", "-q", *chosen.rest]
         code = subprocess.run(counted, cwd=ROOT, env=clean_environment()).returncode
         start([python, "-m", "coverage", "report", "--skip-covered", "--sort=cover"]) if code == 0 else None

@@ -1,6 +1,7 @@
 """Plant each mistake in a copy of the project, run the tests that should notice, and print the survivors.
 
-``make mutants`` for all of them, ``make mutants ARGS="--only scores/"`` for those whose file or sentence holds a text.
+``make mutants`` for all of them, ``make mutants ARGS="--only scores/"`` for those whose file or sentence contains a
+text.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ COPIED = (
 )
 ALLOWED_TO_SURVIVE = 0.05
 LONGEST = 600
-"""Seconds: a mistake may make a test run for ever, and is noticed then too."""
+"""Seconds: a mistake may make a test run forever, and then counts as noticed."""
 
 
 def copy_of_the_project(folder: Path) -> Path:
-    """A copy to plant mistakes in, so that the project itself is never touched."""
+    """A copy to plant mistakes in, so that the project itself is never changed."""
     for name in COPIED:
         source, there = ROOT / name, folder / name
         if source.is_dir():
@@ -66,7 +67,7 @@ def tests_pass(folder: Path, tests: Iterable[str]) -> bool:
 
 
 def survivors(chosen: Sequence[Mutant], folder: Path) -> list[Mutant]:
-    """Those that no test noticed."""
+    """The mistakes that no test noticed."""
     found = []
     for number, mutant in enumerate(chosen, 1):
         path = folder / mutant.file
@@ -87,22 +88,22 @@ def survivors(chosen: Sequence[Mutant], folder: Path) -> list[Mutant]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutants", description="Plant mistakes and see whether tests notice.")
-    parser.add_argument("--only", default="", help="those whose file or sentence holds this text")
-    parser.add_argument("--list", action="store_true", help="print them and stop")
+    parser.add_argument("--only", default="", help="only mistakes whose file or sentence contains this text")
+    parser.add_argument("--list", action="store_true", help="print the mistakes and stop")
     options = parser.parse_args(arguments)
     chosen = [m for m in mutants() if options.only in m.file or options.only in m.mistake]
     if options.list or not chosen:
-        print("\n".join(f"{m.file}: {m.mistake}" for m in chosen) or "No planted mistake has this text.")
+        print("\n".join(f"{m.file}: {m.mistake}" for m in chosen) or "No planted mistake contains this text.")
         return 0 if chosen else 2
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = copy_of_the_project(Path(name))
         tests = sorted({test for mutant in chosen for test in mutant.tests})
-        print(f"{len(chosen)} mistakes. First their tests without any ...", flush=True)
+        print(f"{len(chosen)} mistakes. First their tests are run without any mistake ...", flush=True)
         if not tests_pass(folder, tests):
-            print("These tests fail without any mistake planted; mend that first.")
+            print("These tests fail without any planted mistake; correct that first.")
             return 2
         alive = survivors(chosen, folder)
-    print(f"\n{len(chosen) - len(alive)} of {len(chosen)} were noticed.")
+    print(f"\n{len(chosen) - len(alive)} of {len(chosen)} mistakes were noticed.")
     for mutant in alive:
         print(
             f"  {mutant.file}: {mutant.mistake}\n      {mutant.survives or 'no reason given: write the missing test'}"

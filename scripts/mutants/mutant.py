@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Mutant:
-    """A mistake. ``old`` stands once in the file, so that it is clear where the mistake is planted."""
+    """A mistake. ``old`` occurs once in the file, so that it is clear where the mistake is planted."""
 
     mistake: str
     """What is wrong then, in a sentence."""
@@ -20,14 +20,14 @@ class Mutant:
     tests: tuple[str, ...]
     """Files of tests or single tests, as pytest takes them."""
     survives: str = ""
-    """Why no test notices it, for the few of which that is right."""
+    """Why no test notices it, for the few mistakes that need not be noticed."""
 
     def planted(self, source: str) -> str:
         """The file's text with the mistake."""
         found = source.count(self.old)
         if found != 1:
             raise ValueError(
-                f"{self.file} holds the text of {self.mistake!r} {found} times instead of once: {self.old!r}"
+                f"{self.file} contains the text of {self.mistake!r} {found} times instead of once: {self.old!r}"
             )
         return source.replace(self.old, self.new)
 

@@ -47,20 +47,20 @@ MUTANTS = (
     ),
     _in(
         "services/maps",
-        "maps of another picture stay",
+        "maps of another picture remain",
         "if old is not None and old.address.content == where.content:",
         "if old is not None:",
-        survives="another picture has emptied the maps before; the comparison stands guard a second time",
+        survives="a change of the picture has emptied the maps before; the comparison is a second check",
     ),
     _in(
         "services/maps",
-        "maps of another target are found",
+        "maps of another target are used",
         "return where.of(method.key, target if method.info.class_specific else ())",
         "return where.of(method.key, target[:0] if method.info.class_specific else ())",
     ),
     _in(
         "services/what_if",
-        "answers to an old request are accepted",
+        "results of an old request are accepted",
         "if isinstance(result, WithoutRegion) and result.address == self._wanted:",
         "if isinstance(result, WithoutRegion):",
         _LATE,
@@ -93,7 +93,7 @@ MUTANTS = (
     ),
     _in(
         "services/pictures",
-        "answers for another picture are accepted",
+        "results for another picture are accepted",
         "        if path != self._state.image:\n            return\n",
         "        if not path:\n            return\n",
         _LATE,
@@ -113,7 +113,7 @@ MUTANTS = (
     ),
     _in(
         "compute/worker",
-        "what is replaced is begun again",
+        "a replaced request is started again",
         "                    current.wanted = False\n                    current.cancel.cancel()",
         "                    current.cancel.cancel()",
         "tests/app/compute/test_worker.py",
@@ -141,7 +141,7 @@ MUTANTS = (
     ),
     _in(
         "brush",
-        "the brush covers its ends and not the line between",
+        "the brush covers the ends of a stroke and not the line between them",
         "along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / length, 0, 1) if length > 0 else 0.0",
         "along = np.round(np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / length, 0, 1)) if length > 0 else 0.0",
         _PURE,

@@ -21,7 +21,7 @@ MUTANTS = (
     ),
     _in(
         "work",
-        "pixels that count for nothing are scored",
+        "ignored pixels are scored",
         "overlap(cut.mask, mask, values, ignore=255)",
         "overlap(cut.mask, mask, values)",
         "test_reading",
@@ -49,7 +49,7 @@ MUTANTS = (
     ),
     _in(
         "work",
-        "the predicted class is explained whatever was asked for",
+        "the predicted class is explained whichever target was chosen",
         'if wanted == "predicted":',
         "if wanted:",
         "test_runner",

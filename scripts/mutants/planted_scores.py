@@ -103,13 +103,13 @@ MUTANTS = (
     ),
     _in(
         "statistics",
-        "values of one picture are drawn apart",
+        "values of one picture are resampled separately",
         "    sums, sizes = _by_group(data, groups)\n",
         "    sums, sizes = _by_group(data, None)\n",
     ),
     _in(
         "statistics",
-        "values of one picture are turned apart",
+        "the signs of one picture's values are changed separately",
         "differences, _ = _by_group(differences, groups)",
         "differences, _ = _by_group(differences, None)",
     ),
@@ -121,7 +121,7 @@ MUTANTS = (
     ),
     _in(
         "statistics",
-        "pairs with a missing value are kept on one side",
+        "pairs with a missing value on one side are kept",
         "known = ~(np.isnan(a) | np.isnan(b))",
         "known = ~np.isnan(a)",
     ),
@@ -141,7 +141,7 @@ MUTANTS = (
     ),
     _in(
         "curves",
-        "the picture is a step ahead of its place on the curve",
+        "the picture is one step ahead of its point on the curve",
         "missing = [(turn[c] < k) != curves[c].insertion for c, k in part]",
         "missing = [(turn[c] <= k) != curves[c].insertion for c, k in part]",
         *_CURVES,
@@ -176,7 +176,7 @@ MUTANTS = (
     ),
     _in(
         "fills",
-        "noise is another at every call",
+        "noise differs at every call",
         "generator = torch.Generator().manual_seed(seed)\n        noise =",
         "generator = torch.Generator()\n        generator.seed()\n        noise =",
         *_CURVES,
@@ -190,7 +190,7 @@ MUTANTS = (
     ),
     _in(
         "perturbation",
-        "the gain is the other way round",
+        "the gain has the opposite sign",
         "result.srg = result.lerf_auc - result.deletion_auc",
         "result.srg = result.deletion_auc - result.lerf_auc",
         *_CURVES,
@@ -204,7 +204,7 @@ MUTANTS = (
     ),
     _in(
         "perturbation",
-        "the share that is gone is missing its first step",
+        "the removed share lacks its first step",
         "np.concatenate(([0.0], np.cumsum(self.sizes) / self.count))",
         "np.concatenate((np.cumsum(self.sizes) / self.count, [1.0]))",
         *_CURVES,

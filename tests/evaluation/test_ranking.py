@@ -114,11 +114,11 @@ def test_the_sentences_name_the_winner_and_the_number_to_quote(evaluated):
 
 
 @pytest.mark.parametrize("gain", [0.0, -0.02])
-def test_a_lead_that_the_choice_did_not_make_larger_is_not_called_choice(evaluated, gain):
+def test_a_lead_that_the_choice_did_not_increase_is_not_attributed_to_it(evaluated, gain):
     found = ranked(evaluated)
     honest = Mean(0.1, 0.05, 0.15, 4)
     found.lead = Lead(honest.value + gain - 1e-17, honest)
-    assert "None of the lead is choice; the interval lies above zero." in sentences(found)[-1]
+    assert "None of the lead is due to choosing the best; the interval is above zero." in sentences(found)[-1]
 
 
 def test_missing_maps_are_reported(evaluated, tmp_path):

@@ -137,7 +137,7 @@ def test_a_link_or_a_file_in_the_place_of_the_environment_is_refused_and_kept(
     elsewhere.mkdir()
     (elsewhere / "precious").write_text("data")
     (tmp_path / ".venv").symlink_to(elsewhere)
-    with pytest.raises(set_up.SetUpError, match="in the way"):
+    with pytest.raises(set_up.SetUpError, match="is not a virtual environment"):
         set_up.make_environment(tmp_path / ".venv")
     assert (elsewhere / "precious").read_text() == "data"
 
@@ -383,7 +383,7 @@ def test_a_network_without_torchs_own_builds_is_reported_in_a_sentence(
 ) -> None:
     failed = subprocess.CompletedProcess([], 1)
     monkeypatch.setattr(set_up.subprocess, "run", lambda command, **more: failed)
-    with pytest.raises(set_up.SetUpError, match="without CPU=1 the standard ones are taken"):
+    with pytest.raises(set_up.SetUpError, match="without CPU=1 the standard builds are installed"):
         set_up.install_cpu_only(tmp_path, "here")
 
 

@@ -354,7 +354,7 @@ def _lead_words(ranking: Ranking) -> str:
     share = f"So {by_choice}" if float(by_choice) > 0 else "None"
     return (
         f"{start}; chosen on the other pictures, fusions lead single methods by {honest}. {share} of the lead is "
-        f"choice; {verdict}."
+        f"due to choosing the best; {verdict}."
     )
 
 
