@@ -64,10 +64,10 @@ def test_commands_that_are_named_exist(name: str) -> None:
 def test_every_package_is_in_the_overview() -> None:
     overview = text("docs/architecture.md")
     package = ROOT / "vitinspect"
-    rooms = [path.parent.relative_to(package).as_posix() for path in package.glob("*/__init__.py")]
-    rooms += [path.parent.relative_to(package).as_posix() for path in (package / "app").glob("*/__init__.py")]
-    rooms += [path.parent.relative_to(package).as_posix() for path in (package / "explainers").glob("*/__init__.py")]
-    missing = [room for room in rooms if f"`{room}/`" not in overview]
+    packages = [path.parent.relative_to(package).as_posix() for path in package.glob("*/__init__.py")]
+    packages += [path.parent.relative_to(package).as_posix() for path in (package / "app").glob("*/__init__.py")]
+    packages += [path.parent.relative_to(package).as_posix() for path in (package / "explainers").glob("*/__init__.py")]
+    missing = [name for name in packages if f"`{name}/`" not in overview]
     assert not missing, f"docs/architecture.md does not mention {', '.join(missing)}"
 
 

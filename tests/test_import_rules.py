@@ -165,10 +165,10 @@ def layers(package: str) -> dict[str, int]:
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     block = text.split(f"```layers {package}\n")[1].split("```")[0]
     lines = block.strip().splitlines()
-    return {room.strip(): len(lines) - at for at, line in enumerate(lines, 1) for room in line.split(",")}
+    return {member.strip(): len(lines) - at for at, line in enumerate(lines, 1) for member in line.split(",")}
 
 
-def room_of(module: str, package: str) -> str:
+def layer_member(module: str, package: str) -> str:
     return module.removeprefix(package).lstrip(".").partition(".")[0] or "__init__"
 
 
@@ -192,11 +192,11 @@ def test_no_module_imports_upward(graph: nx.DiGraph, package: str) -> None:
     inside = [name for name in graph if name == package or name.startswith(package + ".")]
     if package != "vitinspect":
         inside.remove(package)
-    missing = {room_of(name, package) for name in inside} - set(height)
+    missing = {layer_member(name, package) for name in inside} - set(height)
     assert not missing, f"give these a layer in docs/architecture.md: {sorted(missing)}"
     wrong = []
     for name, other in graph.subgraph(inside).edges:
-        above, below = room_of(name, package), room_of(other, package)
+        above, below = layer_member(name, package), layer_member(other, package)
         if above != below and height[above] <= height[below]:
             wrong.append(f"{name} imports {other}")
     assert wrong == []
