@@ -16,7 +16,7 @@ MUTANTS = mutants()
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.file}: {m.mistake}")
 def test_each_mistake_can_be_planted(mutant: Mutant) -> None:
     source = (ROOT / mutant.file).read_text("utf-8")
-    assert source.count(mutant.old) == 1, "the text that is replaced must stand once in the file; write it anew"
+    assert source.count(mutant.old) == 1, "the replaced text must occur once in the file; update it"
     planted = mutant.planted(source)
     assert ast.dump(ast.parse(planted)) != ast.dump(ast.parse(source))
     assert mutant.tests

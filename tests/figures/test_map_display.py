@@ -57,7 +57,7 @@ def test_a_signed_map_has_the_diverging_colours_unless_others_are_asked_for(resu
 
 
 def test_an_unknown_option_is_named(result: Any) -> None:
-    with pytest.raises(vi.ParameterError, match="no 'color'; there are colours, "):
+    with pytest.raises(vi.ParameterError, match="no option 'color'; the options are colours, "):
         result["rollout"].overlay(color="red")
 
 

@@ -103,7 +103,7 @@ def test_the_network_of_a_block_has_its_strongest_arcs_on_the_picture(folder: Pa
             for x, y in line:
                 assert left - 1e-6 <= x <= left + wide + 1e-6
                 assert top - 1e-6 <= y <= top + high + 1e-6
-    with pytest.raises(ParameterError, match="no block 99"):
+    with pytest.raises(ParameterError, match="blocks 1 to 6, not 99"):
         composed(folder, show="network", block=99)
 
 

@@ -36,7 +36,7 @@ def test_toml_is_read_too() -> None:
     ("change", "words"),
     [
         ({"rows": []}, "at least one"),
-        ({"rows": [{"picture": "a"}]}, "no 'picture'"),
+        ({"rows": [{"picture": "a"}]}, "no entry 'picture'"),
         ({"rows": [{"opacity": 7}]}, "between 0 and 1"),
         ({"rows": [{"image": 3}]}, "must be a text"),
         ({"rows": [{"range": [2, 1]}]}, "lower"),
