@@ -171,9 +171,11 @@ def test_the_window_gets_what_the_command_line_says(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "vitinspect.app.main", SimpleNamespace(run=run_window))  # type: ignore[arg-type]
     assert main([str(tmp_path), "--model", "vit_tiny_patch16_224", "--device", "cpu", "--fresh"]) == 5
     assert main([]) == 5
+    assert main(["--model", "demo"]) == 5, "the name of a model is no misspelt command"
     assert calls == [
         ((str(tmp_path), "vit_tiny_patch16_224", True), {"device": "cpu", "loader": None}),
         ((None, None, False), {"device": None, "loader": None}),
+        ((None, "demo", False), {"device": None, "loader": None}),
     ]
 
 

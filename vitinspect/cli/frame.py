@@ -199,7 +199,7 @@ def dispatch(arguments: Sequence[str]) -> int:
         verb, rest = names[arguments[first]], [*leading, *arguments[first + 1 :]]
     else:
         verb, rest = WINDOW, list(arguments)
-        if first is not None:
+        if first is not None and set(leading) <= {"--debug"}:
             refuse_misspelt_verb(arguments[first], list(names))
     parser = parser_of(verb)
     return int(importlib.import_module(verb.module).run(parser.parse_args(rest)))
