@@ -44,10 +44,14 @@ def test_a_trained_head_is_shown_and_used(shown, backend, qtbot, tmp_path):
     dialog.out.setText(str(tmp_path / "head"))
     assert dialog.task.out.endswith("head.safetensors")
     backend.probes.process.program = (sys.executable, "-c", WRITES, str(tmp_path / "head"))
+    room = dialog.screen().availableGeometry()
+    dialog.move(room.right() - dialog.width(), room.top() + 20)
     dialog.start.click()
     assert not dialog.start.isEnabled()
     qtbot.waitUntil(lambda: not backend.probes.running, timeout=20_000)
     assert not dialog.right.isHidden()
+    seen = dialog.frameGeometry()
+    assert seen.left() == max(room.left(), room.right() + 1 - seen.width()), "the wider dialog stays on the screen"
     table = dialog.results.accuracy
     assert [table.item(0, i).text() for i in range(4)] == ["test", "4", "75.00%", "100.00%"]
     assert [dialog.results.classes.item(i, 0).text() for i in range(2)] == ["ant", "bee"], "the worst first"
@@ -58,6 +62,7 @@ def test_a_trained_head_is_shown_and_used(shown, backend, qtbot, tmp_path):
     backend.models.load = lambda **_: None  # the file that the script wrote is no head
     dialog.use.click()
     assert ModelSource.parse(backend.state.model).head == str(tmp_path / "head.safetensors")
+    assert dialog.model.text() == "demo", "the backbone, without the head that was made for it"
     backend.state.set(model=before)
     dialog.close()
 

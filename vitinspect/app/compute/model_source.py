@@ -87,6 +87,11 @@ class ModelSource:
         return replace(self, text=(), template=(), text_embeddings="", token_ids="")
 
     @property
+    def backbone(self) -> ModelSource:
+        """The model without a head from a file."""
+        return replace(self, head="", head_name="")
+
+    @property
     def has_texts(self) -> bool:
         return bool(self.text or self.text_embeddings)
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLineEdit, QProgressBar, QVBoxLayout, QWidget
 
+from vitinspect.app.compute.model_source import ModelSource
 from vitinspect.app.services.models import short_source
 from vitinspect.app.services.probes import ProbeService, ProbeTask, TrainedHead
 from vitinspect.app.session.results import Results
@@ -18,6 +19,7 @@ from vitinspect.app.widgets.choice import Choice
 from vitinspect.app.widgets.fields import CheckBox
 from vitinspect.app.widgets.probe_results import ProbeResults
 from vitinspect.app.widgets.segments import Segment, Segments
+from vitinspect.errors import VitInspectError
 
 FORM_WIDTH = 400
 RECIPES = (
@@ -212,7 +214,7 @@ class ProbeDialog(QDialog):
 
     def _follow_model(self) -> None:
         card = self._results.card
-        self.model.setText(short_source(self._state.model))
+        self.model.setText(_backbone(self._state.model))
         prefixes = card.prefix_names if card is not None else ("class",)
         possible = [
             (value, text)
@@ -244,6 +246,16 @@ class ProbeDialog(QDialog):
         self.setMinimumSize(1000 if heads else FORM_WIDTH + 24, 560)
         if not heads:
             self.resize(FORM_WIDTH + 24, self.height())
+        elif self.isVisible():
+            self._stay_on_screen()
+
+    def _stay_on_screen(self) -> None:
+        """Move the dialog, which the results have widened, to where all of it can be seen."""
+        room, frame = self.screen().availableGeometry(), self.frameGeometry()
+        left = max(room.left(), min(frame.left(), room.right() + 1 - frame.width()))
+        top = max(room.top(), min(frame.top(), room.bottom() + 1 - frame.height()))
+        if (left, top) != (frame.left(), frame.top()):
+            self.move(left, top)
 
     def _words(self) -> str:
         service = self._service
@@ -278,6 +290,14 @@ def _padded(widget: QWidget) -> QWidget:
     line.setContentsMargins(8, 2, 8, 4)
     line.addWidget(widget)
     return box
+
+
+def _backbone(model: str) -> str:
+    """The model that gets a head, in few words."""
+    try:
+        return short_source(ModelSource.parse(model).backbone.line)
+    except VitInspectError:
+        return short_source(model)
 
 
 def open_dialog(window: QWidget, state: State, results: Results, service: ProbeService) -> ProbeDialog:
