@@ -40,9 +40,7 @@ class FeaturesPanel(QWidget):
         super().__init__(parent)
         self._state, self._results, self._service = state, results, service
         self.views = Segments(VIEWS, name="View of the features")
-        self.foreground = CheckBox(
-            "Inside the mask only", tip="Components of the patches inside the selected layer's mask"
-        )
+        self.foreground = CheckBox("Inside the mask", tip="Components of the patches inside the selected layer's mask")
         self.keep = rows.button("Keep this picture", self._keep)
         self.drop = rows.button("This picture alone", lambda: state.set(feature_pictures=()))
         self.keep_patch = rows.button("Keep this patch", self._keep_patch)
