@@ -1,4 +1,4 @@
-"""The row above what is computed one after the other: a button that begins and cancels, how far it is, what it says."""
+"""The row above work over many items: a button that starts and cancels it, its progress, and a sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vitinspect.app.widgets import rows
 
 
 class Computed(Protocol):
-    """What the button begins and cancels."""
+    """The work that the button starts and cancels."""
 
     @property
     def running(self) -> bool: ...
@@ -19,7 +19,7 @@ class Computed(Protocol):
 
 
 class RunRow(QWidget):
-    """``words`` stand on the button while nothing is done; ``before`` and ``after`` are fields at both ends."""
+    """``words`` are the text of the button while nothing is done; ``before`` and ``after`` are fields at both ends."""
 
     def __init__(
         self,

@@ -100,7 +100,7 @@ class Measured:
     fonts: Finding | None = None
     """Of a PDF, whether its fonts are in it."""
     recipe: Mapping[str, Any] | None = None
-    """What it says of how it was made, but for the digest of its pixels; None for nothing."""
+    """What it records about how it was made, without the digest of its pixels; None for nothing."""
 
 
 def measure(made: MadePage, kind: str, dpi: int, recipe: str, cancel: Any) -> Measured:

@@ -27,7 +27,7 @@ def _mark(painter: QPainter, at: QPointF, colour: QColor, *, square: bool, fille
 
 
 def _fitting(painter: QPainter, name: str, short: Mapping[str, str], room: float) -> str:
-    """The name, or its short one where it has no room."""
+    """The name, or the short one where that does not fit."""
     metrics = painter.fontMetrics()
     if metrics.horizontalAdvance(name) > room:
         name = short.get(name, name)
@@ -49,7 +49,7 @@ class CeilingChart(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_points(self, points: Sequence[Point], bars: str, short: Mapping[str, str] | None = None) -> None:
-        """``short``: what a map is called where its name has no room."""
+        """``short``: what a map is called where its name does not fit."""
         self.points = (*(p for p in points if p.person), *(p for p in points if not p.person))
         self.bars, self._short = bars, short or {}
         described = (f"{p.name} {p.value:.2f}, {p.low:.2f} to {p.high:.2f}" for p in self.points)
@@ -161,7 +161,7 @@ class BoxPlots(QWidget):
     def set_values(
         self, columns: Sequence[tuple[str, Sequence[float]]], title: str, short: Mapping[str, str] | None = None
     ) -> None:
-        """``short``: what a map is called where its name has no room."""
+        """``short``: what a map is called where its name does not fit."""
         self._title, self._short = title, short or {}
         found = []
         for name, values in columns:

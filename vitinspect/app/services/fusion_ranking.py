@@ -73,7 +73,7 @@ class FusionRanking(QObject):
 
     @property
     def found(self) -> Ranking | None:
-        """The ranking of the run that is looked at, if it was made."""
+        """The ranking of the run on screen, if it was made."""
         return self._made.get(self._run) if self._run is not None else None
 
     def look_at(self, run: Path | None) -> None:

@@ -12,7 +12,7 @@ from vitinspect.app.session.problems import Problems
 
 
 class OneRequest(QObject):
-    """Submits and cancels it, reports what goes wrong with it, and tells when it is over in whatever way."""
+    """Submits and cancels it, reports what goes wrong with it, and emits a signal when it has ended in any way."""
 
     ended = Signal()
 
@@ -29,12 +29,12 @@ class OneRequest(QObject):
         return self._id != 0 and self._worker.knows(self._id)
 
     def submit(self, work: Callable[..., Any], doing: str) -> None:
-        """Ask for ``work`` in place of what was asked before, whose end says nothing about this one."""
+        """Ask for ``work`` instead of what was asked before, whose end must not be taken for the end of this one."""
         self._id = 0
         self._id = self._worker.submit(self._kind, work, doing)
 
     def cancel(self) -> None:
-        """Stop it; what it says later counts no more."""
+        """Stop it; what it reports later is ignored."""
         self._id = 0
         self._worker.cancel(self._kind)
 

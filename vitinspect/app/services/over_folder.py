@@ -239,7 +239,7 @@ class FolderComparison(QObject):
         self.changed.emit()
 
     def save(self, path: str, measure: str) -> None:
-        """All rows as a table, in the order of ``measure``, where a person wants it."""
+        """All rows as a table, in the order of ``measure``, written to a chosen path."""
         from vitinspect.evaluation.two_models import as_csv, ordered
         from vitinspect.files import write_atomic
 

@@ -144,7 +144,7 @@ class PeopleService(QObject):
 
     @property
     def why_not(self) -> str:
-        """Why what is on screen cannot be evaluated; empty where it can be, once the model is there."""
+        """Why what is on screen cannot be evaluated; empty where it can be, once the model is loaded."""
         if not self._methods():
             return "Show a layer with a method: its maps are compared with the masks."
         if len(self._state.target) > 1:

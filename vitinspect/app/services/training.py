@@ -185,7 +185,7 @@ class TrainingWork:
 
 
 def step_of(address: TrainingAddress, source: str, card: ModelCard, parts: Sequence[Any], cancel: CancelToken) -> Step:
-    """What the answers of one checkpoint come to."""
+    """The step that the answers of one checkpoint make."""
     step, maps = Step(source, card), {}
     for part in parts:
         if isinstance(part, Refused):
@@ -277,7 +277,7 @@ class TrainingRun(QObject):
         self._request.ended.connect(self.changed)
         self._asked: TrainingAddress | None = None
         self._looked_for: TrainingAddress | None = None
-        """What was looked for on the disk last."""
+        """What was last looked for on disk."""
         self.checkpoints: tuple[Checkpoint, ...] = ()
         self.trouble = ""
         """Why the folder has no checkpoints."""

@@ -112,7 +112,7 @@ class PropertyRow(QWidget):
 
 
 def scrolled(part: QWidget) -> QScrollArea:
-    """``part`` in an area that scrolls where it does not fit, on the ground of what is around."""
+    """``part`` in an area that scrolls where it does not fit, on the background of what is around it."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
