@@ -51,6 +51,9 @@ def test_toml_is_read_too() -> None:
         ({"script": "x"}, "'script'"),
         ({"version": 99}, "version"),
         ({"font_size": 500}, "font_size"),
+        ({"title": "A" * 3_000_000}, "title has 3,000,000 characters"),
+        ({"rows": [{"label": "A" * 6000}]}, "label has 6,000"),
+        ({"cells": {"a1": {"show": "text", "text": "A" * 6000}}}, "text has 6,000"),
     ],
 )
 def test_invalid_specifications_are_refused_by_name(change: dict[str, Any], words: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.figures.rendered import browser_pixels, needs_browser, pdf_pixels, program
+from vitinspect.errors import ParameterError
 from vitinspect.figures.colormaps import colormap
 from vitinspect.figures.exporting import FORMATS, format_of
 from vitinspect.figures.fonts import font, text_width
@@ -169,3 +170,16 @@ def test_a_browser_shows_the_colours_of_an_svg(scene: Scene, tmp_path: Path) -> 
     outside = np.ones(distance.shape, bool)
     outside[19 * 4 : 101 * 4, 9 * 4 : 131 * 4] = False
     assert np.abs(ours - theirs)[outside].mean() < 1.5
+
+
+def test_a_page_of_more_pixels_than_a_poster_is_refused_before_memory_is_taken(scene: Scene) -> None:
+    scene.width = scene.height = 2000 * MM
+    with pytest.raises(ParameterError, match="smaller width or resolution"):
+        format_of(Path("x.png")).write(scene, 2400, None)
+    # As vectors it can be written, with its pictures as they are.
+    assert len(format_of(Path("x.pdf")).write(scene, 2400, None)) < 200_000
+
+
+def test_a_fine_resolution_enlarges_no_picture_beyond_what_is_seen(scene: Scene) -> None:
+    sizes = [len(format_of(Path("x.svg")).write(scene, dpi, None)) for dpi in (600, 1200, 2400)]
+    assert max(sizes) < 1.01 * min(sizes)

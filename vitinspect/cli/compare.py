@@ -35,7 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method-b", metavar="METHOD", help="another method for the second model")
     parser.add_argument("--target", metavar="CLASS", help="a class for both models (default: the predicted one)")
     parser.add_argument(
-        "--threshold", default="otsu", metavar="MODE", help="the threshold at which maps are cut into masks: otsu, percentile=90, ..."
+        "--threshold",
+        default="otsu",
+        metavar="MODE",
+        help="the threshold at which maps are cut into masks: otsu, percentile=90, ...",
     )
     parser.add_argument("--precision", choices=("float32", "bfloat16", "float64"), default="float32")
     parser.add_argument("--out", "-o", type=Path, required=True, metavar="DIR", help="the folder of the results")

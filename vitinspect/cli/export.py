@@ -24,10 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--methods", default="rollout", metavar="LIST", help='layers, such as "rollout, lrp + rollout [geometric]"'
     )
-    parser.add_argument("--target", metavar="CLASS", default="", help="a class by name or index (default: the predicted one)")
+    parser.add_argument(
+        "--target", metavar="CLASS", default="", help="a class by name or index (default: the predicted one)"
+    )
     parser.add_argument("--weights", metavar="LIST", help="weights of a fusion's members, such as 1,0.5")
     parser.add_argument(
-        "--normalise", choices=("none", "minmax", "percentile", "rank"), default="minmax", help="normalisation of maps before fusion (default: minmax)"
+        "--normalise",
+        choices=("none", "minmax", "percentile", "rank"),
+        default="minmax",
+        help="normalisation of maps before fusion (default: minmax)",
     )
     parser.add_argument(
         "--files",
@@ -53,7 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preview", action="store_true", help="print the first names and write nothing")
     page = parser.add_argument_group("page")
-    page.add_argument("--width", default="", metavar="LENGTH", help="width, such as 88mm or 3.25in (default: the picture's own pixels)")
+    page.add_argument(
+        "--width",
+        default="",
+        metavar="LENGTH",
+        help="width, such as 88mm or 3.25in (default: the picture's own pixels)",
+    )
     page.add_argument("--dpi", type=int, default=96, metavar="N", help="resolution of PNG, TIFF and JPEG (default: 96)")
     page.add_argument("--background", choices=("white", "black", "transparent"), default="white")
     page.add_argument("--colour-bar", action="store_true", help="add a colour bar with the raw range")
@@ -74,7 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look.add_argument(
         "--range", type=float, nargs=2, metavar=("LOW", "HIGH"), help="raw values at the ends of the colours"
     )
-    look.add_argument("--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: for an outline, and for masks")
+    look.add_argument(
+        "--threshold", metavar="WHERE", default="", help="otsu, fixed=0.5, ...: for an outline, and for masks"
+    )
     look.add_argument(
         "--truth",
         metavar="PATH",

@@ -18,7 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--images", metavar="DIR", type=Path, action="append", default=[], help="a folder to search for moved pictures"
     )
-    parser.add_argument("--changed-pictures", action="store_true", help="use pictures even if their content has changed")
+    parser.add_argument(
+        "--changed-pictures", action="store_true", help="use pictures even if their content has changed"
+    )
     parser.add_argument("--changed-weights", action="store_true", help="use models even if their weights have changed")
     parser.add_argument("--download", action="store_true", help="allow downloading a model from the hub")
     parser.add_argument("--report", action="store_true", help="print everything that differs from the recipe")

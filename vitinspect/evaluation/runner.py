@@ -149,9 +149,7 @@ def run(
     folder at a time; others are refused.
     """
     if on_change not in ON_CHANGE:
-        raise ParameterError(
-            f"on_change must be one of {', '.join(ON_CHANGE)}, not {on_change!r}."
-        )
+        raise ParameterError(f"on_change must be one of {', '.join(ON_CHANGE)}, not {on_change!r}.")
     _refuse_without_classes(plan, model)
     ranks = ranks or Ranks()
     if dataset is None:

@@ -12,7 +12,7 @@ from vitinspect.errors import ParameterError
 from vitinspect.figures import metadata
 from vitinspect.figures.scene import Scene
 from vitinspect.figures.write_pdf import write_pdf
-from vitinspect.figures.write_raster import encode, render
+from vitinspect.figures.write_raster import MOST_PIXELS, encode, pixel_size, render
 from vitinspect.figures.write_svg import write_svg
 
 Recipe = Mapping[str, Any]
@@ -36,15 +36,22 @@ def _raster(kind: str) -> Callable[[Scene, float, Recipe | None], bytes]:
     return write
 
 
+def _stored(scene: Scene, dpi: float) -> float | None:
+    """For which resolution pictures are stored; None for a page that is too large for that."""
+    width, height = pixel_size(scene, dpi)
+    return dpi if width * height <= MOST_PIXELS else None
+
+
 def _svg(scene: Scene, dpi: float, recipe: Recipe | None) -> bytes:
-    return metadata.embed(write_svg(scene, dpi=dpi), "svg", dict(recipe) if recipe else None)
+    return metadata.embed(write_svg(scene, dpi=_stored(scene, dpi)), "svg", dict(recipe) if recipe else None)
 
 
 def _pdf(scene: Scene, dpi: float, recipe: Recipe | None) -> bytes:
+    dots = _stored(scene, dpi)
     if not recipe:
-        return write_pdf(scene, dpi=dpi)
+        return write_pdf(scene, dpi=dots)
     text = json.dumps(dict(recipe), sort_keys=True, indent=1).encode()
-    return write_pdf(scene, dpi=dpi, xmp=metadata.packet(dict(recipe)), attachments={"recipe.json": text})
+    return write_pdf(scene, dpi=dots, xmp=metadata.packet(dict(recipe)), attachments={"recipe.json": text})
 
 
 FORMATS: tuple[ExportFormat, ...] = (

@@ -18,7 +18,8 @@ from vitinspect.figures.scene import Box, Picture
 MOST_PIXELS = 60_000_000
 """More than this no picture is enlarged to."""
 _FINE = 600
-"""Exact patches are stored at a whole multiple of the figure's resolution that reaches this one."""
+"""No picture is enlarged beyond this resolution; exact patches are stored at a whole multiple of the figure's own that
+reaches it."""
 _MOST_REPEATED = 4_000_000
 
 
@@ -54,21 +55,27 @@ def as_stored(picture: Picture, dpi: float | None) -> NDArray[np.uint8]:
     times = _times(picture, dpi)
     if dpi is None or not times:
         return picture.pixels
-    pixels = resized(picture, on_page(picture, dpi))
+    pixels = resized(picture, on_page(picture, _bounded(dpi)))
     return pixels if times == 1 else np.repeat(np.repeat(pixels, times, axis=0), times, axis=1)
 
 
 def stored_count(picture: Picture, dpi: float) -> int:
     """How many pixels ``as_stored`` gives."""
-    width, height = on_page(picture, dpi)
+    width, height = on_page(picture, _bounded(dpi))
     times = _times(picture, dpi)
     return width * height * times**2 if times else picture.pixels.shape[0] * picture.pixels.shape[1]
+
+
+def _bounded(dpi: float) -> float:
+    """A resolution at which pictures are worth storing: a finer one by a whole number."""
+    return dpi / max(1, math.ceil(dpi / _FINE))
 
 
 def _times(picture: Picture, dpi: float | None) -> int:
     """How often each pixel of the page is stored across: several times for exact patches; 0 for the picture's own."""
     if dpi is None:
         return 0
+    dpi = _bounded(dpi)
     size = on_page(picture, dpi)
     count = size[0] * size[1]
     if not grows(picture, size) or count > MOST_PIXELS:

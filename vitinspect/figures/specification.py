@@ -22,6 +22,8 @@ from vitinspect.figures.names import colormap_names
 VERSION = 1
 MOST_CELLS = 1000
 LARGEST_TEXT = 4_000_000
+MOST_LETTERS = 5_000
+"""Of a title, a label, or the text of a cell."""
 SHOWS = ("overlay", "map", "picture", "empty", "text", "curves", "agreement", "network", "table", "ceiling")
 CURVES = ("insertion", "deletion")
 RANGES = ("cell", "row", "column", "figure")
@@ -254,6 +256,8 @@ def _check_cell(cell: Cell, what: str) -> None:
     for name, allowed in choices.items():
         if getattr(cell, name) not in allowed:
             raise ParameterError(f"{what}: {name} must be one of {', '.join(allowed)}, not {getattr(cell, name)!r}.")
+    for name in ("text", "label"):
+        _check_length(getattr(cell, name), f"{what}: {name}")
     if not 0 <= cell.opacity <= 1:
         raise ParameterError(f"{what}: opacity must be between 0 and 1, not {cell.opacity:g}.")
     if cell.range and (len(cell.range) != 2 or not cell.range[0] < cell.range[1]):
@@ -264,7 +268,13 @@ def _check_cell(cell: Cell, what: str) -> None:
             raise ParameterError(f"{what}: inset must be left, top, width and height from 0 to 1.")
 
 
+def _check_length(text: str, what: str) -> None:
+    if len(text) > MOST_LETTERS:
+        raise ParameterError(f"{what} has {len(text):,} characters, more than {MOST_LETTERS:,}.")
+
+
 def _check(spec: FigureSpec, name: str) -> None:
+    _check_length(spec.title, f"{name}: title")
     count = len(spec.rows) * len(spec.columns)
     if count > MOST_CELLS:
         raise ParameterError(f"{name} has {count} cells, more than {MOST_CELLS}.")

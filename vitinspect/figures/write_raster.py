@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vitinspect.errors import ParameterError
 from vitinspect.figures.fonts import font
 from vitinspect.figures.resampling import resized
 from vitinspect.figures.scene import Colour, ColourBar, Path, Picture, Scene, Text
 
+MOST_PIXELS = 250_000_000
+"""Of a page: an A0 poster at 300 dpi has 140 million."""
 _FINE = 4
 """Lines are painted this many times larger and scaled down, which smooths them."""
 
@@ -22,6 +25,11 @@ _FINE = 4
 def render(scene: Scene, dpi: float) -> Image.Image:
     """The page at a resolution: RGB, or RGBA if its background is transparent."""
     size = pixel_size(scene, dpi)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise ParameterError(
+            f"The page would be {size[0]:,} × {size[1]:,} pixels, more than {MOST_PIXELS // 1_000_000} million: choose "
+            "a smaller width or resolution."
+        )
     ground = (*scene.background, 255) if scene.background is not None else (0, 0, 0, 0)
     page = Image.new("RGBA", size, ground)
     scale = dpi / 72
