@@ -169,8 +169,8 @@ class Agreement:
         return disagreement(list(self.masks_of(image).values()))
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
-        """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs without a
-        common picture. Precision and recall are those of the row's mask against the column's."""
+        """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs without
+        a common picture. Precision and recall are those of the row's mask against the column's."""
         size = len(self.annotators)
         found = np.full((size, size), np.nan)
         np.fill_diagonal(found, 0.0 if measure.startswith("hd95") else 1.0)
@@ -208,8 +208,8 @@ class Agreement:
         return result
 
     def _pooled(self, pairs: list[PairOnPicture]) -> dict[str, dict[str, float]]:
-        """Pooled numbers, from sums over all pictures; distances are those of the points of all outlines together, where
-        the diagonal is used for a picture without an outline on one side."""
+        """Pooled numbers, from sums over all pictures; distances are those of the points of all outlines together,
+        where the diagonal is used for a picture without an outline on one side."""
         gathered = _pooled_distances([p.distances for p in pairs])
         near = _summed([p.distances.within(p.tolerance) for p in pairs])
         wide = _summed([p.distances.within(self.spread) for p in pairs])

@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--names",
         default="{stem}_{method}_{target}.{ext}",
         metavar="PATTERN",
-        help="pattern of names, with {stem} {method} {layer} {target} {model} {kind} {number} {folder} {ext}; / makes folders "
-        "(default: {stem}_{method}_{target}.{ext})",
+        help="pattern of names, with {stem} {method} {layer} {target} {model} {kind} {number} {folder} {ext}; "
+        "/ makes folders (default: {stem}_{method}_{target}.{ext})",
     )
     parser.add_argument(
         "--existing",

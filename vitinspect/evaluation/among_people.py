@@ -180,7 +180,7 @@ def among_people(
     cancel: CancelToken | None = None,
 ) -> AmongPeople:
     """Every candidate (by default those that the run has scored) on every picture with masks; ``known`` ones are not
-    computed again. With ``processes`` None on all cores (spawned: a script then needs ``if __name__ == "__main__"``)."""
+    computed again. ``processes`` None uses all cores (spawned: a script then needs ``if __name__ == "__main__"``)."""
     rows = tuple(chosen) if chosen is not None else tuple(saved.rows())
     items = saved.items
     if not items:

@@ -246,8 +246,8 @@ def check_stored(store: Store, plan: Plan, dataset: Dataset, on_change: str, tel
     changes = compare(store.sources(), None if known is None else json.loads(known), dataset, plan)
     if changes.invalid and on_change == "stop":
         raise DataError(
-            f"The data has changed since {store.path.parent} was computed: {changes.words()}. `--on-change rescore` scores "
-            "these again, `--on-change keep` keeps their scores."
+            f"The data has changed since {store.path.parent} was computed: {changes.words()}. `--on-change rescore` "
+            "scores these again, `--on-change keep` keeps their scores."
         )
     if changes.invalid or changes.new:
         tell(f"The data has changed: {changes.words()}.")

@@ -166,8 +166,8 @@ def run_batch(
     cancel: CancelToken | None = None,
     on_file: Callable[[str], None] | None = None,
 ) -> Outcome:
-    """Write the files of all pictures. A failing picture is recorded and does not stop the others. ``on_file`` is called
-    with each name.
+    """Write the files of all pictures. A failing picture is recorded and does not stop the others. ``on_file`` is
+    called with each name.
 
     Finished pictures are recorded in a file in the folder until all are done, so that a stopped run can be resumed.
     """
