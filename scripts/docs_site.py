@@ -87,11 +87,18 @@ def main(arguments: list[str]) -> int:
     if done.returncode != 0:
         print(done.stdout + done.stderr, file=sys.stderr)
         return 1
+    search_without_a_server(chosen.out / "search")
     foreign = list(other_hosts(chosen.out))
     for line in foreign:
         print(f"loads from another host: {line}", file=sys.stderr)
     print(chosen.out)
     return 1 if foreign else 0
+
+
+def search_without_a_server(folder: Path) -> None:
+    index = (folder / "search_index.json").read_text("utf-8")
+    (folder / "search_index.js").write_text(f"window.vitinspectSearch = {index};\n", "utf-8")
+    shutil.copyfile(ROOT / "scripts" / "docs_search.js", folder / "main.js")
 
 
 def configuration(pages: Path, out: Path, navigation: list[Any]) -> dict[str, Any]:

@@ -56,6 +56,30 @@ def test_no_page_is_fetched_in_part_from_another_host(site: Path, tmp_path: Path
     assert len(list(script.other_hosts(tmp_path))) == 2
 
 
+@pytest.mark.parametrize(("typed", "page"), [("rollout", "method/rollout.html"), ("compl", "install.html")])
+def test_the_search_works_where_pages_are_opened_from_a_folder(
+    site: Path, typed: str, page: str, tmp_path: Path
+) -> None:
+    browser = shutil.which("chromium")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    options = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={tmp_path}",
+        "--virtual-time-budget=9000",
+    ]
+    done = subprocess.run(
+        [browser, *options, f"--user-data-dir={tmp_path}", "--dump-dom", f"{(site / 'index.html').as_uri()}?q={typed}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    _, _, results = done.stdout.partition('id="mkdocs-search-results"')
+    assert re.search(rf'<article><h3><a href="[^"]*{re.escape(page)}[^"]*">', results), results[:500]
+
+
 def test_links_between_pages_lead_somewhere(site: Path) -> None:
     missing = []
     for page in site.rglob("*.html"):
