@@ -228,3 +228,39 @@ def test_the_window_is_painted_before_anything_is_loaded_that_computes(tmp_path:
     )
     assert "loaded:" in done.stdout, done.stderr
     assert done.stdout.split("loaded:")[1].split() == []
+
+
+COLLECTED_UNTIL_THE_FIRST_PAINT = """
+import gc
+from vitinspect import cli
+from vitinspect.app import main
+from vitinspect.app.shell.window import MainWindow
+
+collected = []
+gc.callbacks.append(lambda phase, info: collected.append(info["generation"]))
+event, make_backend = MainWindow.event, main.make_backend
+main.make_backend = lambda *given, **named: (collected.clear(), make_backend(*given, **named))[1]
+
+def look(window, what):
+    done = event(window, what)
+    if window._painted and not hasattr(window, "seen"):
+        window.seen = len(collected)
+        window.first_paint.connect(lambda: print("collected:", window.seen, gc.isenabled(), flush=True))
+        window.first_paint.connect(window.close)
+    return done
+
+MainWindow.event = look
+cli.main(["--fresh"])
+"""
+
+
+def test_no_garbage_is_looked_for_until_the_window_is_painted_and_then_it_is(tmp_path: Path) -> None:
+    variables = {**os.environ, "VITINSPECT_HOME": str(tmp_path), "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", COLLECTED_UNTIL_THE_FIRST_PAINT],
+        capture_output=True,
+        text=True,
+        env=variables,
+        timeout=120,
+    )
+    assert "collected: 0 True" in done.stdout, done.stdout + done.stderr

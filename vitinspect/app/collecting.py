@@ -7,6 +7,13 @@ import gc
 from collections.abc import Iterator
 
 
+def resume() -> None:
+    """Collect again where that was turned off; what there is by now stays, and is never looked at."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
     """For work that makes very many objects which all stay: none is examined, neither meanwhile nor later."""

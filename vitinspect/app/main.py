@@ -14,7 +14,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from vitinspect import paths
-from vitinspect.app import logs, theme
+from vitinspect.app import collecting, logs, theme
 from vitinspect.app.backend import Backend
 from vitinspect.app.compute.worker import Problem
 from vitinspect.app.session.running import RunningMark
@@ -119,6 +119,7 @@ def run(
     hooks = logs.Hooks(window.message.show_problem)
     hooks.install()
     app.styleHints().colorSchemeChanged.connect(window.apply_theme)
+    window.first_paint.connect(collecting.resume)
     window.first_paint.connect(backend.coordinator.start)
     window.first_paint.connect(backend.save_while_working)
     if not folder and (fresh or not backend.state_file().exists()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,19 +49,24 @@ def open_window(arguments: argparse.Namespace) -> int:
             f"{problem} Without a window, `vitinspect demo --off-screen` and `vitinspect explain IMAGE` work; "
             "over SSH, `ssh -X` provides a display."
         )
+    # Nothing that is made before the window is painted is garbage; ``run_window`` collects again from then on.
+    gc.disable()
     try:
-        from vitinspect.app.main import run as run_window
-    except ImportError as error:
-        if not mentions_qt(error):
-            raise
-        raise NoWindow(system.explain_qt_failure(str(error))) from error
-    return run_window(
-        None if arguments.folder is None else str(arguments.folder),
-        arguments.model,
-        arguments.fresh,
-        device=arguments.device,
-        loader=loader_for(arguments),
-    )
+        try:
+            from vitinspect.app.main import run as run_window
+        except ImportError as error:
+            if not mentions_qt(error):
+                raise
+            raise NoWindow(system.explain_qt_failure(str(error))) from error
+        return run_window(
+            None if arguments.folder is None else str(arguments.folder),
+            arguments.model,
+            arguments.fresh,
+            device=arguments.device,
+            loader=loader_for(arguments),
+        )
+    finally:
+        gc.enable()
 
 
 def loader_for(arguments: argparse.Namespace) -> Callable[..., ViT] | None:
