@@ -338,3 +338,18 @@ def test_the_help_of_a_method_is_shown_as_plain_text(panel, qtbot) -> None:
     panel.properties.about.click()
     assert "Abnar &amp; Zuidema" in QToolTip.text()
     QToolTip.hideText()
+
+
+def test_a_long_name_in_the_head_of_the_properties_takes_more_lines(panel, shown, backend, settle):
+    head = panel.properties.head
+    short = head.height()
+    backend.state.edit_layer(
+        "rollout", name="a map with a name that is far longer than one line of the panel has room for"
+    )
+    settle()
+    assert head.height() > short
+    _, _, lines = head._wrapped()
+    assert lines >= 2
+    backend.state.edit_layer("rollout", name="")
+    settle()
+    assert head.height() == short

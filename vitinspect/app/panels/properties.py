@@ -27,9 +27,12 @@ from vitinspect.app.widgets.properties.mask import MaskForm
 from vitinspect.app.widgets.properties.parameters import ParameterForm
 from vitinspect.app.widgets.properties.threshold import ThresholdForm, ThresholdValues
 from vitinspect.app.widgets.queued_update import QueuedUpdateWhenShown
+from vitinspect.app.widgets.wrapping import wrapped
 from vitinspect.explainers.registry import methods
 
 BINS = 76
+LINE = 14
+"""The height of one more line in the head."""
 
 
 class PropertiesPanel(QWidget):
@@ -389,15 +392,22 @@ class _Head(QWidget):
         shown = 0 if buttons is None else sum(1 for i in range(buttons.count()) if _is_shown(buttons.itemAt(i)))
         return max(40, self.width() - self._left - 26 * shown - 8)
 
-    def _texts(self) -> tuple[int, int]:
-        """The widths of name and paper."""
-        name = QFontMetrics(theme.font(bold=True)).horizontalAdvance(self.name)
-        return name, QFontMetrics(theme.font(SMALL_SIZE)).horizontalAdvance(self.paper)
+    def _wrapped(self) -> tuple[str, int, int]:
+        """The name to draw, Qt's flags for it, and its lines: a name is never cut."""
+        return wrapped(self.name, QFontMetrics(theme.font(bold=True)), self._room())
+
+    @property
+    def _beside(self) -> int:
+        """Where the paper begins in the name's line; 0 where it has a line of its own."""
+        _, _, lines = self._wrapped()
+        used = QFontMetrics(theme.font(bold=True)).horizontalAdvance(self.name) + 6
+        paper = QFontMetrics(theme.font(SMALL_SIZE)).horizontalAdvance(self.paper)
+        return used if lines == 1 and used + paper <= self._room() else 0
 
     def _follow(self) -> None:
-        name, paper = self._texts()
-        self._two_lines = bool(self.paper) and name + 6 + paper > self._room()
-        self.setFixedHeight(ROW_HEIGHT + (14 if self._two_lines else 0))
+        _, _, lines = self._wrapped()
+        more = lines - 1 + (1 if self.paper and not self._beside else 0)
+        self.setFixedHeight(ROW_HEIGHT + LINE * more)
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
@@ -413,13 +423,14 @@ class _Head(QWidget):
             number_badge(painter, QRect(8, (ROW_HEIGHT - 16) // 2, 16, 16), self._number)
         painter.setFont(theme.font(bold=True))
         painter.setPen(QColor(t.text))
-        name = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, first.width())
-        painter.drawText(first, middle, name)
-        used = painter.fontMetrics().horizontalAdvance(name) + 6
+        name, flags, lines = self._wrapped()
+        place = first.adjusted(0, 0, 0, LINE * (lines - 1))
+        painter.drawText(place, middle | flags, name)
         painter.setFont(theme.font(SMALL_SIZE))
         painter.setPen(QColor(t.quiet))
-        place = QRect(self._left, 22, first.width(), 16) if self._two_lines else first.adjusted(used, 0, 0, 0)
-        painter.drawText(place, middle, self.paper)
+        below = QRect(self._left, 22 + LINE * (lines - 1), first.width(), 16)
+        beside = self._beside
+        painter.drawText(first.adjusted(beside, 0, 0, 0) if beside else below, middle, self.paper)
         painter.end()
 
 
