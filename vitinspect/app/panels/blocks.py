@@ -17,6 +17,8 @@ from vitinspect.app.theme.tokens import SMALL_SIZE
 
 LEFT, TOP, GAP = 44, 20, 4
 SMALLEST, LARGEST = 96, 320
+LEAST = 40
+"""The side of a small map that can still be read."""
 
 
 class BlocksPanel(QWidget):
@@ -147,28 +149,45 @@ class HeadGrid(QWidget):
         self.update()
 
     @property
-    def cell(self) -> int:
+    def _plan(self) -> tuple[int, int]:
+        """The side of a small map, and how many blocks are below each other; those that follow are beside them."""
         if not self._maps:
-            return 48
-        across = (self.width() - LEFT) // max(1, len(self._maps[0])) - GAP
+            return 48, 1
+        count, heads = len(self._maps), max(1, len(self._maps[0]))
         area = self.parentWidget()
-        down = ((area.height() if area is not None else 0) - TOP) // len(self._maps) - GAP
+        height = (area.height() if area is not None else 0) - TOP
+
+        def side(rows: int) -> int:
+            columns = -(-count // rows)
+            return min((self.width() // columns - LEFT) // heads, height // rows) - GAP
+
+        rows = max(range(count, 0, -1), key=side)
         # All blocks at once where they are large enough to be read, else as wide as there is room, to be scrolled.
-        return max(28, min(across, down if down >= 40 else 64))
+        if side(rows) >= LEAST:
+            return side(rows), rows
+        return max(28, min((self.width() - LEFT) // heads - GAP, 64)), count
+
+    @property
+    def cell(self) -> int:
+        return self._plan[0]
 
     def sizeHint(self) -> QSize:  # noqa: N802
-        return QSize(LEFT + 12 * 32, TOP + len(self._maps) * (self.cell + GAP))
+        cell, rows = self._plan
+        return QSize(LEFT + 12 * 32, TOP + rows * (cell + GAP))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         columns = len(self._maps[0]) if self._maps else 1
-        return QSize(LEFT + columns * (28 + GAP), TOP + len(self._maps) * (self.cell + GAP))
+        cell, rows = self._plan
+        return QSize(LEFT + columns * (28 + GAP), TOP + rows * (cell + GAP))
 
     def resizeEvent(self, event: object) -> None:  # noqa: N802
         self.updateGeometry()
 
     def _box(self, block: int, head: int) -> QRect:
-        step = self.cell + GAP
-        return QRect(LEFT + head * step, TOP + block * step, self.cell, self.cell)
+        cell, rows = self._plan
+        column, row = divmod(block, rows)
+        left = column * (LEFT + len(self._maps[0]) * (cell + GAP)) + LEFT
+        return QRect(left + head * (cell + GAP), TOP + row * (cell + GAP), cell, cell)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         t = theme.current()
@@ -177,16 +196,16 @@ class HeadGrid(QWidget):
         small.setPixelSize(SMALL_SIZE)
         painter.setFont(small)
         painter.setPen(QColor(t.quiet))
-        if self._maps:
+        for first_block in range(0, len(self._maps), self._plan[1]):
             for head in range(len(self._maps[0])):
-                box = self._box(0, head)
+                box = self._box(first_block, head)
                 wide = QFontMetrics(small).horizontalAdvance("head 00") < box.width()
                 label = f"head {head + 1}" if wide else f"{head + 1}"
                 painter.drawText(QRect(box.left(), 0, box.width(), TOP), Qt.AlignmentFlag.AlignCenter, label)
         for block, row in enumerate(self._maps):
             first = self._box(block, 0)
             painter.setPen(QColor(t.quiet))
-            name = QRect(0, first.top(), LEFT, first.height())
+            name = QRect(first.left() - LEFT, first.top(), LEFT, first.height())
             painter.drawText(name, Qt.AlignmentFlag.AlignVCenter, f"block {block + 1}")
             for head, image in enumerate(row):
                 box = self._box(block, head)
@@ -198,9 +217,13 @@ class HeadGrid(QWidget):
                         painter.drawRect(box.adjusted(-1, -1, 0, 0))
 
     def cell_at(self, point: QPoint) -> tuple[int, int] | None:
-        step = self.cell + GAP
-        head, block = (point.x() - LEFT) // step, (point.y() - TOP) // step
-        if 0 <= block < len(self._maps) and 0 <= head < len(self._maps[block]):
+        cell, rows = self._plan
+        if not self._maps or point.y() < TOP:
+            return None
+        column, inside = divmod(point.x(), LEFT + len(self._maps[0]) * (cell + GAP))
+        row, head = (point.y() - TOP) // (cell + GAP), (inside - LEFT) // (cell + GAP)
+        block = column * rows + row
+        if 0 <= row < rows and 0 <= block < len(self._maps) and 0 <= head < len(self._maps[block]):
             return block, head
         return None
 
