@@ -17,6 +17,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from vitinspect.annotation.ceiling_figure import Point
 from vitinspect.annotation.gather import gather
 from vitinspect.app.session import layers as layering
 from vitinspect.evaluation.among_people import SavedMaps, among_people
@@ -270,7 +271,7 @@ def test_a_ranking_is_shown_for_its_own_run_alone(evaluated, backend, qtbot):
     assert not tab.apply.isEnabled()
     backend.state.set(fit="crop")
     assert backend.people.ranking.found is found
-    assert "A best of many" in tab.notice.text()
+    assert "The best of many" in tab.notice.text()
 
 
 def test_a_ranking_by_another_score_with_thresholds_and_weights_is_that_of_the_command(
@@ -409,9 +410,15 @@ def test_all_rows_of_the_matrix_are_in_sight_in_a_small_window_with_the_ranking_
     view = view_of(evaluated)
     view.matrix.set_values("abcde", np.eye(5).tolist(), last=("Others", [0.5] * 5))
     view.matrix_area.setMinimumHeight(view.matrix.minimumSizeHint().height())
-    QApplication.processEvents()
+    view._set_points([Point(f"row {i}", 0.5, 0.4, 0.6, i < 5) for i in range(9)], "bars")
+    text = "Fleiss' kappa 0.95 (box 0.91), Krippendorff's alpha 0.95 (box 0.92). "
+    view.reliability.setText(text + "Mean over 30 pictures that two people or more drew.")
+    view._arrange()
+    for _ in range(4):  # a size that is asked for goes up through the layouts one by one
+        QApplication.processEvents()
     last = view.matrix.cell(4, 4)
     assert last.bottom() <= view.matrix_area.viewport().height()
+    assert view.matrix.mapTo(view.below, last.bottomLeft()).y() < view.below.height()
     assert last.height() >= 18
     assert evaluated.height() == 800
 

@@ -479,7 +479,6 @@ class PeopleView(QFrame):
         names = [shown(who) for who in agreement.annotators]
         self.matrix.set_values(names, values.tolist(), last=("Others", means), shades=shades.tolist())
         self.matrix_area.setMinimumHeight(min(self.matrix.minimumSizeHint().height(), MOST_MATRIX))
-        self._arrange()
         left_out = sum(found.gathered.left_out.values())
         coefficients = [
             f"{name} {of['frame']:.2f} (box {of['box']:.2f})".replace("-", "\N{MINUS SIGN}")
@@ -492,12 +491,15 @@ class PeopleView(QFrame):
             f"{', '.join(coefficients)}. Mean over {of} that two people or more drew.{note}"
             + (f" {left_out} masks left out." if left_out else "")
         )
+        self._arrange()
 
     def _arrange(self) -> None:
         """The matrix gets the width that it needs, as long as enough is left for the chart beside it."""
         room = self.below.width()
         wide = max(160, min(self.matrix.sizeHint().width() + 16, room - 190))
         self.below.setSizes([wide, max(room - wide, 1)])
+        # A splitter asks for the height of one line; the lines that it takes in this width are in sight too.
+        self.reliability.setMinimumHeight(self.reliability.heightForWidth(wide))
 
     def _choose_figure(self, which: str) -> None:
         self.chart.setCurrentWidget(self._charts[which])
