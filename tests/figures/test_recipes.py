@@ -143,3 +143,41 @@ def test_an_anonymous_figure_names_no_path_person_computer_or_picture(kind, tmp_
     hidden += [word for word in (getpass.getuser(), socket.gethostname()) if len(word) > 6]
     for word in hidden:
         assert word.encode() not in data, word
+
+
+@pytest.fixture
+def with_mask(tmp_path: Path) -> Path:
+    """A figure with the outline of a mask."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    shutil.copy(gallery_folder() / "images" / IMAGE, folder / IMAGE)
+    shutil.copy(gallery_folder() / "masks" / IMAGE, folder / "mask.png")
+    spec = {"rows": [{"image": IMAGE, "truth": "mask.png"}], "columns": [{"show": "picture"}], "width": "40mm"}
+    (folder / "figure.json").write_text(json.dumps(spec))
+    assert main(["figure", str(folder / "figure.json"), "--out", str(folder / "figure.png")]) == 0
+    return folder
+
+
+def test_a_mask_is_taken_for_replay_only_as_it_was(with_mask: Path, capsys) -> None:
+    figure, out = with_mask / "figure.png", with_mask / "again.png"
+    assert main(["replay", str(figure), "--out", str(out)]) == 0
+    assert "The pixels are the same." in capsys.readouterr().out
+    shutil.copy(gallery_folder() / "masks" / "27-leaf.png", with_mask / "mask.png")
+    assert main(["replay", str(figure), "--out", str(with_mask / "other.png")]) != 0
+    assert "is not the mask that the figure was made with" in capsys.readouterr().err
+    (with_mask / "mask.png").unlink()
+    assert main(["replay", str(figure), "--out", str(with_mask / "other.png")]) != 0
+    assert "The mask mask.png cannot be found" in capsys.readouterr().err
+
+
+def test_a_hostile_recipe_reads_no_file_as_a_mask(with_mask: Path, tmp_path: Path, capsys) -> None:
+    recipe = metadata.find(with_mask / "figure.png")
+    assert recipe is not None
+    for path in ("/etc/passwd", "/dev/zero", str(gallery_folder() / "masks" / "27-leaf.png")):
+        recipe["figure"]["rows"][0]["truth"] = path
+        (tmp_path / "hostile.json").write_text(json.dumps(recipe))
+        arguments = ["replay", str(tmp_path / "hostile.json"), "--images", str(with_mask)]
+        assert main([*arguments, "--out", str(tmp_path / "out.png")]) != 0
+        said = capsys.readouterr().err
+        assert "cannot be found" in said or "is not the mask" in said
+        assert not (tmp_path / "out.png").exists()

@@ -33,7 +33,14 @@ def run(arguments: argparse.Namespace) -> int:
     from vitinspect.errors import DataError
     from vitinspect.figures.cells import Sources
     from vitinspect.figures.metadata import find
-    from vitinspect.figures.recipes import check_recipe, compare, largest_range_change, locate_maps, locate_pictures
+    from vitinspect.figures.recipes import (
+        check_recipe,
+        compare,
+        largest_range_change,
+        locate_maps,
+        locate_masks,
+        locate_pictures,
+    )
     from vitinspect.figures.specification import from_dict
 
     found = find(arguments.file)
@@ -54,6 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
             f"{', '.join(located.changed[:3])} is not the picture that the figure was made from;"
             " --changed-pictures uses it anyway."
         )
+    masks = locate_masks(recipe, arguments.file.parent, arguments.images)
+    if masks.missing:
+        raise DataError(
+            f"The mask {', '.join(masks.missing[:3])} cannot be found: say with --images in which folder to look."
+        )
+    if masks.changed and not arguments.changed_pictures:
+        raise DataError(
+            f"{', '.join(masks.changed[:3])} is not the mask that the figure was made with;"
+            " --changed-pictures uses it anyway."
+        )
     maps = locate_maps(recipe, arguments.file.parent, arguments.images)
     if maps.missing:
         raise DataError(
@@ -62,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if not arguments.download:
         os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is untrusted: it must not make the program download anything
-    sources = Sources(Path(), device=arguments.device, pictures={**located.pictures, **maps.pictures})
+    sources = Sources(Path(), device=arguments.device, pictures={**located.pictures, **masks.pictures, **maps.pictures})
     sources.load_model = _checked_models(recipe, arguments.changed_weights, arguments.device)
     again = make(spec, arguments.out, folder=Path(), sources=sources)
     differences = compare(recipe, again)

@@ -295,4 +295,9 @@ def truth_of(
         raise DataError(
             f"The mask {name} is {labels.shape[1]} × {labels.shape[0]} pixels, its picture {size[1]} × {size[0]}."
         )
+    return is_marked(labels)
+
+
+def is_marked(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """What a mask marks: each label but 0, and but 255 where there are labels above it."""
     return (labels != 0) & (labels != 255) if labels.max(initial=0) not in (1, 255) else labels != 0

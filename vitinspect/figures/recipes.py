@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from vitinspect.errors import DataError, ImageError, ParameterError
-from vitinspect.figures.cells import FinishedCell, digest
+from vitinspect.errors import DataError, ImageError, ParameterError, VitInspectError
+from vitinspect.figures.cells import FinishedCell, digest, is_marked, truth_path
 from vitinspect.figures.map_cells import map_name, map_names
 from vitinspect.figures.scene import Scene
 from vitinspect.figures.specification import FigureSpec, from_dict
 from vitinspect.figures.write_raster import render
-from vitinspect.images import is_image_name, list_images, open_image, read_size
+from vitinspect.images import is_image_name, list_images, open_image, open_mask, read_size
 from vitinspect.map_files import ENDINGS
 from vitinspect.names import restored, stored
 from vitinspect.progress import CancelToken
@@ -58,6 +58,7 @@ def make_recipe(
     models: dict[str, dict[str, Any]] = {}
     maps: dict[str, dict[str, Any]] = {}
     map_files: dict[str, dict[str, Any]] = {}
+    masks: dict[str, dict[str, Any]] = {}
     for where, finished in cells.items():
         cell = finished.cell
         if not cell.image or not finished.content:
@@ -70,6 +71,11 @@ def make_recipe(
             models[cell.model] = {"fingerprint": finished.fingerprint}
             if not anonymous:
                 models[cell.model]["name"] = finished.model_name
+        if finished.truth is not None and cell.truth:
+            name = truth_path(cell, Path(cell.image))
+            masks[stored(name)] = {"content": _mask_digest(finished.truth)}
+            if folder is not None and not anonymous:
+                masks[stored(name)]["path"] = stored(os.path.abspath(folder / name))
         if finished.map_content:
             name = map_name(cell)
             map_files[stored(name)] = {"content": finished.map_content}
@@ -94,6 +100,8 @@ def make_recipe(
     }
     if map_files:
         recipe["map_files"] = map_files
+    if masks and not anonymous:  # an anonymous recipe has no masks
+        recipe["masks"] = masks
     return _anonymous(recipe) if anonymous else recipe
 
 
@@ -272,6 +280,46 @@ def locate_maps(
         else:
             result.pictures[name] = path
     return result
+
+
+def locate_masks(recipe: Mapping[str, Any], beside: Path, folders: list[Path]) -> Located:
+    """The masks of the figure's cells, where they were, beside the figure or in the folders; ``changed`` are others of
+    that name, which count only if the person says so."""
+    result = Located()
+    spec = from_dict(recipe["figure"])
+    known = recipe.get("masks")
+    for row in range(len(spec.rows)):
+        for column in range(len(spec.columns)):
+            cell = spec.cell(row, column)
+            name = truth_path(cell, Path(cell.image))
+            if not cell.truth or not cell.has_picture or name in (*result.pictures, *result.missing):
+                continue
+            facts = known.get(stored(name)) if isinstance(known, dict) else None
+            facts = facts if isinstance(facts, dict) else {}
+            told = facts.get("path")
+            candidates = [beside / name, *(folder / Path(name).name for folder in folders)]
+            if isinstance(told, str):
+                candidates.insert(0, Path(restored(told)))
+            found = {one: _mask_content(one) for one in candidates if _is_local(one)}
+            same = [one for one, content in found.items() if content is not None and content == facts.get("content")]
+            other = [one for one, content in found.items() if content is not None]
+            if same or other:
+                result.pictures[name] = (same or other)[0]
+            if not same:
+                (result.changed if other else result.missing).append(name)
+    return result
+
+
+def _mask_content(path: Path) -> str | None:
+    try:
+        return _mask_digest(is_marked(open_mask(path))) if path.is_file() else None
+    except (VitInspectError, OSError, ValueError):
+        return None
+
+
+def _mask_digest(mask: np.ndarray) -> str:
+    head = f"{mask.shape[0]}x{mask.shape[1]}\n".encode()
+    return hashlib.sha256(head + np.packbits(np.asarray(mask, bool)).tobytes()).hexdigest()
 
 
 def _map_content(path: Path) -> str | None:
