@@ -11,7 +11,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +26,7 @@ from vitinspect.annotation.patterns import (
     Box,
     Mask,
     Patterns,
+    Runs,
     around,
     box_of,
     coded,
@@ -36,6 +36,7 @@ from vitinspect.annotation.patterns import (
     same_size,
 )
 from vitinspect.errors import DataError, ParameterError
+from vitinspect.parallel import in_threads
 
 REGIONS = ("frame", "box")
 Counts = tuple[int, int, int, int]
@@ -167,6 +168,12 @@ class Agreement:
     def disagreement_map(self, image: str) -> NDArray[np.float64]:
         """(H, W): for each pixel the share of pairs of people that differ; 0 where fewer than two did not ignore it."""
         return disagreement(list(self.masks_of(image).values()))
+
+    def disagreement_levels(self, image: str) -> NDArray[np.uint8]:
+        """The same as levels from 0 to 255, for pictures."""
+        masks = list(self.masks_of(image).values())
+        share, runs = _disagreement(masks)
+        return runs.painted((share * 255).round().astype(np.uint8), masks[0].shape)
 
     def matrix(self, measure: str = "dice", region: str = "frame") -> NDArray[np.float64]:
         """(people, people): the mean over pictures of a measure of each pair; 1 on the diagonal, NaN for pairs without
@@ -311,20 +318,23 @@ def _compared(
         }
         return picture
 
-    with ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1))) as pool:
-        pictures = dict(zip(images, pool.map(work, images), strict=True))
+    pictures = dict(zip(images, in_threads(work, images), strict=True))
     said = str(tolerance).strip() if wanted[1] else wanted[0]
     return Agreement(tuple(masks), pictures, said, _spread(pictures), first)
 
 
 def disagreement(masks: Sequence[Mask]) -> NDArray[np.float64]:
     """For each pixel the share of pairs of these masks that differ; 0 where fewer than two people did not ignore it."""
+    share, runs = _disagreement(masks)
+    return runs.painted(share, masks[0].shape)
+
+
+def _disagreement(masks: Sequence[Mask]) -> tuple[NDArray[np.float64], Runs]:
     patterns, runs = patterns_and_runs(masks)
     known = patterns.known.sum(1)
     marks = (patterns.marked & patterns.known).sum(1)
     pairs = known * (known - 1) / 2
-    share = np.divide(marks * (known - marks), pairs, out=np.zeros(len(marks)), where=pairs > 0)
-    return runs.painted(share, masks[0].shape)
+    return np.divide(marks * (known - marks), pairs, out=np.zeros(len(marks)), where=pairs > 0), runs
 
 
 def _several(mask: Any) -> list[tuple[int, Any]]:

@@ -17,6 +17,7 @@ from vitinspect.figures.colormaps import colormap
 from vitinspect.files import slug
 from vitinspect.names import csv_cell, markdown, shown
 from vitinspect.output import OutputFolder
+from vitinspect.parallel import in_threads
 
 if TYPE_CHECKING:
     from vitinspect.annotation.agreement import Agreement
@@ -48,11 +49,15 @@ def write_agreement(agreement: Agreement, folder: Path) -> list[Path]:
         "pairs.csv": _table(numbers).encode(),
         "matrix.png": _png(draw_matrix(agreement.matrix("dice"), agreement.annotators)),
     }
-    for image in agreement.ranked:
-        values = agreement.disagreement_map(image)
-        painted = Image.fromarray((values * 255).round().astype(np.uint8))
-        painted.putpalette(colormap("inferno").tobytes())
-        files[f"disagreement/{slug(image)}.png"] = _png(painted)
+    palette = colormap("inferno").tobytes()
+
+    def painted(image: str) -> bytes:
+        picture = Image.fromarray(agreement.disagreement_levels(image))
+        picture.putpalette(palette)
+        return _png(picture)
+
+    for image, data in zip(agreement.ranked, in_threads(painted, agreement.ranked), strict=True):
+        files[f"disagreement/{slug(image)}.png"] = data
     return OutputFolder(folder).write_all(files)
 
 

@@ -16,6 +16,7 @@ from vitinspect.annotation.consensus import REGIONS, Consensus, combined
 from vitinspect.annotation.formats import pixels
 from vitinspect.names import csv_cell, markdown
 from vitinspect.output import OutputFolder
+from vitinspect.parallel import in_threads
 
 if TYPE_CHECKING:
     from vitinspect.annotation.agreement import Agreement
@@ -45,21 +46,29 @@ def write_consensus(agreement: Agreement, how: str, region: str, folder: Path) -
 
     STAPLE is estimated in both regions, since it depends on how much background there is; the masks are of ``region``.
     """
-    files: dict[str, bytes] = {}
-    rows: list[_Found] = []
-    for image in agreement.pictures:
-        masks = agreement.masks_of(image)
+
+    def work(image: str) -> tuple[bytes, list[_Found]]:
+        masks, data, found = agreement.masks_of(image), b"", []
         for one in REGIONS if how == "staple" else (region,):
-            found = combined(masks, how, region=one)
-            rows.append(_numbers(image, one, found))
+            made = combined(masks, how, region=one)
+            found.append(_numbers(image, one, made))
             if one == region:
-                name = f"consensus/{Path(image).with_suffix('.png').as_posix()}"
-                files[name] = pixels.write(found.mask, "png", "auto", folder / name, "foreground")
+                data = pixels.write(made.mask, "png", "auto", folder / _name(image), "foreground")
+        return data, found
+
+    images = list(agreement.pictures)
+    made = dict(zip(images, in_threads(work, images), strict=True))
+    files = {_name(image): data for image, (data, _) in made.items()}
+    rows = [row for _, found in made.values() for row in found]
     lines = ["# Consensus", "", f"{counted(len(agreement.pictures), 'picture')}: {_MEANS[how]}.", ""]
     lines += _of_staple(agreement, region, rows) if how == "staple" else _of_ties(how, rows)
     files["consensus.md"] = "\n".join([*lines, ""]).encode()
     files["consensus.csv"] = _table(how, rows).encode()
     return OutputFolder(folder).write_all(files)
+
+
+def _name(image: str) -> str:
+    return f"consensus/{Path(image).with_suffix('.png').as_posix()}"
 
 
 def _numbers(image: str, region: str, found: Consensus) -> _Found:
