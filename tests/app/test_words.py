@@ -1,4 +1,4 @@
-"""The window says what a researcher would say: its texts and names have no word that the glossary replaces."""
+"""Texts of window and commands, and names of the window, have no word that the glossary replaces."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def names(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.attr
 
 
-def modules() -> list[tuple[str, str]]:
-    """Name and source of each module of the window."""
-    return [(path.relative_to(APP).as_posix(), path.read_text("utf-8")) for path in sorted(APP.rglob("*.py"))]
+def modules(folder: Path = APP) -> list[tuple[str, str]]:
+    """Name and source of each module in a folder, by default of the window."""
+    return [(path.relative_to(folder).as_posix(), path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
 
 
 def test_the_words_of_a_module_are_found_and_its_docstrings_are_not():
@@ -64,12 +64,15 @@ def test_the_names_that_a_module_gives_are_found_and_those_that_it_uses_are_not(
     assert sorted(name for _, name in names(source)) == ["A", "b", "c", "d", "g", "h", "self"]
 
 
-def test_no_text_of_the_window_has_a_word_that_the_glossary_replaces():
+def test_no_text_of_window_and_commands_has_a_word_that_the_glossary_replaces():
     words = replaced("Words that are not used on screen")
     assert "in hand" in words
     pattern = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in words) + r")(?!\w)", re.IGNORECASE)
     wrong = [
-        f"{name}:{line}: {text!r}" for name, source in modules() for line, text in texts(source) if pattern.search(text)
+        f"{name}:{line}: {text!r}"
+        for name, source in modules(APP.parent)
+        for line, text in texts(source)
+        if pattern.search(text)
     ]
     assert not wrong, "\n".join(["docs/glossary.md says what to write instead.", *wrong])
 

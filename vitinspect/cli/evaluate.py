@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         metavar="FILE",
         help="the pictures' classes, for --target label: a CSV file with the columns image and label, a name and a "
-        "label per line, or an ILSVRC devkit's ground truth (default: labels.csv in the folder)",
+        "label per line, or an ILSVRC devkit's truth (default: labels.csv in the folder)",
     )
     data.add_argument("--mask-coding", metavar="C", help=f"how masks are read: {CODING_HELP}")
     data.add_argument(
