@@ -35,6 +35,17 @@ def test_hovering_over_a_dot_tells_its_name_and_both_numbers_with_what_they_are(
     assert "<img" not in chart.tip(dot)
 
 
+def test_the_picture_is_asked_for_as_soon_as_the_mouse_is_over_its_dot(sized):
+    asked = []
+    chart = sized(Scatter(asked.append))
+    dots = [Dot("/a", "a", 0.2, 0.9), Dot("/b", "b", 0.8, 0.1)]
+    chart.set_dots(dots, "People", "Map")
+    QTest.mouseMove(chart, chart.plot.center().toPoint())
+    assert asked == []
+    QTest.mouseMove(chart, chart.place(dots[1]).toPoint())
+    assert set(asked) == {"/b"}, "it is there when the tool tip comes"
+
+
 def test_hovering_over_a_dot_shows_its_picture_once_it_is_there(sized):
     pictures = {"/a": QImage(40, 30, QImage.Format.Format_RGB888)}
     pictures["/a"].fill(Qt.GlobalColor.red)

@@ -138,6 +138,8 @@ class Scatter(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         dot = self.dot_at(event.position())
+        if dot is not None:
+            self._thumbnail(dot.id)  # so that it is there when the tool tip comes
         self.setCursor(Qt.CursorShape.PointingHandCursor if dot is not None else Qt.CursorShape.ArrowCursor)
 
     def event(self, event: QEvent) -> bool:
