@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-BLOCK = re.compile(r"(<!-- not run -->\n)?```python\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(<!-- not run -->\n)?[ ]*```python\n(.*?)```", re.DOTALL)
 PAGES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md") if BLOCK.search(path.read_text("utf-8"))
 )
@@ -25,7 +26,8 @@ def test_the_python_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     names: dict[str, object] = {"__name__": "__main__"}
-    for skipped, code in BLOCK.findall((ROOT / page).read_text("utf-8")):
+    for skipped, block in BLOCK.findall((ROOT / page).read_text("utf-8")):
+        code = textwrap.dedent(block)  # blocks in lists are indented
         if skipped:
             ast.parse(code)
         else:
