@@ -134,6 +134,13 @@ def test_what_cannot_be_evaluated_is_said_with_its_reason(opened, backend):
     assert not view.evaluate.isVisibleTo(view)
 
 
+def test_an_agreement_without_text_asks_for_no_negative_height(opened, qtlog):
+    view = view_of(opened)
+    view.reliability.clear()
+    view._arrange()
+    assert not [record for record in qtlog.records if "Negative" in record.message]
+
+
 def test_before_an_evaluation_the_people_are_compared_with_each_other(opened, backend, annotated):
     import vitinspect as vi
 

@@ -499,7 +499,7 @@ class PeopleView(QFrame):
         wide = max(160, min(self.matrix.sizeHint().width() + 16, room - 190))
         self.below.setSizes([wide, max(room - wide, 1)])
         # A splitter asks for the height of one line; the lines that it takes in this width are in sight too.
-        self.reliability.setMinimumHeight(self.reliability.heightForWidth(wide))
+        self.reliability.setMinimumHeight(max(0, self.reliability.heightForWidth(wide)))
 
     def _choose_figure(self, which: str) -> None:
         self.chart.setCurrentWidget(self._charts[which])
