@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from vitinspect.app.shell.frame import LEFT, RIGHT, WIDE_RIGHT
 
@@ -78,8 +81,6 @@ def test_finding_a_picture_by_name_shows_the_list(shown, qtbot):
 
 
 def test_a_click_in_the_film_strip_shows_that_picture(shown, backend, qtbot, settle):
-    from PySide6.QtCore import Qt
-
     shown.resize(1280, 800)
     qtbot.waitUntil(lambda: shown.film.isVisible())
     strip = shown.film.strip
@@ -90,8 +91,6 @@ def test_a_click_in_the_film_strip_shows_that_picture(shown, backend, qtbot, set
 
 
 def test_tabs_below_open_collapse_and_keep_their_row(shown, backend, qtbot):
-    from PySide6.QtCore import Qt
-
     from vitinspect.app.shell.bottom import LEAST, ROW
 
     bottom = shown.bottom
@@ -123,8 +122,84 @@ def test_the_arrangement_is_restored_in_the_next_window(shown, backend, qtbot):
     second.deleteLater()
 
 
+def drag(splitter, handle, by):
+    """Drag a border of the frame with the mouse."""
+    grip = splitter.handle(handle)
+    start = grip.rect().center()
+    QTest.mousePress(grip, Qt.MouseButton.LeftButton, pos=start)
+    move = QMouseEvent(
+        QMouseEvent.Type.MouseMove,
+        QPointF(start + by),
+        QPointF(grip.mapToGlobal(start + by)),
+        Qt.MouseButton.LeftButton,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(grip, move)
+    QTest.mouseRelease(grip, Qt.MouseButton.LeftButton, pos=start)
+
+
+def sizes(window):
+    QApplication.processEvents()
+    return window.lefts.width(), window.properties.width(), window.bottom.height()
+
+
+def test_each_workspace_keeps_the_sizes_that_were_dragged_in_it(wide, backend):
+    from vitinspect.app.shell.window import MainWindow
+
+    wide.resize(1680, 1000)
+    asked = {"inspect": (40, 60, 70), "network": (80, 20, 30)}
+    kept = {}
+    for workspace, (left, right, bottom) in asked.items():
+        backend.state.set(workspace=workspace, plots=True)
+        before = sizes(wide)
+        drag(wide.frame.level, 1, QPoint(left, 0))
+        drag(wide.frame.level, 2, QPoint(-right, 0))
+        drag(wide.frame.upright, 1, QPoint(0, -bottom))
+        kept[workspace] = sizes(wide)
+        for now, then, by in zip(kept[workspace], before, (left, right, bottom), strict=True):
+            assert abs(now - then - by) < 4, workspace
+    for workspace in (*asked, *asked):
+        backend.state.set(workspace=workspace)
+        assert sizes(wide) == kept[workspace], workspace
+
+    backend.window_layout = wide._layout()
+    second = MainWindow(backend)
+    second.resize(1680, 1000)
+    second.show()
+    for workspace in asked:
+        backend.state.set(workspace=workspace)
+        assert sizes(second) == kept[workspace], workspace
+    second.close()
+    second.deleteLater()
+
+
+def test_the_sizes_of_an_older_file_hold_for_every_workspace_until_one_is_dragged(wide, backend):
+    wide.resize(1680, 1000)
+    wide.frame.restore({"left": True, "right": True, "list": None, "widths": [260, 380, 250]})
+    for workspace in ("inspect", "network"):
+        backend.state.set(workspace=workspace, plots=True)
+        assert sizes(wide) == (260, 380, 250), workspace
+    drag(wide.frame.level, 2, QPoint(-20, 0))
+    dragged = sizes(wide)
+    assert dragged[1] > 390
+    backend.state.set(workspace="inspect")
+    assert sizes(wide) == (260, 380, 250)
+    wide.frame.restore(wide.frame.to_json())
+    assert sizes(wide) == (260, 380, 250)
+    backend.state.set(workspace="network")
+    assert sizes(wide) == dragged
+
+
 def test_a_damaged_or_older_arrangement_is_ignored(shown):
     before = shown.frame.to_json()
-    for found in (None, 3, {"widths": [1]}, {"widths": ["a", 2, 3]}, {"list": "yes"}):
+    for found in (
+        None,
+        3,
+        {"widths": [1]},
+        {"widths": ["a", 2, 3]},
+        {"widths": {"inspect": [1], "network": 7}},
+        {"list": "yes"},
+    ):
         shown.frame.restore(found)
     assert shown.frame.to_json() == before

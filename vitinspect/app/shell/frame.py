@@ -6,6 +6,7 @@ strip and the tabs below the view collapse; the right panel keeps its width.
 
 from __future__ import annotations
 
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, Signal
@@ -20,8 +21,28 @@ NARROW_FOR_WIDE = 1600
 """The same for a view that makes use of width."""
 
 
+@dataclass
+class Sizes:
+    """Widths of the sides and the height of the tabs; at the right and below, 0 leaves it to the window's width."""
+
+    left: int = LEFT
+    right: int = 0
+    bottom: int = 0
+
+    @classmethod
+    def read(cls, found: Any) -> Sizes | None:
+        """From a file; None where it does not fit."""
+        if not (isinstance(found, list) and len(found) == 3 and all(type(w) is int and 0 <= w < 4000 for w in found)):
+            return None
+        return cls(found[0] or LEFT, found[1], found[2])
+
+
+ANY = ""
+"""In place of a workspace's id: the sizes with which a workspace is shown for the first time."""
+
+
 class Frame(QWidget):
-    """Owns the sizes. What a person drags or toggles stays until it is changed again."""
+    """Owns the sizes, of each workspace on its own. What a person drags or toggles stays until it is changed again."""
 
     squeezed = Signal(bool)
     """The window became narrow, or is no longer."""
@@ -46,7 +67,8 @@ class Frame(QWidget):
         """Whether the pictures are a list; None where the width of the window decides."""
         self.narrow: bool | None = None
         self._keeps_left = self._gives_width = False
-        self._left_width, self._right_width, self._bottom_height = LEFT, 0, 0
+        self._sizes: dict[str, Sizes] = {ANY: Sizes()}
+        self._workspace = ANY
         self.views, self.bottoms = QStackedWidget(), QStackedWidget()
         self.views.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.upright = QSplitter(Qt.Orientation.Vertical)
@@ -118,6 +140,15 @@ class Frame(QWidget):
         self.left_wanted, self.beside_table, self.as_list = True, True, as_list
         self.arrange()
 
+    def take_sizes_of(self, workspace_id: str) -> None:
+        """From the next ``arrange`` on, the sizes are those of this workspace, and what is dragged is kept for it."""
+        self._workspace = workspace_id
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the present workspace."""
+        return self._sizes.setdefault(self._workspace, replace(self._sizes[ANY]))
+
     def keep_left(self, on: bool) -> None:
         """Whether the left side must stay, because it is not a list of pictures that a film strip can replace."""
         if on != self._keeps_left:
@@ -144,7 +175,7 @@ class Frame(QWidget):
         self.film.setVisible(self.shows_pictures and not self.lists_pictures)
         self.right.setVisible(self.right_wanted)
         width = self.width()
-        left = self._left_width if self.left.isVisibleTo(self) else 0
+        left = self.sizes.left if self.left.isVisibleTo(self) else 0
         right = self._right() if self.right_wanted else 0
         self.level.setSizes([left, max(1, width - left - right), right])
         self.arrange_bottom()
@@ -158,21 +189,21 @@ class Frame(QWidget):
         self.bottoms.setMinimumHeight(bottom.minimumHeight())
         self.bottoms.setMaximumHeight(most)
         height = self.upright.height()
-        wanted = (self._bottom_height or (WIDE_BOTTOM if self.width() >= WIDE else BOTTOM)) if is_open else most
+        wanted = (self.sizes.bottom or (WIDE_BOTTOM if self.width() >= WIDE else BOTTOM)) if is_open else most
         self.upright.setSizes([max(1, height - wanted), wanted])
 
     def _right(self) -> int:
-        return self._right_width or (WIDE_RIGHT if self.width() >= WIDE else RIGHT)
+        return self.sizes.right or (WIDE_RIGHT if self.width() >= WIDE else RIGHT)
 
     def _dragged(self) -> None:
         left, _, right = self.level.sizes()
         if self.left.isVisibleTo(self) and left:
-            self._left_width = left
+            self.sizes.left = left
         if self.right_wanted and right and right != self._right():
-            self._right_width = right
+            self.sizes.right = right
         bottom = self.bottoms.currentWidget()
         if bottom is not None and getattr(bottom, "is_open", False):
-            self._bottom_height = self.upright.sizes()[1]
+            self.sizes.bottom = self.upright.sizes()[1]
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -193,7 +224,7 @@ class Frame(QWidget):
             "left": self.left_wanted,
             "right": self.right_wanted,
             "list": self.as_list,
-            "widths": [self._left_width, self._right_width, self._bottom_height],
+            "widths": {workspace_id: list(astuple(sizes)) for workspace_id, sizes in self._sizes.items()},
         }
 
     def restore(self, found: Any) -> None:
@@ -204,9 +235,13 @@ class Frame(QWidget):
         self.right_wanted = found.get("right") is not False
         self.as_list = found["list"] if isinstance(found.get("list"), bool) else None
         widths = found.get("widths")
-        if isinstance(widths, list) and len(widths) == 3 and all(type(w) is int and 0 <= w < 4000 for w in widths):
-            self._left_width, self._right_width, self._bottom_height = (max(w, 0) for w in widths)
-            self._left_width = self._left_width or LEFT
+        if isinstance(widths, list):  # as it was when all workspaces had the same
+            widths = {ANY: widths}
+        if isinstance(widths, dict):
+            read = {str(workspace_id): Sizes.read(three) for workspace_id, three in widths.items()}
+            fitting = {workspace_id: sizes for workspace_id, sizes in read.items() if sizes is not None}
+            if fitting:
+                self._sizes = {ANY: Sizes(), **fitting}
         self.arrange()
 
     def sizeHint(self) -> QSize:  # noqa: N802

@@ -261,6 +261,7 @@ class MainWindow(QMainWindow):
                 self._keep_focus_on_the_picture(self.properties.part(shown.id))
         self._show_context(shown)
         self.lefts.show_part(shown.id if shown.left is not None else "")
+        self.frame.take_sizes_of(shown.id)
         self.frame.keep_left(shown.left is not None)
         self.frame.give_width(shown.wide)
         self.readout.instead = None
