@@ -53,8 +53,8 @@ def format_duration(seconds: float) -> str:
 class ProgressLine:
     """A progress bar with an ETA on a terminal or in a notebook; occasional plain lines in a pipe.
 
-    Use as a context manager and call it as a ``Progress``. Writes to stderr, so that what a command prints
-    on stdout stays clean for the next program.
+    Use as a context manager and call it as a ``Progress``. Writes to stderr, so that stdout
+    has nothing but the results of a command.
     """
 
     BAR_WIDTH = 24
@@ -103,7 +103,7 @@ class ProgressLine:
         self.stream.flush()
 
     def _show_in_notebook(self, done: int, total: int, text: str, *, update: bool) -> None:
-        """One output that changes: written to stderr, each step would stay as a line on red in the notebook's file."""
+        """One output that changes: written to stderr, each step would stay as a red line in the notebook."""
         from IPython.display import display
 
         words = html.escape("  ".join(part for part in text.split("  ") if not part.startswith(("█", "░"))))

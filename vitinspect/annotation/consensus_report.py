@@ -1,4 +1,4 @@
-"""The consensus of every picture as masks, with what was found on the way: ties, and how reliable STAPLE finds each."""
+"""The consensus of every picture as masks, with its ties, and how reliable each annotator is by STAPLE."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from vitinspect.annotation.agreement import Agreement
 
 _MEANS = {
-    "majority": "what more than half of those who know the pixel mark; a tie is background",
+    "majority": "what more than half of those who do not ignore the pixel mark; a tie is background",
     "union": "what anybody marks",
-    "intersection": "what all who know the pixel mark",
+    "intersection": "what all who do not ignore the pixel mark",
     "staple": "what STAPLE finds at least as likely foreground as not",
 }
 
@@ -81,7 +81,7 @@ def _of_ties(how: str, rows: Sequence[_Found]) -> list[str]:
         return []
     tied = [row for row in rows if row.ties]
     if not tied:
-        return ["No pixel is marked by exactly half of those who know it."]
+        return ["No pixel is marked by exactly half of those who do not ignore it."]
     pixels_tied = counted(sum(row.ties for row in tied), "pixel")
     return [f"Ties: {pixels_tied} in {counted(len(tied), 'picture')}; consensus.csv has them by picture."]
 

@@ -1,4 +1,4 @@
-"""Masks that wait in little memory: a megapixel takes a few thousand bytes instead of a million."""
+"""Masks that are kept compressed in memory: a megapixel takes a few thousand bytes instead of a million."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitinspect.annotation.coding import IGNORE
 
 _LEVEL = 1
-"""Of compression: masks have large areas of one value, and more effort gains little."""
+"""The level of compression: masks have large areas of one value, and more effort gains little."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import argparse
 from dataclasses import dataclass
 
 SHELLS = ("bash", "zsh", "fish")
-HOW = """how a shell reads it at each start:
+HOW = """to load it in every new shell:
   bash  mkdir -p ~/.local/share/bash-completion/completions
         vitinspect completion bash > ~/.local/share/bash-completion/completions/vitinspect
   zsh   vitinspect completion zsh > ~/.vitinspect.zsh
-        and `source ~/.vitinspect.zsh` in ~/.zshrc, behind compinit
+        and `source ~/.vitinspect.zsh` in ~/.zshrc, after compinit
   fish  mkdir -p ~/.config/fish/completions
         vitinspect completion fish > ~/.config/fish/completions/vitinspect.fish"""
 
@@ -121,7 +121,10 @@ def bash() -> str:
 
 
 def zsh() -> str:
-    return "# Completion of vitinspect for zsh, by that of bash.\nautoload -Uz bashcompinit && bashcompinit\n" + bash()
+    return (
+        "# Completion of vitinspect for zsh, through that of bash.\nautoload -Uz bashcompinit && bashcompinit\n"
+        + bash()
+    )
 
 
 def fish() -> str:

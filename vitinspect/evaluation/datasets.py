@@ -3,15 +3,15 @@
 A layout is named, or recognised by the folder's content. Listing opens no picture.
 
 ``masks``    ``images/`` and ``masks/`` with the same base names (the GMAR and LeGrad comparison). Several annotators:
-             ``masks/ANNOTATOR/NAME.png``, or ``masks/NAME_ANNOTATOR.png`` beside each other (ViTmiX). NAME is what
-             there is a picture of; ANNOTATOR may hold underscores.
+             ``masks/ANNOTATOR/NAME.png``, or ``masks/NAME_ANNOTATOR.png`` beside each other (ViTmiX). NAME is the
+             name of a picture; ANNOTATOR may contain underscores.
 ``voc``      a Pascal VOC devkit: JPEGImages, SegmentationClass, ImageSets/Segmentation.
 ``voc-classes``  the same, one item per class in a picture, whose mask is that class alone; the label is its name. The
              only layout for which listing reads the masks.
 ``imagenet-s``  ImageNet-S: validation/WNID/NAME.JPEG beside validation-segmentation/WNID/NAME.png.
 ``imagenet-seg``  ImageNet-Segmentation's MATLAB 7.3 file, of pictures and masks.
 ``classes``  one folder of pictures per class.
-``plain``    pictures only: for faithfulness.
+``plain``    pictures only: for scores of faithfulness.
 ``demo``     the bundled gallery.
 
 Classes come from the folders' names, from ``labels.csv``, or from the ground truth of an ILSVRC devkit.
@@ -60,7 +60,8 @@ def open_dataset(
     ``indices``: a file of indices or names to keep, one per line, or a YAML list; ``index_base``: what it counts from
     (from 1, and by the numbers in the names, where the pictures carry ILSVRC's names; otherwise from 0). ``limit``: the
     first so many items. ``split``: for layouts that have splits. ``voc_void_is_foreground``: the ViTmiX script counts
-    the void label. ``mask_coding``: how masks are read, if that is ambiguous. ``labels``: a file of classes.
+    the void label as foreground. ``mask_coding``: how masks are read, if that is ambiguous. ``labels``: a file of
+    classes.
     """
     if layout not in LAYOUTS:
         raise DataError(f"A layout must be one of {', '.join(LAYOUTS)}, not {layout!r}.")
@@ -319,8 +320,8 @@ def _cut(
 
 
 def _checked(dataset: Dataset) -> Dataset:
-    """Ask for the coding before a long run begins, if one of the first masks can be read in several ways; and see who
-    leaves 255 out. A later one that can is found when its turn comes, and marks its picture."""
+    """Ask for the coding before a long run begins, if one of the first masks can be read in several ways; and note
+    whose masks leave 255 out. A later mask of that kind is found when it is read, and only its picture fails."""
     if dataset.layout != "masks" or dataset.coding.kind != AUTO:
         return dataset
     files = [(who, path) for item in dataset.items for who, path in item.masks.items()]

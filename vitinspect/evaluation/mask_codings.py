@@ -59,8 +59,8 @@ class MaskCoding:
         }[self.kind]
 
     def read(self, path: Path, only: int | None = None, *, white_ignored: bool = False) -> np.ndarray:
-        """(H, W) bytes: 0 background, 1 foreground, 255 where it counts for nothing. ``only``: the one foreground;
-        ``white_ignored``: 255 counts for nothing in a grey mask without a 1 too, since other masks have both."""
+        """(H, W) bytes: 0 background, 1 foreground, 255 ignored. ``only``: the one foreground;
+        ``white_ignored``: 255 is ignored in a grey mask without a 1 too, since other masks have both."""
         if self.kind == IMAGENET_S:
             return _imagenet_s(path)
         labels = open_mask(path, greys=self.kind == THRESHOLD)
@@ -99,7 +99,7 @@ def parse_coding(text: str) -> MaskCoding:
 
 
 def check(path: Path) -> bool:
-    """Complain if the file can be read in several ways; whether it is a grey one that leaves 255 out beside 1."""
+    """Refuse a file that can be read in several ways; return whether it is a grey one that leaves 255 out beside 1."""
     labels = open_mask(path)
     _one_reading(path, labels)
     return _values(labels) in _WITH_IGNORED and mask_palette(path) is None

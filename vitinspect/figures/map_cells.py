@@ -41,7 +41,7 @@ def map_names(spec: FigureSpec) -> dict[str, str]:
 
 
 def title(cell: Cell) -> str:
-    """What stands above it: the file's name without its ending, and without that of the picture."""
+    """The title above it: the file's name without its ending, and without that of the picture."""
     stem, picture = PurePath(cell.map_file).stem, PurePath(cell.image).stem
     if "{stem}" in stem:
         stem = stem.replace("{stem}", "")
@@ -51,7 +51,7 @@ def title(cell: Cell) -> str:
 
 
 def on_input(cell: Cell, found: MapFile, grid: tuple[int, int], placement: Placement) -> CellMap:
-    """The map over the model's input, by its size; a ``DataError`` where it fits none."""
+    """The map over the model's input, by its size; a ``DataError`` where the size fits no input."""
     from vitinspect.map_files import fit
     from vitinspect.models.placement import Placement
 

@@ -1,4 +1,4 @@
-"""Pictures of a scene in the size that they have somewhere: one way for the screen and for all files.
+"""Pictures of a scene, resampled to the size at which they are shown: in one way for the screen and for all files.
 
 Programs enlarge pictures in ways of their own. What would be enlarged at the resolution of a figure is therefore stored
 at that resolution, so that PDF, SVG, PNG and screen agree; what has more pixels than that keeps all of them
@@ -16,7 +16,7 @@ from PIL import Image
 from vitinspect.figures.scene import Box, Picture
 
 MOST_PIXELS = 60_000_000
-"""More than this no picture is enlarged to."""
+"""The most pixels that a picture is enlarged to."""
 _FINE = 600
 """No picture is enlarged beyond this resolution; exact patches are stored at a whole multiple of the figure's own that
 reaches it."""
@@ -27,7 +27,7 @@ def resized(picture: Picture, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Its pixels in (width, height).
 
     Bicubic where it grows and Lanczos where it shrinks. Exact patches keep their edges where they grow: the nearest
-    pixel; where they shrink, each pixel is the mean of those that it stands for.
+    pixel; where they shrink, each pixel is the mean of those that it covers.
     """
     height, width = picture.pixels.shape[:2]
     if (width, height) == size:
@@ -72,7 +72,7 @@ def _bounded(dpi: float) -> float:
 
 
 def _times(picture: Picture, dpi: float | None) -> int:
-    """How often each pixel of the page is stored across: several times for exact patches; 0 for the picture's own."""
+    """Stored pixels across one pixel of the page: several for exact patches; 0: the picture is stored as it is."""
     if dpi is None:
         return 0
     dpi = _bounded(dpi)

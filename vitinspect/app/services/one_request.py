@@ -29,7 +29,7 @@ class OneRequest(QObject):
         return self._id != 0 and self._worker.knows(self._id)
 
     def submit(self, work: Callable[..., Any], doing: str) -> None:
-        """Ask for ``work`` instead of what was asked before, whose end must not be taken for the end of this one."""
+        """Ask for ``work`` in place of the request before it, whose end is then ignored."""
         self._id = 0
         self._id = self._worker.submit(self._kind, work, doing)
 

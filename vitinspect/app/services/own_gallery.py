@@ -1,7 +1,7 @@
-"""A person's own copy of the bundled gallery, in the user's data folder: masks that are drawn on its pictures go there.
+"""A person's own copy of the bundled gallery, in the user's data folder, for masks that are drawn on its pictures.
 
-The bundled files belong to the program: they may be read-only, and a new version replaces them. The pictures are shown
-from where they came; only their masks are looked for in the copy, as soon as there is one.
+The bundled files belong to the program: they may be read-only, and a new version replaces them. The pictures that are
+shown are the bundled ones; only their masks are looked for in the copy, as soon as there is one.
 """
 
 from __future__ import annotations
