@@ -1,4 +1,4 @@
-"""Two plug-in methods: one reads attention and its gradient, one runs the model again and tells how far it is.
+"""Two plug-in methods: one reads attention and its gradient, one runs the model again and reports its progress.
 
 vitinspect explain cat.jpg --plugin examples/plugins/attention_and_squares.py \\
     --methods "class_attention,hidden_squares(side=7)"

@@ -9,7 +9,7 @@ from vitinspect.explainers.base import Needs
 
 
 class TokenNorm(vi.Explainer):
-    """How long the token of each patch is behind a block: large where a model keeps what it found."""
+    """The length of each patch's token after a block: large where a model stores what it found."""
 
     def needs(self, model):
         return Needs(tokens=True)
@@ -24,7 +24,7 @@ METHODS = (
     vi.MethodInfo(
         id="norm_of_tokens",
         title="Norm of tokens",
-        summary="The Euclidean norm of each patch's token behind one block.",
+        summary="The Euclidean norm of each patch's token after one block.",
         citation="An example of a plug-in; no paper.",
         implementation=":TokenNorm",
         cost="one forward",

@@ -61,11 +61,11 @@ class LayerCAM(vi.Explainer):
             heat = cam(
                 input_tensor=run.inputs.clone().requires_grad_(True), targets=[Target(i) for i in range(run.batch)]
             )
-        return heat  # (pictures, height, width), which the library brought to the input's size
+        return heat  # (pictures, height, width), which the library resized to the input's size
 
 
 class LxtAttnLRP(vi.Explainer):
-    """AttnLRP by lxt's own patches, put around the model's classes for one call and taken off again."""
+    """AttnLRP by lxt's own patches, applied to the model's classes for one call and removed afterwards."""
 
     def check(self, model):
         import lxt  # noqa: F401
