@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vitinspect.errors import DataError, StorageFull
+from vitinspect.evaluation import database
 from vitinspect.evaluation.database import readable_errors
 from vitinspect.evaluation.lookup import open_run
 from vitinspect.evaluation.plan import Plan
@@ -69,10 +70,35 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+class BusyAtFirst:
+    """A database whose change to write-ahead logging meets that of another process, for which SQLite does not wait."""
+
+    def __init__(self, times: int, code: int = sqlite3.SQLITE_BUSY) -> None:
+        self.times, self.code, self.asked = times, code, 0
+
+    def execute(self, statement: str) -> None:
+        self.asked += 1
+        if self.asked <= self.times:
+            error = sqlite3.OperationalError("database is locked")
+            error.sqlite_errorcode = self.code
+            raise error
+
+
+def test_the_change_of_another_process_to_write_ahead_logging_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = BusyAtFirst(3)
+    database.log_ahead(busy)  # type: ignore[arg-type]
+    assert busy.asked == 4
+    with pytest.raises(sqlite3.OperationalError):
+        database.log_ahead(BusyAtFirst(1, sqlite3.SQLITE_IOERR))  # type: ignore[arg-type]
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        database.log_ahead(BusyAtFirst(10**9))  # type: ignore[arg-type]
+
+
 def test_two_processes_that_begin_at_once_make_one_database(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from vitinspect.evaluation.store import Store; "
-        "[Store(Path(sys.argv[1]) / f'{i}.sqlite').close() for i in range(20)]"
+        "[Store(Path(sys.argv[1]) / f'{i}.sqlite').close() for i in range(60)]"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path)]) for _ in range(3)]
     assert [one.wait(60) for one in running] == [0, 0, 0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +15,8 @@ from vitinspect.errors import DataError, StorageFull
 APPLICATION_ID = 0x56495449
 """The application id in the header of each of our files: VITI."""
 _LITTLE = 1 << 16
+PATIENCE = 60.0
+"""Seconds to wait for another process."""
 
 
 def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
@@ -22,17 +25,30 @@ def create_or_recognise(path: Path, tables: str) -> sqlite3.Connection:
         raise DataError(f"{path} is a link; runs are not stored behind links. Choose another folder.")
     with readable_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, timeout=60, isolation_level=None)
+        database = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     try:
         with readable_errors(path):
             _recognise_or_create(database, path, tables)
-            database.execute("PRAGMA journal_mode=WAL")
+            log_ahead(database)
             # In this mode a commit survives the end of the process; only a power failure may lose the last ones.
             database.execute("PRAGMA synchronous=NORMAL")
     except BaseException:
         database.close()
         raise
     return database
+
+
+def log_ahead(database: sqlite3.Connection) -> None:
+    """Change to write-ahead logging. SQLite does not wait for other processes in this statement, so it is repeated."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.02)
 
 
 def refuse_foreign(path: Path) -> None:
