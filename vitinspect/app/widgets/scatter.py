@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QBuffer, QByteArray, QEvent, QIODevice, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from vitinspect.app import theme
 from vitinspect.app.theme import tokens
@@ -146,7 +145,7 @@ class Scatter(QWidget):
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             dot = self.dot_at(QPointF(event.pos()))
             if dot is not None:
-                QToolTip.showText(event.globalPos(), self.tip(dot), self, self.rect())
+                tips.show_markup(event.globalPos(), self.tip(dot), self, self.rect())
                 return True
         return super().event(event)
 
@@ -154,19 +153,19 @@ class Scatter(QWidget):
         """The picture, its name, and both numbers with what they are, as markup."""
         across, up = self._labels
         numbers = [f"{name} {true_minus(f'{value:.2f}')}" for name, value in ((across, dot.x), (up, dot.y))]
-        text = tips.plain("\n".join((dot.name, *numbers)))
+        text = "\n".join((dot.name, *numbers))
         image = self._thumbnail(dot.id)
-        return f'<img src="data:image/png;base64,{_png(image)}"><br>{text}' if isinstance(image, QImage) else text
+        return tips.below_picture(_png(image), text) if isinstance(image, QImage) else tips.plain(text)
 
 
-def _png(image: QImage) -> str:
+def _png(image: QImage) -> bytes:
     data = QByteArray()
     buffer = QBuffer(data)
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     small = image.scaled(128, 128, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation)
     small.save(buffer, "PNG")  # type: ignore[call-overload]
     buffer.close()
-    return base64.b64encode(data.data()).decode()
+    return bytes(data.data())
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
