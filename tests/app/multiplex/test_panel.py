@@ -115,6 +115,57 @@ def test_the_wheel_zooms_at_the_cursor_and_the_hand_moves_the_graph(panel, backe
     assert (view.zoom, view.centre) == (1.0, (0.5, 0.5))
 
 
+def places_of(view, node):
+    """Where a node is in each block of a view of several."""
+    from vitinspect.app.multiplex import geometry
+
+    network, width, height = view.networks.network, view.width(), view.height()
+    if view.name == "stack":
+        planes = view.planes(network, width, height)
+    else:
+        planes = [view._plane(network, box, width, height) for _, box in view.boxes(network, width, height)]
+    return [QPointF(*plane(geometry.places(network.layers)[node]).tolist()).toPoint() for plane in planes]
+
+
+@pytest.mark.parametrize("name", ["stack", "multiples"])
+def test_views_of_several_blocks_zoom_at_the_cursor_and_are_moved_with_the_hand(panel, backend, shown, qtbot, name):
+    backend.state.set(network_view=name)
+    view = panel.view
+    qtbot.waitUntil(lambda: view.resting and view._kept is not None)
+    fitted = view.grab().toImage()
+    at, other = places_of(view, 12)
+    apart = (other - at).manhattanLength()
+    wheel(view, 2, at)
+    here, there = places_of(view, 12)
+    assert (here - at).manhattanLength() <= 1
+    assert (there - here).manhattanLength() == pytest.approx(1.25**2 * apart, abs=3)
+    assert view.node_at(at.x(), at.y()) == 12
+    assert view.grab().toImage() != fitted
+    shown.select_tool("pan")
+    by = QPoint(-9, 7)
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(view, at + by)
+    qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=at + by)
+    assert (places_of(view, 12)[0] - here - by).manhattanLength() <= 2
+    assert backend.state.network_view == name, "a drag shows no block alone"
+    assert backend.state.pinned == ()
+    shown.actions_["fit"].trigger()
+    assert places_of(view, 12) == [at, other]
+    qtbot.waitUntil(lambda: view.resting and view._kept is not None)
+    assert view.grab().toImage() == fitted
+
+
+def test_a_click_with_the_hand_shows_a_block_alone_where_it_was_enlarged_to(panel, backend, shown, qtbot):
+    backend.state.set(network_view="multiples")
+    view = panel.view
+    shown.select_tool("pan")
+    wheel(view, 2, places_of(view, 12)[1])
+    qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=places_of(view, 12)[1])
+    assert (backend.state.network_view, backend.state.network_layer) == ("layer", 1)
+    qtbot.mouseClick(panel.layer_view, Qt.MouseButton.LeftButton, pos=at_node(panel, 12))
+    assert backend.state.pinned == (), "the hand pins nothing"
+
+
 def test_the_status_bar_says_how_large_the_graph_is(panel, backend, shown, qtbot):
     zoom = shown.status.zoom
     fitted = panel.scale

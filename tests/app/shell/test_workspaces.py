@@ -69,10 +69,12 @@ def test_page_keys_step_through_the_blocks_of_the_network(shown, backend, qtbot,
 def test_what_a_view_of_the_network_ignores_is_disabled(shown, backend, settle):
     backend.state.set(workspace="network")
     fit, export = (next(b for b in shown.top.findChildren(QToolButton) if _is(b, name)) for name in ("Fit", "Export"))
-    for view, zooms in (("layer", True), ("stack", False), ("aggregate", False), ("layer", True)):
+    views = (("layer", True), ("stack", True), ("aggregate", False), ("multiples", True), ("measures", False))
+    for view, zooms in (*views, views[0]):
         backend.state.set(network_view=view)
         assert (fit.isEnabled(), shown.actions_["zoom_in"].isEnabled()) == (zooms, zooms), view
         assert shown.strip.buttons["pan"].isEnabled() == zooms, view
+        assert shown.actions_["actual"].isEnabled() == (view == "layer"), "several pictures have no actual size"
         assert shown.strip.buttons["pin"].isEnabled()
         assert export.isEnabled()
     backend.state.set(network_view="stack", workspace="inspect")

@@ -26,6 +26,8 @@ HEADER = 22
 LEGEND = 34
 REST = 140
 """Milliseconds without a change after which arcs are drawn finely."""
+_CLICK = 4
+"""Pixels that the mouse may move between press and release of a click with the hand."""
 
 
 class NetworkView(QWidget):
@@ -47,6 +49,8 @@ class NetworkView(QWidget):
         self._quick = True
         self._press: QPointF | None = None
         self._panning = False
+        self._start: QPointF | None = None
+        """Where the button was pressed, until the mouse is dragged away from there."""
         self.zoom, self.centre = 1.0, (0.5, 0.5)
         """How much larger than fitted, and the point in the middle as shares across and down the fitted picture."""
         self.setMouseTracking(True)
@@ -304,70 +308,91 @@ class NetworkView(QWidget):
     zooms = False
     """Whether the view can be enlarged."""
 
-    def fitted(self, network: Network, width: int, height: int) -> Plane | None:
-        """The plane at zoom 1, where the view can be enlarged."""
-        return None
+    def ground(self, network: Network, width: int, height: int) -> QRectF:
+        """What is enlarged, where it is at zoom 1; its middle stays in the middle of the view."""
+        raise NotImplementedError
 
-    def zoomed(self, network: Network, width: int, height: int) -> Plane:
-        """The plane as the present zoom shows it."""
-        plane = self.fitted(network, width, height)
-        assert plane is not None
+    def enlarged(self, plane: Plane, network: Network, width: int, height: int) -> Plane:
+        """A plane of zoom 1 as the present zoom shows it."""
         if self.zoom == 1.0:
             return plane
+        ground = self.ground(network, width, height)
+        left = self._enlarge(plane.left, self.centre[0], ground.left(), ground.width())
+        top = self._enlarge(plane.top, self.centre[1], ground.top(), ground.height())
+        (a, b), (c, d) = plane.across, plane.down
+        return Plane(left, top, (a * self.zoom, b * self.zoom), (c * self.zoom, d * self.zoom))
+
+    def _enlarge(self, at: float, centre: float, start: float, length: float) -> float:
+        return start + length / 2 + (at - start - centre * length) * self.zoom
+
+    def enlarged_box(self, box: Any, network: Network, width: int, height: int) -> tuple[float, float, float, float]:
+        """The same for left, top, right and bottom of a box."""
+        ground = self.ground(network, width, height)
+        across = (self.centre[0], ground.left(), ground.width())
+        down = (self.centre[1], ground.top(), ground.height())
+        left, top, right, bottom = box
+        return (
+            self._enlarge(left, *across),
+            self._enlarge(top, *down),
+            self._enlarge(right, *across),
+            self._enlarge(bottom, *down),
+        )
+
+    def _seen(self, plane: Plane, network: Network, width: int, height: int) -> bool:
+        """Whether anything of a plane is in the view, with the arcs that bend out of it."""
         rows, columns = network.layers.grid
-        across, down = plane.across[0] * self.zoom, plane.down[1] * self.zoom
-        wide, high = plane.across[0] * columns, plane.down[1] * rows
-        left = plane.left + wide / 2 - self.centre[0] * across * columns
-        top = plane.top + high / 2 - self.centre[1] * down * rows
-        return Plane(left, top, (across, 0.0), (0.0, down))
+        more = raster.MARGIN
+        corners = plane(np.array([(x, y) for x in (-more, columns + more) for y in (-more, rows + more)], float))
+        (left, top), (right, bottom) = corners.min(0).tolist(), corners.max(0).tolist()
+        return self.ground(network, width, height).intersects(QRectF(left, top, right - left, bottom - top))
+
+    def _fitted(self, network: Network) -> Plane | None:
+        """The only plane at zoom 1, of a view that has one."""
+        return None
+
+    def _patch_width(self, network: Network) -> float | None:
+        """Pixels of the picture across a patch."""
+        placed = self.networks.results.placed
+        return None if placed is None else (placed.box[2] - placed.box[0]) / network.layers.grid[1]
 
     @property
     def scale(self) -> float | None:
-        """Pixels of the screen for one of the picture; None where the view cannot be enlarged."""
-        network, placed = self.networks.network, self.networks.results.placed
-        if not self.zooms or network is None or placed is None:
+        """Pixels of the screen for one of the picture; None where the view has more than one, or is not enlarged."""
+        network = self.networks.network
+        plane = None if network is None else self._fitted(network)
+        patch = None if network is None else self._patch_width(network)
+        if plane is None or patch is None:
             return None
-        patch = (placed.box[2] - placed.box[0]) / network.layers.grid[1]
-        across = self.zoomed(network, self.width(), self.height()).across[0]
-        return float(across * self.devicePixelRatioF() / patch)
+        return float(plane.across[0] * self.zoom * self.devicePixelRatioF() / patch)
 
     def fit(self) -> None:
         self._set_zoom(1.0, (0.5, 0.5))
 
     def actual_size(self) -> None:
         """One pixel of the picture on one of the screen."""
-        network, placed = self.networks.network, self.networks.results.placed
-        if self.zooms and network is not None and placed is not None:
-            plane = self.fitted(network, self.width(), self.height())
-            assert plane is not None
-            patch = (placed.box[2] - placed.box[0]) / network.layers.grid[1]
-            self._set_zoom(patch / self.devicePixelRatioF() / plane.across[0], self.centre)
+        scale = self.scale
+        if scale is not None:
+            self._set_zoom(self.zoom / scale, self.centre)
 
     def zoom_by(self, factor: float, at: QPointF | None = None) -> None:
         """At the middle, or at a point of the widget."""
         network = self.networks.network
         if not self.zooms or network is None:
             return
-        before = self.zoomed(network, self.width(), self.height())
-        fitted = self.fitted(network, self.width(), self.height())
-        assert fitted is not None
-        rows, columns = network.layers.grid
-        middle = fitted(np.array([columns / 2, rows / 2])).tolist()
-        point = at if at is not None else QPointF(*middle)
+        ground = self.ground(network, self.width(), self.height())
+        away = (at if at is not None else ground.center()) - ground.center()
         zoom = min(max(1.0, self.zoom * factor), 24.0)
-        px, py = before.back(point.x(), point.y())
         # The point stays where it is.
-        cx = (px - (point.x() - middle[0]) / (fitted.across[0] * zoom)) / columns
-        cy = (py - (point.y() - middle[1]) / (fitted.down[1] * zoom)) / rows
-        self._set_zoom(zoom, (cx, cy))
+        moved = 1 / self.zoom - 1 / zoom
+        x, y = self.centre
+        self._set_zoom(zoom, (x + away.x() / ground.width() * moved, y + away.y() / ground.height() * moved))
 
     def pan_by(self, dx: float, dy: float) -> None:
         network = self.networks.network
         if self.zooms and network is not None and self.zoom > 1.0:
-            plane = self.zoomed(network, self.width(), self.height())
-            rows, columns = network.layers.grid
+            ground = self.ground(network, self.width(), self.height())
             x, y = self.centre
-            self._set_zoom(self.zoom, (x - dx / (plane.across[0] * columns), y - dy / (plane.down[1] * rows)))
+            self._set_zoom(self.zoom, (x - dx / (ground.width() * self.zoom), y - dy / (ground.height() * self.zoom)))
 
     def _set_zoom(self, zoom: float, centre: tuple[float, float]) -> None:
         if not self.zooms:
@@ -397,6 +422,8 @@ class NetworkView(QWidget):
         if self.networks.network is None:
             return
         if self._panning and self._press is not None:
+            if self._start is not None and (event.position() - self._start).manhattanLength() > _CLICK:
+                self._start = None
             moved = event.position() - self._press
             self._press = event.position()
             self.pan_by(moved.x(), moved.y())
@@ -413,7 +440,7 @@ class NetworkView(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
         if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
-            self._press = event.position()
+            self._press = self._start = event.position()
             middle = event.button() == Qt.MouseButton.MiddleButton
             self._panning = self.zooms and (middle or self.state.tool == "pan")
             if self._panning:
@@ -423,13 +450,19 @@ class NetworkView(QWidget):
         pressed, self._press = self._press, None
         panned, self._panning = self._panning, False
         self.setCursor(Qt.CursorShape.ArrowCursor)
-        clicked = pressed is not None and not panned and event.button() == Qt.MouseButton.LeftButton
+        dragged = panned and self._start is None
+        clicked = pressed is not None and not dragged and event.button() == Qt.MouseButton.LeftButton
         if clicked and self.networks.network is not None:
-            self.click(event.position().x(), event.position().y())
+            self.click(event.position().x(), event.position().y(), pins=not panned)
 
-    def click(self, x: float, y: float) -> None:
+    def click(self, x: float, y: float, pins: bool = True) -> None:
+        """Show the block under a point alone, or pin the node there. ``pins``: not with the hand."""
+        layer = self.layer_at(x, y)
+        if layer is not None:
+            self.state.set(network_layer=layer, network_view="layer")
+            return
         node = self.node_at(x, y)
-        if node is not None:
+        if pins and node is not None:
             self.networks.select(node)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from vitinspect.app.widgets.numbers import number, whole
 
 COLUMN = 260
 """Space beside the graph for the small picture and the legend."""
+TITLE = 18
+"""Space above the picture of a block for its title, in the view of all blocks."""
 TIES = 12
 """Arcs of the chosen node that are drawn over the others, of each direction."""
 
@@ -56,8 +59,16 @@ class LayerView(NetworkView):
         sides = (box.left(), box.top(), box.right(), box.bottom())
         return geometry.flat(network.layers.grid, sides, self._aspect(), network.prefix > 0)
 
+    def _fitted(self, network: Network) -> Plane:
+        return self.fitted(network, self.width(), self.height())
+
+    def ground(self, network: Network, width: int, height: int) -> QRectF:
+        plane = self.fitted(network, width, height)
+        rows, columns = network.layers.grid
+        return QRectF(plane.left, plane.top, plane.across[0] * columns, plane.down[1] * rows)
+
     def plane(self, network: Network, width: int, height: int) -> Plane:
-        return self.zoomed(network, width, height)
+        return self.enlarged(self.fitted(network, width, height), network, width, height)
 
     @property
     def caption(self) -> str:
@@ -170,9 +181,16 @@ class StackView(NetworkView):
         self.setAccessibleName("All blocks as a stack of planes")
         self.setToolTip("Click a node to follow it; click the name of a block to see it alone.")
 
+    zooms = True
+
+    def ground(self, network: Network, width: int, height: int) -> QRectF:
+        return QRectF(0, HEADER, width, height - HEADER - LEGEND)
+
     def planes(self, network: Network, width: int, height: int) -> list[Plane]:
         count = network.depth - self.networks.first_layer
-        return geometry.stacked(network.layers.grid, count, width, height - HEADER - LEGEND)
+        fitted = geometry.stacked(network.layers.grid, count, width, height - HEADER - LEGEND)
+        lower = [replace(plane, top=plane.top + HEADER) for plane in fitted]
+        return [self.enlarged(plane, network, width, height) for plane in lower]
 
     def each(self, network: Network) -> int:
         """Arcs per plane: all planes together have as many as one layer may."""
@@ -193,16 +211,19 @@ class StackView(NetworkView):
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         painter.save()
-        painter.translate(0, HEADER)
+        painter.setClipRect(self.ground(network, width, height))
         first = self.networks.first_layer
         planes = self.planes(network, width, height)
         grid = network.layers.grid
         nodes = None
+        seen = [self._seen(plane, network, width, height) for plane in planes]
         for i, plane in enumerate(planes):
+            if not seen[i]:
+                continue
             layer = first + i
             drawn = self._drawn(network, layer, self.each(network))
             painter.setOpacity(0.9)
-            share = budget / len(planes) if budget else 0
+            share = budget / sum(seen) if budget else 0
             nodes = self._one(painter, network, layer, plane, drawn, self._dim, share)
             painter.setOpacity(1.0)
             current = layer == self.networks.layer
@@ -216,12 +237,14 @@ class StackView(NetworkView):
             )
         painter.restore()
         header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
+        if nodes is None and planes:  # enlarged, with a gap between blocks in sight
+            nodes = self._nodes(network, self.networks.first_layer, planes[0].cell)
         if nodes is not None:
             self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16, several=True)
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         painter.save()
-        painter.translate(0, HEADER)
+        painter.setClipRect(self.ground(network, width, height))
         for node, strong in ((self.hover, False), (self.networks.selected, True)):
             if node is not None and node < network.nodes:
                 self._path(painter, network, node, strong, width, height)
@@ -248,11 +271,11 @@ class StackView(NetworkView):
 
     def node_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
-        if network is None:
+        if network is None or not self.ground(network, self.width(), self.height()).contains(QPointF(x, y)):
             return None
         # The upper planes lie over the lower ones.
         for plane in reversed(self.planes(network, self.width(), self.height())):
-            node = geometry.node_at(plane, network.layers, x, y - HEADER)
+            node = geometry.node_at(plane, network.layers, x, y)
             if node is not None:
                 return node
         return None
@@ -263,16 +286,9 @@ class StackView(NetworkView):
             return None
         for i, plane in enumerate(self.planes(network, self.width(), self.height())):
             px, py = plane(np.array([0.0, network.layers.grid[0]])).tolist()
-            if px - 70 <= x <= px and py - 17 <= y - HEADER <= py + 2:
+            if px - 70 <= x <= px and py - 17 <= y <= py + 2:
                 return self.networks.first_layer + i
         return None
-
-    def click(self, x: float, y: float) -> None:
-        layer = self.layer_at(x, y)
-        if layer is not None:
-            self.state.set(network_layer=layer, network_view="layer")
-        else:
-            super().click(x, y)
 
 
 class MultiplesView(NetworkView):
@@ -285,10 +301,15 @@ class MultiplesView(NetworkView):
     def __init__(self, networks: Networks, parent: QWidget | None = None) -> None:
         super().__init__(networks, parent)
         self.setAccessibleName("A small network for each block")
-        self.setToolTip("Click to enlarge a block")
+        self.setToolTip("Click a block to see it alone")
+
+    zooms = True
+
+    def ground(self, network: Network, width: int, height: int) -> QRectF:
+        return QRectF(0, HEADER, width, height - HEADER - LEGEND)
 
     def boxes(self, network: Network, width: int, height: int) -> list[tuple[int, Any]]:
-        """(layer, box) of each."""
+        """(layer, box) of each at zoom 1."""
         first = self.networks.first_layer
         count = network.depth - first
         rows, columns = network.layers.grid
@@ -299,11 +320,13 @@ class MultiplesView(NetworkView):
     def each(self, network: Network) -> int:
         return max(1, min(self.state.network_arcs, self.MOST // max(1, network.depth - self.networks.first_layer)))
 
-    def _plane(self, network: Network, box: Any) -> Plane:
+    def _plane(self, network: Network, box: Any, width: int, height: int) -> Plane:
+        """In a box of zoom 1, as the present zoom shows it."""
         left, top, right, bottom = box
-        return geometry.flat(
-            network.layers.grid, (left, top + 18, right, bottom), self._aspect(), network.prefix > 0, margin=2
+        fitted = geometry.flat(
+            network.layers.grid, (left, top + TITLE, right, bottom), self._aspect(), network.prefix > 0, margin=2
         )
+        return self.enlarged(fitted, network, width, height)
 
     @property
     def caption(self) -> str:
@@ -317,54 +340,65 @@ class MultiplesView(NetworkView):
         t = theme.current()
         boxes = self.boxes(network, width, height)
         nodes = None
-        for layer, box in boxes:
-            plane = self._plane(network, box)
+        painter.save()
+        painter.setClipRect(self.ground(network, width, height))
+        planes = [self._plane(network, box, width, height) for _, box in boxes]
+        seen = [self._seen(plane, network, width, height) for plane in planes]
+        for (layer, box), plane, is_seen in zip(boxes, planes, seen, strict=True):
+            if not is_seen:
+                continue
             drawn = self._drawn(network, layer, self.each(network))
-            nodes = self._one(painter, network, layer, plane, drawn, self._dim, budget / len(boxes) if budget else 0)
-            left, top, right, _ = box
+            nodes = self._one(painter, network, layer, plane, drawn, self._dim, budget / sum(seen) if budget else 0)
+            left, top, right, bottom = box
+            # The title is not enlarged: it stays next to its picture.
+            left, top, right, _ = self.enlarged_box((left, top + TITLE, right, bottom), network, width, height)
             share = f"{100 * drawn.share:.0f} % of the weight"
             text = f"Block {layer + 1}: {whole(len(drawn))} of {whole(drawn.remaining)} arcs, {share}"
             start = max(left + 2, plane.left)
             if right - start < 244:
                 text = f"Block {layer + 1}: {share}"
             current = layer == self.networks.layer
-            header(painter, self.font(), text, QRectF(start, top, right - start, 18), small=True)
+            header(painter, self.font(), text, QRectF(start, top - TITLE, right - start, TITLE), small=True)
             if current:
                 painting.draw_outline(painter, plane, network.layers.grid, QColor(t.accent), 2)
+        painter.restore()
         header(painter, self.font(), self.caption, QRectF(8, 0, width - 16, HEADER))
+        if nodes is None and planes:  # enlarged, with a gap between blocks in sight
+            nodes = self._nodes(network, self.networks.first_layer, planes[0].cell)
         if nodes is not None:
             self._legend(painter, nodes, 8, height - LEGEND + 2, width - 16, several=True)
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
+        painter.save()
+        painter.setClipRect(self.ground(network, width, height))
         for _, box in self.boxes(network, width, height):
-            plane = self._plane(network, box)
+            plane = self._plane(network, box, width, height)
             for node in dict.fromkeys((self.hover, self.networks.selected)):
                 if node is None or node >= network.nodes:
                     continue
                 place = network.layers.position(node)
                 if place is not None:
                     painting.draw_patch(painter, plane, *place, ACCENT, 1.5)
+        painter.restore()
 
     def node_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
-        if network is None:
+        width, height = self.width(), self.height()
+        if network is None or not self.ground(network, width, height).contains(QPointF(x, y)):
             return None
-        for _, box in self.boxes(network, self.width(), self.height()):
-            node = geometry.node_at(self._plane(network, box), network.layers, x, y)
+        for _, box in self.boxes(network, width, height):
+            node = geometry.node_at(self._plane(network, box, width, height), network.layers, x, y)
             if node is not None:
                 return node
         return None
 
     def layer_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
-        if network is None:
+        width, height = self.width(), self.height()
+        if network is None or not self.ground(network, width, height).contains(QPointF(x, y)):
             return None
-        for layer, (left, top, right, bottom) in self.boxes(network, self.width(), self.height()):
+        for layer, box in self.boxes(network, width, height):
+            left, top, right, bottom = self.enlarged_box(box, network, width, height)
             if left <= x < right and top <= y < bottom:
                 return layer
         return None
-
-    def click(self, x: float, y: float) -> None:
-        layer = self.layer_at(x, y)
-        if layer is not None:
-            self.state.set(network_layer=layer, network_view="layer")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 _ZOOMING = frozenset({"pan", "fit", "actual", "zoom_in", "zoom_out"})
-"""One block can be enlarged; the other views show all that they have."""
+_NOT_OBEYED = {"layer": frozenset[str](), "stack": frozenset({"actual"}), "multiples": frozenset({"actual"})}
+"""Views of blocks can be enlarged; with several pictures there is no actual size. Tables show all that they have."""
 
 
 def _panel(window: MainWindow) -> NetworkPanel:
@@ -39,7 +40,7 @@ WORKSPACE = Workspace(
     properties=lambda window: _panel(window).properties,
     tools=("pan", "pin"),
     first_tool="pin",
-    ignores=lambda state: frozenset() if state.network_view == "layer" else _ZOOMING,
+    ignores=lambda state: _NOT_OBEYED.get(state.network_view, _ZOOMING),
     wide=True,
     tabs=(BottomTab("patch", "Pinned patch", lambda window: _panel(window).inspector),),
     choices=(
