@@ -273,7 +273,8 @@ def _train_a_head(window: Any) -> None:
     from vitinspect.gallery.fresh import Wanted, paint_batch
     from vitinspect.gallery.shapes import CLASSES
 
-    data = Path(os.environ["VITINSPECT_HOME"]) / "scenes"
+    home = Path(os.environ["VITINSPECT_HOME"])
+    data = home / "scenes"
     wanted = [Wanted(5_000_000 + i, label=CLASSES[i % len(CLASSES)]) for i in range(3 * len(CLASSES))]
     pictures, labels = paint_batch((11, wanted))
     for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
@@ -282,14 +283,18 @@ def _train_a_head(window: Any) -> None:
         Image.fromarray(picture).save(place / f"{i}.png")
     window.actions_["train_head"].trigger()
     dialog = window.findChild(ProbeDialog)
-    dialog.train.setText(str(data))
+    # Paths within the folder that the picture is made in, whose own name is drawn by chance.
+    before = Path.cwd()
+    os.chdir(home)
+    dialog.train.setText(data.name)
     dialog.C.setText("0.01, 0.1, 1")
-    dialog.out.setText(str(data.parent / "scenes.safetensors"))
+    dialog.out.setText("scenes.safetensors")
     dialog.loss.set_value("both")
     dialog.start.click()
     while window.backend.probes.running:
         QApplication.processEvents()
         time.sleep(0.05)
+    os.chdir(before)
 
 
 def _open_picture(window: Any, name: str) -> None:
