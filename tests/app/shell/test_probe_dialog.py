@@ -67,6 +67,22 @@ def test_a_trained_head_is_shown_and_used(shown, backend, qtbot, tmp_path):
     dialog.close()
 
 
+def test_relative_paths_are_those_of_the_folder_where_the_window_was_started(shown, tmp_path, monkeypatch):
+    """A head that is chosen among the recent models must be found from another folder too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    dialog = opened(shown)
+    dialog.train.setText("scenes")
+    dialog.val.setText("")
+    dialog.out.setText("~/head")
+    dialog.compare.setText("one.safetensors; two.pth=NAME")
+    task = dialog.task
+    assert (task.train, task.val) == (str(tmp_path / "scenes"), "")
+    assert task.out == str(tmp_path / "me" / "head.safetensors")
+    assert task.compare == (str(tmp_path / "one.safetensors"), f"{tmp_path / 'two.pth'}=NAME")
+    dialog.close()
+
+
 def test_only_what_the_backbone_has_can_be_read(shown, backend, qtbot):
     dialog = opened(shown)
     offered = {dialog.features.itemData(i) for i in range(dialog.features.count())}

@@ -141,18 +141,18 @@ class ProbeDialog(QDialog):
     @property
     def task(self) -> ProbeTask:
         """What the fields say."""
-        out = self.out.text().strip()
+        out = _absolute(self.out.text())
         return ProbeTask(
             model=self._state.model,
-            train=self.train.text().strip(),
-            val=self.val.text().strip(),
-            test=self.test.text().strip(),
+            train=_absolute(self.train.text()),
+            val=_absolute(self.val.text()),
+            test=_absolute(self.test.text()),
             out=out if not out or out.endswith(".safetensors") else f"{out}.safetensors",
             features=str(self.features.value),
             loss=str(self.loss.value),
             C=self.C.text().strip(),
             knn=self.knn.isChecked(),
-            compare=tuple(part.strip() for part in self.compare.text().split(";") if part.strip()),
+            compare=tuple(_absolute(part) for part in self.compare.text().split(";") if part.strip()),
             maps=self.maps.text().strip(),
             fit=self._state.fit,
             device=self._state.device,
@@ -282,6 +282,11 @@ def _path(name: str, hint: str) -> QLineEdit:
     made.setToolTip(f"{name}: {hint}")
     made.setClearButtonEnabled(True)
     return made
+
+
+def _absolute(text: str) -> str:
+    """A path that is still right when the window is started in another folder; nothing for no path."""
+    return os.path.abspath(os.path.expanduser(text.strip())) if text.strip() else ""
 
 
 def _padded(widget: QWidget) -> QWidget:
