@@ -123,6 +123,7 @@ def test_the_menu_of_a_layer_offers_what_applies_to_it(several, backend) -> None
         "Mark as B",
         "Fuse with selected",
         "Copy as Python",
+        "Export…",
         "Delete",
     ]
     assert texts(several.menu("")) == ["Add layers"]

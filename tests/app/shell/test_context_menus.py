@@ -73,6 +73,17 @@ def test_a_layer_is_fused_with_the_selected_one_by_a_right_click(scored, backend
     settle()
 
 
+def test_export_of_a_layer_opens_the_dialog_for_that_layer(scored, backend) -> None:
+    backend.state.set(selected="rollout")
+    layers = scored.layers_panel.list
+    for asked in ("rollout", "attention_gradcam", "rollout"):
+        place = layers.visualRect(layers.layers.index_of(asked)).center()
+        choose(right_clicked(layers.viewport(), place), "Export…")
+        assert scored.export_dialog.isVisible()
+        assert scored.export_dialog.layer.value == asked
+        scored.export_dialog.close()
+
+
 def test_a_layer(scored, backend) -> None:
     layers = scored.layers_panel.list
     place = layers.visualRect(layers.layers.index_of("attention_gradcam")).center()

@@ -42,6 +42,8 @@ class LayersPanel(QFrame):
 
     trouble = Signal(str)
     map_file_wanted = Signal()
+    export_wanted = Signal(str)
+    """The id of the layer whose map is to be written to a file."""
 
     def __init__(self, state: State, results: Results, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -223,6 +225,9 @@ class LayersPanel(QFrame):
                 fusing.triggered.connect(lambda: self.fuse((chosen.id, layer_id)))
             if layer.kind == MAP:
                 menu.addAction(icons.icon("copy"), "Copy as Python", lambda: self.copy_as_python(layer_id))
+            export = menu.addAction(icons.icon("export"), "Export…", lambda: self.export_wanted.emit(layer_id))
+            found = self._results
+            export.setEnabled(any(layer_id in maps for maps in (found.maps, found.fused_maps, found.file_maps)))
         if not layer.found:
             menu.addSeparator()
             menu.addAction(icons.icon("delete"), "Delete\tDel", lambda: self.remove(layer_id))

@@ -155,17 +155,17 @@ class ExportDialog(QDialog):
         results = self._window.backend.results
         return {**results.maps, **results.fused_maps, **results.file_maps}
 
-    def refill(self) -> None:
-        """List the layers that have maps."""
+    def refill(self, layer_id: str = "") -> None:
+        """List the layers that have maps, and choose one where it is named."""
         state, maps = self._window.backend.state, self._shown_maps()
         layers = [layer for layer in state.layers if layer.is_map and layer.id in maps]
         items = [(layer.id, f"{state.number(layer.id)} {title_in(state.layers, layer)}") for layer in layers]
         before = self.layer.value
         self.layer.set_items(items)
-        selected = state.selected_layer
-        if before is None and selected is not None and selected.id in maps:
-            self.layer.set_value(selected.id)
-            self.outline.set_value(bool(selected.shown_as))
+        wanted = state.layer(layer_id) if layer_id else state.selected_layer if before is None else None
+        if wanted is not None and wanted.id in maps:
+            self.layer.set_value(wanted.id)
+            self.outline.set_value(bool(wanted.shown_as))
         self.follow()
 
     @Slot(object)
@@ -402,11 +402,11 @@ class Preview(QLabel):
         self._follow()
 
 
-def open_export(window: MainWindow) -> None:
-    """The dialog of the window, as it was left."""
+def open_export(window: MainWindow, layer_id: str = "") -> None:
+    """The dialog of the window, as it was left; for one layer, where it is named."""
     if window.export_dialog is None:
         window.export_dialog = ExportDialog(window)
     window.export_dialog.show()
-    window.export_dialog.refill()
+    window.export_dialog.refill(layer_id)
     window.export_dialog.raise_()
     window.export_dialog.activateWindow()

@@ -40,7 +40,7 @@ from vitinspect.app.shell.examples import EXAMPLES, Example, open_example
 from vitinspect.app.shell.film_strip import FilmStrip
 from vitinspect.app.shell.frame import Frame
 from vitinspect.app.shell.guide import Guide
-from vitinspect.app.shell.menus.file import sort_by_run
+from vitinspect.app.shell.menus.file import export_picture, sort_by_run
 from vitinspect.app.shell.message import MessageBar
 from vitinspect.app.shell.opening_figures import FigureOpener
 from vitinspect.app.shell.sessions import Sessions
@@ -100,6 +100,7 @@ class MainWindow(QMainWindow):
         self._network_panel: Any = None
         self.layers_panel = LayersPanel(state, results)
         self.layers_panel.map_file_wanted.connect(lambda: opening_maps.ask(self))
+        self.layers_panel.export_wanted.connect(partial(export_picture, self))
         self.layers_panel.trouble.connect(lambda text: backend.problems.report("layers", Problem(text, "", True)))
         self.actions_ = Actions(self)
         self.top = TopRow(self, WORKSPACES)

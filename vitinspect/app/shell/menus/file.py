@@ -82,10 +82,10 @@ def sort_by_run(window: MainWindow) -> None:
         state.set(sort="name")
 
 
-def export_picture(window: MainWindow) -> None:
+def export_picture(window: MainWindow, layer_id: str = "") -> None:
     from vitinspect.app.shell.export_dialog import open_export
 
-    open_export(window)
+    open_export(window, layer_id)
 
 
 def export_batch(window: MainWindow) -> None:
