@@ -36,6 +36,13 @@ def test_changes_are_saved_by_themselves_and_many_of_them_at_once(saved, qtbot):
     assert written(saved)["swipe"] == 0.3
 
 
+def test_a_layout_is_saved_while_the_person_works(saved, qtbot):
+    saved.keep_layout({"frame": {"left": True}})
+    qtbot.waitUntil(lambda: bool(saved.jobs), timeout=2000)
+    saved.jobs[0]()
+    assert json.loads(saved.path.read_text())["layout"] == {"frame": {"left": True}}
+
+
 def test_a_late_writer_does_not_restore_an_older_state(saved, qtbot):
     saved._state.set(swipe=0.1)
     qtbot.waitUntil(lambda: bool(saved.jobs), timeout=2000)

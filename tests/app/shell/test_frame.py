@@ -122,6 +122,17 @@ def test_the_arrangement_is_restored_in_the_next_window(shown, backend, qtbot):
     second.deleteLater()
 
 
+def test_what_is_dragged_or_toggled_is_kept_at_once(shown, backend):
+    """A window that crashes later has the same arrangement in the next start."""
+    backend.window_layout = {}
+    shown.frame.level.setSizes([300, 800, 340])
+    shown.frame._dragged()
+    assert backend.window_layout == shown._layout()
+    shown.actions_["browser"].trigger()
+    assert backend.window_layout["frame"] == shown.frame.to_json()
+    assert backend.window_layout["frame"]["left"] is shown.frame.left_wanted
+
+
 def drag(splitter, handle, by):
     """Drag a border of the frame with the mouse."""
     grip = splitter.handle(handle)

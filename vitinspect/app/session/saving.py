@@ -45,6 +45,11 @@ class SavedSession(QObject):
         self._soon.timeout.connect(self._save_in_background)
         state.changed.connect(self._changed)
 
+    def keep_layout(self, layout: dict[str, Any]) -> None:
+        """Save where the parts of the window are, as it is done with changes of the state."""
+        self.layout = layout
+        self._changed(frozenset({"layout"}))
+
     @Slot(object)
     def _changed(self, names: frozenset[str]) -> None:
         if self.enabled and not self._soon.isActive():

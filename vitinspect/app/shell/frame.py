@@ -46,6 +46,8 @@ class Frame(QWidget):
 
     squeezed = Signal(bool)
     """The window became narrow, or is no longer."""
+    arranged = Signal()
+    """A person dragged a border, or showed or hid a part."""
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ class Frame(QWidget):
             self.beside_table = not self.beside_table
         else:
             self.left_wanted = not self.left_wanted
-        self.arrange()
+        self._arrange_as_chosen()
 
     def set_view_lists(self, on: bool) -> None:
         self.view_lists = on
@@ -125,20 +127,24 @@ class Frame(QWidget):
 
     def toggle_right(self) -> None:
         self.right_wanted = not self.right_wanted
-        self.arrange()
+        self._arrange_as_chosen()
 
     def show_left(self) -> None:
         """Show the pictures as a list, whatever the width, since it has fields to type in."""
         self.left_wanted = self.beside_table = self.as_list = True
-        self.arrange()
+        self._arrange_as_chosen()
 
     def show_right(self) -> None:
         self.right_wanted = True
-        self.arrange()
+        self._arrange_as_chosen()
 
     def show_as_list(self, as_list: bool) -> None:
         self.left_wanted, self.beside_table, self.as_list = True, True, as_list
+        self._arrange_as_chosen()
+
+    def _arrange_as_chosen(self) -> None:
         self.arrange()
+        self.arranged.emit()
 
     def take_sizes_of(self, workspace_id: str) -> None:
         """From the next ``arrange`` on, the sizes are those of this workspace, and what is dragged is kept for it."""
@@ -204,6 +210,7 @@ class Frame(QWidget):
         bottom = self.bottoms.currentWidget()
         if bottom is not None and getattr(bottom, "is_open", False):
             self.sizes.bottom = self.upright.sizes()[1]
+        self.arranged.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
         super().resizeEvent(event)

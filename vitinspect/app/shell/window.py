@@ -158,6 +158,7 @@ class MainWindow(QMainWindow):
         self.film.folder_chosen.connect(self.browser.open_folder)
         self.film.wants_path.connect(self.frame.show_left)
         self.film.wants_path.connect(self.browser.type_folder)
+        self.frame.arranged.connect(self._keep_layout)
         self.frame.squeezed.connect(lambda narrow: self.top.show_words(not narrow))
         self.top.switched.connect(lambda workspace_id: state.set(workspace=workspace_id))
         self.history.changed.connect(self._tools.follow_history)
@@ -524,6 +525,10 @@ class MainWindow(QMainWindow):
             child.stop()
         event.accept()
         self.closed.emit()
+
+    @Slot()
+    def _keep_layout(self) -> None:
+        self.backend.saved.keep_layout(self._layout())
 
     def _layout(self) -> dict[str, Any]:
         geometry = base64.b64encode(self.saveGeometry().data()).decode()
