@@ -46,5 +46,5 @@ def test_the_same_annotator_draws_the_same_scene_the_same_way_again() -> None:
 
 
 def test_an_unknown_annotator_is_refused_with_the_known_names() -> None:
-    with pytest.raises(ValueError, match="'me'; there are generous, tight, sloppy"):
+    with pytest.raises(ValueError, match="'me'; the annotators are generous, tight, sloppy"):
         make_scene(1, 1).annotators_mask("me")

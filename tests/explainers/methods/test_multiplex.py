@@ -407,7 +407,7 @@ def test_the_layers_of_a_picture_are_the_uncut_adjacencies():
 
 def test_a_head_that_does_not_exist_and_an_unknown_operator_are_named():
     model, x = golden_model("p1"), inputs_p("p1", 0)
-    with pytest.raises(ParameterError, match="heads 0 to 3, no head 4"):
+    with pytest.raises(ParameterError, match="heads 0 to 3, not 4"):
         attention_layers(model, x, operator="head 4")
     with pytest.raises(ParameterError, match="min, max, sum"):
         attention_layers(model, x, operator="mean")
