@@ -131,7 +131,7 @@ def test_the_sdist_has_what_is_needed_to_test_it(sdist: Path) -> None:
     assert {"CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", ".pre-commit-config.yaml", "SECURITY.md"} <= names
     assert {"requirements-tested.txt", "examples/plugin-package/pyproject.toml", "docs/tutorial.md"} <= names
     assert {"examples/notebooks/first-steps.ipynb", "containers/headless.Containerfile"} <= names
-    assert {"packaging/conda/recipe.yaml", "packaging/conda/environment.yml"} <= names
+    assert {"conda-recipe/recipe.yaml", "conda-recipe/environment.yml"} <= names
 
 
 def test_the_installed_program_prints_its_version(run: Run) -> None:
@@ -190,11 +190,12 @@ def requirements_for_conda() -> set[str]:
 
 def test_the_recipe_for_conda_says_what_the_package_says() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML, which comes with mkdocs, is not installed")
-    recipe = yaml.safe_load((ROOT / "packaging" / "conda" / "recipe.yaml").read_text("utf-8"))
+    recipe = yaml.safe_load((ROOT / "conda-recipe" / "recipe.yaml").read_text("utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     context = recipe["context"]
     run = {line.replace("${{ python_min }}", context["python_min"]) for line in recipe["requirements"]["run"]}
     assert context["version"] == vitinspect.__version__
+    assert (ROOT / "conda-recipe" / recipe["source"]["path"]).resolve() == ROOT
     assert run == requirements_for_conda()
     assert set(recipe["requirements"]["host"]) >= set(map(spaced, project["build-system"]["requires"]))
     scripts = project["project"]["scripts"]
@@ -203,7 +204,7 @@ def test_the_recipe_for_conda_says_what_the_package_says() -> None:
 
 def test_the_environment_for_conda_has_what_the_package_needs() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML, which comes with mkdocs, is not installed")
-    environment = yaml.safe_load((ROOT / "packaging" / "conda" / "environment.yml").read_text("utf-8"))
+    environment = yaml.safe_load((ROOT / "conda-recipe" / "environment.yml").read_text("utf-8"))
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["build-system"]["requires"]
     assert set(environment["dependencies"]) == requirements_for_conda() | set(map(spaced, build)) | {"pip"}
 
@@ -215,7 +216,7 @@ def spaced(requirement: str) -> str:
 
 def test_rattler_build_reads_and_renders_the_recipe() -> None:
     rattler_build = pytest.importorskip("rattler_build", reason="py-rattler-build is not installed")
-    recipe = rattler_build.Stage0Recipe.from_file(ROOT / "packaging" / "conda" / "recipe.yaml")
+    recipe = rattler_build.Stage0Recipe.from_file(ROOT / "conda-recipe" / "recipe.yaml")
     (rendered,) = recipe.render(rattler_build.VariantConfig())
     assert (rendered.recipe.package.name, str(rendered.recipe.package.version)) == (
         "vitinspect",
