@@ -308,17 +308,17 @@ class NetworkView(QWidget):
     zooms = False
     """Whether the view can be enlarged."""
 
-    def ground(self, network: Network, width: int, height: int) -> QRectF:
-        """What is enlarged, where it is at zoom 1; its middle stays in the middle of the view."""
+    def zoomed_area(self, network: Network, width: int, height: int) -> QRectF:
+        """Where the drawing of a view that ``zooms`` is at zoom 1; it is enlarged around the middle of this area."""
         raise NotImplementedError
 
     def enlarged(self, plane: Plane, network: Network, width: int, height: int) -> Plane:
         """A plane of zoom 1 as the present zoom shows it."""
         if self.zoom == 1.0:
             return plane
-        ground = self.ground(network, width, height)
-        left = self._enlarge(plane.left, self.centre[0], ground.left(), ground.width())
-        top = self._enlarge(plane.top, self.centre[1], ground.top(), ground.height())
+        area = self.zoomed_area(network, width, height)
+        left = self._enlarge(plane.left, self.centre[0], area.left(), area.width())
+        top = self._enlarge(plane.top, self.centre[1], area.top(), area.height())
         (a, b), (c, d) = plane.across, plane.down
         return Plane(left, top, (a * self.zoom, b * self.zoom), (c * self.zoom, d * self.zoom))
 
@@ -327,9 +327,9 @@ class NetworkView(QWidget):
 
     def enlarged_box(self, box: Any, network: Network, width: int, height: int) -> tuple[float, float, float, float]:
         """The same for left, top, right and bottom of a box."""
-        ground = self.ground(network, width, height)
-        across = (self.centre[0], ground.left(), ground.width())
-        down = (self.centre[1], ground.top(), ground.height())
+        area = self.zoomed_area(network, width, height)
+        across = (self.centre[0], area.left(), area.width())
+        down = (self.centre[1], area.top(), area.height())
         left, top, right, bottom = box
         return (
             self._enlarge(left, *across),
@@ -344,7 +344,7 @@ class NetworkView(QWidget):
         more = raster.MARGIN
         corners = plane(np.array([(x, y) for x in (-more, columns + more) for y in (-more, rows + more)], float))
         (left, top), (right, bottom) = corners.min(0).tolist(), corners.max(0).tolist()
-        return self.ground(network, width, height).intersects(QRectF(left, top, right - left, bottom - top))
+        return self.zoomed_area(network, width, height).intersects(QRectF(left, top, right - left, bottom - top))
 
     def _fitted(self, network: Network) -> Plane | None:
         """The only plane at zoom 1, of a view that has one."""
@@ -379,20 +379,20 @@ class NetworkView(QWidget):
         network = self.networks.network
         if not self.zooms or network is None:
             return
-        ground = self.ground(network, self.width(), self.height())
-        away = (at if at is not None else ground.center()) - ground.center()
+        area = self.zoomed_area(network, self.width(), self.height())
+        away = (at if at is not None else area.center()) - area.center()
         zoom = min(max(1.0, self.zoom * factor), 24.0)
         # The point stays where it is.
         moved = 1 / self.zoom - 1 / zoom
         x, y = self.centre
-        self._set_zoom(zoom, (x + away.x() / ground.width() * moved, y + away.y() / ground.height() * moved))
+        self._set_zoom(zoom, (x + away.x() / area.width() * moved, y + away.y() / area.height() * moved))
 
     def pan_by(self, dx: float, dy: float) -> None:
         network = self.networks.network
         if self.zooms and network is not None and self.zoom > 1.0:
-            ground = self.ground(network, self.width(), self.height())
+            area = self.zoomed_area(network, self.width(), self.height())
             x, y = self.centre
-            self._set_zoom(self.zoom, (x - dx / (ground.width() * self.zoom), y - dy / (ground.height() * self.zoom)))
+            self._set_zoom(self.zoom, (x - dx / (area.width() * self.zoom), y - dy / (area.height() * self.zoom)))
 
     def _set_zoom(self, zoom: float, centre: tuple[float, float]) -> None:
         if not self.zooms:

@@ -62,7 +62,7 @@ class LayerView(NetworkView):
     def _fitted(self, network: Network) -> Plane:
         return self.fitted(network, self.width(), self.height())
 
-    def ground(self, network: Network, width: int, height: int) -> QRectF:
+    def zoomed_area(self, network: Network, width: int, height: int) -> QRectF:
         plane = self.fitted(network, width, height)
         rows, columns = network.layers.grid
         return QRectF(plane.left, plane.top, plane.across[0] * columns, plane.down[1] * rows)
@@ -183,7 +183,7 @@ class StackView(NetworkView):
 
     zooms = True
 
-    def ground(self, network: Network, width: int, height: int) -> QRectF:
+    def zoomed_area(self, network: Network, width: int, height: int) -> QRectF:
         return QRectF(0, HEADER, width, height - HEADER - LEGEND)
 
     def planes(self, network: Network, width: int, height: int) -> list[Plane]:
@@ -211,7 +211,7 @@ class StackView(NetworkView):
 
     def draw(self, painter: QPainter, network: Network, width: int, height: int, budget: float = 0) -> None:
         painter.save()
-        painter.setClipRect(self.ground(network, width, height))
+        painter.setClipRect(self.zoomed_area(network, width, height))
         first = self.networks.first_layer
         planes = self.planes(network, width, height)
         grid = network.layers.grid
@@ -244,7 +244,7 @@ class StackView(NetworkView):
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         painter.save()
-        painter.setClipRect(self.ground(network, width, height))
+        painter.setClipRect(self.zoomed_area(network, width, height))
         for node, strong in ((self.hover, False), (self.networks.selected, True)):
             if node is not None and node < network.nodes:
                 self._path(painter, network, node, strong, width, height)
@@ -271,7 +271,7 @@ class StackView(NetworkView):
 
     def node_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
-        if network is None or not self.ground(network, self.width(), self.height()).contains(QPointF(x, y)):
+        if network is None or not self.zoomed_area(network, self.width(), self.height()).contains(QPointF(x, y)):
             return None
         # The upper planes lie over the lower ones.
         for plane in reversed(self.planes(network, self.width(), self.height())):
@@ -305,7 +305,7 @@ class MultiplesView(NetworkView):
 
     zooms = True
 
-    def ground(self, network: Network, width: int, height: int) -> QRectF:
+    def zoomed_area(self, network: Network, width: int, height: int) -> QRectF:
         return QRectF(0, HEADER, width, height - HEADER - LEGEND)
 
     def boxes(self, network: Network, width: int, height: int) -> list[tuple[int, Any]]:
@@ -341,7 +341,7 @@ class MultiplesView(NetworkView):
         boxes = self.boxes(network, width, height)
         nodes = None
         painter.save()
-        painter.setClipRect(self.ground(network, width, height))
+        painter.setClipRect(self.zoomed_area(network, width, height))
         planes = [self._plane(network, box, width, height) for _, box in boxes]
         seen = [self._seen(plane, network, width, height) for plane in planes]
         for (layer, box), plane, is_seen in zip(boxes, planes, seen, strict=True):
@@ -370,7 +370,7 @@ class MultiplesView(NetworkView):
 
     def draw_marks(self, painter: QPainter, network: Network, width: int, height: int) -> None:
         painter.save()
-        painter.setClipRect(self.ground(network, width, height))
+        painter.setClipRect(self.zoomed_area(network, width, height))
         for _, box in self.boxes(network, width, height):
             plane = self._plane(network, box, width, height)
             for node in dict.fromkeys((self.hover, self.networks.selected)):
@@ -384,7 +384,7 @@ class MultiplesView(NetworkView):
     def node_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
         width, height = self.width(), self.height()
-        if network is None or not self.ground(network, width, height).contains(QPointF(x, y)):
+        if network is None or not self.zoomed_area(network, width, height).contains(QPointF(x, y)):
             return None
         for _, box in self.boxes(network, width, height):
             node = geometry.node_at(self._plane(network, box, width, height), network.layers, x, y)
@@ -395,7 +395,7 @@ class MultiplesView(NetworkView):
     def layer_at(self, x: float, y: float) -> int | None:
         network = self.networks.network
         width, height = self.width(), self.height()
-        if network is None or not self.ground(network, width, height).contains(QPointF(x, y)):
+        if network is None or not self.zoomed_area(network, width, height).contains(QPointF(x, y)):
             return None
         for layer, box in self.boxes(network, width, height):
             left, top, right, bottom = self.enlarged_box(box, network, width, height)
