@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitinspect.figures.recipes import Located
     from vitinspect.models.vit import ViT
 
 
@@ -54,28 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     if files:  # a recipe is untrusted: it must not make the program read the user's files
         raise DataError(f"The figure shows the file {files[0]}, which is not in the recipe and is not read by replay.")
     located = locate_pictures(recipe, arguments.file.parent, arguments.images)
-    if located.missing:
-        raise DataError(f"{', '.join(located.missing[:3])} cannot be found: name a folder to search with --images.")
-    if located.changed and not arguments.changed_pictures:
-        raise DataError(
-            f"{', '.join(located.changed[:3])} is not the picture that the figure was made from;"
-            " --changed-pictures uses it anyway."
-        )
+    _require(located, "picture", "the picture that the figure was made from", arguments.changed_pictures)
     masks = locate_masks(recipe, arguments.file.parent, arguments.images)
-    if masks.missing:
-        raise DataError(
-            f"The mask {', '.join(masks.missing[:3])} cannot be found: say with --images in which folder to look."
-        )
-    if masks.changed and not arguments.changed_pictures:
-        raise DataError(
-            f"{', '.join(masks.changed[:3])} is not the mask that the figure was made with;"
-            " --changed-pictures uses it anyway."
-        )
+    _require(masks, "mask", "the mask that the figure was made with", arguments.changed_pictures)
     maps = locate_maps(recipe, arguments.file.parent, arguments.images)
     if maps.missing:
         raise DataError(
             f"The map {', '.join(maps.missing[:3])} that the figure shows cannot be found with the bytes that it had:"
-            " say with --images in which folder to look."
+            " name a folder to search with --images."
         )
     if not arguments.download:
         os.environ["HF_HUB_OFFLINE"] = "1"  # a recipe is untrusted: it must not make the program download anything
@@ -92,6 +79,18 @@ def run(arguments: argparse.Namespace) -> int:
     elif differences and not same:
         complain("; ".join(str(d) for d in differences[:3]))
     return 0
+
+
+def _require(located: Located, kind: str, same: str, changed_is_allowed: bool) -> None:
+    """A ``DataError`` for files that are missing, or changed where that is not allowed."""
+    from vitinspect.errors import DataError
+
+    if located.missing:
+        names = ", ".join(located.missing[:3])
+        raise DataError(f"The {kind} {names} cannot be found: name a folder to search with --images.")
+    if located.changed and not changed_is_allowed:
+        names = ", ".join(located.changed[:3])
+        raise DataError(f"{names} is not {same}; --changed-pictures uses it anyway.")
 
 
 def _checked_models(recipe: dict[str, Any], changed_weights: bool, device: str) -> Callable[[str, str], ViT]:
