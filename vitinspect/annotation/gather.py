@@ -225,7 +225,7 @@ def _read(files: Sequence[_File], coding: str) -> list[_Read]:
 
 
 def _settle_white(result: Gathered) -> None:
-    """Where somebody's masks hold 1 and 255, their 255 is what is ignored, in masks without foreground as well."""
+    """Make 255 mean "ignored" in all masks of an annotator who has used both 1 and 255, also without foreground."""
     for who, white in result.white.items():
         for image, place in white.alone if white.settled else ():
             masks = _listed(result.masks[who][image])
